@@ -1,0 +1,55 @@
+"""One transmission rate or two? Bayesian model selection for news that language-model agents pass on.
+
+The public names below are loaded when first used, so that `import tworate` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .inference import Comparison, compare, fit, load_comparison
+    from .models import MeanField, OneRateSI, RandomRegular, TwoRateSI
+    from .simulate import Trajectories, random_regular, read_trajectories, spread
+
+_HOME = {
+    "Comparison": "inference",
+    "compare": "inference",
+    "fit": "inference",
+    "load_comparison": "inference",
+    "MeanField": "models",
+    "OneRateSI": "models",
+    "RandomRegular": "models",
+    "TwoRateSI": "models",
+    "Trajectories": "simulate",
+    "random_regular": "simulate",
+    "read_trajectories": "simulate",
+    "spread": "simulate",
+}
+
+__all__ = [
+    "Comparison",
+    "MeanField",
+    "OneRateSI",
+    "RandomRegular",
+    "Trajectories",
+    "TwoRateSI",
+    "__version__",
+    "compare",
+    "fit",
+    "load_comparison",
+    "random_regular",
+    "read_trajectories",
+    "spread",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f".{_HOME[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

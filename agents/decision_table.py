@@ -1,0 +1,103 @@
+"""The decision table: P[persona, sighting] for an event, which is all that the language model contributes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .events import Event
+from .language_model import LanguageModel, Progress
+from .personas import Persona, all_personas
+from .prompts import PromptTemplates, Question
+
+MAX_SIGHTINGS = 5
+"""Default number of sightings told apart: the last one stands for it and all later ones."""
+
+
+@dataclass(frozen=True)
+class DecisionTable:
+    """Probability of sharing by persona and sighting for one event.
+
+    Parameters
+    ----------
+    event : Event
+        The event.
+    personas : tuple of Persona
+        Rows.
+    probabilities : array, shape (n_personas, n_sightings)
+        `P[z, m]`: probability that persona `z` shares at its m-th sighting; the last column is "M or more".
+    option_mass, order_effect : array, shape (n_personas, n_sightings)
+        Diagnostics, see :class:`tworate.agents.language_model.Elicited`.
+    """
+
+    event: Event
+    personas: tuple[Persona, ...]
+    probabilities: NDArray[np.float64]
+    option_mass: NDArray[np.float64] = field(repr=False)
+    order_effect: NDArray[np.float64] = field(repr=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a persona and sighting: event, event_type, persona, sighting, p_share and diagnostics."""
+        n_personas, n_sightings = self.probabilities.shape
+        return pd.DataFrame(
+            {
+                "event": self.event.event_id_cnty,
+                "event_type": self.event.event_type,
+                "persona": np.repeat([persona.code for persona in self.personas], n_sightings),
+                "sighting": np.tile(np.arange(1, n_sightings + 1), n_personas),
+                "p_share": self.probabilities.ravel(),
+                "option_mass": self.option_mass.ravel(),
+                "order_effect": self.order_effect.ravel(),
+            }
+        )
+
+
+def decide(
+    model: LanguageModel,
+    events: Sequence[Event],
+    personas: Sequence[Persona] | None = None,
+    *,
+    sightings: int = MAX_SIGHTINGS,
+    templates: PromptTemplates | None = None,
+    progress: Progress | None = None,
+) -> list[DecisionTable]:
+    """Elicit the decision table of each event from a language model.
+
+    Parameters
+    ----------
+    model : LanguageModel
+        Who decides.
+    events : sequence of Event
+        One table each.
+    personas : sequence of Persona, optional
+        Rows; all 32 by default.
+    sightings : int
+        Number of columns M, at least 1; the last stands for "M or more".
+    templates, progress
+        As in :meth:`LanguageModel.share_probability`.
+
+    Returns
+    -------
+    list of DecisionTable
+        In the order of the events.
+    """
+    personas = tuple(personas or all_personas())
+    if sightings < 1:
+        raise ValueError(f"sightings = {sightings}: must be at least 1")
+    questions = [
+        Question(persona, event, sighting, is_last=sighting == sightings > 1)
+        for event in events
+        for persona in personas
+        for sighting in range(1, sightings + 1)
+    ]
+    elicited = model.share_probability(questions, templates, progress)
+    shape = (len(events), len(personas), sightings)
+    p_share, option_mass, order_effect = (
+        values.reshape(shape) for values in (elicited.p_share, elicited.option_mass, elicited.order_effect)
+    )
+    return [
+        DecisionTable(event, personas, p_share[i], option_mass[i], order_effect[i])
+        for i, event in enumerate(events)
+    ]

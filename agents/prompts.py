@@ -1,0 +1,103 @@
+"""From persona, event and sighting to a conversation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ..errors import InputError
+from .events import Event
+from .personas import Persona
+
+OPTIONS = ("share", "ignore")
+"""The two answers: sharing first."""
+
+Message = dict[str, str]
+Conversation = list[Message]
+"""Messages with `role` (system, user) and `content`, as chat templates take them."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One decision to be made: does this persona share this event's post at this sighting?
+
+    Parameters
+    ----------
+    persona : Persona
+        Who decides.
+    event : Event
+        What the post is about.
+    sighting : int
+        Which sighting of the post this is, from 1.
+    is_last : bool
+        Whether the sighting stands for "this one or any later one".
+    """
+
+    persona: Persona
+    event: Event
+    sighting: int
+    is_last: bool = False
+
+
+class PromptTemplates:
+    """The wording of prompts, from Jinja files.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Folder with `persona.jinja` (gets `adjectives`, `persona`) and `question.jinja` (gets `event`, `place`,
+        `actors`, `seen_before`, `is_last`, `options`). The default wording comes with the package.
+    qualifier : str
+        Intensity of the persona's adjectives.
+
+    Raises
+    ------
+    InputError
+        When a file is missing or is not a valid template.
+    """
+
+    def __init__(self, folder: str | Path | None = None, qualifier: str = "very") -> None:
+        self.qualifier = qualifier
+        source = Path(str(files(__package__).joinpath("templates"))) if folder is None else Path(folder)
+        # Prompts are plain text for a model, not HTML: nothing to escape. Undefined names are mistakes.
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(source),
+            undefined=jinja2.StrictUndefined,
+            autoescape=False,  # noqa: S701
+        )
+        try:
+            self._persona = environment.get_template("persona.jinja")
+            self._question = environment.get_template("question.jinja")
+        except jinja2.TemplateNotFound as error:
+            raise InputError(f"{source}: the prompt template {error.name} is missing") from error
+        except jinja2.TemplateSyntaxError as error:
+            raise InputError(f"{error.filename}, line {error.lineno}: {error.message}") from error
+
+    def conversation(self, question: Question, options: Sequence[str] = OPTIONS) -> Conversation:
+        """Render a question as a system and a user message, the options listed in the order given."""
+        event = question.event
+        content: dict[str, Any] = {
+            "event": event,
+            "place": ", ".join(part for part in (event.location, event.country) if part),
+            "actors": ", ".join(part for part in (event.actor1, event.actor2) if part),
+            "seen_before": question.sighting - 1,
+            "is_last": question.is_last,
+            "options": options,
+        }
+        adjectives = question.persona.adjectives(self.qualifier)
+        try:
+            system = self._persona.render(adjectives=adjectives, persona=question.persona)
+            user = self._question.render(content)
+        except jinja2.UndefinedError as error:
+            raise InputError(f"prompt template: {error.message}") from error
+        return [{"role": "system", "content": system.strip()}, {"role": "user", "content": user.strip()}]
+
+
+@cache
+def default_templates() -> PromptTemplates:
+    """Return the wording that comes with the package."""
+    return PromptTemplates()

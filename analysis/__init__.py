@@ -1,0 +1,1 @@
+"""Studies, figures, report, and the command line."""

@@ -1,0 +1,69 @@
+"""The `tworate` command: its commands and its errors."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from ... import __version__
+from ...errors import InputError, JobError
+from . import compare, decide, listings, report, run, simulate
+
+app = typer.Typer(
+    name="tworate",
+    help=(
+        "When language-model agents pass news on, does the spread need one transmission rate or two, "
+        "and how sure are we?\n\n"
+        "Start with:  tworate run --out runs/demo"
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tworate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("run")(run.run)
+app.command("compare")(compare.compare)
+app.command("simulate")(simulate.simulate)
+app.command("decide")(decide.decide)
+app.command("report")(report.report)
+app.command("personas")(listings.personas)
+app.command("models")(listings.models)
+
+
+def main() -> None:
+    """Run the command line; bad input ends with one line and status 2, a failed job with one line and status 1."""
+    from .output import say
+
+    try:
+        app()
+    except InputError as error:
+        say(f"error: {error}")
+        sys.exit(2)
+    except JobError as error:
+        say(f"error: {error}")
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of stdout left, as in `tworate decide | head`: nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        say("interrupted")
+        sys.exit(130)

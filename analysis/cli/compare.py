@@ -1,0 +1,70 @@
+"""`tworate compare`: the comparison, for any trajectories."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options
+
+
+def compare(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="CSV or Parquet with trajectory, time, infected, population; optional si_edges, degree, conditions.",
+        ),
+    ],
+    by: Annotated[
+        str, typer.Option("--by", metavar="COLUMN,…", help="Condition columns: each condition is compared apart.")
+    ] = "",
+    models: Annotated[
+        str, typer.Option("--models", metavar="NAME,…", help="Models to compare; see `tworate models`.")
+    ] = "one-rate,two-rate",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for report, posteriors and numbers.")
+    ] = None,
+    closure: options.Closure = None,
+    likelihood: options.LikelihoodName = "beta-binomial",
+    seed: options.Seed = 0,
+    as_json: options.AsJson = False,
+) -> None:
+    """Compare one rate against two on trajectories from anywhere.
+
+    Examples:
+
+        tworate compare trajectories.csv
+
+        tworate compare trajectories.parquet --by event,persona --out runs/comparison
+    """
+    from ...inference import compare as compare_trajectories
+    from ...inference import comparison_dict
+    from ...simulate import read_trajectories
+    from .output import emit_json, progress_bar
+    from .verdicts import show_comparison
+
+    data = read_trajectories(file)
+    with progress_bar() as bar:
+        comparison = compare_trajectories(
+            data,
+            models=_names(models),
+            by=_names(by),
+            closure=closure,
+            likelihood=likelihood,
+            seed=seed,
+            progress=bar,
+        )
+        if out:
+            from ..report import write_report
+
+            comparison.save(out)
+            write_report(comparison, out, progress=bar)
+    if as_json:
+        emit_json(comparison_dict(comparison))
+    else:
+        show_comparison(comparison, out)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

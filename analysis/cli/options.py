@@ -1,0 +1,43 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Model = Annotated[
+    str, typer.Option("--model", metavar="MODEL", help="`embedded`, a local HuggingFace folder, or a hub id.")
+]
+Events = Annotated[
+    Path | None,
+    typer.Option("--events", metavar="FILE", help="ACLED export (CSV) or JSON Lines; default: the shipped events."),
+]
+EventIds = Annotated[
+    list[str] | None,
+    typer.Option("--event", metavar="ID", help="Event to use, by event_id_cnty; may be repeated; `all` for every one."),
+]
+Personas = Annotated[
+    str,
+    typer.Option("--personas", metavar="CODES", help="`all`, or profiles such as OCEAN,oCeAn (upper case: high trait)."),
+]
+Agents = Annotated[int, typer.Option("--agents", metavar="N", help="Number of agents.")]
+Degree = Annotated[int, typer.Option("--degree", metavar="K", help="Neighbours of each agent.")]
+Replicates = Annotated[int, typer.Option("--replicates", metavar="R", help="Independent repetitions.")]
+Rounds = Annotated[int, typer.Option("--rounds", metavar="T", help="Rounds of each replicate.")]
+InitialSharers = Annotated[
+    int, typer.Option("--initial-sharers", metavar="N", help="Agents that have shared at the start.")
+]
+Visibility = Annotated[
+    float, typer.Option("--visibility", metavar="C", help="Probability that an edge shows the post in a round.")
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="S", help="Seed: the same seed gives the same result.")]
+Closure = Annotated[
+    str | None,
+    typer.Option(
+        "--closure", metavar="NAME", help="recorded, edge-based or mean-field; default: the most exact that the data allow."
+    ),
+]
+LikelihoodName = Annotated[
+    str, typer.Option("--likelihood", metavar="NAME", help="beta-binomial or binomial.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]

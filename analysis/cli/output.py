@@ -1,0 +1,68 @@
+"""The one output sink: data to stdout, messages and progress to stderr."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+_messages = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """Print a message for the user to stderr."""
+    _messages.print(message, markup=False)
+
+
+def emit(text: str) -> None:
+    """Print data to stdout."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def emit_json(content: Any) -> None:
+    """Print one JSON object to stdout."""
+    emit(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+
+
+class Bar:
+    """A progress bar that library functions can call; silent where stderr is no terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, Any] = {}
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show that `what` has reached `done` of `total`; what came before is finished."""
+        stage = what.split(" ")[0]
+        if stage not in self._tasks:
+            self.finish()
+            self._tasks[stage] = self._progress.add_task(what, total=total)
+        self._progress.update(self._tasks[stage], description=what, completed=done, total=total)
+
+    def of(self, what: str) -> Any:
+        """Return a callback of (done, total) for one named step."""
+        return lambda done, total: self(what, done, total)
+
+    def finish(self) -> None:
+        """Mark every step shown so far as done."""
+        for task in self._progress.tasks:
+            self._progress.update(task.id, completed=task.total)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Bar]:
+    """Show progress on stderr while the block runs."""
+    columns = (
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=_messages, disable=not _messages.is_terminal) as progress:
+        bar = Bar(progress)
+        yield bar
+        bar.finish()

@@ -1,0 +1,33 @@
+"""`tworate report`: the HTML report from saved results."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `tworate run` or `tworate compare --out`.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Write report.html and its figures again, from saved results.
+
+    Examples:
+
+        tworate report runs/demo
+    """
+    from ...inference import load_comparison
+    from ..pipeline import read_run_record
+    from ..report import write_report
+    from .output import emit, emit_json, progress_bar
+
+    comparison = load_comparison(folder)
+    record = read_run_record(folder)
+    with progress_bar() as bar:
+        path = write_report(comparison, folder, record, bar)
+    if as_json:
+        emit_json({"report": str(path)})
+    else:
+        emit(str(path))

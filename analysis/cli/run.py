@@ -1,0 +1,69 @@
+"""`tworate run`: the main job."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options
+
+
+def run(
+    model: options.Model = "embedded",
+    events: options.Events = None,
+    event: options.EventIds = None,
+    personas: options.Personas = "all",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results; default: runs/ and the time.")
+    ] = None,
+    agents: options.Agents = 1000,
+    degree: options.Degree = 8,
+    replicates: options.Replicates = 10,
+    rounds: options.Rounds = 40,
+    initial_sharers: options.InitialSharers = 5,
+    visibility: options.Visibility = 0.25,
+    closure: options.Closure = None,
+    likelihood: options.LikelihoodName = "beta-binomial",
+    seed: options.Seed = 0,
+    as_json: options.AsJson = False,
+) -> None:
+    """Decide, simulate, fit, compare and report: the whole job in one command.
+
+    With no options: the embedded model (synthetic behaviour) and the first shipped event.
+
+    Examples:
+
+        tworate run --out runs/demo
+
+        tworate run --model ./my-model --events acled.csv --event all --out runs/mine
+    """
+    from ...agents import parse_personas
+    from ...inference import comparison_dict
+    from ..pipeline import SpreadSettings
+    from ..pipeline import run as run_job
+    from .inputs import chosen_events, loaded_model
+    from .output import emit_json, progress_bar
+    from .verdicts import show_comparison
+
+    chosen = chosen_events(events, event)
+    profiles = parse_personas(personas)
+    settings = SpreadSettings(agents, degree, replicates, rounds, initial_sharers, visibility, seed)
+    settings.check()
+    folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
+    language_model = loaded_model(model)
+    with progress_bar() as bar:
+        comparison = run_job(
+            language_model,
+            chosen,
+            folder,
+            settings=settings,
+            personas=profiles,
+            closure=closure,
+            likelihood=likelihood,
+            progress=bar,
+        )
+    if as_json:
+        emit_json(comparison_dict(comparison))
+    else:
+        show_comparison(comparison, folder)

@@ -1,0 +1,26 @@
+"""How a comparison is shown on a terminal."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .output import emit, say
+
+if TYPE_CHECKING:
+    from ...inference import Comparison
+
+
+def show_comparison(comparison: "Comparison", folder: Path | None) -> None:
+    """Print each condition's verdict and reasons, the table, and where the files are."""
+    from ..report import verdict_sentence
+
+    for result in comparison.conditions:
+        emit(f"{result.label}: {verdict_sentence(result)}" if result.label else verdict_sentence(result))
+        for reason in result.reasons[1:]:
+            emit(f"  {reason}")
+    first = comparison.conditions[0]
+    emit(f"closure: {first.closure} ({first.closure_reason})")
+    if not comparison.table.empty:
+        columns = [*comparison.by, "verdict", "model", "elpd_loo", "se", "p_loo", "weight", "pareto_k_bad"]
+        emit("\n" + comparison.table[columns].to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+    if folder:
+        say(f"report: {folder / 'report.html'}")

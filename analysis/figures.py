@@ -1,0 +1,187 @@
+"""Figures of a comparison. Each takes results and returns a matplotlib Figure; none computes a result."""
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..inference import ConditionResult
+from ..inference.loo import loo, pointwise_difference
+from ..simulate import Trajectories
+
+# Okabe & Ito (2008): told apart with any colour vision, and in grey by lightness.
+COLOURS = {"one-rate": "#0072B2", "two-rate": "#D55E00"}
+_MORE_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_INK = "#333333"
+_STYLE = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": "#888888",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+
+
+def colour(model: str, models: list[str]) -> str:
+    """Colour of a model, the same in every figure of a comparison."""
+    others = [name for name in models if name not in COLOURS]
+    return COLOURS.get(model) or _MORE_COLOURS[others.index(model) % len(_MORE_COLOURS)]
+
+
+def plot_prediction(
+    trajectories: Trajectories, bands: dict[str, pd.DataFrame], formulas: dict[str, str]
+) -> Figure:
+    """Posterior predictive bands over the observed trajectories, the models side by side.
+
+    Parameters
+    ----------
+    trajectories : Trajectories
+        The data.
+    bands : dict of str to DataFrame
+        From :func:`tworate.inference.predict_curves`, by model.
+    formulas : dict of str to str
+        Name of the closure with which each was predicted.
+    """
+    names = list(bands)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.6 * len(names), 3.9))
+        axes = figure.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0]
+        table = trajectories.table.assign(path=trajectories.path_numbers)
+        for axis, name in zip(axes, names, strict=True):
+            band, shade = bands[name], colour(name, names)
+            axis.fill_between(
+                band["time"], band["q2.5"], band["q97.5"], color=shade, alpha=0.18, lw=0, label="95% predicted"
+            )
+            axis.fill_between(
+                band["time"], band["q25"], band["q75"], color=shade, alpha=0.35, lw=0, label="50% predicted"
+            )
+            axis.plot(band["time"], band["q50"], color=shade, lw=2, label="median predicted")
+            for number, (_, path) in enumerate(table[table["infected"] > 0].groupby("path")):
+                axis.plot(
+                    path["time"] - path["time"].iloc[0],
+                    path["infected"] / path["population"],
+                    color=_INK,
+                    lw=0.7,
+                    alpha=0.6,
+                    label="observed" if number == 0 else None,
+                )
+            axis.set_title(name)
+            axis.set_xlabel("time since the start")
+            axis.set_ylim(0, 1.02)
+            axis.legend(loc="lower right", fontsize=8.5, title=f"closure: {formulas[name]}", title_fontsize=8.5)
+        axes[0].set_ylabel("prevalence (share that has shared)")
+    return figure
+
+
+def plot_elpd(result: ConditionResult) -> Figure:
+    """Expected log predictive density of each model as its difference from the best, with standard errors."""
+    names = sorted(result.models, key=lambda name: result.models[name].elpd_loo)
+    elpds = {name: loo(result.posteriors[name]) for name in names}
+    best = names[-1]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(6.4, 1.1 + 0.55 * len(names)))
+        axis = figure.subplots()
+        axis.axvline(0, color="#888888", lw=1)
+        for row, name in enumerate(names):
+            difference = pointwise_difference(elpds[name], elpds[best])
+            error = float(np.sqrt(difference.size * np.var(difference)))
+            axis.errorbar(
+                difference.sum(), row, xerr=2 * error, fmt="o", ms=8, lw=2, capsize=4, color=colour(name, names)
+            )
+        axis.set_yticks(range(len(names)), names)
+        axis.set_ylim(-0.6, len(names) - 0.4)
+        axis.set_xlabel(f"elpd minus that of {best} (bars: 2 standard errors of the difference)")
+        axis.grid(axis="y", visible=False)
+    return figure
+
+
+def plot_rates(result: ConditionResult) -> Figure:
+    """Posterior densities of the transmission rates, and of the weight of the fast one."""
+    panels: list[tuple[str, list[tuple[str, str, Any]]]] = [("rates", []), ("weights", [])]
+    for model, posterior in result.posteriors.items():
+        for name in result.models[model].parameters.index:
+            draws = np.asarray(posterior.posterior[name]).ravel()
+            if name.startswith("beta"):
+                panels[0][1].append((model, name, draws))
+            elif name.startswith("weight"):
+                panels[1][1].append((model, name, draws))
+    panels = [panel for panel in panels if panel[1]]
+    names = list(result.models)
+    lines = {"beta_slow": "--"}
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.6 * len(panels), 3.3))
+        axes = figure.subplots(1, len(panels), squeeze=False, width_ratios=[1.7, 1][: len(panels)])[0]
+        for axis, (kind, curves) in zip(axes, panels, strict=True):
+            for model, name, draws in curves:
+                low, high = np.quantile(draws, [0.002, 0.998])
+                counts, edges = np.histogram(draws, bins=60, range=(low, high), density=True)
+                # Scaled to its own peak: a sharp posterior beside a wide one stays readable.
+                smooth = np.convolve(counts, np.hanning(9) / np.hanning(9).sum(), mode="same")
+                axis.plot(
+                    (edges[:-1] + edges[1:]) / 2,
+                    smooth / smooth.max(),
+                    color=colour(model, names),
+                    ls=lines.get(name, "-"),
+                    lw=2,
+                    label=f"{name} ({model})",
+                )
+            axis.set_yticks([])
+            axis.set_ylim(0, 1.35)
+            axis.legend(loc="upper center", fontsize=8.5, ncols=1 if kind == "weights" else 2)
+            axis.set_xlabel("rate at full exposure, per unit of time" if kind == "rates" else "weight of the fast rate")
+        axes[0].set_xlim(left=0)
+        axes[0].set_ylabel("posterior density (peak = 1)")
+        if len(panels) > 1:
+            axes[1].set_xlim(0, 1)
+    return figure
+
+
+def plot_pareto_k(result: ConditionResult) -> Figure:
+    """Pareto k of every observation: whether PSIS-LOO can be trusted."""
+    names = list(result.models)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(6.4, 3.0))
+        axis = figure.subplots()
+        for name in names:
+            k = np.asarray(loo(result.posteriors[name]).pareto_k)
+            axis.scatter(np.arange(k.size), k, s=9, alpha=0.7, lw=0, color=colour(name, names), label=name)
+        limit = max(model.good_k for model in result.models.values())
+        axis.axhline(limit, color="#888888", lw=1.2, ls="--")
+        axis.text(0, limit, f" limit {limit:.2f}", va="bottom", ha="left", fontsize=8.5, color=_INK)
+        axis.set_ylim(top=max(limit + 0.15, axis.get_ylim()[1]))
+        axis.set_xlabel("observation (increment of a trajectory)")
+        axis.set_ylabel("Pareto k")
+        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names), fontsize=9, markerscale=2)
+    return figure
+
+
+def plot_evidence(result: ConditionResult) -> Figure:
+    """Where the evidence comes from: pointwise difference in elpd, two-rate minus one-rate, over time."""
+    difference = pointwise_difference(loo(result.posteriors["two-rate"]), loo(result.posteriors["one-rate"]))
+    time = np.asarray(result.posteriors["two-rate"].observed_data["time"], dtype=float)
+    order = np.argsort(time, kind="stable")
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(6.4, 3.0))
+        axis = figure.subplots()
+        axis.axhline(0, color="#888888", lw=1)
+        axis.scatter(time, difference, s=10, alpha=0.5, lw=0, color=_INK, label="one increment")
+        axis.set_xlabel("time")
+        axis.set_ylabel("elpd difference of an increment")
+        total = axis.twinx()
+        total.spines["right"].set_visible(True)
+        total.grid(visible=False)
+        total.plot(time[order], np.cumsum(difference[order]), color=COLOURS["two-rate"], lw=2)
+        total.set_ylabel("sum so far", color=COLOURS["two-rate"])
+        total.tick_params(axis="y", colors=COLOURS["two-rate"])
+    return figure

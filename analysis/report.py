@@ -1,0 +1,168 @@
+"""The HTML report: one self-contained file that shows what was found, and computes nothing of its own."""
+
+import base64
+import io
+import json
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..files import atomic_path, write_text
+from ..inference import Comparison, ConditionResult, predict_curves
+from ..inference.observations import closed_formula
+from ..models import get_model
+from ..simulate import Trajectories
+from . import figures
+
+MOST_FIGURES = 24
+"""Conditions beyond this many are reported by their numbers alone."""
+
+Progress = Callable[[str, int, int], None]
+
+
+def write_report(
+    comparison: Comparison, folder: Path, run: dict[str, Any] | None = None, progress: Progress | None = None
+) -> Path:
+    """Write `report.html`, and its figures to `figures/`.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What to report.
+    folder : Path
+        Where.
+    run : dict, optional
+        What was run before the comparison (model, events, network, seeds, warning), from `run.json`.
+    progress : callable, optional
+        Called when each condition begins.
+
+    Returns
+    -------
+    Path
+        The report.
+    """
+    parts = [part for _, part in comparison.trajectories.split(comparison.by)]
+    sections = []
+    for number, (result, part) in enumerate(zip(comparison.conditions, parts, strict=True)):
+        if progress:
+            progress("drawing", number, len(parts))
+        prefix = f"{number + 1:03}-" if len(parts) > 1 else ""
+        drawn = (
+            _draw(result, part, comparison.seed, folder / "figures", prefix)
+            if result.models and number < MOST_FIGURES
+            else {}
+        )
+        sections.append({"result": result, "sentence": verdict_sentence(result), "figures": drawn})
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(str(files(__package__).joinpath("templates")))),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template("report.html.jinja").render(
+        comparison=comparison,
+        sections=sections,
+        run=run or {},
+        most_figures=MOST_FIGURES,
+        provenance=provenance(comparison, run or {}),
+        models={name: get_model(name) for result in comparison.conditions for name in result.models},
+    )
+    path = folder / "report.html"
+    write_text(path, html)
+    return path
+
+
+def verdict_sentence(result: ConditionResult) -> str:
+    """Return the verdict in one sentence with its numbers."""
+    numbers = f"Δelpd = {result.elpd_diff:.1f} ± {result.dse:.1f}"
+    if not result.models:
+        return f"Undecided: {result.reasons[0]}."
+    if result.verdict == "undecided":
+        return f"Undecided ({numbers} in favour of two rates): {result.reasons[0]}."
+    if result.verdict == "one-rate":
+        rate = _interval(result, "one-rate", "beta")
+        return f"One transmission rate is enough, {rate}: {result.reasons[0]}."
+    rates = f"{_interval(result, 'two-rate', 'beta_fast')} and {_interval(result, 'two-rate', 'beta_slow')}"
+    return f"Two transmission rates are needed, {rates}: {result.reasons[0]}."
+
+
+def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
+    """What was run, as label and value."""
+    first = comparison.conditions[0]
+    samplers = {
+        posterior.attrs["sampler"] for result in comparison.conditions for posterior in result.posteriors.values()
+    }
+    content = {
+        "data": comparison.trajectories.source,
+        "conditions": ", ".join(comparison.by) or "one",
+        "closure": f"{first.closure} ({first.closure_reason})",
+        "likelihood": f"{first.likelihood}, of each increment given the past",
+        "clock": first.clock,
+        "seed of the fits": str(comparison.seed),
+        "sampler": "nutpie NUTS; "
+        + " / ".join(
+            ", ".join(f"{key} {value}" for key, value in json.loads(text).items()) for text in sorted(samplers)
+        ),
+    }
+    labels = {
+        "model": "language model",
+        "fingerprint": "model fingerprint",
+        "events": "events",
+        "personas": "personas",
+        "network": "network",
+        "agents": "agents",
+        "degree": "neighbours of each agent",
+        "replicates": "replicates",
+        "rounds": "rounds",
+        "visibility": "visibility of a post on an edge, per round",
+        "initial_sharers": "agents that have shared at the start",
+        "seed": "seed of the simulation",
+    }
+    content |= {label: str(run[key]) for key, label in labels.items() if key in run}
+    packages = ("pymc", "nutpie", "arviz", "numpy", "numba", *(("torch", "transformers") if run else ()))
+    content["versions"] = (
+        f"tworate {comparison.version}, Python {platform.python_version()}, "
+        + ", ".join(f"{name} {version(name)}" for name in packages)
+    )
+    return content
+
+
+def _interval(result: ConditionResult, model: str, parameter: str) -> str:
+    row = result.models[model].parameters.loc[parameter]
+    symbol = {"beta": "β", "beta_fast": "β_fast", "beta_slow": "β_slow"}[parameter]
+    return f"{symbol} = {row['mean']:.3g} (95% interval {row['hdi_low']:.3g} to {row['hdi_high']:.3g})"
+
+
+def _draw(
+    result: ConditionResult, trajectories: Trajectories, seed: int, folder: Path, prefix: str
+) -> dict[str, str]:
+    """Draw a condition's figures, save each as PNG, and return them as data URIs by name."""
+    bands: dict[str, pd.DataFrame] = {
+        name: predict_curves(posterior, trajectories, seed=seed) for name, posterior in result.posteriors.items()
+    }
+    degree = float(trajectories.table["degree"].iloc[0]) if "degree" in trajectories.table else None
+    formula = closed_formula(result.closure, degree).name
+    made: dict[str, Figure] = {
+        "prediction": figures.plot_prediction(trajectories, bands, dict.fromkeys(bands, formula)),
+        "elpd": figures.plot_elpd(result),
+        "rates": figures.plot_rates(result),
+        "pareto_k": figures.plot_pareto_k(result),
+    }
+    if {"one-rate", "two-rate"} <= set(result.models):
+        made["evidence"] = figures.plot_evidence(result)
+    uris = {}
+    for name, figure in made.items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=160)
+        with atomic_path(folder / f"{prefix}{name}.png") as temporary:
+            temporary.write_bytes(buffer.getvalue())
+        uris[name] = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return uris

@@ -1,0 +1,328 @@
+"""Comparing the models on each condition: the central output."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import arviz as az
+import numpy as np
+import pandas as pd
+
+from .. import __version__
+from ..errors import InputError
+from ..models import SIModel, get_model
+from ..simulate import Trajectories
+from ..simulate.trajectories import as_trajectories
+from .diagnostics import diagnose, summarize
+from .fitting import SamplerSettings, fit_transitions
+from .loo import compare_elpd, elpd_difference, loo
+from .observations import choose_closure, observe
+from .verdict import Evidence, Verdict, judge
+
+ModelLike = str | type[SIModel]
+Progress = Callable[[str, int, int], None]
+"""Called with what begins now, and the numbers of fits done and in all."""
+
+DEFAULT_MODELS: tuple[ModelLike, ...] = ("one-rate", "two-rate")
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """How one model did on one condition.
+
+    Parameters
+    ----------
+    elpd_loo, se, p_loo : float
+        Expected log predictive density by PSIS-LOO, its standard error, effective number of parameters.
+    weight : float
+        Stacking weight among the models compared.
+    pareto_k_bad : int
+        Number of observations with a Pareto k above `good_k`.
+    good_k : float
+        The limit `min(1 - 1/log10(S), 0.7)` for S draws.
+    parameters : pandas.DataFrame
+        See :func:`tworate.inference.diagnostics.summarize`.
+    problems : list of str
+        What is wrong with the sampling; empty when all is well.
+    """
+
+    elpd_loo: float
+    se: float
+    p_loo: float
+    weight: float
+    pareto_k_bad: int
+    good_k: float
+    parameters: pd.DataFrame
+    problems: list[str]
+
+
+@dataclass(frozen=True)
+class ConditionResult:
+    """The comparison on one condition.
+
+    Parameters
+    ----------
+    condition : dict
+        Values of the condition columns; empty when there is one condition.
+    verdict : {"one-rate", "two-rate", "undecided"}
+        See :func:`tworate.inference.verdict.judge`.
+    reasons : list of str
+        Why, the decisive reason first.
+    challenged_by : list of str
+        Rival models that describe the data as well as two rates or better.
+    elpd_diff, dse : float
+        `elpd(two-rate) - elpd(one-rate)` and its standard error; NaN when not both were fitted.
+    closure, closure_reason : str
+        Where exposure came from, and why it was chosen.
+    likelihood, clock : str
+        Distribution of new sharers; how time was taken.
+    n_observations : int
+        Number of increments.
+    models : dict of str to ModelResult
+    posteriors : dict of str to arviz.InferenceData
+    """
+
+    condition: dict[str, Any]
+    verdict: Verdict
+    reasons: list[str]
+    challenged_by: list[str]
+    elpd_diff: float
+    dse: float
+    closure: str
+    closure_reason: str
+    likelihood: str
+    clock: str
+    n_observations: int
+    models: dict[str, ModelResult] = field(repr=False)
+    posteriors: dict[str, az.InferenceData] = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        """The condition in words, such as `event = VAR1`; empty when there is one condition."""
+        return ", ".join(f"{name} = {value}" for name, value in self.condition.items())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which model each condition needs, and how sure we are.
+
+    Parameters
+    ----------
+    conditions : list of ConditionResult
+        One a condition, in order of appearance.
+    trajectories : Trajectories
+        The data.
+    by : list of str
+        Columns that tell conditions apart.
+    seed : int
+        Seed of the fits.
+    version : str
+        Version of tworate that made it.
+    """
+
+    conditions: list[ConditionResult]
+    trajectories: Trajectories = field(repr=False)
+    by: list[str]
+    seed: int
+    version: str = __version__
+
+    @property
+    def verdict(self) -> Verdict | dict[str, Verdict]:
+        """The verdict; with several conditions, by condition."""
+        if len(self.conditions) == 1:
+            return self.conditions[0].verdict
+        return {result.label: result.verdict for result in self.conditions}
+
+    @property
+    def posteriors(self) -> dict[str, az.InferenceData] | dict[str, dict[str, az.InferenceData]]:
+        """Posterior of each model; with several conditions, by condition."""
+        if len(self.conditions) == 1:
+            return self.conditions[0].posteriors
+        return {result.label: result.posteriors for result in self.conditions}
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a condition and model, the best model first."""
+        rows = []
+        for result in self.conditions:
+            ranked = sorted(result.models.items(), key=lambda item: -item[1].elpd_loo)
+            for name, model in ranked:
+                rows.append(
+                    {
+                        **result.condition,
+                        "verdict": result.verdict,
+                        "model": name,
+                        "elpd_loo": model.elpd_loo,
+                        "se": model.se,
+                        "p_loo": model.p_loo,
+                        "weight": model.weight,
+                        "pareto_k_bad": model.pareto_k_bad,
+                        "elpd_diff": result.elpd_diff,
+                        "dse": result.dse,
+                        "closure": result.closure,
+                        "likelihood": result.likelihood,
+                        "clock": result.clock,
+                        "n_observations": result.n_observations,
+                    }
+                )
+        return pd.DataFrame(rows)
+
+    def save(self, folder: str | Path) -> None:
+        """Write `comparison.json`, `comparison.csv`, `trajectories.parquet` and `posteriors/*.nc` to a folder."""
+        from .storage import save_comparison
+
+        save_comparison(self, Path(folder))
+
+
+def compare(
+    trajectories: "Trajectories | pd.DataFrame | str | Path",
+    models: Sequence[ModelLike] = DEFAULT_MODELS,
+    by: str | Sequence[str] | None = None,
+    *,
+    likelihood: str = "beta-binomial",
+    closure: str | None = None,
+    clock: str = "rounds",
+    seed: int = 0,
+    sampler: SamplerSettings | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare SI models on trajectories: does the spread need one transmission rate or two?
+
+    Parameters
+    ----------
+    trajectories : Trajectories, DataFrame or path
+        The data, see :class:`tworate.simulate.Trajectories`.
+    models : sequence of str or type of SIModel
+        Models to compare; the verdict is between one-rate and two-rate.
+    by : str or sequence of str, optional
+        Condition columns: each condition is compared apart.
+    likelihood, closure, clock, sampler
+        See :func:`tworate.inference.fit`.
+    seed : int
+        Seed of every fit, so that a condition gives the same result alone or among many.
+    progress : callable, optional
+        Called when each fit begins.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        When the data or a name cannot be used.
+    """
+    data = as_trajectories(trajectories)
+    try:
+        classes = [get_model(model) for model in models]
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if not classes:
+        raise InputError("no models to compare; name at least one")
+    columns = [by] if isinstance(by, str) else list(by or [])
+    parts = list(data.split(columns))
+    closure_name, closure_reason = choose_closure(data, closure)
+    results = []
+    for position, (condition, part) in enumerate(parts):
+        label = ", ".join(f"{name} = {value}" for name, value in condition.items())
+
+        def report(model: type[SIModel], index: int, label: str = label, position: int = position) -> None:
+            if progress:
+                what = f"fitting {model.name}" + (f" ({label})" if label else "")
+                progress(what, position * len(classes) + index, len(parts) * len(classes))
+
+        try:
+            observations = observe(part, closure_name)
+        except InputError as error:
+            # One condition without information must not take the others with it.
+            if len(parts) == 1:
+                raise
+            results.append(_uninformative(condition, str(error), closure_name, closure_reason, likelihood, clock))
+            continue
+        posteriors = {}
+        for index, model in enumerate(classes):
+            report(model, index)
+            posteriors[model.name] = fit_transitions(
+                model, observations, likelihood=likelihood, clock=clock, seed=seed, sampler=sampler
+            )
+        results.append(_compared(condition, posteriors, closure_name, closure_reason, likelihood, clock))
+    return Comparison(results, data, columns, seed)
+
+
+def _compared(
+    condition: dict[str, Any],
+    posteriors: dict[str, az.InferenceData],
+    closure: str,
+    closure_reason: str,
+    likelihood: str,
+    clock: str,
+) -> ConditionResult:
+    elpds = {name: loo(posterior) for name, posterior in posteriors.items()}
+    weights = compare_elpd(elpds)
+    models = {}
+    for name, posterior in posteriors.items():
+        summary = summarize(posterior)
+        elpd = elpds[name]
+        models[name] = ModelResult(
+            elpd_loo=float(elpd.elpd_loo),
+            se=float(elpd.se),
+            p_loo=float(elpd.p_loo),
+            weight=weights[name],
+            pareto_k_bad=int((np.asarray(elpd.pareto_k) > elpd.good_k).sum()),
+            good_k=float(elpd.good_k),
+            parameters=summary,
+            problems=diagnose(posterior, summary),
+        )
+    n_observations = int(next(iter(elpds.values())).n_data_points)
+    rivals = ("one-rate", "two-rate")
+    if all(name in models for name in rivals):
+        elpd_diff, dse = elpd_difference(elpds["two-rate"], elpds["one-rate"])
+        verdict, reasons = judge(
+            Evidence(
+                elpd_diff=elpd_diff,
+                dse=dse,
+                n_observations=n_observations,
+                bad_k={name: models[name].pareto_k_bad for name in rivals},
+                problems={name: models[name].problems for name in rivals},
+                closure=closure,
+            )
+        )
+    else:
+        elpd_diff, dse = float("nan"), float("nan")
+        verdict, reasons = "undecided", ["the verdict is between one-rate and two-rate; not both were fitted"]
+    return ConditionResult(
+        condition=condition,
+        verdict=verdict,
+        reasons=reasons,
+        challenged_by=[],
+        elpd_diff=elpd_diff,
+        dse=dse,
+        closure=closure,
+        closure_reason=closure_reason,
+        likelihood=likelihood,
+        clock=clock,
+        n_observations=n_observations,
+        models=models,
+        posteriors=posteriors,
+    )
+
+
+def _uninformative(
+    condition: Mapping[str, Any], reason: str, closure: str, closure_reason: str, likelihood: str, clock: str
+) -> ConditionResult:
+    return ConditionResult(
+        condition=dict(condition),
+        verdict=cast(Verdict, "undecided"),
+        reasons=[reason],
+        challenged_by=[],
+        elpd_diff=float("nan"),
+        dse=float("nan"),
+        closure=closure,
+        closure_reason=closure_reason,
+        likelihood=likelihood,
+        clock=clock,
+        n_observations=0,
+        models={},
+        posteriors={},
+    )

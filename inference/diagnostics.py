@@ -1,0 +1,48 @@
+"""Can the sampler's numbers be trusted?"""
+
+from typing import Any
+
+import arviz as az
+import numpy as np
+import pandas as pd
+
+R_HAT_LIMIT = 1.01
+ESS_LIMIT = 400
+INTERVAL = 0.95
+"""Mass of the highest-density intervals that are reported."""
+
+
+def summarize(posterior: az.InferenceData) -> pd.DataFrame:
+    """Mean, sd, 95% highest-density interval, bulk ESS and R̂ of each parameter.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: parameter; columns `mean`, `sd`, `hdi_low`, `hdi_high`, `ess_bulk`, `r_hat`.
+    """
+    table = az.summary(posterior, group="posterior", hdi_prob=INTERVAL, round_to="none")
+    low, high = [name for name in table.columns if name.startswith("hdi_")]
+    table = table.rename(columns={low: "hdi_low", high: "hdi_high"})
+    return table[["mean", "sd", "hdi_low", "hdi_high", "ess_bulk", "r_hat"]]
+
+
+def diagnose(posterior: az.InferenceData, summary: pd.DataFrame | None = None) -> list[str]:
+    """Say what is wrong with the sampling: R̂ above 1.01, bulk ESS below 400, divergences; empty when all is well."""
+    summary = summarize(posterior) if summary is None else summary
+    problems = []
+    if not summary["r_hat"].max() <= R_HAT_LIMIT:
+        problems.append(f"R̂ of {summary['r_hat'].idxmax()} is {summary['r_hat'].max():.3f} (above {R_HAT_LIMIT})")
+    if not summary["ess_bulk"].min() >= ESS_LIMIT:
+        problems.append(
+            f"the effective sample size of {summary['ess_bulk'].idxmin()} is {summary['ess_bulk'].min():.0f} "
+            f"(below {ESS_LIMIT})"
+        )
+    divergences = n_divergences(posterior)
+    if divergences:
+        problems.append(f"{divergences} divergent transition{'s' if divergences > 1 else ''}")
+    return problems
+
+
+def n_divergences(posterior: Any) -> int:
+    """Count divergent transitions."""
+    return int(np.asarray(posterior.sample_stats["diverging"]).sum())

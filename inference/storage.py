@@ -1,0 +1,172 @@
+"""Comparisons on disk: JSON and CSV for the numbers, netCDF for the posteriors."""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import arviz as az
+import pandas as pd
+
+from ..errors import InputError
+from ..files import atomic_path, write_text
+from ..simulate import read_trajectories
+from .comparison import Comparison, ConditionResult, ModelResult
+
+COMPARISON = "comparison.json"
+TRAJECTORIES = "trajectories.parquet"
+
+
+def comparison_dict(comparison: Comparison, files: dict[tuple[int, str], str] | None = None) -> dict[str, Any]:
+    """Return the content of `comparison.json`.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What to describe.
+    files : dict, optional
+        Path of each saved posterior by (condition number, model).
+    """
+    conditions = []
+    for number, result in enumerate(comparison.conditions):
+        models = {}
+        for name, model in result.models.items():
+            models[name] = {
+                "elpd_loo": model.elpd_loo,
+                "se": model.se,
+                "p_loo": model.p_loo,
+                "weight": model.weight,
+                "pareto_k_bad": model.pareto_k_bad,
+                "good_k": model.good_k,
+                "problems": model.problems,
+                "parameters": model.parameters.to_dict("index"),
+            }
+            if files:
+                models[name]["posterior"] = files[number, name]
+        conditions.append(
+            {
+                "condition": result.condition,
+                "verdict": result.verdict,
+                "reasons": result.reasons,
+                "challenged_by": result.challenged_by,
+                "elpd_diff": result.elpd_diff,
+                "dse": result.dse,
+                "closure": result.closure,
+                "closure_reason": result.closure_reason,
+                "likelihood": result.likelihood,
+                "clock": result.clock,
+                "n_observations": result.n_observations,
+                "models": models,
+            }
+        )
+    content = {
+        "tworate_version": comparison.version,
+        "source": comparison.trajectories.source,
+        "by": comparison.by,
+        "seed": comparison.seed,
+        "conditions": conditions,
+    }
+    finite: dict[str, Any] = _finite(content)
+    return finite
+
+
+def save_comparison(comparison: Comparison, folder: Path) -> None:
+    """Write a comparison to a folder; each file whole or not at all, `comparison.json` last."""
+    previous = _saved_posteriors(folder)
+    files: dict[tuple[int, str], str] = {}
+    for number, result in enumerate(comparison.conditions):
+        for name, posterior in result.posteriors.items():
+            relative = f"posteriors/{_slug(number, result, len(comparison.conditions))}{name}.nc"
+            with atomic_path(folder / relative) as temporary:
+                posterior.to_netcdf(str(temporary))
+            files[number, name] = relative
+    comparison.trajectories.save(folder / TRAJECTORIES)
+    with atomic_path(folder / "comparison.csv") as temporary:
+        comparison.table.to_csv(temporary, index=False)
+    text = json.dumps(comparison_dict(comparison, files), indent=2, ensure_ascii=False, default=str)
+    write_text(folder / COMPARISON, text + "\n")
+    for stale in previous - set(files.values()):
+        (folder / stale).unlink(missing_ok=True)
+
+
+def load_comparison(folder: str | Path) -> Comparison:
+    """Read a comparison that was saved with :meth:`Comparison.save`.
+
+    Raises
+    ------
+    InputError
+        When the folder holds none, or a file of it is missing or damaged.
+    """
+    folder = Path(folder)
+    path = folder / COMPARISON
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        conditions = [_condition(folder, entry) for entry in content["conditions"]]
+        trajectories = read_trajectories(folder / TRAJECTORIES)
+        object.__setattr__(trajectories, "source", content["source"])
+        return Comparison(
+            conditions, trajectories, content["by"], content["seed"], version=content["tworate_version"]
+        )
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{folder}: holds no comparison ({Path(error.filename or path).name} is missing); make one with "
+            "`tworate compare` or `tworate run`"
+        ) from error
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: is damaged ({error}); make the comparison again") from error
+
+
+def _condition(folder: Path, entry: dict[str, Any]) -> ConditionResult:
+    models, posteriors = {}, {}
+    for name, model in entry["models"].items():
+        file = folder / model["posterior"]
+        if not file.is_file():
+            raise FileNotFoundError(2, "missing", str(file))
+        posteriors[name] = az.from_netcdf(str(file))
+        models[name] = ModelResult(
+            **{key: model[key] for key in ("elpd_loo", "se", "p_loo", "weight", "pareto_k_bad", "good_k")},
+            parameters=pd.DataFrame.from_dict(model["parameters"], orient="index"),
+            problems=model["problems"],
+        )
+    nan = float("nan")
+    return ConditionResult(
+        **{
+            key: entry[key]
+            for key in (
+                "condition", "verdict", "reasons", "challenged_by", "closure", "closure_reason",
+                "likelihood", "clock", "n_observations",
+            )
+        },
+        elpd_diff=nan if entry["elpd_diff"] is None else entry["elpd_diff"],
+        dse=nan if entry["dse"] is None else entry["dse"],
+        models=models,
+        posteriors=posteriors,
+    )  # fmt: skip
+
+
+def _saved_posteriors(folder: Path) -> set[str]:
+    """Posterior files that an earlier comparison in the folder names."""
+    try:
+        content = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
+        return {model["posterior"] for entry in content["conditions"] for model in entry["models"].values()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _slug(number: int, result: ConditionResult, n_conditions: int) -> str:
+    if n_conditions == 1 and not result.condition:
+        return ""
+    label = "-".join(str(value) for value in result.condition.values())
+    return f"{number + 1:03}-{re.sub(r'[^A-Za-z0-9.]+', '-', label)[:60]}-"
+
+
+def _finite(value: Any) -> Any:
+    """Replace what JSON cannot say (NaN, infinity) by null, throughout."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

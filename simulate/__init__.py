@@ -1,0 +1,30 @@
+"""Who sees what: networks, the spreading process, and trajectories."""
+
+from typing import TYPE_CHECKING, Any
+
+from .trajectories import Trajectories, as_trajectories, read_trajectories
+
+if TYPE_CHECKING:
+    from .network import Network, from_graph, random_regular
+    from .spreading import spread
+
+__all__ = [
+    "Network",
+    "Trajectories",
+    "as_trajectories",
+    "from_graph",
+    "random_regular",
+    "read_trajectories",
+    "spread",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # networkx and numba are loaded by those who simulate, not by those who only compare.
+    from importlib import import_module
+
+    if name in ("Network", "from_graph", "random_regular"):
+        return getattr(import_module(".network", __name__), name)
+    if name == "spread":
+        return import_module(".spreading", __name__).spread
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,252 @@
+"""Trajectories: the one table between simulation and inference."""
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..files import atomic_path
+
+REQUIRED = ("trajectory", "time", "infected", "population")
+NUMERIC = ("time", "infected", "population", "si_edges", "degree")
+COUNTS = ("infected", "population", "si_edges")
+
+Locate = Callable[[Any], str]
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """How many agents have shared, over time, in one or more trajectories.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns `trajectory` (a label), `time`, `infected` (cumulative count of agents that have shared; in an SI model
+        this is also the prevalence times the population) and `population`; optionally `si_edges` (edges between a
+        susceptible agent and a sharer) and `degree` (neighbours of every agent); any further columns are conditions. It is
+        checked, sorted by trajectory and time within each condition as it came, and copied.
+    source : str
+        Name of the data in error messages.
+
+    Raises
+    ------
+    InputError
+        When the table is no set of trajectories; names the row or line, what was wrong and what to do.
+    """
+
+    table: pd.DataFrame
+    source: str = "trajectories"
+
+    def __post_init__(self) -> None:
+        def row(index: Any) -> str:
+            return f"{self.source}, row {index}"
+
+        object.__setattr__(self, "table", _validated(self.table, self.source, row))
+
+    @property
+    def path_numbers(self) -> NDArray[np.int64]:
+        """Number of the trajectory that each row belongs to, from 0, in order of appearance."""
+        return _path_numbers(self.table)
+
+    @property
+    def conditions(self) -> list[str]:
+        """Names of the condition columns."""
+        return [str(name) for name in self.table.columns if name not in (*REQUIRED, *NUMERIC)]
+
+    def split(self, by: Sequence[str]) -> Iterator[tuple[dict[str, Any], "Trajectories"]]:
+        """Yield each condition (values of the columns `by`) with its trajectories, in order of appearance.
+
+        Raises
+        ------
+        InputError
+            When a column is not there.
+        """
+        for name in by:
+            if name not in self.table.columns:
+                there = ", ".join(self.conditions) or "none"
+                raise InputError(f"{self.source}: has no column {name!r}; condition columns are: {there}")
+        if not by:
+            yield {}, self
+            return
+        for values, part in self.table.groupby(list(by), sort=False, dropna=False):
+            condition = dict(zip(by, (_plain(value) for value in values), strict=True))
+            yield condition, Trajectories(part, self.source)
+
+    def save(self, path: str | Path) -> None:
+        """Write as Parquet (`.parquet`) or CSV (`.csv`), whole or not at all."""
+        path = Path(path)
+        if path.suffix not in (".parquet", ".csv"):
+            raise InputError(f"{path}: name a file that ends in .parquet or .csv")
+        with atomic_path(path) as temporary:
+            if path.suffix == ".parquet":
+                self.table.to_parquet(temporary, index=False)
+            else:
+                self.table.to_csv(temporary, index=False)
+
+
+def read_trajectories(path: str | Path) -> Trajectories:
+    """Read trajectories from CSV or Parquet.
+
+    Parameters
+    ----------
+    path : path
+        A `.parquet` file, or CSV under any other name.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be used; names the file, the line, what was wrong and what to do.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".parquet":
+            table = pd.read_parquet(path)
+
+            def locate(index: Any) -> str:
+                return f"{path}, row {index + 1}"
+
+        else:
+            # Everything as text first, so that a message can quote the cell and count lines exactly.
+            text = path.read_text(encoding="utf-8-sig")
+            table = pd.read_csv(io.StringIO(text), dtype=str, skip_blank_lines=False, keep_default_na=False)
+            table = table[~(table == "").all(axis=1)].copy()
+            for name in table.columns.difference(NUMERIC):
+                numbers = pd.to_numeric(table[name], errors="coerce")
+                if numbers.notna().all():
+                    table[name] = numbers
+
+            def locate(index: Any) -> str:
+                return f"{path}, line {index + 2}"
+
+    except pd.errors.EmptyDataError:
+        raise InputError(f"{path}: is empty; it needs the columns {', '.join(REQUIRED)}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
+        raise InputError(f"{path}: is not a readable table ({error})") from error
+    validated = _validated(table, str(path), locate)
+    return Trajectories(validated, source=str(path))
+
+
+def as_trajectories(data: "Trajectories | pd.DataFrame | str | Path") -> Trajectories:
+    """Take trajectories as they are, or make them from a table or a file."""
+    if isinstance(data, Trajectories):
+        return data
+    if isinstance(data, pd.DataFrame):
+        return Trajectories(data, source="the table")
+    return read_trajectories(data)
+
+
+def _plain(value: Any) -> Any:
+    """Turn a numpy scalar into Python's own, so that it can be written as JSON."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame:
+    missing = [name for name in REQUIRED if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"{source}: missing column {', '.join(missing)}; it needs {', '.join(REQUIRED)} "
+            "(and may have si_edges, degree and condition columns)"
+        )
+    if table.empty:
+        raise InputError(f"{source}: holds no rows; give at least two time points of one trajectory")
+    table = table.copy()
+    for name in NUMERIC:
+        if name in table.columns:
+            table[name] = _numbers(table[name], name, locate)
+    _refuse(table, table["population"] < 1, locate, lambda r: f"population = {r.population} must be at least 1")
+    _refuse(
+        table,
+        table["infected"] > table["population"],
+        locate,
+        lambda r: f"infected = {r.infected} exceeds population = {r.population}",
+    )
+    if "degree" in table.columns:
+        _refuse(table, table["degree"] < 2, locate, lambda r: f"degree = {r.degree} must be at least 2")
+    if "si_edges" in table.columns and "degree" in table.columns:
+        ends = table["degree"] * np.minimum(table["infected"], table["population"] - table["infected"])
+        _refuse(
+            table,
+            table["si_edges"] > ends,
+            locate,
+            lambda r: f"si_edges = {r.si_edges} is more than {r.infected} sharers and "
+            f"{r.population - r.infected} others with {r.degree} neighbours each can have",
+        )
+    path = _path_numbers(table)
+    order = np.lexsort((table["time"], path))
+    table = table.iloc[order]
+    _check_paths(table, pd.Series(path[order], index=table.index), locate)
+    return table.reset_index(drop=True)
+
+
+def _path_numbers(table: pd.DataFrame) -> NDArray[np.int64]:
+    """Number the trajectories in order of appearance.
+
+    Labels may come again in another condition; then the further columns tell trajectories apart.
+    """
+    keys = ["trajectory"]
+    if table.duplicated(["trajectory", "time"]).any():
+        keys += [name for name in table.columns if name not in (*REQUIRED, *NUMERIC)]
+    return table.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
+
+
+def _numbers(column: pd.Series, name: str, locate: Locate) -> pd.Series:
+    values = pd.to_numeric(column, errors="coerce")
+    bad = ~np.isfinite(values.to_numpy(dtype=float, na_value=np.nan))
+    if bad.any():
+        index = column.index[bad][0]
+        cell = column.loc[index]
+        shown = "is empty" if cell is None or str(cell).strip() == "" else f"= {cell}"
+        raise InputError(f"{locate(index)}: {name} {shown}; it must be a number on every line")
+    if name in COUNTS:
+        wrong = (values < 0) | (values != np.floor(values))
+        if wrong.any():
+            index = column.index[wrong][0]
+            raise InputError(f"{locate(index)}: {name} = {column.loc[index]} must be a whole number, 0 or more")
+        return values.astype(np.int64)
+    return values.astype(np.int64) if (values == np.floor(values)).all() else values.astype(float)
+
+
+def _refuse(
+    table: pd.DataFrame, wrong: "pd.Series[bool]", locate: Locate, message: Callable[[Any], str]
+) -> None:
+    if wrong.any():
+        index = table.index[wrong][0]
+        raise InputError(f"{locate(index)}: {message(table.loc[index])}")
+
+
+def _check_paths(table: pd.DataFrame, path: "pd.Series[int]", locate: Locate) -> None:
+    """Check each trajectory as a whole; `table` is sorted by trajectory (numbered in `path`) and time."""
+    same = path.eq(path.shift())
+    before: Mapping[str, pd.Series] = {
+        name: table[name].shift() for name in ("time", "infected", "population", "degree") if name in table
+    }
+
+    def refuse(wrong: "pd.Series[bool]", message: Callable[[Any, Any], str]) -> None:
+        _refuse(table, wrong, locate, lambda row: message(row, row.name))
+
+    refuse(
+        same & table["time"].eq(before["time"]),
+        lambda r, _: f"time = {r.time} comes twice in trajectory {r.trajectory}; one row a time point, and a condition "
+        "column (or another label) for what differs",
+    )
+    refuse(
+        same & (table["infected"] < before["infected"]),
+        lambda r, i: f"infected = {r.infected} is below {int(before['infected'].loc[i])} at the time before in trajectory "
+        f"{r.trajectory}; it is the cumulative count and cannot fall",
+    )
+    for name in ("population", "degree"):
+        if name in before:
+            refuse(
+                same & table[name].ne(before[name]),
+                lambda r, i, name=name: f"{name} = {r[name]} differs from {before[name].loc[i]:g} before in trajectory "
+                f"{r.trajectory}; it must stay the same",
+            )
+    refuse(path.map(path.value_counts()) < 2, lambda r, _: f"trajectory {r.trajectory} has one time point; it needs at least two")
