@@ -28,9 +28,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         # The suffix is kept because writers choose their format by it.
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); choose another place with --out"
-        ) from error
+        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from error
     os.close(handle)
     temporary = Path(name)
     try:

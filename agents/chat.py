@@ -48,9 +48,7 @@ class ChatEncoder:
     def _render(self, conversation: Conversation) -> str:
         if not self.has_template:
             return "\n\n".join(message["content"] for message in conversation) + BASE_MODEL_ANSWER
-        text: str = self.tokenizer.apply_chat_template(
-            conversation, tokenize=False, add_generation_prompt=True
-        )
+        text: str = self.tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
         return text
 
     def _encode(self, text: str, *, start: bool = True, split_special: bool = False) -> list[int]:

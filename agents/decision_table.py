@@ -98,6 +98,5 @@ def decide(
         values.reshape(shape) for values in (elicited.p_share, elicited.option_mass, elicited.order_effect)
     )
     return [
-        DecisionTable(event, personas, p_share[i], option_mass[i], order_effect[i])
-        for i, event in enumerate(events)
+        DecisionTable(event, personas, p_share[i], option_mass[i], order_effect[i]) for i, event in enumerate(events)
     ]

@@ -34,7 +34,7 @@ class HuggingFaceModel(LanguageModel):
     device : str, optional
         torch device; CUDA where there is one, else the CPU.
     dtype : str, optional
-        torch dtype such as "bfloat16"; by default what the weights were saved in on an accelerator, and float32 on a CPU.
+        torch dtype such as "bfloat16"; by default that of the saved weights on an accelerator, and float32 on a CPU.
 
     Raises
     ------
@@ -105,9 +105,7 @@ class HuggingFaceModel(LanguageModel):
         for row, feed in enumerate(batch):
             ids[row, : len(feed)] = torch.tensor(feed)
             mask[row, : len(feed)] = 1
-        spans = {
-            (i, j): (row, len(prompts[i]) - 1) for row, feed in enumerate(batch) for i, j in feeds[feed]
-        }
+        spans = {(i, j): (row, len(prompts[i]) - 1) for row, feed in enumerate(batch) for i, j in feeds[feed]}
         # Only the positions that score an answer go through the vocabulary, or a batch would fill gigabytes.
         kept = sorted({start + k for (_, j), (_, start) in spans.items() for k in range(len(answers[j]))})
         logits = self._logits(ids.to(self.device), mask.to(self.device), torch.tensor(kept, device=self.device))

@@ -81,9 +81,7 @@ class LanguageModel(ABC):
         keys = [tuple(message["content"] for message in conversation) for conversation in asked]
         distinct = {key: position for position, key in reversed(list(enumerate(keys)))}
         row = {key: i for i, key in enumerate(distinct)}
-        scores = self.option_log_probabilities(
-            [asked[position] for position in distinct.values()], OPTIONS, progress
-        )
+        scores = self.option_log_probabilities([asked[position] for position in distinct.values()], OPTIONS, progress)
         by_order = scores[[row[key] for key in keys]].reshape(2, len(questions), 2)
         log_odds = by_order[..., 0] - by_order[..., 1]
         return Elicited(

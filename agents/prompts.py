@@ -67,7 +67,7 @@ class PromptTemplates:
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(source),
             undefined=jinja2.StrictUndefined,
-            autoescape=False,  # noqa: S701
+            autoescape=False,
         )
         try:
             self._persona = environment.get_template("persona.jinja")

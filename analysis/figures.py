@@ -6,6 +6,8 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from ..inference import ConditionResult
 from ..inference.loo import loo, pointwise_difference
@@ -15,6 +17,12 @@ from ..simulate import Trajectories
 COLOURS = {"one-rate": "#0072B2", "two-rate": "#D55E00"}
 _MORE_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _INK = "#333333"
+_SYMBOLS = {
+    "beta": r"$\beta$",
+    "beta_fast": r"$\beta_\mathrm{fast}$",
+    "beta_slow": r"$\beta_\mathrm{slow}$",
+    "weight_fast": "$w$",
+}
 _STYLE = {
     "font.size": 10,
     "axes.titlesize": 11,
@@ -39,9 +47,7 @@ def colour(model: str, models: list[str]) -> str:
     return COLOURS.get(model) or _MORE_COLOURS[others.index(model) % len(_MORE_COLOURS)]
 
 
-def plot_prediction(
-    trajectories: Trajectories, bands: dict[str, pd.DataFrame], formulas: dict[str, str]
-) -> Figure:
+def plot_prediction(trajectories: Trajectories, bands: dict[str, pd.DataFrame], formulas: dict[str, str]) -> Figure:
     """Posterior predictive bands over the observed trajectories, the models side by side.
 
     Parameters
@@ -55,32 +61,34 @@ def plot_prediction(
     """
     names = list(bands)
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(4.6 * len(names), 3.9))
+        figure = Figure(figsize=(4.5 * len(names), 3.9))
         axes = figure.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0]
         table = trajectories.table.assign(path=trajectories.path_numbers)
         for axis, name in zip(axes, names, strict=True):
             band, shade = bands[name], colour(name, names)
-            axis.fill_between(
-                band["time"], band["q2.5"], band["q97.5"], color=shade, alpha=0.18, lw=0, label="95% predicted"
-            )
-            axis.fill_between(
-                band["time"], band["q25"], band["q75"], color=shade, alpha=0.35, lw=0, label="50% predicted"
-            )
-            axis.plot(band["time"], band["q50"], color=shade, lw=2, label="median predicted")
-            for number, (_, path) in enumerate(table[table["infected"] > 0].groupby("path")):
+            axis.fill_between(band["time"], band["q2.5"], band["q97.5"], color=shade, alpha=0.18, lw=0)
+            axis.fill_between(band["time"], band["q25"], band["q75"], color=shade, alpha=0.35, lw=0)
+            axis.plot(band["time"], band["q50"], color=shade, lw=2)
+            for _, path in table[table["infected"] > 0].groupby("path"):
                 axis.plot(
                     path["time"] - path["time"].iloc[0],
                     path["infected"] / path["population"],
                     color=_INK,
                     lw=0.7,
                     alpha=0.6,
-                    label="observed" if number == 0 else None,
                 )
             axis.set_title(name)
             axis.set_xlabel("time since the start")
             axis.set_ylim(0, 1.02)
-            axis.legend(loc="lower right", fontsize=8.5, title=f"closure: {formulas[name]}", title_fontsize=8.5)
+            axis.set_title(f"closure {formulas[name]}", loc="right", fontsize=8.5, fontweight="normal", color=_INK)
         axes[0].set_ylabel("prevalence (share that has shared)")
+        handles = [
+            Patch(color=_INK, alpha=0.18, lw=0, label="95% predicted"),
+            Patch(color=_INK, alpha=0.4, lw=0, label="50% predicted"),
+            Line2D([], [], color=_INK, lw=2, label="median predicted"),
+            Line2D([], [], color=_INK, lw=0.7, alpha=0.6, label="observed"),
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8.5)
     return figure
 
 
@@ -90,7 +98,7 @@ def plot_elpd(result: ConditionResult) -> Figure:
     elpds = {name: loo(result.posteriors[name]) for name in names}
     best = names[-1]
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, 1.1 + 0.55 * len(names)))
+        figure = Figure(figsize=(7.2, 1.1 + 0.55 * len(names)))
         axis = figure.subplots()
         axis.axvline(0, color="#888888", lw=1)
         for row, name in enumerate(names):
@@ -120,7 +128,7 @@ def plot_rates(result: ConditionResult) -> Figure:
     names = list(result.models)
     lines = {"beta_slow": "--"}
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(4.6 * len(panels), 3.3))
+        figure = Figure(figsize=(4.5 * len(panels), 3.0))
         axes = figure.subplots(1, len(panels), squeeze=False, width_ratios=[1.7, 1][: len(panels)])[0]
         for axis, (kind, curves) in zip(axes, panels, strict=True):
             for model, name, draws in curves:
@@ -134,7 +142,7 @@ def plot_rates(result: ConditionResult) -> Figure:
                     color=colour(model, names),
                     ls=lines.get(name, "-"),
                     lw=2,
-                    label=f"{name} ({model})",
+                    label=f"{_SYMBOLS.get(name, name)} ({model})",
                 )
             axis.set_yticks([])
             axis.set_ylim(0, 1.35)
@@ -151,7 +159,7 @@ def plot_pareto_k(result: ConditionResult) -> Figure:
     """Pareto k of every observation: whether PSIS-LOO can be trusted."""
     names = list(result.models)
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, 3.0))
+        figure = Figure(figsize=(7.2, 3.0))
         axis = figure.subplots()
         for name in names:
             k = np.asarray(loo(result.posteriors[name]).pareto_k)
@@ -172,7 +180,7 @@ def plot_evidence(result: ConditionResult) -> Figure:
     time = np.asarray(result.posteriors["two-rate"].observed_data["time"], dtype=float)
     order = np.argsort(time, kind="stable")
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, 3.0))
+        figure = Figure(figsize=(7.2, 3.0))
         axis = figure.subplots()
         axis.axhline(0, color="#888888", lw=1)
         axis.scatter(time, difference, s=10, alpha=0.5, lw=0, color=_INK, label="one increment")

@@ -128,9 +128,8 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
     }
     content |= {label: str(run[key]) for key, label in labels.items() if key in run}
     packages = ("pymc", "nutpie", "arviz", "numpy", "numba", *(("torch", "transformers") if run else ()))
-    content["versions"] = (
-        f"tworate {comparison.version}, Python {platform.python_version()}, "
-        + ", ".join(f"{name} {version(name)}" for name in packages)
+    content["versions"] = f"tworate {comparison.version}, Python {platform.python_version()}, " + ", ".join(
+        f"{name} {version(name)}" for name in packages
     )
     return content
 
@@ -143,8 +142,8 @@ def _interval(result: ConditionResult, model: str, parameter: str) -> str:
 
 def _draw(
     result: ConditionResult, trajectories: Trajectories, seed: int, folder: Path, prefix: str
-) -> dict[str, str]:
-    """Draw a condition's figures, save each as PNG, and return them as data URIs by name."""
+) -> dict[str, dict[str, Any]]:
+    """Draw a condition's figures, save each as PNG, and return data URI and width by name."""
     bands: dict[str, pd.DataFrame] = {
         name: predict_curves(posterior, trajectories, seed=seed) for name, posterior in result.posteriors.items()
     }
@@ -158,11 +157,15 @@ def _draw(
     }
     if {"one-rate", "two-rate"} <= set(result.models):
         made["evidence"] = figures.plot_evidence(result)
-    uris = {}
+    drawn: dict[str, dict[str, Any]] = {}
     for name, figure in made.items():
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=160)
         with atomic_path(folder / f"{prefix}{name}.png") as temporary:
             temporary.write_bytes(buffer.getvalue())
-        uris[name] = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return uris
+        drawn[name] = {
+            "uri": "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode(),
+            # CSS pixels: one inch of every figure is as wide as that of the next, so letters are equal too.
+            "width": round(figure.get_figwidth() * 96),
+        }
+    return drawn

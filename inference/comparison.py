@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import arviz as az
 import numpy as np
@@ -313,7 +313,7 @@ def _uninformative(
 ) -> ConditionResult:
     return ConditionResult(
         condition=dict(condition),
-        verdict=cast(Verdict, "undecided"),
+        verdict="undecided",
         reasons=[reason],
         challenged_by=[],
         elpd_diff=float("nan"),

@@ -83,7 +83,8 @@ def fit(
     Returns
     -------
     arviz.InferenceData
-        Groups `posterior`, `sample_stats`, `log_likelihood`, `posterior_predictive`, `observed_data` and `constant_data`.
+        Groups `posterior`, `sample_stats`, `log_likelihood`, `posterior_predictive`, `observed_data` and
+        `constant_data`.
 
     Raises
     ------
@@ -192,11 +193,12 @@ def _add_groups(result: az.InferenceData, model: type[SIModel], data: Transition
     log_likelihood = pointwise_log_likelihood(log_escape, dispersion, data.incidence, data.n_susceptible)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
     predicted = draw_incidence(data.n_susceptible, -np.expm1(log_escape), dispersion[:, None], rng)
+    labels = data.paths["trajectory"].astype(str)
     coords = {
         "chain": posterior.chain,
         "draw": posterior.draw,
         "observation": np.arange(data.size),
-        "trajectory": ("observation", data.paths["trajectory"].loc[data.path].astype(str).to_numpy(dtype=object)),
+        "trajectory": ("observation", labels.loc[list(data.path)].to_numpy(dtype=object)),
         "time": ("observation", data.time),
     }
     dims = ("chain", "draw", "observation")
@@ -218,8 +220,7 @@ def _add_groups(result: az.InferenceData, model: type[SIModel], data: Transition
             coords={k: v for k, v in coords.items() if k not in ("chain", "draw")},
         ),
         constant_data=xr.Dataset(
-            {name: ("observation", values) for name, values in of_observation.items()}
-            | {"window": ((), data.window)},
+            {name: ("observation", values) for name, values in of_observation.items()} | {"window": ((), data.window)},
             coords={k: v for k, v in coords.items() if k not in ("chain", "draw")},
         ),
     )
@@ -231,9 +232,7 @@ def escape_of_draws(
     """Log-probability of not sharing, shape (n_draws, n_observations), and dispersion, shape (n_draws,), by draw."""
     values = draws_of(model, posterior)
     columns: Mapping[str, Any] = {name: value[:, None] for name, value in values.items()}
-    log_escape = model.log_escape(
-        (data.exposure_start, data.exposure_end), (data.time_start, data.time_end), columns
-    )
+    log_escape = model.log_escape((data.exposure_start, data.exposure_end), (data.time_start, data.time_end), columns)
     n_draws = next(iter(values.values())).size
     dispersion = np.asarray(posterior[DISPERSION]).ravel() if DISPERSION in posterior else np.zeros(n_draws)
     return np.broadcast_to(log_escape, (n_draws, data.size)), dispersion

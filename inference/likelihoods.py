@@ -39,7 +39,7 @@ def _stirling(x: float) -> float:
 
 @njit(cache=True)
 def _log_minus_digamma(x: float) -> float:
-    """log x - digamma(x), for x >= 12."""
+    """Log x - digamma(x), for x >= 12."""
     r = 1.0 / (x * x)
     series = r * (1 / 12 - r * (1 / 120 - r * (1 / 252 - r * (1 / 240 - r * (1 / 132 - r * 691 / 32760)))))
     return 0.5 / x + series

@@ -67,14 +67,16 @@ def choose_closure(trajectories: Trajectories, closure: str | None = None) -> tu
     """
     columns = trajectories.table.columns
     needs = {"recorded": ["si_edges", "degree"], "edge-based": ["degree"], "mean-field": []}
+    reason = "asked for"
     if closure is None:
         if "degree" not in columns:
-            return "mean-field", (
-                "the data have no column degree; on a network this can hide or imitate a second rate"
-            )
-        if "si_edges" not in columns:
-            return "edge-based", "the data have a degree but no count of susceptible-sharer edges (si_edges)"
-        return "recorded", "the data record the susceptible-sharer edges (si_edges)"
+            closure = "mean-field"
+            reason = "the data have no column degree; on a network this can hide or imitate a second rate"
+        elif "si_edges" in columns:
+            closure, reason = "recorded", "the data record the susceptible-sharer edges (si_edges)"
+        else:
+            closure = "edge-based"
+            reason = "the data have a degree but no count of susceptible-sharer edges (si_edges)"
     if closure not in CLOSURES:
         raise InputError(f"closure {closure!r} is unknown; choose one of {', '.join(CLOSURES)}")
     missing = [name for name in needs[closure] if name not in columns]
@@ -83,12 +85,14 @@ def choose_closure(trajectories: Trajectories, closure: str | None = None) -> tu
             f"{trajectories.source}: the {closure} closure needs the column {' and '.join(missing)}; "
             "add it or choose another closure"
         )
-    return closure, "asked for"
+    if closure == "edge-based" and (trajectories.table["degree"] < 2).any():
+        raise InputError(f"{trajectories.source}: the edge-based closure needs a degree of at least 2")
+    return closure, reason
 
 
 def closed_formula(closure: str, degree: float | None) -> Closure:
     """Return the formula with which to predict: the recorded closure has none, its network's stands in."""
-    if closure == "mean-field" or degree is None:
+    if closure == "mean-field" or degree is None or degree < 2:
         return MeanField()
     return RandomRegular(degree)
 
@@ -96,8 +100,8 @@ def closed_formula(closure: str, degree: float | None) -> Closure:
 def observe(trajectories: Trajectories, closure: str) -> Transitions:
     """Turn trajectories into observed increments, with exposure from the observed path.
 
-    A trajectory begins at the first time at which somebody has shared. Intervals in which nobody is susceptible or exposed
-    carry no information and are left out.
+    A trajectory begins at the first time at which somebody has shared. Intervals in which nobody is susceptible or
+    exposed carry no information and are left out.
 
     Raises
     ------
@@ -143,9 +147,7 @@ def observe(trajectories: Trajectories, closure: str) -> Transitions:
     _refuse_unexposed(trajectories.source, table, begin[(incidence > 0) & ~exposed], closure)
     use = exposed & (n_susceptible[begin] > 0)
     if not np.any(n_susceptible[begin] > 0):
-        raise InputError(
-            f"{trajectories.source}: nobody is susceptible in any trajectory; there is nothing to learn"
-        )
+        raise InputError(f"{trajectories.source}: nobody is susceptible in any trajectory; there is nothing to learn")
     if not np.any(incidence[use] > 0):
         raise InputError(
             f"{trajectories.source}: nobody shares after the start in any trajectory; there is nothing to compare"
@@ -173,6 +175,7 @@ def _refuse_unexposed(source: str, table: pd.DataFrame, begin: IntArray, closure
         row = table.iloc[int(begin[0])]
         remedy = "; compare with the mean-field closure, or check si_edges" if closure == "recorded" else ""
         raise InputError(
-            f"{source}: in trajectory {row['trajectory']} somebody shares after time {row['time']}, when no susceptible "
-            f"agent was exposed ({closure} closure); such sharing comes from outside and no model here has it{remedy}"
+            f"{source}: in trajectory {row['trajectory']} somebody shares after time {row['time']}, when no "
+            f"susceptible agent was exposed ({closure} closure); such sharing comes from outside and "
+            f"no model here has it{remedy}"
         )

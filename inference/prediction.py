@@ -19,8 +19,8 @@ def predict_curves(
 ) -> pd.DataFrame:
     """Predictive bands of the prevalence, from the start of each trajectory, under posterior draws.
 
-    Every draw runs the model forward as a random process, so that the bands hold the luck of the early growth as well as
-    the uncertainty of the parameters. A fit under the recorded closure is predicted with its network's formula
+    Every draw runs the model forward as a random process, so that the bands hold the luck of the early growth as well
+    as the uncertainty of the parameters. A fit under the recorded closure is predicted with its network's formula
     (edge-based), since a future network state has not been recorded.
 
     Parameters
@@ -46,9 +46,7 @@ def predict_curves(
     values = draws_of(model, posterior.posterior)
     total = next(iter(values.values())).size
     dispersion = (
-        np.asarray(posterior.posterior[DISPERSION]).ravel()
-        if DISPERSION in posterior.posterior
-        else np.zeros(total)
+        np.asarray(posterior.posterior[DISPERSION]).ravel() if DISPERSION in posterior.posterior else np.zeros(total)
     )
     table = trajectories.table.assign(path=trajectories.path_numbers)
     paths = [path for _, path in table[table["infected"] > 0].groupby("path") if len(path) > 1]

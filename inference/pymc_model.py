@@ -26,8 +26,8 @@ DATA = ("exposure_start", "exposure_end", "time_start", "time_end", "n_susceptib
 class IncidenceLogLikelihood(Op):  # type: ignore[misc]
     """Log-likelihood of incidence with its gradient, as one node of the graph.
 
-    Inputs: `log_escape` (vector), dispersion (scalar), incidence and susceptibles (vectors). Outputs: the total, and its
-    derivatives by the first two. One node over a function compiled to disk keeps the graph that is compiled anew in
+    Inputs: `log_escape` (vector), dispersion (scalar), incidence and susceptibles (vectors). Outputs: the total, and
+    its derivatives by the first two. One node over a function compiled to disk keeps the graph that is compiled anew in
     every process tiny; written out symbolically it takes twice as long to compile as all the rest.
     """
 
@@ -35,16 +35,12 @@ class IncidenceLogLikelihood(Op):  # type: ignore[misc]
 
     def make_node(self, *inputs: Any) -> Apply:
         """Make the node."""
-        return Apply(
-            self, [pt.as_tensor_variable(i) for i in inputs], [pt.dscalar(), pt.dvector(), pt.dscalar()]
-        )
+        return Apply(self, [pt.as_tensor_variable(i) for i in inputs], [pt.dscalar(), pt.dvector(), pt.dscalar()])
 
     def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
         """Evaluate, where the graph runs in Python."""
         log_escape, dispersion, incidence, n_susceptible = inputs
-        total, gradient, slope = log_likelihood_and_gradient(
-            log_escape, float(dispersion), incidence, n_susceptible
-        )
+        total, gradient, slope = log_likelihood_and_gradient(log_escape, float(dispersion), incidence, n_susceptible)
         output_storage[0][0] = np.asarray(total)
         output_storage[1][0] = gradient
         output_storage[2][0] = np.asarray(slope)
@@ -60,13 +56,11 @@ class IncidenceLogLikelihood(Op):  # type: ignore[misc]
         return [upstream * gradient, upstream * slope, DisconnectedType()(), DisconnectedType()()]
 
 
-@register_funcify_and_cache_key(IncidenceLogLikelihood)  # type: ignore[untyped-decorator]
+@register_funcify_and_cache_key(IncidenceLogLikelihood)
 def _numba_incidence_log_likelihood(op: Op, node: Apply, **_: Any) -> tuple[Any, str]:
     @njit
     def incidence_log_likelihood(log_escape, dispersion, incidence, n_susceptible):  # type: ignore[no-untyped-def]
-        total, gradient, slope = log_likelihood_and_gradient(
-            log_escape, dispersion.item(), incidence, n_susceptible
-        )
+        total, gradient, slope = log_likelihood_and_gradient(log_escape, dispersion.item(), incidence, n_susceptible)
         return np.asarray(total), gradient, np.asarray(slope)
 
     return incidence_log_likelihood, "tworate-incidence-log-likelihood-1"
@@ -86,9 +80,7 @@ def build_model(model: type[SIModel], data: Transitions, likelihood: Likelihood)
     """
     with pm.Model() as result:
         held = {name: pm.Data(name, value) for name, value in data_arrays(data).items()}
-        coordinates = {
-            name: _variable(name, spec, held["window"]) for name, spec in model.coordinates().items()
-        }
+        coordinates = {name: _variable(name, spec, held["window"]) for name, spec in model.coordinates().items()}
         values = {
             name: value if name in coordinates else pm.Deterministic(name, value)
             for name, value in model.from_coordinates(coordinates).items()
@@ -102,9 +94,7 @@ def build_model(model: type[SIModel], data: Transitions, likelihood: Likelihood)
             values,
             xp=pt,
         )
-        total, _, _ = IncidenceLogLikelihood()(
-            log_escape, dispersion, held["incidence"], held["n_susceptible"]
-        )
+        total, _, _ = IncidenceLogLikelihood()(log_escape, dispersion, held["incidence"], held["n_susceptible"])
         pm.Potential("incidence_log_likelihood", total)
     return result
 

@@ -105,9 +105,7 @@ def load_comparison(folder: str | Path) -> Comparison:
         conditions = [_condition(folder, entry) for entry in content["conditions"]]
         trajectories = read_trajectories(folder / TRAJECTORIES)
         object.__setattr__(trajectories, "source", content["source"])
-        return Comparison(
-            conditions, trajectories, content["by"], content["seed"], version=content["tworate_version"]
-        )
+        return Comparison(conditions, trajectories, content["by"], content["seed"], version=content["tworate_version"])
     except FileNotFoundError as error:
         raise InputError(
             f"{folder}: holds no comparison ({Path(error.filename or path).name} is missing); make one with "

@@ -54,9 +54,9 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
 
     Notes
     -----
-    The thresholds follow Sivula, Magnusson, Matamoros & Vehtari (2025), "Uncertainty in Bayesian leave-one-out cross-validation based
-    model comparison", arXiv:2008.10296: a
-    difference below 4 is too small for its standard error to mean anything.
+    The thresholds follow Sivula, Magnusson, Matamoros & Vehtari (2025), "Uncertainty in Bayesian
+    leave-one-out cross-validation based model comparison", arXiv:2008.10296: a difference below 4 is too
+    small for its standard error to mean anything.
     """
     doubts = [
         f"the sampler's numbers for {model} cannot be trusted: {'; '.join(problems)}"
@@ -70,7 +70,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
     ]
     if evidence.n_observations < FEWEST_OBSERVATIONS:
         doubts.append(
-            f"there are only {evidence.n_observations} informative increments; at least {FEWEST_OBSERVATIONS} are needed"
+            f"only {evidence.n_observations} increments are informative; at least {FEWEST_OBSERVATIONS} are needed"
         )
     d, dse = evidence.elpd_diff, evidence.dse
     numbers = f"elpd_diff = {d:.1f}, dse = {dse:.1f}"
@@ -79,13 +79,13 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
     if not d > GAIN:
         worth = "costs" if d < 0 else "gains"
         return "one-rate", [
-            f"a second rate {worth} {abs(d):.1f} in expected log predictive density, not more than the {GAIN:g} that it must "
-            f"gain ({numbers})"
+            f"a second rate {worth} {abs(d):.1f} in expected log predictive density, not more than the {GAIN:g} that "
+            f"it must gain ({numbers})"
         ]
     if not d > STANDARD_ERRORS * dse:
         return "undecided", [
-            f"a second rate gains {d:.1f} in expected log predictive density, which is within {STANDARD_ERRORS:g} standard "
-            f"errors ({numbers})"
+            f"a second rate gains {d:.1f} in expected log predictive density, which is within {STANDARD_ERRORS:g} "
+            f"standard errors ({numbers})"
         ]
     reasons = [
         f"a second rate gains {d:.1f} in expected log predictive density, more than {GAIN:g} and more than "
@@ -93,7 +93,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
     ]
     if evidence.closure == "mean-field":
         reasons.append(
-            "caution: under the mean-field closure a network with few neighbours, or with unequal numbers of them, makes "
-            "one-rate data look two-rate; give the degree and, if you can, si_edges"
+            "caution: under the mean-field closure a network with few neighbours, or with unequal numbers of them, "
+            "makes one-rate data look two-rate; give the degree and, if you can, si_edges"
         )
     return "two-rate", reasons

@@ -126,9 +126,7 @@ class SIModel(ABC):
         )
         return -np.asarray(slope.df, dtype=float)
 
-    def solve(
-        self, times: ArrayLike, prevalence0: float, closure: Closure, clock: Clock = "continuous"
-    ) -> FloatArray:
+    def solve(self, times: ArrayLike, prevalence0: float, closure: Closure, clock: Clock = "continuous") -> FloatArray:
         """Prevalence over time from the model's one equation, `dΛ/dt = x(s0 G(Λ, t))`.
 
         Parameters

@@ -15,6 +15,7 @@ def log_add(a: Any, b: Any, xp: Any = np) -> Any:
     """`log(exp(a) + exp(b))`, at most one of them `-inf`.
 
     Written out because the gradient that pytensor derives for its own `logaddexp` is 0/0 where both terms
-    underflow.
+    underflow. In this form the gradient through `larger` cancels where `a = b`, where it is not defined.
     """
-    return xp.maximum(a, b) + xp.log1p(xp.exp(-abs(a - b)))
+    larger = xp.maximum(a, b)
+    return larger + xp.log1p(xp.exp((a - larger) + (b - larger)))

@@ -17,7 +17,12 @@ def all_models() -> dict[str, type[SIModel]]:
     for info in pkgutil.iter_modules(folder):
         module = importlib.import_module(f"{package}.{info.name}")
         for item in vars(module).values():
-            if isinstance(item, type) and issubclass(item, SIModel) and item.__module__ == module.__name__ and item is not SIModel:
+            if (
+                isinstance(item, type)
+                and issubclass(item, SIModel)
+                and item.__module__ == module.__name__
+                and item is not SIModel
+            ):
                 found[item.name] = item
     return dict(sorted(found.items(), key=lambda pair: (len(pair[1].parameters()), pair[0])))
 

@@ -37,19 +37,17 @@ class TwoRateSI(SIModel):
 
     beta_fast: float = parameter("fast transmission rate", unit="1/time", support=(0.0, np.inf))
     beta_slow: float = parameter("slow transmission rate", unit="1/time", support=(0.0, np.inf))
-    weight_fast: float = parameter(
-        "weight of the fast rate", unit="", support=(0.0, 1.0), prior=Beta(2.0, 2.0)
-    )
+    weight_fast: float = parameter("weight of the fast rate", unit="", support=(0.0, 1.0), prior=Beta(2.0, 2.0))
 
     @classmethod
     def coordinates(cls) -> dict[str, Parameter]:
         """Mean rate, slow rate as a fraction of the fast one, and weight.
 
         The fraction rules out label switching and has both ends inside: 1 is one-rate, 0 is the plateau. The mean rate
-        `w β_fast + (1 - w) β_slow` is what the data fix best, above all where one rate would do, and has the prior of the
-        one-rate model's β: the models differ in what they add, not in how fast they expect news to spread. One rate is
-        written as fraction 1; the prior of the weight vanishes at 0 and 1, which would only say the same in other words
-        and make a posterior that samplers cannot walk.
+        `w β_fast + (1 - w) β_slow` is what the data fix best, above all where one rate would do, and has the prior of
+        the one-rate model's β: the models differ in what they add, not in how fast they expect news to spread. One
+        rate is written as fraction 1; the prior of the weight vanishes at 0 and 1, which would only say the same in
+        other words and make a posterior that samplers cannot walk.
         """
         return {
             "mean_rate": Parameter(

@@ -74,7 +74,7 @@ def check_regular(n_agents: int, degree: int) -> None:
         )
 
 
-def from_graph(graph: nx.Graph, name: str) -> Network:
+def from_graph(graph: "nx.Graph[int]", name: str) -> Network:
     """Take over a networkx graph whose nodes are 0, 1, …, n - 1."""
     ends = np.array(graph.edges, dtype=np.int32).reshape(-1, 2)
     source = np.concatenate([ends[:, 0], ends[:, 1]])

@@ -89,17 +89,13 @@ def spread(
     return _trajectories(network, results, rounds, conditions or {})
 
 
-def check_process(
-    n_agents: int, rounds: int, replicates: int, initial_sharers: int, visibility: float
-) -> None:
+def check_process(n_agents: int, rounds: int, replicates: int, initial_sharers: int, visibility: float) -> None:
     """Raise an InputError when a setting of the process cannot be used."""
     for name, value in (("rounds", rounds), ("replicates", replicates), ("initial_sharers", initial_sharers)):
         if value < 1:
             raise InputError(f"{name} = {value}: must be at least 1")
     if initial_sharers >= n_agents:
-        raise InputError(
-            f"initial_sharers = {initial_sharers}: must be below the number of agents ({n_agents})"
-        )
+        raise InputError(f"initial_sharers = {initial_sharers}: must be below the number of agents ({n_agents})")
     if not 0.0 < visibility <= 1.0:
         raise InputError(f"visibility = {visibility}: must lie in (0, 1]")
 

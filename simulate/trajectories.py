@@ -29,8 +29,8 @@ class Trajectories:
     table : pandas.DataFrame
         Columns `trajectory` (a label), `time`, `infected` (cumulative count of agents that have shared; in an SI model
         this is also the prevalence times the population) and `population`; optionally `si_edges` (edges between a
-        susceptible agent and a sharer) and `degree` (neighbours of every agent); any further columns are conditions. It is
-        checked, sorted by trajectory and time within each condition as it came, and copied.
+        susceptible agent and a sharer) and `degree` (neighbours of every agent); any further columns are conditions.
+        It is copied, checked, and sorted by time within each trajectory.
     source : str
         Name of the data in error messages.
 
@@ -116,7 +116,7 @@ def read_trajectories(path: str | Path) -> Trajectories:
             text = path.read_text(encoding="utf-8-sig")
             table = pd.read_csv(io.StringIO(text), dtype=str, skip_blank_lines=False, keep_default_na=False)
             table = table[~(table == "").all(axis=1)].copy()
-            for name in table.columns.difference(NUMERIC):
+            for name in table.columns.difference(list(NUMERIC)):
                 numbers = pd.to_numeric(table[name], errors="coerce")
                 if numbers.notna().all():
                     table[name] = numbers
@@ -169,15 +169,17 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
         lambda r: f"infected = {r.infected} exceeds population = {r.population}",
     )
     if "degree" in table.columns:
-        _refuse(table, table["degree"] < 2, locate, lambda r: f"degree = {r.degree} must be at least 2")
+        _refuse(table, table["degree"] < 1, locate, lambda r: f"degree = {r.degree} must be at least 1")
     if "si_edges" in table.columns and "degree" in table.columns:
         ends = table["degree"] * np.minimum(table["infected"], table["population"] - table["infected"])
         _refuse(
             table,
             table["si_edges"] > ends,
             locate,
-            lambda r: f"si_edges = {r.si_edges} is more than {r.infected} sharers and "
-            f"{r.population - r.infected} others with {r.degree} neighbours each can have",
+            lambda r: (
+                f"si_edges = {r.si_edges} is more than {r.infected} sharers and "
+                f"{r.population - r.infected} others with {r.degree} neighbours each can have"
+            ),
         )
     path = _path_numbers(table)
     order = np.lexsort((table["time"], path))
@@ -194,7 +196,7 @@ def _path_numbers(table: pd.DataFrame) -> NDArray[np.int64]:
     keys = ["trajectory"]
     if table.duplicated(["trajectory", "time"]).any():
         keys += [name for name in table.columns if name not in (*REQUIRED, *NUMERIC)]
-    return table.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
+    return np.asarray(table.groupby(keys, sort=False, dropna=False).ngroup(), dtype=np.int64)
 
 
 def _numbers(column: pd.Series, name: str, locate: Locate) -> pd.Series:
@@ -214,9 +216,7 @@ def _numbers(column: pd.Series, name: str, locate: Locate) -> pd.Series:
     return values.astype(np.int64) if (values == np.floor(values)).all() else values.astype(float)
 
 
-def _refuse(
-    table: pd.DataFrame, wrong: "pd.Series[bool]", locate: Locate, message: Callable[[Any], str]
-) -> None:
+def _refuse(table: pd.DataFrame, wrong: "pd.Series[bool]", locate: Locate, message: Callable[[Any], str]) -> None:
     if wrong.any():
         index = table.index[wrong][0]
         raise InputError(f"{locate(index)}: {message(table.loc[index])}")
@@ -234,19 +234,30 @@ def _check_paths(table: pd.DataFrame, path: "pd.Series[int]", locate: Locate) ->
 
     refuse(
         same & table["time"].eq(before["time"]),
-        lambda r, _: f"time = {r.time} comes twice in trajectory {r.trajectory}; one row a time point, and a condition "
-        "column (or another label) for what differs",
+        lambda r, _: (
+            f"time = {r.time} comes twice in trajectory {r.trajectory}; one row a time point, and a condition "
+            "column (or another label) for what differs"
+        ),
     )
     refuse(
         same & (table["infected"] < before["infected"]),
-        lambda r, i: f"infected = {r.infected} is below {int(before['infected'].loc[i])} at the time before in trajectory "
-        f"{r.trajectory}; it is the cumulative count and cannot fall",
+        lambda r, i: (
+            f"infected = {r.infected} is below {int(before['infected'].loc[i])} at the time before in trajectory "
+            f"{r.trajectory}; it is the cumulative count and cannot fall"
+        ),
     )
     for name in ("population", "degree"):
-        if name in before:
-            refuse(
-                same & table[name].ne(before[name]),
-                lambda r, i, name=name: f"{name} = {r[name]} differs from {before[name].loc[i]:g} before in trajectory "
-                f"{r.trajectory}; it must stay the same",
+        if name not in before:
+            continue
+
+        def changed(row: Any, index: Any, name: str = name) -> str:
+            return (
+                f"{name} = {row[name]} differs from {before[name].loc[index]:g} before in trajectory {row.trajectory}; "
+                "it must stay the same"
             )
-    refuse(path.map(path.value_counts()) < 2, lambda r, _: f"trajectory {r.trajectory} has one time point; it needs at least two")
+
+        refuse(same & table[name].ne(before[name]), changed)
+    refuse(
+        path.map(path.value_counts()) < 2,
+        lambda r, _: f"trajectory {r.trajectory} has one time point; it needs at least two",
+    )

@@ -17,7 +17,6 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
 from tworate.agents.chat import ChatEncoder
 from tworate.agents.embedded import FOLDER
 from tworate.agents.embedded.rule import share_probability
@@ -40,11 +39,34 @@ withdrew agreed signed said reported claimed denied opened fire threw stones loo
 morning night dawn evening days hours week month about least unknown armed local military peaceful violent heavy
 talks wages prices water power election aid food land tax levy funeral ceasefire prisoners exchange patrol mine
 """.split()
-_SYLLABLES = "ba do ka mi ro ne sa lu ti vo har den mel kor tan ris pal gor sun eth wen dra fal os ul im yar bel qua zin".split()
-_ACTORS = ("Military Forces of {}", "{} Liberation Front", "Police Forces of {}", "Protesters ({})", "Rioters ({})",
-           "Civilians ({})", "{} Militia", "Unidentified Armed Group ({})", "Government of {}", "Sons of {}")
-_SUBTYPES = ("Armed clash", "Attack", "Peaceful protest", "Mob violence", "Agreement", "Air/drone strike", "Arrests",
-             "Shelling/artillery/missile attack", "Violent demonstration", "Looting/property destruction", "")
+_SYLLABLES = (
+    "ba do ka mi ro ne sa lu ti vo har den mel kor tan ris pal gor sun eth wen dra fal os ul im yar bel qua zin"
+)
+_ACTORS = (
+    "Military Forces of {}",
+    "{} Liberation Front",
+    "Police Forces of {}",
+    "Protesters ({})",
+    "Rioters ({})",
+    "Civilians ({})",
+    "{} Militia",
+    "Unidentified Armed Group ({})",
+    "Government of {}",
+    "Sons of {}",
+)
+_SUBTYPES = (
+    "Armed clash",
+    "Attack",
+    "Peaceful protest",
+    "Mob violence",
+    "Agreement",
+    "Air/drone strike",
+    "Arrests",
+    "Shelling/artillery/missile attack",
+    "Violent demonstration",
+    "Looting/property destruction",
+    "",
+)
 _MONTHS = "January February March April May June July August September October November December".split()
 
 
@@ -185,7 +207,10 @@ def train(steps: int, batch_size: int, seed: int) -> None:
         schedule.step()
         error += (log_odds.detach().sigmoid() - target).abs().mean().item()
         if (step + 1) % 100 == 0:
-            print(f"step {step + 1}/{steps}  mean absolute error {error / 100:.4f}  {time.time() - started:.0f} s", flush=True)
+            print(
+                f"step {step + 1}/{steps}  mean absolute error {error / 100:.4f}  {time.time() - started:.0f} s",
+                flush=True,
+            )
             error = 0.0
         if not math.isfinite(loss.item()):
             raise RuntimeError("training diverged")

@@ -32,8 +32,8 @@ def compare(
 ) -> None:
     """Compare one rate against two on trajectories from anywhere.
 
-    Examples:
-
+    Examples
+    --------
         tworate compare trajectories.csv
 
         tworate compare trajectories.parquet --by event,persona --out runs/comparison

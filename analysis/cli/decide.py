@@ -16,15 +16,13 @@ def decide(
     sightings: Annotated[
         int, typer.Option("--sightings", metavar="M", min=1, help="Sightings told apart; the last means M or more.")
     ] = 5,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="CSV file; default: stdout.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="CSV file; default: stdout.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Ask a language model how probably each persona shares each event, at each sighting.
 
-    Examples:
-
+    Examples
+    --------
         tworate decide --event VAR1 --personas OCEAN,ocean
 
         tworate decide --model ./my-model --events acled.csv --event all --out decisions.csv

@@ -6,8 +6,8 @@ from . import options
 def personas(as_json: options.AsJson = False) -> None:
     """List the 32 Big Five profiles.
 
-    Examples:
-
+    Examples
+    --------
         tworate personas
     """
     from ...agents import TRAITS, all_personas
@@ -15,9 +15,7 @@ def personas(as_json: options.AsJson = False) -> None:
 
     profiles = all_personas()
     if as_json:
-        emit_json(
-            {"personas": [{"code": p.code, "levels": p.levels, "adjectives": p.adjectives()} for p in profiles]}
-        )
+        emit_json({"personas": [{"code": p.code, "levels": p.levels, "adjectives": p.adjectives()} for p in profiles]})
         return
     width = max(map(len, TRAITS)) + 2
     emit("code   " + "".join(trait.ljust(width) for trait in TRAITS))
@@ -29,8 +27,8 @@ def personas(as_json: options.AsJson = False) -> None:
 def models(as_json: options.AsJson = False) -> None:
     """List the SI models, with their parameters.
 
-    Examples:
-
+    Examples
+    --------
         tworate models --json
     """
     from ...models import all_models
@@ -46,7 +44,11 @@ def models(as_json: options.AsJson = False) -> None:
                         "summary": model.summary,
                         "reference": model.reference,
                         "parameters": {
-                            key: {"meaning": spec.meaning, "unit": spec.unit, "support": [str(end) for end in spec.support]}
+                            key: {
+                                "meaning": spec.meaning,
+                                "unit": spec.unit,
+                                "support": [str(end) for end in spec.support],
+                            }
                             for key, spec in model.parameters().items()
                         },
                     }

@@ -18,7 +18,9 @@ EventIds = Annotated[
 ]
 Personas = Annotated[
     str,
-    typer.Option("--personas", metavar="CODES", help="`all`, or profiles such as OCEAN,oCeAn (upper case: high trait)."),
+    typer.Option(
+        "--personas", metavar="CODES", help="`all`, or profiles such as OCEAN,oCeAn (upper case: high trait)."
+    ),
 ]
 Agents = Annotated[int, typer.Option("--agents", metavar="N", help="Number of agents.")]
 Degree = Annotated[int, typer.Option("--degree", metavar="K", help="Neighbours of each agent.")]
@@ -34,10 +36,10 @@ Seed = Annotated[int, typer.Option("--seed", metavar="S", help="Seed: the same s
 Closure = Annotated[
     str | None,
     typer.Option(
-        "--closure", metavar="NAME", help="recorded, edge-based or mean-field; default: the most exact that the data allow."
+        "--closure",
+        metavar="NAME",
+        help="recorded, edge-based or mean-field; default: the most exact that the data allow.",
     ),
 ]
-LikelihoodName = Annotated[
-    str, typer.Option("--likelihood", metavar="NAME", help="beta-binomial or binomial.")
-]
+LikelihoodName = Annotated[str, typer.Option("--likelihood", metavar="NAME", help="beta-binomial or binomial.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]

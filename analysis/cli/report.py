@@ -14,8 +14,8 @@ def report(
 ) -> None:
     """Write report.html and its figures again, from saved results.
 
-    Examples:
-
+    Examples
+    --------
         tworate report runs/demo
     """
     from ...inference import load_comparison

@@ -32,8 +32,8 @@ def run(
 
     With no options: the embedded model (synthetic behaviour) and the first shipped event.
 
-    Examples:
-
+    Examples
+    --------
         tworate run --out runs/demo
 
         tworate run --model ./my-model --events acled.csv --event all --out runs/mine

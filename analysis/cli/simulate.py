@@ -21,14 +21,15 @@ def simulate(
     visibility: options.Visibility = 0.25,
     seed: options.Seed = 0,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="File that ends in .parquet or .csv; default: CSV to stdout.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="File that ends in .parquet or .csv; default: CSV to stdout."),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Let persona agents spread a post on a network; write the trajectories.
 
-    Examples:
-
+    Examples
+    --------
         tworate simulate --replicates 3 --rounds 20
 
         tworate simulate --agents 5000 --degree 16 --event all --out trajectories.parquet

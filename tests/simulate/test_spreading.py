@@ -1,0 +1,145 @@
+"""The spreading kernel against a plain loop, closed forms, and theory in its limit."""
+
+import networkx as nx
+import numpy as np
+import pytest
+from scipy import stats
+
+from tworate.errors import InputError
+from tworate.simulate import from_graph, random_regular, spread
+
+
+def infected_by_round(trajectories):
+    return trajectories.table.pivot(index="trajectory", columns="time", values="infected").to_numpy()
+
+
+def plain_loop(graph, table, members, starters, rounds, visibility, rng):
+    """The process of the specification, agent by agent: a sweep over everybody in every round."""
+    shared = np.isin(np.arange(len(graph)), starters)
+    seen = np.zeros(len(graph), dtype=int)
+    counts, si_edges = [], []
+    for _ in range(rounds + 1):
+        counts.append(int(shared.sum()))
+        si_edges.append(sum(shared[a] != shared[b] for a, b in graph.edges))
+        persuaded = []
+        for agent in range(len(graph)):
+            if shared[agent]:
+                continue
+            shown = rng.binomial(sum(shared[other] for other in graph[agent]), visibility)
+            for _ in range(shown):
+                probability = table[members[agent]][min(seen[agent], len(table[0]) - 1)]
+                seen[agent] += 1
+                if rng.random() < probability:
+                    persuaded.append(agent)
+                    break
+        shared[persuaded] = True
+    return counts, si_edges
+
+
+def test_kernel_and_plain_loop_have_the_same_distribution():
+    graph = nx.random_regular_graph(4, 60, seed=2)
+    table = [[0.5, 0.2, 0.05], [0.1, 0.6, 0.3]]
+    members = np.arange(60) % 2
+    result = spread(
+        from_graph(graph, "regular"), table, members, rounds=8, replicates=1500, initial_sharers=2, visibility=0.4, seed=1
+    )
+    kernel = result.table.pivot(index="trajectory", columns="time", values=["infected", "si_edges"])
+    rng = np.random.default_rng(2)
+    loop = [
+        plain_loop(graph, table, members, rng.choice(60, 2, replace=False), 8, 0.4, rng) for _ in range(1500)
+    ]
+    # Six Kolmogorov-Smirnov tests, level 1e-3 together; for discrete data the test only errs towards acceptance.
+    for time in (2, 5, 8):
+        for column, index in (("infected", 0), ("si_edges", 1)):
+            drawn = [run[index][time] for run in loop]
+            assert stats.ks_2samp(kernel[column, time], drawn).pvalue > 1e-3 / 6
+
+
+def test_plain_loop_test_has_the_power_to_see_a_wrong_kernel():
+    # The negative control of the test above: visibility 0.45 instead of 0.4 must be told apart with the same sample.
+    network, table, members = random_regular(60, 4, seed=2), [[0.5, 0.2, 0.05], [0.1, 0.6, 0.3]], np.arange(60) % 2
+    right, wrong = (
+        infected_by_round(
+            spread(network, table, members, rounds=8, replicates=1500, initial_sharers=2, visibility=c, seed=s)
+        )
+        for c, s in ((0.4, 1), (0.45, 2))
+    )
+    assert stats.ks_2samp(right[:, 5], wrong[:, 5]).pvalue < 1e-3 / 6
+
+
+def test_one_edge_shares_at_the_time_that_its_table_says():
+    # Two agents, one edge: P(shared by round t) = 1 - Π over sightings (1 - P_m), the last P repeating.
+    network = from_graph(nx.Graph([(0, 1)]), "pair")
+    infected = infected_by_round(
+        spread(network, [[0.3, 0.1, 0.6]], rounds=4, replicates=20_000, initial_sharers=1, visibility=1.0, seed=3)
+    )
+    expected = 1 - np.cumprod([0.7, 0.9, 0.4, 0.4])
+    error = np.sqrt(expected * (1 - expected) / 20_000)
+    assert np.all(np.abs((infected[:, 1:] - 1).mean(axis=0) - expected) < 4 * error)
+
+
+def test_later_sightings_follow_the_rate_of_visibility():
+    # One edge, visibility c, P = 1: the delay is geometric with mean 1/c.
+    network = from_graph(nx.Graph([(0, 1)]), "pair")
+    infected = infected_by_round(
+        spread(network, [[1.0]], rounds=60, replicates=20_000, initial_sharers=1, visibility=0.2, seed=4)
+    )
+    delay = (infected == 1).sum(axis=1)
+    assert abs(delay.mean() - 5) < 4 * delay.std() / np.sqrt(20_000)
+
+
+def test_large_regular_network_follows_the_edge_based_map():
+    # θ ← θ - q (θ - s0 θ^(k-1)) for one rate, per edge and round; exact as N → ∞, seeds many.
+    agents, degree, q, starters, rounds = 100_000, 6, 0.12, 2000, 25
+    result = spread(
+        random_regular(agents, degree, seed=5), [[q]], rounds=rounds, replicates=8, initial_sharers=starters,
+        visibility=1.0, seed=6,
+    )  # fmt: skip
+    prevalence = infected_by_round(result) / agents
+    s0, theta, expected = 1 - starters / agents, 1.0, []
+    for _ in range(rounds + 1):
+        expected.append(1 - s0 * theta**degree)
+        theta -= q * (theta - s0 * theta ** (degree - 1))
+    error = prevalence.std(axis=0, ddof=1) / np.sqrt(8) + 1e-12
+    z = (prevalence.mean(axis=0) - expected)[1:] / error[1:]
+    # 25 dependent t-scores with 7 degrees of freedom: |t| > 9 comes once in 1,000 runs (Bonferroni).
+    assert np.abs(z).max() < 9
+    # The network is finite: the deviation is of order 1/N, far below what a mean-field formula would be off by.
+    assert np.abs(prevalence.mean(axis=0) - expected).max() < 0.01
+
+
+def test_same_result_for_any_number_of_threads_and_for_a_replicate_alone_or_among_many():
+    network = random_regular(300, 6, seed=7)
+    table = np.array([[0.4, 0.2], [0.1, 0.05]])
+    members = np.arange(300) % 2
+    one, many = (spread(network, table, members, replicates=9, seed=8, threads=n).table for n in (1, 4))
+    assert one.equals(many)
+    few = spread(network, table, members, replicates=3, seed=8).table
+    assert one[one["trajectory"] < 3].equals(few)
+    assert not spread(network, table, members, replicates=9, seed=9).table.equals(one)
+
+
+def test_si_edges_and_degree_are_recorded():
+    table = spread(random_regular(100, 4, seed=1), [[0.5]], rounds=30, replicates=2, initial_sharers=3, seed=1).table
+    assert set(table["degree"]) == {4}
+    assert (table.loc[table["time"] == 0, "si_edges"] <= 12).all()
+    assert (table.loc[table["infected"] == 100, "si_edges"] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rounds": 0}, "rounds = 0"),
+        ({"replicates": 0}, "replicates = 0"),
+        ({"initial_sharers": 20}, "below the number of agents"),
+        ({"visibility": 0.0}, "visibility = 0.0"),
+        ({"visibility": float("nan")}, "visibility = nan"),
+        ({"probabilities": [[1.5]]}, r"numbers in \[0, 1\]"),
+        ({"probabilities": [[float("nan")]]}, r"numbers in \[0, 1\]"),
+        ({"probabilities": [[0.1], [0.2]]}, "say which agent has which"),
+        ({"probabilities": [[0.1], [0.2]], "personas": [2] * 20}, "a row from 0 to 1"),
+    ],
+)
+def test_bad_settings_are_refused_by_name(arguments, message):
+    with pytest.raises(InputError, match=message):
+        spread(random_regular(20, 4, seed=0), **{"probabilities": [[0.1]], "seed": 0, **arguments})

@@ -1,0 +1,140 @@
+"""Reading trajectories: what is good comes through, what is bad is named by file and line."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tworate.errors import InputError
+from tworate.simulate import Trajectories, read_trajectories
+
+HEADER = "trajectory,time,infected,population\n"
+GOOD = HEADER + "a,0,1,10\na,1,3,10\nb,0,1,10\nb,1,2,10\n"
+
+
+def written(folder, text, name="trajectories.csv"):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_good_file_is_read_and_sorted_by_time(tmp_path):
+    shuffled = HEADER + "a,2,5,10\na,0,1,10\n\nb,0,1,10\na,1,3,10\nb,1,2,10\n"
+    table = read_trajectories(written(tmp_path, shuffled)).table
+    assert list(table["infected"]) == [1, 3, 5, 1, 2]
+    assert list(table["trajectory"]) == ["a", "a", "a", "b", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("trajectory,time,infected\na,0,1\n", None, "missing column population"),
+        ("", None, "is empty; it needs the columns"),
+        (HEADER, None, "holds no rows"),
+        (GOOD.replace("a,1,3,10", "a,1,,10"), 3, "infected is empty"),
+        (GOOD.replace("a,1,3,10", "a,1,nan,10"), 3, "infected = nan; it must be a number"),
+        (GOOD.replace("a,1,3,10", "a,1,three,10"), 3, "infected = three; it must be a number"),
+        (GOOD.replace("a,1,3,10", "a,1,3.5,10"), 3, "infected = 3.5 must be a whole number"),
+        (GOOD.replace("a,0,1,10", "a,0,-1,10"), 2, "infected = -1 must be a whole number, 0 or more"),
+        (GOOD.replace("a,1,3,10", "a,1,13,10"), 3, "infected = 13 exceeds population = 10"),
+        (GOOD.replace("b,1,2,10", "b,1,0,10"), 5, "infected = 0 is below 1 at the time before"),
+        (GOOD.replace("b,1,2,10", "b,0,2,10"), 5, "time = 0 comes twice in trajectory b"),
+        (GOOD.replace("b,1,2,10", "b,1,2,12"), 5, "population = 12 differs from 10"),
+        (GOOD.replace("b,1,2,10", "c,1,2,10"), 4, "trajectory b has one time point"),
+        (GOOD.replace("10", "0").replace(",1,0", ",0,0"), 2, "population = 0 must be at least 1"),
+        (GOOD.replace("a,1,3,10", "a,inf,3,10"), 3, "time = inf; it must be a number"),
+    ],
+)
+def test_bad_file_is_named_with_its_line(tmp_path, text, line, message):
+    path = written(tmp_path, text)
+    with pytest.raises(InputError) as caught:
+        read_trajectories(path)
+    where = str(path) if line is None else f"{path}, line {line}: "
+    assert str(caught.value).startswith(where)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_lines_are_counted_through_blank_ones(tmp_path):
+    path = written(tmp_path, HEADER + "\na,0,1,10\n\na,1,99,10\n")
+    with pytest.raises(InputError, match="line 5: infected = 99 exceeds"):
+        read_trajectories(path)
+
+
+def test_edges_that_cannot_be_are_refused():
+    table = pd.DataFrame(
+        {"trajectory": 0, "time": [0, 1], "infected": [1, 2], "population": 9, "si_edges": [4, 17], "degree": 8}
+    )
+    with pytest.raises(InputError, match="row 1: si_edges = 17 is more than"):
+        Trajectories(table)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00\x01", b"PAR1 this is not parquet"])
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
+def test_files_that_are_no_tables_are_refused(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.(csv|parquet)"):
+        read_trajectories(path)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match="nowhere.csv: cannot be read"):
+        read_trajectories(tmp_path / "nowhere.csv")
+
+
+def test_labels_that_come_again_in_another_condition_are_other_trajectories():
+    table = pd.DataFrame(
+        {"trajectory": [0, 0, 0, 0], "time": [0, 1, 0, 1], "infected": [5, 9, 1, 2], "population": 10, "event": list("aabb")}
+    )
+    data = Trajectories(table)
+    assert list(data.path_numbers) == [0, 0, 1, 1]
+    parts = {condition["event"]: list(part.table["infected"]) for condition, part in data.split(["event"])}
+    assert parts == {"a": [5, 9], "b": [1, 2]}
+
+
+def test_further_columns_that_change_along_a_trajectory_do_not_break_it():
+    table = pd.DataFrame(
+        {"trajectory": 0, "time": [0, 1, 2], "infected": [1, 2, 3], "population": 10, "note": ["x", "y", "z"]}
+    )
+    assert list(Trajectories(table).path_numbers) == [0, 0, 0]
+
+
+def test_unknown_condition_column_is_refused_with_those_that_exist():
+    data = Trajectories(
+        pd.DataFrame({"trajectory": 0, "time": [0, 1], "infected": [1, 2], "population": 10, "event": "a"})
+    )
+    with pytest.raises(InputError, match="no column 'evnt'; condition columns are: event"):
+        list(data.split(["evnt"]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    paths=st.lists(st.lists(st.integers(0, 50), min_size=2, max_size=6), min_size=1, max_size=4),
+    labels=st.sampled_from([["007", "8", "9", "10"], ["é", 'quote"', "comma,", "x y"]]),
+    suffix=st.sampled_from([".csv", ".parquet"]),
+)
+def test_saving_and_reading_gives_the_same_table(tmp_path_factory, paths, labels, suffix):
+    rows = [
+        {"trajectory": label, "time": t, "infected": int(total), "population": 1000}
+        for label, path in zip(labels, paths, strict=False)
+        for t, total in enumerate(np.cumsum(path))
+    ]
+    data = Trajectories(pd.DataFrame(rows))
+    path = tmp_path_factory.mktemp("round") / f"trajectories{suffix}"
+    data.save(path)
+    again = read_trajectories(path)
+    assert list(again.table["infected"]) == list(data.table["infected"])
+    assert list(again.path_numbers) == list(data.path_numbers)
+
+
+def test_nothing_is_left_behind_when_writing_fails(tmp_path):
+    data = Trajectories(pd.DataFrame({"trajectory": 0, "time": [0, 1], "infected": [1, 2], "population": 10}))
+    with pytest.raises(InputError, match="ends in .parquet or .csv"):
+        data.save(tmp_path / "trajectories.xlsx")
+    data.table["trajectory"] = [object(), object()]
+    with pytest.raises(pa.ArrowInvalid):
+        data.save(tmp_path / "trajectories.parquet")
+    assert list(tmp_path.iterdir()) == []
