@@ -69,18 +69,18 @@ def _log1p_minus(z: float) -> float:
 
 
 @njit(cache=True)
-def _rising(k: float, p: float, theta: float) -> tuple[float, float, float]:
+def _rising(k: float, p: float, log_p: float, theta: float) -> tuple[float, float, float]:
     """A(k, p) = Σ_{j<k} log(p + j θ) with its derivatives by p and θ, for k >= 1, p > 0, θ >= 0."""
     if theta == 0.0:
-        return k * math.log(p), k / p, 0.5 * k * (k - 1.0) / p
+        return k * log_p, k / p, 0.5 * k * (k - 1.0) / p
     a = p / theta
     if a >= _STIRLING_FROM:
         # log Γ(a + k) - log Γ(a) - k log a, with everything of the order of a cancelled by hand.
         z = k / a
         grown = a * _log1p_minus(z) + (k - 0.5) * math.log1p(z) + _stirling(a + k) - _stirling(a)
+        value = k * log_p + grown
         # a (ψ(a + k) - ψ(a)) - k
         slope = a * (_log1p_minus(z) + _log_minus_digamma(a) - _log_minus_digamma(a + k))
-        value = k * math.log(p) + grown
     else:
         value = math.lgamma(a + k) - math.lgamma(a) + k * math.log(theta)
         slope = a * (_digamma(a + k) - _digamma(a)) - k
@@ -94,30 +94,21 @@ def _beta_binomial(
     """Log-probability without log C(n, k), and its derivatives by `log_escape` and θ."""
     q = math.exp(log_escape)
     p = -math.expm1(log_escape)
-    value, slope_escape, slope_theta = 0.0, 0.0, 0.0
+    escaped = n_susceptible - incidence
+    if (incidence > 0 and p <= 0.0) or (escaped > 0 and q <= 0.0):
+        return -np.inf, 0.0, 0.0
+    value, _, slope_theta = _rising(n_susceptible, 1.0, 0.0, theta)
+    value, slope_escape, slope_theta = -value, 0.0, -slope_theta
     if incidence > 0:
-        if p <= 0.0:
-            return -np.inf, 0.0, 0.0
-        v, by_p, by_theta = _rising(incidence, p, theta)
+        v, by_p, by_theta = _rising(incidence, p, math.log(p), theta)
         value += v
         slope_escape -= q * by_p
         slope_theta += by_theta
-    if n_susceptible > incidence:
-        if q <= 0.0:
-            return -np.inf, 0.0, 0.0
-        if theta == 0.0:
-            # log q is at hand: exact however small q is.
-            value += (n_susceptible - incidence) * log_escape
-            slope_escape += n_susceptible - incidence
-        else:
-            v, by_q, by_theta = _rising(n_susceptible - incidence, q, theta)
-            value += v
-            slope_escape += q * by_q
-            slope_theta += by_theta
-    if theta > 0.0:
-        v, _, by_theta = _rising(n_susceptible, 1.0, theta)
-        value -= v
-        slope_theta -= by_theta
+    if escaped > 0:
+        v, by_q, by_theta = _rising(escaped, q, log_escape, theta)
+        value += v
+        slope_escape += q * by_q
+        slope_theta += by_theta
     return value, slope_escape, slope_theta
 
 

@@ -1,5 +1,6 @@
 """The verdict: one rate, two rates, or undecided, and why."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -58,7 +59,9 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
     leave-one-out cross-validation based model comparison", arXiv:2008.10296: a difference below 4 is too
     small for its standard error to mean anything.
     """
-    doubts = [
+    d, dse = evidence.elpd_diff, evidence.dse
+    doubts = [] if math.isfinite(d) and math.isfinite(dse) else ["the difference in elpd is not a number"]
+    doubts += [
         f"the sampler's numbers for {model} cannot be trusted: {'; '.join(problems)}"
         for model, problems in evidence.problems.items()
         if problems
@@ -72,7 +75,6 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
         doubts.append(
             f"only {evidence.n_observations} increments are informative; at least {FEWEST_OBSERVATIONS} are needed"
         )
-    d, dse = evidence.elpd_diff, evidence.dse
     numbers = f"elpd_diff = {d:.1f}, dse = {dse:.1f}"
     if doubts:
         return "undecided", [*doubts, f"for what they are worth: {numbers}"]

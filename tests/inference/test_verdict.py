@@ -1,0 +1,51 @@
+"""The rule of the verdict, at and around its limits."""
+
+import pytest
+
+from tworate.inference.verdict import Evidence, judge
+
+
+def verdict(d, dse, **changes):
+    base = {"n_observations": 400, "bad_k": {"one-rate": 0, "two-rate": 0}, "problems": {}, "closure": "recorded"}
+    return judge(Evidence(elpd_diff=d, dse=dse, **{**base, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("d", "dse", "name"),
+    [
+        (-3.0, 1.0, "one-rate"),
+        (0.0, 0.0, "one-rate"),
+        (4.0, 0.1, "one-rate"),
+        (4.01, 2.0, "two-rate"),
+        (4.01, 2.01, "undecided"),
+        (30.0, 15.0, "undecided"),
+        (30.0, 14.9, "two-rate"),
+    ],
+)
+def test_thresholds(d, dse, name):
+    assert verdict(d, dse)[0] == name
+
+
+def test_numbers_that_cannot_be_trusted_decide_nothing():
+    for changes, reason in (
+        ({"problems": {"two-rate": ["3 divergent transitions"]}}, "for two-rate cannot be trusted: 3 divergent"),
+        ({"bad_k": {"one-rate": 2, "two-rate": 0}}, "2 of 400 observations of one-rate"),
+        ({"n_observations": 3}, "only 3 increments"),
+    ):
+        name, reasons = verdict(100.0, 1.0, **changes)
+        assert name == "undecided"
+        assert reason in reasons[0]
+        assert "elpd_diff = 100.0" in reasons[-1]
+
+
+def test_two_rates_under_mean_field_carry_their_caveat():
+    name, reasons = verdict(100.0, 1.0, closure="mean-field")
+    assert name == "two-rate"
+    assert any("mean-field" in reason for reason in reasons)
+    assert len(verdict(100.0, 1.0)[1]) == 1
+
+
+def test_numbers_that_are_none_are_undecided():
+    name, reasons = verdict(float("nan"), float("nan"))
+    assert name == "undecided"
+    assert "not a number" in reasons[0]

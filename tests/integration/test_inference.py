@@ -1,0 +1,169 @@
+"""Short real fits: recovery, agreement with a grid, and what is saved."""
+
+import json
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from tworate import compare, fit, load_comparison
+from tworate.errors import InputError
+from tworate.inference.observations import observe
+from tworate.models import MeanField, OneRateSI, RandomRegular, TwoRateSI
+from tworate.models.parameters import RATE_PRIOR
+from tworate.simulate import Trajectories, random_regular, spread
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def two_rate(make_trajectories):
+    """The comparison on trajectories from two known rates."""
+    truth = TwoRateSI(beta_fast=1.2, beta_slow=0.2, weight_fast=0.5)
+    table = make_trajectories(truth, RandomRegular(16), seed=3, degree=16)
+    return compare(table, seed=1), truth
+
+
+def interval(posterior, name):
+    return az.hdi(posterior, var_names=[name], hdi_prob=0.95)[name].to_numpy()
+
+
+def test_two_rates_are_recovered(two_rate):
+    comparison, truth = two_rate
+    (result,) = comparison.conditions
+    assert comparison.verdict == "two-rate", result.reasons
+    assert result.closure == "edge-based"
+    for name, value in truth.values.items():
+        low, high = interval(comparison.posteriors["two-rate"], name)
+        assert low < value < high, name
+
+
+def test_one_rate_on_a_sparse_network_is_recovered_where_mean_field_fails():
+    # From the agents themselves: k = 4, one probability for everybody at every sighting.
+    trajectories = spread(random_regular(1000, 4, seed=11), [[0.12]], visibility=1.0, seed=12)
+    recorded = compare(trajectories, seed=1)
+    edge_based = compare(trajectories, seed=1, closure="edge-based")
+    mean_field = compare(trajectories, seed=1, closure="mean-field")
+    assert recorded.conditions[0].closure == "recorded"
+    for comparison in (recorded, edge_based):
+        assert comparison.verdict == "one-rate", comparison.conditions[0].reasons
+    # An agent with n sharing neighbours escapes a round with probability 0.88^n. Averaged over n ~ Binomial(4, x) that is
+    # (1 - 0.12 x)^4 = exp(-β(x) x), with β from 4 · 0.12 at x = 0 to -4 log 0.88 at x = 1: one β between the two.
+    low, high = interval(recorded.posteriors["one-rate"], "beta")
+    assert low < -4 * np.log1p(-0.12)
+    assert high > 4 * 0.12
+    elpd = {
+        name: comparison.conditions[0].models["one-rate"].elpd_loo
+        for name, comparison in (("recorded", recorded), ("edge-based", edge_based), ("mean-field", mean_field))
+    }
+    # The same increments are predicted by all three, so their elpd can be set side by side.
+    assert elpd["mean-field"] < min(elpd["recorded"], elpd["edge-based"]) - 10
+
+
+def test_one_rate_posterior_equals_a_grid(make_trajectories):
+    table = make_trajectories(OneRateSI(0.4), MeanField(), seed=5, degree=None, replicates=3, rounds=25)
+    posterior = fit("one-rate", table, likelihood="binomial", seed=2)
+    data = observe(Trajectories(table), "mean-field")
+    step = data.exposure_end - data.exposure_start
+    grid = np.linspace(0.3, 0.5, 4001)
+    log_density = np.array(
+        [stats.binom.logpmf(data.incidence, data.n_susceptible, -np.expm1(-beta * step)).sum() for beta in grid]
+    ) + stats.lognorm.logpdf(grid, RATE_PRIOR.sigma, scale=RATE_PRIOR.median / 25)
+    density = np.exp(log_density - log_density.max())
+    mean = (grid * density).sum() / density.sum()
+    sd = np.sqrt(((grid - mean) ** 2 * density).sum() / density.sum())
+    draws = posterior.posterior["beta"]
+    mcse = float(az.mcse(posterior, var_names=["beta"])["beta"])
+    assert abs(float(draws.mean()) - mean) < 4 * mcse
+    assert float(draws.std()) == pytest.approx(sd, rel=0.08)
+
+
+def test_same_seed_same_posterior_and_new_data_need_no_new_compilation(make_trajectories):
+    from tworate.inference import fitting
+
+    short, long = (
+        make_trajectories(OneRateSI(0.4), MeanField(), seed=6, degree=None, replicates=2, rounds=rounds)
+        for rounds in (15, 30)
+    )
+    first = fit("one-rate", short, seed=3)
+    compiled = fitting._compiled.cache_info().misses
+    other = fit("one-rate", long, seed=3)
+    again = fit("one-rate", short, seed=3)
+    assert fitting._compiled.cache_info().misses == compiled
+    np.testing.assert_array_equal(first.posterior["beta"], again.posterior["beta"])
+    assert not np.array_equal(first.posterior["beta"], other.posterior["beta"])
+
+
+def test_rescaling_time_rescales_the_rates_and_nothing_else(make_trajectories):
+    table = make_trajectories(TwoRateSI(1.0, 0.2, 0.5), MeanField(), seed=7, degree=None, replicates=4)
+    hours = fit("two-rate", table.assign(time=table["time"] * 24.0), seed=4)
+    days = fit("two-rate", table, seed=4)
+    for name, factor in (("beta_fast", 24), ("beta_slow", 24), ("weight_fast", 1), ("dispersion", 1)):
+        # Equal up to rounding amplified along the chains; the posterior itself is equal, so its summaries are.
+        a, b = (np.asarray(p.posterior[name]) for p in (days, hours))
+        mcse = float(az.mcse(days, var_names=[name])[name])
+        assert abs(a.mean() - factor * b.mean()) < 6 * mcse
+
+
+def test_saved_files_give_the_numbers_of_the_json(two_rate, tmp_path):
+    comparison, _ = two_rate
+    comparison.save(tmp_path)
+    content = json.loads((tmp_path / "comparison.json").read_text())
+    (entry,) = content["conditions"]
+    posteriors = {
+        name: az.from_netcdf(str(tmp_path / model["posterior"])) for name, model in entry["models"].items()
+    }
+    for name, model in entry["models"].items():
+        loo = az.loo(posteriors[name], pointwise=True)
+        assert (model["elpd_loo"], model["se"], model["p_loo"]) == pytest.approx((loo.elpd_loo, loo.se, loo.p_loo))
+        assert model["good_k"] == pytest.approx(loo.good_k)
+    table = az.compare(posteriors)
+    assert entry["elpd_diff"] == pytest.approx(table.loc["one-rate", "elpd_diff"])
+    assert entry["dse"] == pytest.approx(table.loc["one-rate", "dse"])
+    for name, model in entry["models"].items():
+        assert model["weight"] == pytest.approx(table.loc[name, "weight"], abs=1e-6)
+    csv = pd.read_csv(tmp_path / "comparison.csv")
+    assert list(csv["model"]) == ["two-rate", "one-rate"]
+
+
+def test_saving_and_loading_gives_the_same_comparison(two_rate, tmp_path):
+    comparison, _ = two_rate
+    comparison.save(tmp_path)
+    loaded = load_comparison(tmp_path)
+    assert loaded.verdict == comparison.verdict
+    pd.testing.assert_frame_equal(loaded.table, comparison.table)
+    assert loaded.trajectories.table.equals(comparison.trajectories.table)
+    np.testing.assert_array_equal(
+        loaded.posteriors["two-rate"].posterior["beta_slow"], comparison.posteriors["two-rate"].posterior["beta_slow"]
+    )
+    (tmp_path / "posteriors" / "two-rate.nc").unlink()
+    with pytest.raises(InputError, match=r"two-rate.nc is missing"):
+        load_comparison(tmp_path)
+    (tmp_path / "comparison.json").write_text("{")
+    with pytest.raises(InputError, match="is damaged"):
+        load_comparison(tmp_path)
+
+
+def test_posterior_predictive_covers_the_data(two_rate):
+    # One-step-ahead 90% intervals of the fitted true model hold close to 90% of the increments. They are discrete, so
+    # they hold a little more; 400 increments give a standard error of 1.5%.
+    comparison, _ = two_rate
+    posterior = comparison.posteriors["two-rate"]
+    drawn = posterior.posterior_predictive["incidence"].stack(sample=("chain", "draw"))
+    low, high = np.quantile(drawn.transpose("sample", "observation"), [0.05, 0.95], axis=0)
+    inside = np.mean((posterior.observed_data["incidence"] >= low) & (posterior.observed_data["incidence"] <= high))
+    assert 0.86 < inside < 0.97
+
+
+def test_conditions_are_compared_apart_and_one_without_information_does_not_stop_the_others(make_trajectories):
+    one = make_trajectories(OneRateSI(0.5), MeanField(), seed=8, degree=None, replicates=4).assign(event="one")
+    two = make_trajectories(TwoRateSI(1.5, 0.1, 0.5), MeanField(), seed=9, degree=None, replicates=4).assign(event="two")
+    still = one.assign(event="still", infected=5)
+    comparison = compare(pd.concat([one, still, two]), by="event", seed=1)
+    assert comparison.verdict == {"event = one": "one-rate", "event = still": "undecided", "event = two": "two-rate"}
+    alone = compare(two, seed=1)
+    assert alone.conditions[0].elpd_diff == comparison.conditions[2].elpd_diff
+    assert "nobody shares after the start" in comparison.conditions[1].reasons[0]
+    assert any("mean-field" in reason for reason in comparison.conditions[2].reasons[1:])
