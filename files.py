@@ -28,7 +28,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         # The suffix is kept because writers choose their format by it.
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from error
+        raise _refused(path, error) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -40,6 +40,28 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Make sure, before long work, that something can be written at `path`; leaves nothing behind.
+
+    Raises
+    ------
+    InputError
+        When the nearest folder that exists does not take new files, or is no folder.
+    """
+    parent = path.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    try:
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
+def _refused(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path}: cannot be written ({error.strerror}); choose another place with --out")
 
 
 def write_text(path: Path, text: str) -> None:

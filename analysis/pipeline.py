@@ -11,8 +11,10 @@ import pandas as pd
 from .. import __version__
 from ..agents import DecisionTable, Event, LanguageModel, Persona, all_personas, assign_personas, decide
 from ..errors import InputError
-from ..files import atomic_path, write_text
+from ..files import atomic_path, check_writable, write_text
 from ..inference import Comparison, compare
+from ..inference.fitting import CLOCKS, check_names
+from ..inference.observations import check_closure
 from ..simulate import Trajectories, random_regular, spread
 from ..simulate.network import check_regular
 from ..simulate.spreading import check_process
@@ -145,6 +147,7 @@ def run(
     from .report import write_report  # matplotlib
 
     settings = settings or SpreadSettings()
+    check_job(settings, folder, closure, likelihood)
     personas = list(personas or all_personas())
 
     def deciding(done: int, total: int) -> None:
@@ -163,6 +166,21 @@ def run(
     comparison.save(folder)
     write_report(comparison, folder, record, progress)
     return comparison
+
+
+def check_job(settings: SpreadSettings, folder: Path, closure: str | None, likelihood: str) -> None:
+    """Refuse what can be refused before a language model is loaded and asked.
+
+    Raises
+    ------
+    InputError
+        When a setting or name cannot be used, or the folder cannot be written to.
+    """
+    settings.check()
+    check_names(likelihood, CLOCKS[0])
+    if closure is not None:
+        check_closure(closure)
+    check_writable(folder / RUN)
 
 
 def run_record(

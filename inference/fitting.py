@@ -112,10 +112,7 @@ def fit_transitions(
     sampler: SamplerSettings | None = None,
 ) -> az.InferenceData:
     """Fit an SI model to observed increments; see :func:`fit`."""
-    if likelihood not in LIKELIHOODS:
-        raise InputError(f"likelihood {likelihood!r} is unknown; choose one of {', '.join(LIKELIHOODS)}")
-    if clock not in CLOCKS:
-        raise InputError(f"clock {clock!r} is unknown; choose one of {', '.join(CLOCKS)}")
+    check_names(likelihood, clock)
     settings = sampler or SamplerSettings()
     result = _sample(model, data, likelihood, seed, settings)
     if diagnose(result):
@@ -134,6 +131,14 @@ def fit_transitions(
         }
     )
     return result
+
+
+def check_names(likelihood: str, clock: str) -> None:
+    """Raise an InputError when there is no such likelihood or clock."""
+    if likelihood not in LIKELIHOODS:
+        raise InputError(f"likelihood {likelihood!r} is unknown; choose one of {', '.join(LIKELIHOODS)}")
+    if clock not in CLOCKS:
+        raise InputError(f"clock {clock!r} is unknown; choose one of {', '.join(CLOCKS)}")
 
 
 @functools.cache

@@ -77,8 +77,7 @@ def choose_closure(trajectories: Trajectories, closure: str | None = None) -> tu
         else:
             closure = "edge-based"
             reason = "the data have a degree but no count of susceptible-sharer edges (si_edges)"
-    if closure not in CLOSURES:
-        raise InputError(f"closure {closure!r} is unknown; choose one of {', '.join(CLOSURES)}")
+    check_closure(closure)
     missing = [name for name in needs[closure] if name not in columns]
     if missing:
         raise InputError(
@@ -88,6 +87,12 @@ def choose_closure(trajectories: Trajectories, closure: str | None = None) -> tu
     if closure == "edge-based" and (trajectories.table["degree"] < 2).any():
         raise InputError(f"{trajectories.source}: the edge-based closure needs a degree of at least 2")
     return closure, reason
+
+
+def check_closure(closure: str) -> None:
+    """Raise an InputError when there is no such closure."""
+    if closure not in CLOSURES:
+        raise InputError(f"closure {closure!r} is unknown; choose one of {', '.join(CLOSURES)}")
 
 
 def closed_formula(closure: str, degree: float | None) -> Closure:

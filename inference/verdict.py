@@ -79,10 +79,10 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
     if doubts:
         return "undecided", [*doubts, f"for what they are worth: {numbers}"]
     if not d > GAIN:
-        worth = "costs" if d < 0 else "gains"
+        worth = f"costs {-d:.1f}" if d < 0 else f"gains only {d:.1f}"
         return "one-rate", [
-            f"a second rate {worth} {abs(d):.1f} in expected log predictive density, not more than the {GAIN:g} that "
-            f"it must gain ({numbers})"
+            f"a second rate {worth} in expected log predictive density; it would have to gain more than "
+            f"{GAIN:g} ({numbers})"
         ]
     if not d > STANDARD_ERRORS * dse:
         return "undecided", [

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..files import atomic_path
+from ..files import atomic_path, check_writable
 
 REQUIRED = ("trajectory", "time", "infected", "population")
 NUMERIC = ("time", "infected", "population", "si_edges", "degree")
@@ -81,13 +81,19 @@ class Trajectories:
     def save(self, path: str | Path) -> None:
         """Write as Parquet (`.parquet`) or CSV (`.csv`), whole or not at all."""
         path = Path(path)
-        if path.suffix not in (".parquet", ".csv"):
-            raise InputError(f"{path}: name a file that ends in .parquet or .csv")
+        check_destination(path)
         with atomic_path(path) as temporary:
             if path.suffix == ".parquet":
                 self.table.to_parquet(temporary, index=False)
             else:
                 self.table.to_csv(temporary, index=False)
+
+
+def check_destination(path: Path) -> None:
+    """Raise an InputError when trajectories cannot be written to a file of this name at this place."""
+    if path.suffix not in (".parquet", ".csv"):
+        raise InputError(f"{path}: name a file that ends in .parquet or .csv")
+    check_writable(path)
 
 
 def read_trajectories(path: str | Path) -> Trajectories:

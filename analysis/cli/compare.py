@@ -38,12 +38,15 @@ def compare(
 
         tworate compare trajectories.parquet --by event,persona --out runs/comparison
     """
+    from ...files import check_writable
     from ...inference import compare as compare_trajectories
     from ...inference import comparison_dict
     from ...simulate import read_trajectories
     from .output import emit_json, progress_bar
     from .verdicts import show_comparison
 
+    if out:
+        check_writable(out / "report.html")
     data = read_trajectories(file)
     with progress_bar() as bar:
         comparison = compare_trajectories(

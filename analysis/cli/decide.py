@@ -31,12 +31,15 @@ def decide(
 
     from ...agents import decide as ask
     from ...agents import parse_personas
+    from ...files import check_writable
     from ..pipeline import write_decisions
     from .inputs import chosen_events, loaded_model
     from .output import emit, emit_json, progress_bar, say
 
     chosen = chosen_events(events, event)
     profiles = parse_personas(personas)
+    if out:
+        check_writable(out)
     language_model = loaded_model(model)
     with progress_bar() as bar:
         tables = ask(

@@ -40,7 +40,7 @@ def run(
     """
     from ...agents import parse_personas
     from ...inference import comparison_dict
-    from ..pipeline import SpreadSettings
+    from ..pipeline import SpreadSettings, check_job
     from ..pipeline import run as run_job
     from .inputs import chosen_events, loaded_model
     from .output import emit_json, progress_bar
@@ -49,8 +49,8 @@ def run(
     chosen = chosen_events(events, event)
     profiles = parse_personas(personas)
     settings = SpreadSettings(agents, degree, replicates, rounds, initial_sharers, visibility, seed)
-    settings.check()
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
+    check_job(settings, folder, closure, likelihood)
     language_model = loaded_model(model)
     with progress_bar() as bar:
         comparison = run_job(

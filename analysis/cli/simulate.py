@@ -35,6 +35,7 @@ def simulate(
         tworate simulate --agents 5000 --degree 16 --event all --out trajectories.parquet
     """
     from ...agents import decide, parse_personas
+    from ...simulate.trajectories import check_destination
     from ..pipeline import SpreadSettings, simulate_events
     from .inputs import chosen_events, loaded_model
     from .output import emit, emit_json, progress_bar, say
@@ -43,6 +44,8 @@ def simulate(
     profiles = parse_personas(personas)
     settings = SpreadSettings(agents, degree, replicates, rounds, initial_sharers, visibility, seed)
     settings.check()
+    if out:
+        check_destination(out)
     language_model = loaded_model(model)
     with progress_bar() as bar:
         tables = decide(language_model, chosen, profiles, progress=bar.of("asking the language model"))

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
 from tworate.agents import Persona, Question, load_language_model, shipped_events
 from tworate.agents import huggingface as huggingface_module
 from tworate.agents.embedded import FOLDER
@@ -76,9 +75,7 @@ def test_both_orders_are_averaged_on_the_logit_scale_with_their_diagnostics(rand
     log_odds = [scores[:, 0] - scores[:, 1] for scores in (first, second)]
     np.testing.assert_allclose(elicited.p_share, 1 / (1 + np.exp(-np.mean(log_odds, axis=0))), atol=1e-5)
     np.testing.assert_allclose(elicited.order_effect, log_odds[0] - log_odds[1], atol=1e-4)
-    np.testing.assert_allclose(
-        elicited.option_mass, (np.exp(first).sum(1) + np.exp(second).sum(1)) / 2, rtol=1e-4
-    )
+    np.testing.assert_allclose(elicited.option_mass, (np.exp(first).sum(1) + np.exp(second).sum(1)) / 2, rtol=1e-4)
 
 
 def test_equal_prompts_are_asked_once(random_model, questions):
@@ -143,7 +140,7 @@ def test_fingerprint_changes_with_the_weights(random_model, tmp_path):
 
 
 def test_what_is_no_model_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no config.json"):
+    with pytest.raises(InputError, match=r"no config\.json"):
         load_language_model(str(tmp_path))
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match="no safetensors"):

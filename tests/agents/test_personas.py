@@ -3,7 +3,6 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-
 from tworate.agents import TRAITS, Persona, all_personas, assign_personas, parse_personas
 from tworate.errors import InputError
 

@@ -1,5 +1,4 @@
 import pytest
-
 from tworate.agents import Persona, PromptTemplates, Question, shipped_events
 from tworate.errors import InputError
 
@@ -46,7 +45,7 @@ def test_own_templates_are_used_and_mistakes_in_them_named(tmp_path, event):
     with pytest.raises(InputError, match=r"question.jinja, line 2"):
         PromptTemplates(tmp_path)
     (tmp_path / "question.jinja").unlink()
-    with pytest.raises(InputError, match="question.jinja is missing"):
+    with pytest.raises(InputError, match=r"question\.jinja is missing"):
         PromptTemplates(tmp_path)
 
 

@@ -4,7 +4,6 @@ import mpmath
 import numpy as np
 import pytest
 from scipy import stats
-
 from tworate.inference.likelihoods import log_likelihood_and_gradient, pointwise_log_likelihood
 from tworate.models.base import draw_incidence
 
@@ -59,9 +58,7 @@ def test_the_textbook_form_loses_them():
     k, n, p, rho = 37, 1000, 0.05, 1e-14
     phi = 1 / rho - 1
     textbook = stats.betabinom.logpmf(k, n, p * phi, (1 - p) * phi) - stats.binom.logpmf(k, n, p)
-    kernel = (
-        value_and_gradient(k, n, np.log1p(-p), rho)[0] - value_and_gradient(k, n, np.log1p(-p), 0.0)[0]
-    )
+    kernel = value_and_gradient(k, n, np.log1p(-p), rho)[0] - value_and_gradient(k, n, np.log1p(-p), 0.0)[0]
     assert abs(textbook) > 0.01
     assert abs(kernel) < 1e-9
 

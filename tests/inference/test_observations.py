@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from tworate.errors import InputError
 from tworate.inference.observations import choose_closure, observe
 from tworate.simulate import Trajectories

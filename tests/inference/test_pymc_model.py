@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from scipy import stats
-
 from tworate.inference.likelihoods import LIKELIHOODS
 from tworate.inference.observations import observe
 from tworate.inference.pymc_model import build_model, posterior_names

@@ -1,7 +1,6 @@
 """The rule of the verdict, at and around its limits."""
 
 import pytest
-
 from tworate.inference.verdict import Evidence, judge
 
 

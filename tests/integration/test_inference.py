@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-
 from tworate import compare, fit, load_comparison
 from tworate.errors import InputError
 from tworate.inference.observations import observe
@@ -49,8 +48,8 @@ def test_one_rate_on_a_sparse_network_is_recovered_where_mean_field_fails():
     assert recorded.conditions[0].closure == "recorded"
     for comparison in (recorded, edge_based):
         assert comparison.verdict == "one-rate", comparison.conditions[0].reasons
-    # An agent with n sharing neighbours escapes a round with probability 0.88^n. Averaged over n ~ Binomial(4, x) that is
-    # (1 - 0.12 x)^4 = exp(-β(x) x), with β from 4 · 0.12 at x = 0 to -4 log 0.88 at x = 1: one β between the two.
+    # An agent with n sharing neighbours escapes a round with probability 0.88^n. Averaged over n ~ Binomial(4, x) that
+    # is (1 - 0.12 x)^4 = exp(-β(x) x), with β from 4 · 0.12 at x = 0 to -4 log 0.88 at x = 1: one β between the two.
     low, high = interval(recorded.posteriors["one-rate"], "beta")
     assert low < -4 * np.log1p(-0.12)
     assert high > 4 * 0.12
@@ -112,9 +111,7 @@ def test_saved_files_give_the_numbers_of_the_json(two_rate, tmp_path):
     comparison.save(tmp_path)
     content = json.loads((tmp_path / "comparison.json").read_text())
     (entry,) = content["conditions"]
-    posteriors = {
-        name: az.from_netcdf(str(tmp_path / model["posterior"])) for name, model in entry["models"].items()
-    }
+    posteriors = {name: az.from_netcdf(str(tmp_path / model["posterior"])) for name, model in entry["models"].items()}
     for name, model in entry["models"].items():
         loo = az.loo(posteriors[name], pointwise=True)
         assert (model["elpd_loo"], model["se"], model["p_loo"]) == pytest.approx((loo.elpd_loo, loo.se, loo.p_loo))
@@ -159,7 +156,9 @@ def test_posterior_predictive_covers_the_data(two_rate):
 
 def test_conditions_are_compared_apart_and_one_without_information_does_not_stop_the_others(make_trajectories):
     one = make_trajectories(OneRateSI(0.5), MeanField(), seed=8, degree=None, replicates=4).assign(event="one")
-    two = make_trajectories(TwoRateSI(1.5, 0.1, 0.5), MeanField(), seed=9, degree=None, replicates=4).assign(event="two")
+    two = make_trajectories(TwoRateSI(1.5, 0.1, 0.5), MeanField(), seed=9, degree=None, replicates=4).assign(
+        event="two"
+    )
     still = one.assign(event="still", infected=5)
     comparison = compare(pd.concat([one, still, two]), by="event", seed=1)
     assert comparison.verdict == {"event = one": "one-rate", "event = still": "undecided", "event = two": "two-rate"}

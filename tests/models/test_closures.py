@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
-
 from tworate.models import MeanField, OneRateSI, RandomRegular
 from tworate.models.closures import recorded_exposure_rate
 
@@ -26,9 +25,7 @@ def test_edge_based_closure_is_the_edge_based_system_of_one_rate(degree):
 
 def test_edge_based_tends_to_mean_field_as_one_over_k():
     s, s0 = np.linspace(0.01, 0.99, 50), 0.99
-    gaps = [
-        np.abs(RandomRegular(k).exposure_rate(s, s0) - MeanField().exposure_rate(s, s0)).max() for k in (1e3, 1e6)
-    ]
+    gaps = [np.abs(RandomRegular(k).exposure_rate(s, s0) - MeanField().exposure_rate(s, s0)).max() for k in (1e3, 1e6)]
     assert gaps[0] / gaps[1] == pytest.approx(1e3, rel=0.01)
 
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
-
 from tworate.models import CLOSURES, MeanField, OneRateSI, RandomRegular, TwoRateSI, all_models, get_model
 
 # One example a model; a model without one fails below, so that a new file cannot go untested.
@@ -26,7 +25,7 @@ def test_every_model_has_an_example_and_describes_itself(name):
     assert model.name == name
     assert model.summary
     assert model.reference
-    assert set(model.parameters()) == {field for field in EXAMPLES[name].values}
+    assert set(model.parameters()) == set(EXAMPLES[name].values)
     assert all(spec.prior is not None for spec in model.coordinates().values())
 
 
@@ -73,9 +72,7 @@ def test_solve_agrees_with_an_independent_solver_of_the_susceptible_equation(nam
         x = closure.exposure_rate(s, s0)
         return [-float(model.hazard(exposure)) * x * s, x]
 
-    reference = solve_ivp(
-        right_side, (0, 30), [s0, 0.0], t_eval=times, method="DOP853", rtol=1e-9, atol=1e-12
-    )
+    reference = solve_ivp(right_side, (0, 30), [s0, 0.0], t_eval=times, method="DOP853", rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(model.solve(times, 1 - s0, closure), 1 - reference.y[0], atol=2e-7)
 
 

@@ -1,7 +1,6 @@
 import networkx as nx
 import numpy as np
 import pytest
-
 from tworate.errors import InputError
 from tworate.simulate import from_graph, random_regular
 
@@ -10,9 +9,7 @@ def test_random_regular_network_is_simple_symmetric_and_regular():
     network = random_regular(200, 6, seed=4)
     assert network.n_agents == 200
     assert set(network.degrees) == {6}
-    edges = {
-        (i, int(j)) for i in range(200) for j in network.indices[network.indptr[i] : network.indptr[i + 1]]
-    }
+    edges = {(i, int(j)) for i in range(200) for j in network.indices[network.indptr[i] : network.indptr[i + 1]]}
     assert len(edges) == 200 * 6
     assert all((j, i) in edges and i != j for i, j in edges)
 

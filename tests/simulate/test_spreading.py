@@ -4,7 +4,6 @@ import networkx as nx
 import numpy as np
 import pytest
 from scipy import stats
-
 from tworate.errors import InputError
 from tworate.simulate import from_graph, random_regular, spread
 
@@ -41,13 +40,18 @@ def test_kernel_and_plain_loop_have_the_same_distribution():
     table = [[0.5, 0.2, 0.05], [0.1, 0.6, 0.3]]
     members = np.arange(60) % 2
     result = spread(
-        from_graph(graph, "regular"), table, members, rounds=8, replicates=1500, initial_sharers=2, visibility=0.4, seed=1
+        from_graph(graph, "regular"),
+        table,
+        members,
+        rounds=8,
+        replicates=1500,
+        initial_sharers=2,
+        visibility=0.4,
+        seed=1,
     )
     kernel = result.table.pivot(index="trajectory", columns="time", values=["infected", "si_edges"])
     rng = np.random.default_rng(2)
-    loop = [
-        plain_loop(graph, table, members, rng.choice(60, 2, replace=False), 8, 0.4, rng) for _ in range(1500)
-    ]
+    loop = [plain_loop(graph, table, members, rng.choice(60, 2, replace=False), 8, 0.4, rng) for _ in range(1500)]
     # Six Kolmogorov-Smirnov tests, level 1e-3 together; for discrete data the test only errs towards acceptance.
     for time in (2, 5, 8):
         for column, index in (("infected", 0), ("si_edges", 1)):

@@ -6,7 +6,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tworate.errors import InputError
 from tworate.simulate import Trajectories, read_trajectories
 
@@ -67,7 +66,7 @@ def test_edges_that_cannot_be_are_refused():
     table = pd.DataFrame(
         {"trajectory": 0, "time": [0, 1], "infected": [1, 2], "population": 9, "si_edges": [4, 17], "degree": 8}
     )
-    with pytest.raises(InputError, match="row 1: si_edges = 17 is more than"):
+    with pytest.raises(InputError, match=r"row 1: si_edges = 17 is more than"):
         Trajectories(table)
 
 
@@ -81,13 +80,19 @@ def test_files_that_are_no_tables_are_refused(tmp_path, name, content):
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match="nowhere.csv: cannot be read"):
+    with pytest.raises(InputError, match=r"nowhere\.csv: cannot be read"):
         read_trajectories(tmp_path / "nowhere.csv")
 
 
 def test_labels_that_come_again_in_another_condition_are_other_trajectories():
     table = pd.DataFrame(
-        {"trajectory": [0, 0, 0, 0], "time": [0, 1, 0, 1], "infected": [5, 9, 1, 2], "population": 10, "event": list("aabb")}
+        {
+            "trajectory": [0, 0, 0, 0],
+            "time": [0, 1, 0, 1],
+            "infected": [5, 9, 1, 2],
+            "population": 10,
+            "event": list("aabb"),
+        }
     )
     data = Trajectories(table)
     assert list(data.path_numbers) == [0, 0, 1, 1]
@@ -132,7 +137,7 @@ def test_saving_and_reading_gives_the_same_table(tmp_path_factory, paths, labels
 
 def test_nothing_is_left_behind_when_writing_fails(tmp_path):
     data = Trajectories(pd.DataFrame({"trajectory": 0, "time": [0, 1], "infected": [1, 2], "population": 10}))
-    with pytest.raises(InputError, match="ends in .parquet or .csv"):
+    with pytest.raises(InputError, match=r"ends in \.parquet or \.csv"):
         data.save(tmp_path / "trajectories.xlsx")
     data.table["trajectory"] = [object(), object()]
     with pytest.raises(pa.ArrowInvalid):

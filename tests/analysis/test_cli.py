@@ -1,0 +1,110 @@
+"""Every command through the installed program: what it prints where, and how it refuses bad input."""
+
+import json
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tworate.simulate import read_trajectories
+
+TWORATE = Path(sys.executable).with_name("tworate")
+GOOD = "trajectory,time,infected,population\na,0,1,10\na,1,3,10\na,2,4,10\n"
+
+
+def tworate(*arguments, cwd=None):
+    return subprocess.run([TWORATE, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False)
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["compare"], ["simulate"], ["decide"], ["report"], ["models"]])
+def test_help_has_an_example(command):
+    shown = tworate(*command, "--help")
+    assert shown.returncode == 0
+    assert "tworate " + " ".join(command) in " ".join(shown.stdout.split("Usage:")[1].split())
+    assert "Example" in shown.stdout or not command
+
+
+def test_personas_and_models_are_listed():
+    assert len(tworate("personas").stdout.splitlines()) == 33
+    personas = json.loads(tworate("personas", "--json").stdout)["personas"]
+    assert len(personas) == 32
+    assert personas[0]["levels"]["openness"] is True
+    models = json.loads(tworate("models", "--json").stdout)["models"]
+    assert [model["name"] for model in models][:2] == ["one-rate", "two-rate"]
+    assert "β" not in tworate("models").stderr
+
+
+def test_decide_prints_a_table_and_warns_on_stderr():
+    done = tworate("decide", "--personas", "OCEAN,ocean", "--event", "VAR1", "--event", "ELM3", "--sightings", "2")
+    table = pd.read_csv(StringIO(done.stdout))
+    assert len(table) == 2 * 2 * 2
+    assert table["p_share"].between(0, 1).all()
+    assert "synthetic" in done.stderr
+
+
+def test_simulate_gives_the_same_trajectories_for_the_same_seed(tmp_path):
+    small = ["simulate", "--agents", 100, "--degree", 4, "--replicates", 2, "--rounds", 6, "--personas", "OCEAN"]
+    printed = tworate(*small, "--seed", 4)
+    written = tworate(*small, "--seed", 4, "--out", "t.parquet", cwd=tmp_path)
+    assert written.stdout == ""
+    first = pd.read_csv(StringIO(printed.stdout))
+    second = read_trajectories(tmp_path / "t.parquet").table
+    assert list(first["infected"]) == list(second["infected"])
+    assert {"si_edges", "degree", "event", "event_type", "network"} <= set(first.columns)
+
+
+BAD = [
+    (["compare", "missing.csv"], "missing.csv: cannot be read"),
+    (["compare", "empty.csv"], "empty.csv: is empty"),
+    (["compare", "nan.csv"], "nan.csv, line 3: infected = nan"),
+    (["compare", "falls.csv"], "falls.csv, line 3: infected = 0 is below 1"),
+    (["compare", "over.csv"], "over.csv, line 3: infected = 11 exceeds population = 10"),
+    (["compare", "one.csv"], "one.csv, line 2: trajectory a has one time point"),
+    (["compare", "full.csv"], "full.csv: nobody is susceptible"),
+    (["compare", "good.csv", "--by", "evnt"], "good.csv: has no column 'evnt'"),
+    (["compare", "good.csv", "--models", "two-rats"], "did you mean 'two-rate'"),
+    (["compare", "good.csv", "--closure", "recorded"], "needs the column si_edges and degree"),
+    (["compare", "good.csv", "--likelihood", "poisson"], "likelihood 'poisson' is unknown"),
+    (["compare", "good.csv", "--out", "good.csv"], "good.csv/report.html: cannot be written"),
+    (["run", "--model", ".", "--out", "out"], ".: holds no model (no config.json)"),
+    (["run", "--events", "good.csv", "--out", "out"], "good.csv, line 1: missing event_id_cnty"),
+    (["run", "--agents", "11", "--degree", "3", "--out", "out"], "the product must be even"),
+    (["run", "--visibility", "2", "--out", "out"], "visibility = 2.0: must lie in (0, 1]"),
+    (["run", "--closure", "guess", "--out", "out"], "closure 'guess' is unknown"),
+    (["run", "--seed", "-1", "--out", "out"], "seed = -1"),
+    (["simulate", "--out", "t.xlsx"], "t.xlsx: name a file that ends in .parquet or .csv"),
+    (["simulate", "--event", "X1"], "there is no event 'X1'"),
+    (["decide", "--personas", "OCEAM"], "persona 'OCEAM'"),
+    (["report", "."], "holds no comparison"),
+]
+
+
+@pytest.fixture(scope="module")
+def bad_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bad")
+    files = {
+        "good": GOOD,
+        "empty": "",
+        "nan": GOOD.replace("1,3", "1,nan"),
+        "falls": GOOD.replace("1,3", "1,0"),
+        "over": GOOD.replace("1,3", "1,11"),
+        "one": "\n".join(GOOD.splitlines()[:2]),
+        "full": GOOD.replace("0,1,", "0,10,").replace("1,3,", "1,10,").replace("2,4,", "2,10,"),
+    }
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(case[0]) for case in BAD])
+def test_bad_input_gives_one_line_and_status_2_and_leaves_nothing(bad_folder, arguments, message):
+    before = sorted(path.name for path in bad_folder.rglob("*"))
+    done = tworate(*arguments, cwd=bad_folder)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("error: ") == 1
+    assert done.stdout == ""
+    assert sorted(path.name for path in bad_folder.rglob("*")) == before

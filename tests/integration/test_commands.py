@@ -1,0 +1,90 @@
+"""The main job and the comparison through the installed command, on small settings."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import arviz as az
+import pandas as pd
+import pytest
+from tworate.simulate import read_trajectories
+
+pytestmark = pytest.mark.integration
+
+TWORATE = Path(sys.executable).with_name("tworate")
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    """A finished small `tworate run`, with what it printed."""
+    folder = tmp_path_factory.mktemp("run") / "out"
+    done = subprocess.run(
+        [TWORATE, "run", "--agents", "400", "--replicates", "4", "--rounds", "25", "--event", "VAR5", "--out", folder,
+         "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_run_leaves_everything_that_it_promises(job):
+    folder, done = job
+    made = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert made == {
+        "comparison.csv", "comparison.json", "decisions.csv", "report.html", "run.json", "trajectories.parquet",
+        "posteriors/one-rate.nc", "posteriors/two-rate.nc",
+        *(f"figures/{name}.png" for name in ("elpd", "evidence", "pareto_k", "prediction", "rates")),
+    }  # fmt: skip
+    assert "synthetic" in done.stderr
+    assert "synthetic" in (folder / "report.html").read_text(encoding="utf-8")
+    assert len(pd.read_csv(folder / "decisions.csv")) == 32 * 5
+    table = read_trajectories(folder / "trajectories.parquet").table
+    assert len(table) == 4 * 26
+    assert set(table["degree"]) == {8}
+
+
+def test_json_on_stdout_is_that_of_the_file_and_agrees_with_the_saved_posteriors(job):
+    folder, done = job
+    printed = json.loads(done.stdout)["conditions"][0]
+    saved = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["conditions"][0]
+    assert printed["closure"] == saved["closure"] == "recorded"
+    posteriors = {}
+    for name, model in saved["models"].items():
+        posteriors[name] = az.from_netcdf(str(folder / model.pop("posterior")))
+        assert model == printed["models"][name]
+        loo = az.loo(posteriors[name], pointwise=True)
+        assert model["elpd_loo"] == pytest.approx(loo.elpd_loo)
+        summary = az.summary(posteriors[name], round_to="none")
+        for parameter, row in model["parameters"].items():
+            assert row["mean"] == pytest.approx(summary.loc[parameter, "mean"])
+            assert row["r_hat"] == pytest.approx(summary.loc[parameter, "r_hat"])
+    worse = az.compare(posteriors).iloc[1]
+    assert abs(saved["elpd_diff"]) == pytest.approx(worse["elpd_diff"])
+    assert saved["dse"] == pytest.approx(worse["dse"])
+
+
+def test_report_is_made_again_from_what_was_saved(job):
+    folder, _ = job
+    before = (folder / "report.html").read_text(encoding="utf-8")
+    (folder / "report.html").unlink()
+    done = subprocess.run([TWORATE, "report", folder], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(folder / "report.html")
+    assert (folder / "report.html").read_text(encoding="utf-8") == before
+
+
+def test_compare_gives_the_same_verdict_on_the_saved_trajectories_and_says_so_without_a_degree(job, tmp_path):
+    folder, _ = job
+    saved = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["conditions"][0]
+    table = read_trajectories(folder / "trajectories.parquet").table
+    bare = tmp_path / "bare.csv"
+    table[["trajectory", "time", "infected", "population"]].to_csv(bare, index=False)
+    again = subprocess.run(
+        [TWORATE, "compare", folder / "trajectories.parquet", "--json"], capture_output=True, text=True, check=True
+    )
+    condition = json.loads(again.stdout)["conditions"][0]
+    assert condition["verdict"] == saved["verdict"]
+    assert condition["elpd_diff"] == saved["elpd_diff"]
+    plain = subprocess.run([TWORATE, "compare", bare], capture_output=True, text=True, check=True)
+    assert "closure: mean-field (the data have no column degree" in plain.stdout
+    assert list(tmp_path.iterdir()) == [bare]

@@ -1,0 +1,19 @@
+"""Examples in docstrings run."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+import tworate
+
+MODULES = [
+    info.name
+    for info in pkgutil.walk_packages(tworate.__path__, "tworate.")
+    if info.name.split(".")[1] in ("agents", "simulate", "models", "inference", "analysis") and "train" not in info.name
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_run(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0

@@ -1,0 +1,157 @@
+"""The rules of the house: who may import whom, what stays light, what is shipped."""
+
+import ast
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+import tworate
+
+ROOT = Path(tworate.__file__).parent
+FOLDERS = ("agents", "simulate", "models", "inference", "analysis")
+# Arrows of the design: agents → simulate → inference → analysis, models → inference, models → analysis.
+MAY_IMPORT = {
+    "models": set(),
+    "agents": set(),
+    "simulate": set(),
+    "inference": {"models", "simulate"},
+    "analysis": {"agents", "simulate", "models", "inference"},
+}
+LEAVES = {"errors", "files", ""}
+
+
+def imported_folders(path):
+    """Folders of ours that a module imports, and whether it does so relatively."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            names = [base[0]] if base[0] else [alias.name for alias in node.names]
+            yield from ((name, True) for name in names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tworate":
+            yield ([*node.module.split("."), ""])[1], False
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == "tworate":
+                    yield ([*alias.name.split("."), ""])[1], False
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_imports_follow_the_arrows(folder):
+    for path in (ROOT / folder).rglob("*.py"):
+        for name, relative in imported_folders(path):
+            if name in FOLDERS:
+                assert name == folder or name in MAY_IMPORT[folder], f"{path} imports {name}"
+            else:
+                assert name in LEAVES | {"__version__"}, f"{path} imports {name}"
+            # A script that is run by its name has no package to be relative to.
+            assert relative or path.name == "train.py", f"{path}: imports of our own are relative"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import tworate",
+        "import tworate.models",
+        "import sys; sys.argv = ['tworate', '--help']; from tworate.analysis.cli import main; main()",
+        "import sys; sys.argv = ['tworate', 'run', '--help']; from tworate.analysis.cli import main; main()",
+        "import sys; sys.argv = ['tworate', 'models']; from tworate.analysis.cli import main; main()",
+        "import sys; sys.argv = ['tworate', 'personas']; from tworate.analysis.cli import main; main()",
+    ],
+)
+def test_what_must_stay_light_does(statement):
+    check = (
+        "import atexit, sys\n"
+        "heavy = {'torch', 'transformers', 'pymc', 'pytensor', 'matplotlib', 'nutpie', 'arviz'}\n"
+        "atexit.register(lambda: print('HEAVY', sorted(heavy & set(sys.modules)), file=sys.stderr))\n" + statement
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stderr.strip().endswith("HEAVY []")
+
+
+def test_public_names_can_all_be_loaded():
+    for name in tworate.__all__:
+        assert getattr(tworate, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = tworate.nothing
+
+
+def test_modules_fit_a_screen_or_two():
+    long = {
+        str(path.relative_to(ROOT)): n
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*.py")
+        if (n := len(path.read_text(encoding="utf-8").splitlines())) > 400
+    }
+    assert long == {}
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory):
+    """A wheel built from a source distribution of the tracked files."""
+    folder = tmp_path_factory.mktemp("dist")
+    source = folder / "source"
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    for name in tracked:
+        target = source / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((ROOT / name).read_bytes())
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(source)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return next(folder.glob("*.whl")), next(folder.glob("*.tar.gz"))
+
+
+@pytest.mark.integration
+def test_wheel_holds_exactly_the_packages_meant(distributions):
+    wheel, sdist = distributions
+    names = [name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name]
+    assert {name.split("/")[0] for name in names} == {"tworate"}
+    folders = {name.split("/")[1] for name in names if name.count("/") > 1}
+    assert folders == {*FOLDERS, "examples"}
+    shipped = {name.removeprefix("tworate/") for name in names}
+    code = {str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+    assert {name for name in shipped if name.endswith(".py")} == {*code, "__init__.py", "errors.py", "files.py"}
+    assert {
+        "py.typed",
+        "examples/events.csv",
+        "agents/persona_markers.json",
+        "agents/templates/persona.jinja",
+        "agents/templates/question.jinja",
+        "agents/embedded/model.safetensors",
+        "agents/embedded/tokenizer.json",
+        "agents/embedded/chat_template.jinja",
+        "agents/embedded/MODEL_CARD.md",
+        "analysis/templates/report.html.jinja",
+    } <= shipped
+    assert any(name.endswith("/LICENSE") for name in tarfile.open(sdist).getnames())
+
+
+@pytest.mark.integration
+def test_installed_alone_the_wheel_shows_help_and_finds_its_files(distributions, tmp_path):
+    wheel, _ = distributions
+    # Only our wheel is installed; what it depends on is borrowed from this environment by path.
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run(
+        [python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True
+    )
+    site = next((tmp_path / "venv" / "lib").glob("python*/site-packages"))
+    # A plain line in a .pth file adds a path and does not follow that folder's own .pth files, so the editable
+    # install of this environment stays out of sight.
+    (site / "borrowed.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    command = tmp_path / "venv" / "bin" / "tworate"
+    shown = subprocess.run([command, "--help"], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "one transmission" in " ".join(shown.stdout.split())
+    where = "import tworate; from tworate.agents import shipped_events; print(tworate.__file__, len(shipped_events()))"
+    found = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert found.stdout.split() == [str(site / "tworate" / "__init__.py"), "18"]
