@@ -1,113 +1,21 @@
 """The main job: agents decide, the network spreads, Bayes decides between one rate and two."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from .. import __version__
-from ..agents import DecisionTable, Event, LanguageModel, Persona, all_personas, assign_personas, decide
+from ..agents import Event, LanguageModel, Persona, all_personas, decide
 from ..errors import InputError
-from ..files import atomic_path, check_writable, write_text
+from ..files import check_writable, write_text
 from ..inference import Comparison, compare
 from ..inference.fitting import CLOCKS, check_names
 from ..inference.observations import check_closure
-from ..simulate import Trajectories, random_regular, spread
-from ..simulate.network import check_regular
-from ..simulate.spreading import check_process
+from .experiment import Progress, SpreadSettings, simulate_events, write_decisions
 
 RUN = "run.json"
-
-Progress = Callable[[str, int, int], None]
-"""Called with what begins now, and numbers of steps done and in all."""
-
-
-@dataclass(frozen=True)
-class SpreadSettings:
-    """How a post spreads.
-
-    Parameters
-    ----------
-    agents, degree : int
-        Agents, and neighbours of each on a random regular network.
-    replicates, rounds : int
-        Independent repetitions, and rounds of each.
-    initial_sharers : int
-        Agents that have shared at the start.
-    visibility : float
-        Probability that an edge shows the post in a round.
-    seed : int
-        Seed of network, assignment of personas, and spreading.
-    """
-
-    agents: int = 1000
-    degree: int = 8
-    replicates: int = 10
-    rounds: int = 40
-    initial_sharers: int = 5
-    visibility: float = 0.25
-    seed: int = 0
-
-    def check(self) -> None:
-        """Refuse settings that `spread` would, before a language model is loaded and asked.
-
-        Raises
-        ------
-        InputError
-            When a setting cannot be used.
-        """
-        check_regular(self.agents, self.degree)
-        check_process(self.agents, self.rounds, self.replicates, self.initial_sharers, self.visibility)
-        if self.seed < 0:
-            raise InputError(f"seed = {self.seed}: must be 0 or more")
-
-
-def simulate_events(
-    tables: Sequence[DecisionTable], settings: SpreadSettings, progress: Progress | None = None
-) -> Trajectories:
-    """Spread each event's post on one network among one population of persona agents.
-
-    Parameters
-    ----------
-    tables : sequence of DecisionTable
-        One an event, over the same personas.
-    settings : SpreadSettings
-        Network and process.
-    progress : callable, optional
-        Called as replicates finish.
-
-    Returns
-    -------
-    Trajectories
-        With condition columns `event` and `event_type`.
-    """
-    network = random_regular(settings.agents, settings.degree, settings.seed)
-    members = assign_personas(settings.agents, tables[0].personas, settings.seed)
-    parts = []
-    for number, table in enumerate(tables):
-
-        def report(done: int, total: int, number: int = number) -> None:
-            if progress:
-                progress("simulating", number * total + done, len(tables) * total)
-
-        trajectories = spread(
-            network,
-            table.probabilities,
-            members,
-            rounds=settings.rounds,
-            replicates=settings.replicates,
-            initial_sharers=settings.initial_sharers,
-            visibility=settings.visibility,
-            # Another event is another experiment: its luck must not repeat that of the first.
-            seed=settings.seed + number,
-            conditions={"event": table.event.event_id_cnty, "event_type": table.event.event_type},
-            progress=report,
-        )
-        parts.append(trajectories.table)
-    return Trajectories(pd.concat(parts, ignore_index=True), source="the simulation")
 
 
 def run(
@@ -214,9 +122,3 @@ def read_run_record(folder: Path) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise InputError(f"{path}: is damaged (not an object); run the job again")
     return record
-
-
-def write_decisions(tables: Sequence[DecisionTable], path: Path) -> None:
-    """Write decision tables as one CSV."""
-    with atomic_path(path) as temporary:
-        pd.concat([table.to_frame() for table in tables]).to_csv(temporary, index=False)

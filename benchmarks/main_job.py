@@ -1,7 +1,8 @@
 """Time and memory of the main job and of a comparison, through the installed command.
 
-Run with `python benchmarks/main_job.py`; a few minutes. Cold: empty compilation and font caches, as on a machine that never
-ran tworate. Warm: the same caches again. Prints one Markdown table with the figures to reach beside those measured.
+Run with `python benchmarks/main_job.py`; a few minutes. Cold means empty compilation and font caches, as on a machine
+that never ran tworate; warm means the same caches again. Prints one Markdown table with the figures to reach beside
+those measured.
 """
 
 import os

@@ -133,7 +133,8 @@ def test_wheel_holds_exactly_the_packages_meant(distributions):
         "agents/embedded/MODEL_CARD.md",
         "analysis/templates/report.html.jinja",
     } <= shipped
-    assert any(name.endswith("/LICENSE") for name in tarfile.open(sdist).getnames())
+    with tarfile.open(sdist) as archive:
+        assert any(name.endswith("/LICENSE") for name in archive.getnames())
 
 
 @pytest.mark.integration

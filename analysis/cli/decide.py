@@ -32,7 +32,7 @@ def decide(
     from ...agents import decide as ask
     from ...agents import parse_personas
     from ...files import check_writable
-    from ..pipeline import write_decisions
+    from ..experiment import write_decisions
     from .inputs import chosen_events, loaded_model
     from .output import emit, emit_json, progress_bar, say
 

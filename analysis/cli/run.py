@@ -40,7 +40,8 @@ def run(
     """
     from ...agents import parse_personas
     from ...inference import comparison_dict
-    from ..pipeline import SpreadSettings, check_job
+    from ..experiment import SpreadSettings
+    from ..pipeline import check_job
     from ..pipeline import run as run_job
     from .inputs import chosen_events, loaded_model
     from .output import emit_json, progress_bar

@@ -36,7 +36,7 @@ def simulate(
     """
     from ...agents import decide, parse_personas
     from ...simulate.trajectories import check_destination
-    from ..pipeline import SpreadSettings, simulate_events
+    from ..experiment import SpreadSettings, simulate_events
     from .inputs import chosen_events, loaded_model
     from .output import emit, emit_json, progress_bar, say
 
