@@ -9,8 +9,8 @@ import pandas as pd
 from ..agents import DecisionTable, assign_personas
 from ..errors import InputError
 from ..files import atomic_path
-from ..simulate import Trajectories, random_regular, spread
-from ..simulate.network import check_regular
+from ..simulate import Trajectories, make_network, spread
+from ..simulate.network import check_network
 from ..simulate.spreading import check_process
 
 Progress = Callable[[str, int, int], None]
@@ -23,8 +23,10 @@ class SpreadSettings:
 
     Parameters
     ----------
+    network : str
+        A kind of network or a file, see :func:`tworate.simulate.make_network`.
     agents, degree : int
-        Agents, and neighbours of each on a random regular network.
+        Agents, and neighbours of each (their mean, where the kind of network has them differ); a file has its own.
     replicates, rounds : int
         Independent repetitions, and rounds of each.
     initial_sharers : int
@@ -35,6 +37,7 @@ class SpreadSettings:
         Seed of network, assignment of personas, and spreading.
     """
 
+    network: str = "random-regular"
     agents: int = 1000
     degree: int = 8
     replicates: int = 10
@@ -51,7 +54,7 @@ class SpreadSettings:
         InputError
             When a setting cannot be used.
         """
-        check_regular(self.agents, self.degree)
+        check_network(self.network, self.agents, self.degree)
         check_process(self.agents, self.rounds, self.replicates, self.initial_sharers, self.visibility)
         if self.seed < 0:
             raise InputError(f"seed = {self.seed}: must be 0 or more")
@@ -76,8 +79,8 @@ def simulate_events(
     Trajectories
         With condition columns `event` and `event_type`.
     """
-    network = random_regular(settings.agents, settings.degree, settings.seed)
-    members = assign_personas(settings.agents, tables[0].personas, settings.seed)
+    network = make_network(settings.network, settings.agents, settings.degree, settings.seed)
+    members = assign_personas(network.n_agents, tables[0].personas, settings.seed)
     parts = []
     for number, table in enumerate(tables):
 

@@ -13,6 +13,7 @@ from ..files import check_writable, write_text
 from ..inference import Comparison, compare
 from ..inference.fitting import CLOCKS, check_names
 from ..inference.observations import check_closure
+from ..simulate import Trajectories
 from .experiment import Progress, SpreadSettings, simulate_events, write_decisions
 
 RUN = "run.json"
@@ -69,7 +70,7 @@ def run(
         trajectories, by=by, likelihood=likelihood, closure=closure, seed=settings.seed, progress=progress
     )
     write_decisions(tables, folder / "decisions.csv")
-    record = run_record(model, events, personas, settings)
+    record = run_record(model, events, personas, settings, trajectories)
     write_text(folder / RUN, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     comparison.save(folder)
     write_report(comparison, folder, record, progress)
@@ -92,7 +93,11 @@ def check_job(settings: SpreadSettings, folder: Path, closure: str | None, likel
 
 
 def run_record(
-    model: LanguageModel, events: Sequence[Event], personas: Sequence[Persona], settings: SpreadSettings
+    model: LanguageModel,
+    events: Sequence[Event],
+    personas: Sequence[Persona],
+    settings: SpreadSettings,
+    trajectories: Trajectories,
 ) -> dict[str, Any]:
     """What was run, for `run.json` and the report."""
     shown = ", ".join(f"{event.event_id_cnty} ({event.event_type})" for event in events[:12])
@@ -105,8 +110,10 @@ def run_record(
         "personas": "all 32 Big Five profiles"
         if len(personas) == 32
         else ", ".join(persona.code for persona in personas),
-        "network": "random-regular",
         **asdict(settings),
+        # A network from a file has its own numbers.
+        "agents": int(trajectories.table["population"].iloc[0]),
+        "degree": trajectories.table["degree"].iloc[0].item(),
     }
 
 

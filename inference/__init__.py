@@ -1,5 +1,12 @@
 """Data and model to posterior, LOO, and comparison."""
 
+import warnings
+
+with warnings.catch_warnings():
+    # ArviZ announces its next major version on import, to whoever runs a program that uses it.
+    warnings.filterwarnings("ignore", message=r"\s*ArviZ is undergoing", category=FutureWarning)
+    import arviz  # noqa: F401
+
 from .comparison import Comparison, ConditionResult, ModelResult, compare
 from .fitting import SamplerSettings, fit
 from .likelihoods import LIKELIHOODS

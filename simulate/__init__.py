@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from .trajectories import Trajectories, as_trajectories, read_trajectories
 
 if TYPE_CHECKING:
-    from .network import Network, from_graph, random_regular
+    from .network import Network, from_graph, make_network, random_regular, read_network
     from .spreading import spread
 
 __all__ = [
@@ -13,7 +13,9 @@ __all__ = [
     "Trajectories",
     "as_trajectories",
     "from_graph",
+    "make_network",
     "random_regular",
+    "read_network",
     "read_trajectories",
     "spread",
 ]
@@ -23,7 +25,7 @@ def __getattr__(name: str) -> Any:
     # networkx and numba are loaded by those who simulate, not by those who only compare.
     from importlib import import_module
 
-    if name in ("Network", "from_graph", "random_regular"):
+    if name in ("Network", "from_graph", "make_network", "random_regular", "read_network"):
         return getattr(import_module(".network", __name__), name)
     if name == "spread":
         return import_module(".spreading", __name__).spread

@@ -1,12 +1,26 @@
 """Networks on which posts travel, as compressed adjacency."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+
+NETWORKS: dict[str, Callable[[int, int, int], "nx.Graph[int]"]] = {
+    "random-regular": lambda n, k, seed: nx.random_regular_graph(k, n, seed=seed),
+    "erdos-renyi": lambda n, k, seed: nx.gnm_random_graph(n, n * k // 2, seed=seed),
+    "watts-strogatz": lambda n, k, seed: nx.watts_strogatz_graph(n, k, 0.1, seed=seed),
+    "barabasi-albert": lambda n, k, seed: nx.barabasi_albert_graph(n, k // 2, seed=seed),
+}
+"""Kinds of networks by name: (agents, mean degree, seed) to a networkx graph.
+
+Watts-Strogatz rewires a tenth of its edges.
+"""
 
 
 @dataclass(frozen=True)
@@ -58,20 +72,85 @@ def random_regular(n_agents: int, degree: int, seed: int) -> Network:
     InputError
         When no such network exists.
     """
-    check_regular(n_agents, degree)
-    graph = nx.random_regular_graph(degree, n_agents, seed=seed)
-    return from_graph(graph, name="random-regular")
+    return make_network("random-regular", n_agents, degree, seed)
 
 
-def check_regular(n_agents: int, degree: int) -> None:
-    """Raise an InputError when no network of so many agents can have this degree throughout."""
+def make_network(network: str, n_agents: int, degree: int, seed: int) -> Network:
+    """Draw a network of a named kind, or read one from a file.
+
+    Parameters
+    ----------
+    network : str
+        One of :data:`NETWORKS`, or the path of a file, see :func:`read_network`.
+    n_agents, degree : int
+        Agents, and mean number of neighbours (of every agent, in a random regular network); a file has its own.
+    seed : int
+        Seed of the draw.
+
+    Raises
+    ------
+    InputError
+        When there is no such network.
+    """
+    check_network(network, n_agents, degree)
+    if network not in NETWORKS:
+        return read_network(network)
+    return from_graph(NETWORKS[network](n_agents, degree, seed), name=network)
+
+
+def check_network(network: str, n_agents: int, degree: int) -> None:
+    """Raise an InputError when :func:`make_network` could not make this network; draws none."""
+    if network not in NETWORKS:
+        if not Path(network).is_file():
+            raise InputError(
+                f"network {network!r} is neither a file nor one of {', '.join(NETWORKS)}; choose one of these"
+            )
+        return
     if not 2 <= degree < n_agents:
         raise InputError(f"degree = {degree}: must be at least 2 and below the number of agents ({n_agents})")
-    if n_agents * degree % 2:
+    if network == "random-regular" and n_agents * degree % 2:
         raise InputError(
             f"{n_agents} agents with {degree} neighbours each is impossible: the product must be even; "
             "change either by one"
         )
+    if network in ("watts-strogatz", "barabasi-albert") and degree % 2:
+        raise InputError(f"degree = {degree}: a {network} network has an even mean degree; change it by one")
+
+
+def read_network(path: str | Path) -> Network:
+    """Read a network from GraphML (`.graphml`) or from an edge list.
+
+    An edge is two names on a line, with a space or comma between. Direction, repeated edges and edges from an agent to
+    itself are dropped; lines that begin with # are skipped.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read or holds no edges.
+    """
+    path = Path(path)
+    graph: nx.Graph[Hashable] = nx.Graph()
+    try:
+        if path.suffix.lower() == ".graphml":
+            read = nx.read_graphml(path)
+            graph.add_nodes_from(read)
+            graph.add_edges_from(read.edges())
+        else:
+            for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+                names = line.replace(",", " ").split()
+                if not names or names[0].startswith("#"):
+                    continue
+                if len(names) != 2:
+                    raise InputError(f"{path}, line {number}: has {len(names)} names; an edge has two")
+                graph.add_edge(*names)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, ElementTree.ParseError, nx.NetworkXError) as error:
+        raise InputError(f"{path}: is not a readable network ({error})") from error
+    graph.remove_edges_from(list(nx.selfloop_edges(graph)))
+    if graph.number_of_edges() == 0:
+        raise InputError(f"{path}: holds no edges; give one a line, as two names")
+    return from_graph(nx.convert_node_labels_to_integers(graph), name=path.name)
 
 
 def from_graph(graph: "nx.Graph[int]", name: str) -> Network:

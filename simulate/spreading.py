@@ -63,7 +63,7 @@ def spread(
     Returns
     -------
     Trajectories
-        With `si_edges` and, on a regular network, `degree`.
+        With `si_edges`, and with `degree`: the mean one where agents have different numbers of neighbours.
 
     Raises
     ------
@@ -132,8 +132,7 @@ def _trajectories(
         "si_edges": np.concatenate([si_edges for _, si_edges in results]),
     }
     degrees = network.degrees
-    if degrees.min() == degrees.max():
-        columns["degree"] = int(degrees[0])
+    columns["degree"] = int(degrees[0]) if degrees.min() == degrees.max() else network.mean_degree
     return Trajectories(pd.DataFrame({**columns, "network": network.name, **conditions}))
 
 

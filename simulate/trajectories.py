@@ -29,8 +29,8 @@ class Trajectories:
     table : pandas.DataFrame
         Columns `trajectory` (a label), `time`, `infected` (cumulative count of agents that have shared; in an SI model
         this is also the prevalence times the population) and `population`; optionally `si_edges` (edges between a
-        susceptible agent and a sharer) and `degree` (neighbours of every agent); any further columns are conditions.
-        It is copied, checked, and sorted by time within each trajectory.
+        susceptible agent and a sharer) and `degree` (neighbours of an agent; the mean where they differ); any further
+        columns are conditions. It is copied, checked, and sorted by time within each trajectory.
     source : str
         Name of the data in error messages.
 
@@ -177,14 +177,12 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
     if "degree" in table.columns:
         _refuse(table, table["degree"] < 1, locate, lambda r: f"degree = {r.degree} must be at least 1")
     if "si_edges" in table.columns and "degree" in table.columns:
-        ends = table["degree"] * np.minimum(table["infected"], table["population"] - table["infected"])
         _refuse(
             table,
-            table["si_edges"] > ends,
+            2 * table["si_edges"] > table["degree"] * table["population"],
             locate,
             lambda r: (
-                f"si_edges = {r.si_edges} is more than {r.infected} sharers and "
-                f"{r.population - r.infected} others with {r.degree} neighbours each can have"
+                f"si_edges = {r.si_edges} is more than all edges of {r.population} agents with {r.degree} neighbours"
             ),
         )
     path = _path_numbers(table)

@@ -22,8 +22,16 @@ Personas = Annotated[
         "--personas", metavar="CODES", help="`all`, or profiles such as OCEAN,oCeAn (upper case: high trait)."
     ),
 ]
+Network = Annotated[
+    str,
+    typer.Option(
+        "--network",
+        metavar="NAME|FILE",
+        help="random-regular, erdos-renyi, watts-strogatz, barabasi-albert, or a file (edge list or GraphML).",
+    ),
+]
 Agents = Annotated[int, typer.Option("--agents", metavar="N", help="Number of agents.")]
-Degree = Annotated[int, typer.Option("--degree", metavar="K", help="Neighbours of each agent.")]
+Degree = Annotated[int, typer.Option("--degree", metavar="K", help="Neighbours of each agent, or their mean.")]
 Replicates = Annotated[int, typer.Option("--replicates", metavar="R", help="Independent repetitions.")]
 Rounds = Annotated[int, typer.Option("--rounds", metavar="T", help="Rounds of each replicate.")]
 InitialSharers = Annotated[

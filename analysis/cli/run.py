@@ -17,6 +17,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results; default: runs/ and the time.")
     ] = None,
+    network: options.Network = "random-regular",
     agents: options.Agents = 1000,
     degree: options.Degree = 8,
     replicates: options.Replicates = 10,
@@ -49,7 +50,7 @@ def run(
 
     chosen = chosen_events(events, event)
     profiles = parse_personas(personas)
-    settings = SpreadSettings(agents, degree, replicates, rounds, initial_sharers, visibility, seed)
+    settings = SpreadSettings(network, agents, degree, replicates, rounds, initial_sharers, visibility, seed)
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     check_job(settings, folder, closure, likelihood)
     language_model = loaded_model(model)

@@ -13,6 +13,7 @@ def simulate(
     events: options.Events = None,
     event: options.EventIds = None,
     personas: options.Personas = "all",
+    network: options.Network = "random-regular",
     agents: options.Agents = 1000,
     degree: options.Degree = 8,
     replicates: options.Replicates = 10,
@@ -42,7 +43,7 @@ def simulate(
 
     chosen = chosen_events(events, event)
     profiles = parse_personas(personas)
-    settings = SpreadSettings(agents, degree, replicates, rounds, initial_sharers, visibility, seed)
+    settings = SpreadSettings(network, agents, degree, replicates, rounds, initial_sharers, visibility, seed)
     settings.check()
     if out:
         check_destination(out)

@@ -64,9 +64,9 @@ def test_lines_are_counted_through_blank_ones(tmp_path):
 
 def test_edges_that_cannot_be_are_refused():
     table = pd.DataFrame(
-        {"trajectory": 0, "time": [0, 1], "infected": [1, 2], "population": 9, "si_edges": [4, 17], "degree": 8}
+        {"trajectory": 0, "time": [0, 1], "infected": [1, 2], "population": 9, "si_edges": [4, 37], "degree": 8}
     )
-    with pytest.raises(InputError, match=r"row 1: si_edges = 17 is more than"):
+    with pytest.raises(InputError, match=r"row 1: si_edges = 37 is more than all edges"):
         Trajectories(table)
 
 
