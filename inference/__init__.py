@@ -8,9 +8,10 @@ with warnings.catch_warnings():
     import arviz  # noqa: F401
 
 from .comparison import Comparison, ConditionResult, ModelResult, compare
-from .fitting import SamplerSettings, fit
+from .fitting import fit
 from .likelihoods import LIKELIHOODS
 from .prediction import predict_curves
+from .sampling import SamplerSettings
 from .storage import comparison_dict, load_comparison, save_comparison
 from .verdict import judge
 

@@ -15,9 +15,10 @@ from ..models import SIModel, get_model
 from ..simulate import Trajectories
 from ..simulate.trajectories import as_trajectories
 from .diagnostics import diagnose, summarize
-from .fitting import SamplerSettings, check_names, fit_transitions
+from .fitting import check_names, fit_transitions
 from .loo import compare_elpd, elpd_difference, loo
 from .observations import choose_closure, observe
+from .sampling import SamplerSettings
 from .verdict import Evidence, Verdict, judge
 
 ModelLike = str | type[SIModel]
@@ -213,7 +214,7 @@ def compare(
     InputError
         When the data or a name cannot be used.
     """
-    check_names(likelihood, clock)
+    check_names(likelihood, clock, seed)
     data = as_trajectories(trajectories)
     try:
         classes = [get_model(model) for model in models]

@@ -1,16 +1,14 @@
 """Fitting one model: posterior, log-likelihood and posterior predictive in an ArviZ InferenceData."""
 
-import functools
 import json
-import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import arviz as az
 import numpy as np
-import nutpie
 import pandas as pd
 import xarray as xr
 
@@ -23,32 +21,13 @@ from ..simulate.trajectories import as_trajectories
 from .diagnostics import diagnose
 from .likelihoods import LIKELIHOODS, pointwise_log_likelihood
 from .observations import Transitions, choose_closure, observe
-from .pymc_model import DISPERSION, build_model, data_arrays, posterior_names
+from .pymc_model import DISPERSION
+from .sampling import SamplerSettings, sample
 
+PACKAGES = ("pymc", "nutpie", "arviz", "numpy", "numba")
+"""Packages whose versions are kept with a fit."""
 CLOCKS = ("rounds",)
 """Clocks of the transition likelihood."""
-
-
-@dataclass(frozen=True)
-class SamplerSettings:
-    """How to sample.
-
-    Parameters
-    ----------
-    chains, tune, draws : int
-        Chains, and warm-up and kept draws of each.
-    target_accept : float
-        Target acceptance of NUTS.
-    """
-
-    chains: int = 4
-    tune: int = 500
-    draws: int = 1000
-    target_accept: float = 0.98
-
-    def harder(self) -> "SamplerSettings":
-        """Return settings for a second try, after the diagnostics of the first were bad."""
-        return SamplerSettings(self.chains, tune=4 * self.tune, draws=2 * self.draws, target_accept=0.995)
 
 
 def fit(
@@ -112,12 +91,13 @@ def fit_transitions(
     sampler: SamplerSettings | None = None,
 ) -> az.InferenceData:
     """Fit an SI model to observed increments; see :func:`fit`."""
-    check_names(likelihood, clock)
+    check_names(likelihood, clock, seed)
+    specification = LIKELIHOODS[likelihood]
     settings = sampler or SamplerSettings()
-    result = _sample(model, data, likelihood, seed, settings)
+    result = sample(model, data, specification, seed=seed, settings=settings)
     if diagnose(result):
         settings = settings.harder()
-        result = _sample(model, data, likelihood, seed, settings)
+        result = sample(model, data, specification, seed=seed, settings=settings)
     _add_groups(result, model, data, seed)
     result.attrs.update(
         {
@@ -127,67 +107,20 @@ def fit_transitions(
             "clock": clock,
             "seed": seed,
             "sampler": json.dumps(asdict(settings)),
-            "tworate_version": __version__,
+            "versions": json.dumps({"tworate": __version__, **{name: version(name) for name in PACKAGES}}),
         }
     )
     return result
 
 
-def check_names(likelihood: str, clock: str) -> None:
-    """Raise an InputError when there is no such likelihood or clock."""
+def check_names(likelihood: str, clock: str, seed: int) -> None:
+    """Raise an InputError when there is no such likelihood or clock, or the seed is negative."""
+    if seed < 0:
+        raise InputError(f"seed = {seed}: must be 0 or more")
     if likelihood not in LIKELIHOODS:
         raise InputError(f"likelihood {likelihood!r} is unknown; choose one of {', '.join(LIKELIHOODS)}")
     if clock not in CLOCKS:
         raise InputError(f"clock {clock!r} is unknown; choose one of {', '.join(CLOCKS)}")
-
-
-@functools.cache
-def _compiled(model: type[SIModel], likelihood: str, placeholder: "_Placeholder") -> Any:
-    """Compile a model once in a process; data are put in afterwards."""
-    specification = LIKELIHOODS[likelihood]
-    with warnings.catch_warnings():
-        # PyTensor advises on BLAS, which these graphs do not use, and on caches of other versions.
-        warnings.simplefilter("ignore")
-        return nutpie.compile_pymc_model(
-            build_model(model, placeholder.data, specification), var_names=posterior_names(model, specification)
-        )
-
-
-class _Placeholder:
-    """Data to compile with; equal to every other, so that the cache looks at model and likelihood alone."""
-
-    def __init__(self, data: Transitions) -> None:
-        self.data = data
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Placeholder)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-def _sample(
-    model: type[SIModel], data: Transitions, likelihood: str, seed: int, settings: SamplerSettings
-) -> az.InferenceData:
-    compiled = _compiled(model, likelihood, _Placeholder(data))
-    # A model that does not look at time has no such data once compiled.
-    arrays = {name: value for name, value in data_arrays(data).items() if name in compiled.shared_data}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        trace = nutpie.sample(
-            compiled.with_data(**arrays),
-            draws=settings.draws,
-            tune=settings.tune,
-            chains=settings.chains,
-            target_accept=settings.target_accept,
-            seed=seed,
-            progress_bar=False,
-            save_warmup=False,
-        )
-    stats = trace.sample_stats
-    kept = [name for name in ("diverging", "energy", "logp", "n_steps", "step_size", "depth") if name in stats]
-    names = posterior_names(model, LIKELIHOODS[likelihood])
-    return az.InferenceData(posterior=trace.posterior[names], sample_stats=stats[kept])
 
 
 def _add_groups(result: az.InferenceData, model: type[SIModel], data: Transitions, seed: int) -> None:

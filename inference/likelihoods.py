@@ -13,7 +13,6 @@ by a difference of Stirling series that tends to the binomial instead.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -208,6 +207,3 @@ LIKELIHOODS = {
     "binomial": Likelihood("binomial", None),
 }
 """Likelihoods by name; the first is the default."""
-
-Progress = Callable[[str], None]
-"""Called with what is being done now."""

@@ -34,7 +34,7 @@ class Transitions:
     closure : str
         Name of the closure that gave the exposure.
     window : float
-        Longest observed time span: the time scale of the priors on rates.
+        Longest time from a start to the end of an interval that tells something: the time scale of the priors on rates.
     paths : pandas.DataFrame, one row a trajectory
         `trajectory` (label), `population`, `infected0`, and `degree` where it is known.
     """
@@ -117,7 +117,9 @@ def observe(trajectories: Trajectories, closure: str) -> Transitions:
     table = table[table["infected"] > 0]
     first = table.groupby("path").nth(0)
     if table["path"].duplicated().sum() == 0:
-        raise InputError(f"{trajectories.source}: nobody shares in any trajectory; there is nothing to compare")
+        raise InputError(
+            f"{trajectories.source}: no trajectory goes on after somebody has shared; there is nothing to compare"
+        )
 
     path = table["path"].to_numpy()
     time = table["time"].to_numpy(dtype=float)
@@ -168,7 +170,7 @@ def observe(trajectories: Trajectories, closure: str) -> Transitions:
         path=path[begin],
         time=time[end],
         closure=closure,
-        window=float(elapsed.max()),
+        window=float(elapsed[end].max()),
         paths=start.rename(columns={"infected": "infected0"})[
             [name for name in ("trajectory", "population", "infected0", "degree") if name in (*start, "infected0")]
         ],

@@ -19,8 +19,8 @@ from .observations import Transitions
 DISPERSION = "dispersion"
 """Name of the intra-class correlation in the posterior."""
 
-DATA = ("exposure_start", "exposure_end", "time_start", "time_end", "n_susceptible", "incidence", "window")
-"""Names of the data containers of the PyMC model."""
+TIMES = ("exposure_start", "exposure_end", "time_start", "time_end")
+COUNTS = ("n_susceptible", "incidence")
 
 
 class IncidenceLogLikelihood(Op):  # type: ignore[misc]
@@ -69,6 +69,9 @@ def _numba_incidence_log_likelihood(op: Op, node: Apply, **_: Any) -> tuple[Any,
 def build_model(model: type[SIModel], data: Transitions, likelihood: Likelihood) -> pm.Model:
     """Make the PyMC model of an SI model with the transition likelihood.
 
+    Its unit of time is the observed window: exposures and times are fractions of it, rates are per window. So neither
+    priors nor starting points depend on the data, and rescaling time changes nothing that is computed.
+
     Parameters
     ----------
     model : type of SIModel
@@ -79,15 +82,15 @@ def build_model(model: type[SIModel], data: Transitions, likelihood: Likelihood)
         Binomial or beta-binomial.
     """
     with pm.Model() as result:
-        held = {name: pm.Data(name, value) for name, value in data_arrays(data).items()}
-        coordinates = {name: _variable(name, spec, held["window"]) for name, spec in model.coordinates().items()}
+        held = {name: pm.Data(name, value) for name, value in window_data(data).items()}
+        coordinates = {name: _variable(name, spec) for name, spec in model.coordinates().items()}
         values = {
             name: value if name in coordinates else pm.Deterministic(name, value)
             for name, value in model.from_coordinates(coordinates).items()
         }
         dispersion: Any = pt.constant(0.0)
         if likelihood.dispersion is not None:
-            dispersion = _variable(DISPERSION, likelihood.dispersion, held["window"])
+            dispersion = _variable(DISPERSION, likelihood.dispersion)
         log_escape = model.log_escape(
             (held["exposure_start"], held["exposure_end"]),
             (held["time_start"], held["time_end"]),
@@ -99,9 +102,16 @@ def build_model(model: type[SIModel], data: Transitions, likelihood: Likelihood)
     return result
 
 
-def data_arrays(data: Transitions) -> dict[str, Any]:
-    """Return the arrays of the PyMC model's data containers by name."""
-    return {name: np.asarray(getattr(data, name), dtype=float) for name in DATA}
+def window_data(data: Transitions) -> dict[str, Any]:
+    """Return the arrays of the PyMC model's data containers by name, time in units of the window."""
+    return {name: getattr(data, name) / data.window for name in TIMES} | {
+        name: getattr(data, name).astype(float) for name in COUNTS
+    }
+
+
+def rates(model: type[SIModel]) -> list[str]:
+    """Names of the parameters and coordinates that are rates."""
+    return [name for name, spec in {**model.parameters(), **model.coordinates()}.items() if spec.unit == "1/time"]
 
 
 def posterior_names(model: type[SIModel], likelihood: Likelihood) -> list[str]:
@@ -110,11 +120,10 @@ def posterior_names(model: type[SIModel], likelihood: Likelihood) -> list[str]:
     return names + [DISPERSION] * (likelihood.dispersion is not None)
 
 
-def _variable(name: str, spec: Parameter, window: Any) -> Any:
+def _variable(name: str, spec: Parameter) -> Any:
     prior = spec.prior
     if isinstance(prior, LogNormal):
-        location = np.log(prior.median) - (pt.log(window) if prior.per_window else 0.0)
-        return pm.LogNormal(name, mu=location, sigma=prior.sigma)
+        return pm.LogNormal(name, mu=np.log(prior.median), sigma=prior.sigma)
     if isinstance(prior, Beta):
         return pm.Beta(name, alpha=prior.alpha, beta=prior.beta)
     raise ValueError(f"{name}: a coordinate needs a prior")

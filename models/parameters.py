@@ -16,16 +16,13 @@ class LogNormal:
     Parameters
     ----------
     median : float
-        Median; for a rate, the number of exposures at full prevalence within the observed window.
+        Median; of a rate, per observed window.
     sigma : float
         Standard deviation of the logarithm.
-    per_window : bool
-        Whether the median is per observed window (a rate) instead of absolute.
     """
 
     median: float
     sigma: float
-    per_window: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +63,6 @@ def parameter(meaning: str, *, unit: str, support: tuple[float, float], prior: P
     return dataclasses.field(metadata={"parameter": Parameter(meaning, unit, support, prior)})
 
 
-RATE_PRIOR = LogNormal(median=10.0, sigma=1.5, per_window=True)
+RATE_PRIOR = LogNormal(median=10.0, sigma=1.5)
 """Prior of a transmission rate: about as much exposure as takes a spread from a few to all within the observed window,
 uncertain by a factor of 20 either way."""

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 import tworate
 
 ROOT = Path(tworate.__file__).parent

@@ -17,6 +17,7 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
 from tworate.agents.chat import ChatEncoder
 from tworate.agents.embedded import FOLDER
 from tworate.agents.embedded.rule import share_probability

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+
 from tworate.agents import Question, all_personas, decide, load_language_model, shipped_events
 from tworate.agents.embedded import FOLDER, WARNING
 from tworate.agents.embedded import rule as rule_module

@@ -3,6 +3,7 @@ import json
 from collections import Counter
 
 import pytest
+
 from tworate.agents import EVENT_TYPES, find_event, read_events, shipped_events
 from tworate.errors import InputError
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
 from tworate.agents import Persona, Question, load_language_model, shipped_events
 from tworate.agents import huggingface as huggingface_module
 from tworate.agents.embedded import FOLDER

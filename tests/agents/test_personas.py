@@ -3,6 +3,7 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+
 from tworate.agents import TRAITS, Persona, all_personas, assign_personas, parse_personas
 from tworate.errors import InputError
 

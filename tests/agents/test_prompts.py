@@ -1,4 +1,5 @@
 import pytest
+
 from tworate.agents import Persona, PromptTemplates, Question, shipped_events
 from tworate.errors import InputError
 

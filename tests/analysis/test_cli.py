@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from tworate.analysis.cli import main
 from tworate.simulate import read_trajectories
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
+
 from tworate.analysis import figures
 from tworate.analysis.report import verdict_sentence, write_report
 from tworate.inference import Comparison

@@ -4,6 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 from scipy import stats
+
 from tworate.inference.likelihoods import log_likelihood_and_gradient, pointwise_log_likelihood
 from tworate.models.base import draw_incidence
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from tworate.errors import InputError
 from tworate.inference.observations import choose_closure, observe
 from tworate.simulate import Trajectories
@@ -85,7 +86,7 @@ def test_closures_that_the_data_do_not_allow_are_refused(closure, message):
     ("columns", "closure", "message"),
     [
         ({"infected": [10, 10, 10, 10]}, "mean-field", "nobody is susceptible in any trajectory"),
-        ({"infected": [0, 0, 0, 0]}, "mean-field", "nobody shares in any trajectory"),
+        ({"infected": [0, 0, 0, 0]}, "mean-field", "no trajectory goes on after somebody has shared"),
         ({"infected": [2, 2, 2, 2]}, "mean-field", "nobody shares after the start"),
         (
             {"infected": [2, 4, 4, 9], "si_edges": [3, 5, 0, 2], "degree": 3},

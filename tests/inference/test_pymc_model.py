@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+
 from tworate.inference.likelihoods import LIKELIHOODS
 from tworate.inference.observations import observe
 from tworate.inference.pymc_model import build_model, posterior_names
@@ -17,10 +18,10 @@ def data(make_trajectories):
     return observe(Trajectories(table), "edge-based")
 
 
-def log_prior(name, value, window):
+def log_prior(name, value):
     """Log-density of a coordinate on the scale that PyMC samples (log or logit), by SciPy."""
     if name in ("beta", "mean_rate"):
-        return stats.norm.logpdf(np.log(value), np.log(RATE_PRIOR.median / window), RATE_PRIOR.sigma)
+        return stats.norm.logpdf(np.log(value), np.log(RATE_PRIOR.median), RATE_PRIOR.sigma)
     shape = {"slow_over_fast": (1, 1), "weight_fast": (2, 2), "dispersion": (1, 100)}[name]
     return stats.beta.logpdf(value, *shape) + np.log(value) + np.log1p(-value)
 
@@ -28,8 +29,8 @@ def log_prior(name, value, window):
 @pytest.mark.parametrize(
     ("model", "coordinates"),
     [
-        (OneRateSI, {"beta": 0.45, "dispersion": 0.02}),
-        (TwoRateSI, {"mean_rate": 0.5, "slow_over_fast": 0.3, "weight_fast": 0.6, "dispersion": 0.004}),
+        (OneRateSI, {"beta": 9.0, "dispersion": 0.02}),
+        (TwoRateSI, {"mean_rate": 10.0, "slow_over_fast": 0.3, "weight_fast": 0.6, "dispersion": 0.004}),
     ],
 )
 def test_density_is_prior_times_likelihood_up_to_a_constant(data, model, coordinates):
@@ -48,11 +49,16 @@ def test_density_is_prior_times_likelihood_up_to_a_constant(data, model, coordin
     def expected(values):
         parameters = model.from_coordinates(values)
         p = -np.expm1(
-            model.log_escape((data.exposure_start, data.exposure_end), (data.time_start, data.time_end), parameters)
+            model.log_escape(
+                # Rates are per window here, 20 rounds.
+                (data.exposure_start / 20, data.exposure_end / 20),
+                (data.time_start / 20, data.time_end / 20),
+                parameters,
+            )
         )
         phi = 1 / values["dispersion"] - 1
         likelihood = stats.betabinom.logpmf(data.incidence, data.n_susceptible, p * phi, (1 - p) * phi).sum()
-        return likelihood + sum(log_prior(name, value, data.window) for name, value in values.items())
+        return likelihood + sum(log_prior(name, value) for name, value in values.items())
 
     # log C(n, k) does not depend on the parameters, so differences between two points must agree.
     other = {name: value * 1.3 for name, value in coordinates.items()}

@@ -1,6 +1,7 @@
 """The rule of the verdict, at and around its limits."""
 
 import pytest
+
 from tworate.inference.verdict import Evidence, judge
 
 

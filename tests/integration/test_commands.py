@@ -8,6 +8,7 @@ from pathlib import Path
 import arviz as az
 import pandas as pd
 import pytest
+
 from tworate.simulate import read_trajectories
 
 pytestmark = pytest.mark.integration

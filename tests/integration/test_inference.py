@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+
 from tworate import compare, fit, load_comparison
 from tworate.errors import InputError
 from tworate.inference.observations import observe
@@ -61,6 +62,18 @@ def test_one_rate_on_a_sparse_network_is_recovered_where_mean_field_fails():
     assert elpd["mean-field"] < min(elpd["recorded"], elpd["edge-based"]) - 10
 
 
+def test_two_kinds_of_agents_are_found_from_the_agents_themselves():
+    # Half of the agents share with probability 0.1 at each sighting, half with 0.03: no SI model made these data.
+    members = np.random.default_rng(1).permutation(1000) % 2
+    trajectories = spread(random_regular(1000, 8, seed=13), [[0.1], [0.03]], members, visibility=1.0, seed=14)
+    comparison = compare(trajectories, seed=1)
+    assert comparison.verdict == "two-rate", comparison.conditions[0].reasons
+    # 8 contacts: rates near 0.8 and 0.24, in synchronous rounds a little above; weights of one half.
+    summary = comparison.conditions[0].models["two-rate"].parameters
+    assert summary.loc["beta_slow", "hdi_low"] < 0.26
+    assert summary.loc["weight_fast", "hdi_low"] < 0.5 < summary.loc["weight_fast", "hdi_high"]
+
+
 def test_one_rate_posterior_equals_a_grid(make_trajectories):
     table = make_trajectories(OneRateSI(0.4), MeanField(), seed=5, degree=None, replicates=3, rounds=25)
     posterior = fit("one-rate", table, likelihood="binomial", seed=2)
@@ -79,31 +92,37 @@ def test_one_rate_posterior_equals_a_grid(make_trajectories):
     assert float(draws.std()) == pytest.approx(sd, rel=0.08)
 
 
-def test_same_seed_same_posterior_and_new_data_need_no_new_compilation(make_trajectories):
-    from tworate.inference import fitting
+def test_new_data_need_no_new_compilation_and_leave_no_trace(make_trajectories):
+    from tworate.inference import sampling
 
     short, long = (
         make_trajectories(OneRateSI(0.4), MeanField(), seed=6, degree=None, replicates=2, rounds=rounds)
         for rounds in (15, 30)
     )
+    sampling._compiled.clear()
     first = fit("one-rate", short, seed=3)
-    compiled = fitting._compiled.cache_info().misses
-    other = fit("one-rate", long, seed=3)
+    (program,) = sampling._compiled.values()
+    other = fit("one-rate", long.assign(time=long["time"] * 86_400), seed=3)
     again = fit("one-rate", short, seed=3)
-    assert fitting._compiled.cache_info().misses == compiled
+    assert list(sampling._compiled.values()) == [program]
     np.testing.assert_array_equal(first.posterior["beta"], again.posterior["beta"])
-    assert not np.array_equal(first.posterior["beta"], other.posterior["beta"])
+    # Compiled with the other data instead, the same draws come out.
+    sampling._compiled.clear()
+    fit("one-rate", long, seed=3)
+    np.testing.assert_array_equal(first.posterior["beta"], fit("one-rate", short, seed=3).posterior["beta"])
+    assert 0.3 < float(other.posterior["beta"].mean()) * 86_400 < 0.5
 
 
 def test_rescaling_time_rescales_the_rates_and_nothing_else(make_trajectories):
     table = make_trajectories(TwoRateSI(1.0, 0.2, 0.5), MeanField(), seed=7, degree=None, replicates=4)
-    hours = fit("two-rate", table.assign(time=table["time"] * 24.0), seed=4)
-    days = fit("two-rate", table, seed=4)
-    for name, factor in (("beta_fast", 24), ("beta_slow", 24), ("weight_fast", 1), ("dispersion", 1)):
-        # Equal up to rounding amplified along the chains; the posterior itself is equal, so its summaries are.
-        a, b = (np.asarray(p.posterior[name]) for p in (days, hours))
-        mcse = float(az.mcse(days, var_names=[name])[name])
-        assert abs(a.mean() - factor * b.mean()) < 6 * mcse
+    # A power of two is exact in floating point, so the draws must be equal to the last bit.
+    factor = 2.0**17
+    rescaled = fit("two-rate", table.assign(time=table["time"] * factor), seed=4).posterior
+    plain = fit("two-rate", table, seed=4).posterior
+    for name in ("beta_fast", "beta_slow", "mean_rate"):
+        np.testing.assert_array_equal(plain[name], factor * rescaled[name])
+    for name in ("weight_fast", "slow_over_fast", "dispersion"):
+        np.testing.assert_array_equal(plain[name], rescaled[name])
 
 
 def test_saved_files_give_the_numbers_of_the_json(two_rate, tmp_path):

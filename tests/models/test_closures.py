@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+
 from tworate.models import MeanField, OneRateSI, RandomRegular
 from tworate.models.closures import recorded_exposure_rate
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
+
 from tworate.models import CLOSURES, MeanField, OneRateSI, RandomRegular, TwoRateSI, all_models, get_model
 
 # One example a model; a model without one fails below, so that a new file cannot go untested.

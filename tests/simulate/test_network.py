@@ -1,6 +1,7 @@
 import networkx as nx
 import numpy as np
 import pytest
+
 from tworate.errors import InputError
 from tworate.simulate import from_graph, make_network, random_regular, read_network
 from tworate.simulate.network import NETWORKS

@@ -4,6 +4,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from scipy import stats
+
 from tworate.errors import InputError
 from tworate.simulate import from_graph, random_regular, spread
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tworate.errors import InputError
 from tworate.simulate import Trajectories, read_trajectories
 
