@@ -1,5 +1,7 @@
-"""Writing files so that a reader never meets half of one."""
+"""Files: reading tables by line, and writing so that a reader never meets half of a file."""
 
+import csv
+import io
 import os
 import tempfile
 from collections.abc import Iterator
@@ -7,6 +9,68 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import InputError
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file, with or without a byte order mark.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read or is not UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            return handle.read()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def read_csv(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the line number and the cells by column of each row of a CSV file; blank lines are skipped.
+
+    A quoted cell may span lines; a row is named by the line on which it starts.
+
+    Raises
+    ------
+    InputError
+        When the file is empty, malformed, or lacks a required column.
+    """
+    needs = f"it needs the columns {', '.join(required)}"
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    try:
+        header = next(reader, [])
+        if not any(header):
+            raise InputError(f"{path}: is empty; {needs}")
+        missing = [name for name in required if name not in header]
+        if missing:
+            hint = ""
+            if len(header) == 1 and (mark := next((m for m in ";\t|" if m in header[0]), None)):
+                hint = f"; the columns seem to be separated by {mark!r}: use commas"
+            elif {name.lower() for name in header} >= set(required):
+                hint = "; write the names in lower case"
+            raise InputError(f"{path}, line 1: missing {', '.join(missing)}; {needs}{hint}")
+        if len(set(header)) < len(header):
+            raise InputError(f"{path}, line 1: a column name comes twice")
+        line = reader.line_num + 1
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                if len(cells) != len(header):
+                    raise InputError(
+                        f"{path}, line {line}: has {len(cells)} cells, the header has {len(header)}; "
+                        "check quotes and commas"
+                    )
+                yield line, dict(zip(header, cells, strict=True))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: is not valid CSV ({error})") from error
+
+
+# Reading the umask means setting it, which another thread could notice: once, on import.
+_UMASK = os.umask(0o022)
+os.umask(_UMASK)
 
 
 @contextmanager
@@ -34,9 +98,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         # mkstemp makes files private; what users get should obey their umask.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(0o666 & ~_UMASK)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -50,6 +112,8 @@ def check_writable(path: Path) -> None:
     InputError
         When the nearest folder that exists does not take new files, or is no folder.
     """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file")
     parent = path.absolute().parent
     while not parent.exists():
         parent = parent.parent

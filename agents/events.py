@@ -1,7 +1,5 @@
 """Events of armed conflict in the ACLED export schema."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..files import read_csv, read_text
 
 EVENT_TYPES = (
     "Battles",
@@ -73,14 +72,13 @@ def read_events(path: str | Path) -> list[Event]:
         When the file is missing, empty or malformed; names the file, the line, and what to do.
     """
     path = Path(path)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            text = handle.read()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    rows = _json_rows(path, text) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows(path, text)
+    rows: Iterator[tuple[int, Mapping[str, Any]]]
+    if path.suffix.lower() in (".jsonl", ".ndjson"):
+        rows = _json_rows(path)
+    elif path.suffix.lower() == ".json":
+        raise InputError(f"{path}: one JSON document is not read; save it as JSON Lines (.jsonl), one event a line")
+    else:
+        rows = read_csv(path, _REQUIRED)
     events: list[Event] = []
     first_line: dict[str, int] = {}
     for line, row in rows:
@@ -106,30 +104,8 @@ def find_event(events: list[Event], event_id: str) -> Event:
     raise InputError(f"there is no event {event_id!r}; the file has: {shown}{', …' if len(events) > 20 else ''}")
 
 
-def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(reader, None)
-        if header is None or not any(header):
-            raise InputError(f"{path}: is empty; give an ACLED export with a header line")
-        _require(path, 1, header)
-        # A quoted note may span lines; the row is named by the line on which it starts.
-        line = reader.line_num + 1
-        for cells in reader:
-            if cells:
-                if len(cells) != len(header):
-                    raise InputError(
-                        f"{path}, line {line}: has {len(cells)} cells, the header has {len(header)}; "
-                        "check quotes and commas"
-                    )
-                yield line, dict(zip(header, cells, strict=True))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: is not valid CSV ({error})") from error
-
-
-def _json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, content in enumerate(text.split("\n"), start=1):
+def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line, content in enumerate(read_text(path).split("\n"), start=1):
         if not content.strip():
             continue
         try:
@@ -138,26 +114,25 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             raise InputError(f"{path}, line {line}: is not valid JSON ({error.msg})") from error
         if not isinstance(row, dict):
             raise InputError(f"{path}, line {line}: must be a JSON object with ACLED's names")
-        _require(path, line, row)
+        missing = [name for name in _REQUIRED if name not in row]
+        if missing:
+            raise InputError(f"{path}, line {line}: missing {', '.join(missing)}; use ACLED's column names")
         yield line, row
 
 
-def _require(path: Path, line: int, names: Any) -> None:
-    missing = [name for name in _REQUIRED if name not in names]
-    if missing:
-        reason = "; the text of the post is taken from notes" if "notes" in missing else ""
-        raise InputError(
-            f"{path}, line {line}: missing {', '.join(missing)}{reason}; use ACLED's column names "
-            f"({', '.join(_REQUIRED)} are needed)"
-        )
-
-
 def _event(path: Path, line: int, row: Mapping[str, Any]) -> Event:
+    where = f"{path}, line {line}"
+
     def text(name: str) -> str:
         value = row.get(name)
-        return "" if value is None else str(value).strip()
+        if not isinstance(value, str | int | float | None):
+            raise InputError(f"{where}: {name} must be text, not {json.dumps(value)}")
+        content = "" if value is None else str(value).strip()
+        # JSON can write half of a character, which nothing can encode.
+        if any("\ud800" <= letter <= "\udfff" for letter in content):
+            raise InputError(f"{where}: {name} holds half of a character (a lone surrogate); repair the text")
+        return content
 
-    where = f"{path}, line {line}"
     for name in ("event_id_cnty", "notes"):
         if not text(name):
             raise InputError(f"{where}: {name} is empty; fill it in or remove the row")

@@ -1,5 +1,6 @@
 """The experiment that yields the data: persona agents decide, and their decisions spread over a network."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +57,8 @@ class SpreadSettings:
         """
         check_network(self.network, self.agents, self.degree)
         check_process(self.agents, self.rounds, self.replicates, self.initial_sharers, self.visibility)
-        if self.seed < 0:
-            raise InputError(f"seed = {self.seed}: must be 0 or more")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed = {self.seed}: must be from 0 to 4294967295")
 
 
 def simulate_events(
@@ -96,8 +97,8 @@ def simulate_events(
             replicates=settings.replicates,
             initial_sharers=settings.initial_sharers,
             visibility=settings.visibility,
-            # Another event is another experiment: its luck must not repeat that of the first.
-            seed=settings.seed + number,
+            # An event has luck of its own, the same whether it is simulated alone or among others.
+            seed=(settings.seed, zlib.crc32(table.event.event_id_cnty.encode())),
             conditions={"event": table.event.event_id_cnty, "event_type": table.event.event_type},
             progress=report,
         )

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ..inference import ConditionResult
-from ..inference.loo import loo, pointwise_difference
+from ..inference.loo import elpd_difference, pointwise_difference
 from ..simulate import Trajectories
 
 # Okabe & Ito (2008): told apart with any colour vision, and in grey by lightness.
@@ -95,18 +95,14 @@ def plot_prediction(trajectories: Trajectories, bands: dict[str, pd.DataFrame], 
 def plot_elpd(result: ConditionResult) -> Figure:
     """Expected log predictive density of each model as its difference from the best, with standard errors."""
     names = sorted(result.models, key=lambda name: result.models[name].elpd_loo)
-    elpds = {name: loo(result.posteriors[name]) for name in names}
     best = names[-1]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7.2, 1.1 + 0.55 * len(names)))
         axis = figure.subplots()
         axis.axvline(0, color="#888888", lw=1)
         for row, name in enumerate(names):
-            difference = pointwise_difference(elpds[name], elpds[best])
-            error = float(np.sqrt(difference.size * np.var(difference)))
-            axis.errorbar(
-                difference.sum(), row, xerr=2 * error, fmt="o", ms=8, lw=2, capsize=4, color=colour(name, names)
-            )
+            difference, error = elpd_difference(result.models[name].elpd, result.models[best].elpd)
+            axis.errorbar(difference, row, xerr=2 * error, fmt="o", ms=8, lw=2, capsize=4, color=colour(name, names))
         axis.set_yticks(range(len(names)), names)
         axis.set_ylim(-0.6, len(names) - 0.4)
         axis.set_xlabel(f"elpd minus that of {best} (bars: 2 standard errors of the difference)")
@@ -115,15 +111,12 @@ def plot_elpd(result: ConditionResult) -> Figure:
 
 
 def plot_rates(result: ConditionResult) -> Figure:
-    """Posterior densities of the transmission rates, and of the weight of the fast one."""
-    panels: list[tuple[str, list[tuple[str, str, Any]]]] = [("rates", []), ("weights", [])]
-    for model, posterior in result.posteriors.items():
-        for name in result.models[model].parameters.index:
-            draws = np.asarray(posterior.posterior[name]).ravel()
-            if name.startswith("beta"):
-                panels[0][1].append((model, name, draws))
-            elif name.startswith("weight"):
-                panels[1][1].append((model, name, draws))
+    """Posterior densities of the rates, and of the parameters that are pure numbers, such as the weight."""
+    panels: list[tuple[str, list[tuple[str, str, Any]]]] = [("rates", []), ("pure numbers", [])]
+    for model, outcome in result.models.items():
+        for name, spec in outcome.model.parameters().items():
+            draws = np.asarray(result.posteriors[model].posterior[name]).ravel()
+            panels[spec.unit != "1/time"][1].append((model, name, draws))
     panels = [panel for panel in panels if panel[1]]
     names = list(result.models)
     lines = {"beta_slow": "--"}
@@ -146,7 +139,7 @@ def plot_rates(result: ConditionResult) -> Figure:
                 )
             axis.set_yticks([])
             axis.set_ylim(0, 1.35)
-            axis.legend(loc="upper center", fontsize=8.5, ncols=1 if kind == "weights" else 2)
+            axis.legend(loc="upper center", fontsize=8.5, ncols=2 if kind == "rates" else 1)
             axis.set_xlabel("rate at full exposure, per unit of time" if kind == "rates" else "weight of the fast rate")
         axes[0].set_xlim(left=0)
         axes[0].set_ylabel("posterior density (peak = 1)")
@@ -162,7 +155,7 @@ def plot_pareto_k(result: ConditionResult) -> Figure:
         figure = Figure(figsize=(7.2, 3.0))
         axis = figure.subplots()
         for name in names:
-            k = np.asarray(loo(result.posteriors[name]).pareto_k)
+            k = np.asarray(result.models[name].elpd.pareto_k)
             axis.scatter(np.arange(k.size), k, s=9, alpha=0.7, lw=0, color=colour(name, names), label=name)
         limit = max(model.good_k for model in result.models.values())
         axis.axhline(limit, color="#888888", lw=1.2, ls="--")
@@ -176,7 +169,7 @@ def plot_pareto_k(result: ConditionResult) -> Figure:
 
 def plot_evidence(result: ConditionResult) -> Figure:
     """Where the evidence comes from: pointwise difference in elpd, two-rate minus one-rate, over time."""
-    difference = pointwise_difference(loo(result.posteriors["two-rate"]), loo(result.posteriors["one-rate"]))
+    difference = pointwise_difference(result.models["two-rate"].elpd, result.models["one-rate"].elpd)
     time = np.asarray(result.posteriors["two-rate"].observed_data["time"], dtype=float)
     order = np.argsort(time, kind="stable")
     with mpl.rc_context(_STYLE):

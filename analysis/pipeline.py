@@ -6,13 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..agents import Event, LanguageModel, Persona, all_personas, decide
 from ..errors import InputError
 from ..files import check_writable, write_text
 from ..inference import Comparison, compare
-from ..inference.fitting import CLOCKS, check_names
+from ..inference.fitting import CLOCKS, check_names, versions
 from ..inference.observations import check_closure
+from ..inference.storage import TRAJECTORIES
 from ..simulate import Trajectories
 from .experiment import Progress, SpreadSettings, simulate_events, write_decisions
 
@@ -65,13 +65,15 @@ def run(
 
     tables = decide(model, events, personas, progress=deciding)
     trajectories = simulate_events(tables, settings, progress)
+    # Saved before the fits: what the model calls cost is not lost if something fails later.
+    write_decisions(tables, folder / "decisions.csv")
+    trajectories.save(folder / TRAJECTORIES)
+    record = run_record(model, events, personas, settings, trajectories)
+    write_text(folder / RUN, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     by = ["event"] if len(events) > 1 else []
     comparison = compare(
         trajectories, by=by, likelihood=likelihood, closure=closure, seed=settings.seed, progress=progress
     )
-    write_decisions(tables, folder / "decisions.csv")
-    record = run_record(model, events, personas, settings, trajectories)
-    write_text(folder / RUN, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     comparison.save(folder)
     write_report(comparison, folder, record, progress)
     return comparison
@@ -102,7 +104,7 @@ def run_record(
     """What was run, for `run.json` and the report."""
     shown = ", ".join(f"{event.event_id_cnty} ({event.event_type})" for event in events[:12])
     return {
-        "tworate_version": __version__,
+        "versions": versions(("torch", "transformers", "networkx")),
         "model": model.name,
         "fingerprint": model.fingerprint,
         "warning": model.warning,

@@ -3,9 +3,7 @@
 import base64
 import io
 import json
-import platform
 from collections.abc import Callable
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ from matplotlib.figure import Figure
 from ..files import atomic_path, write_text
 from ..inference import Comparison, ConditionResult, predict_curves
 from ..inference.observations import closed_formula
-from ..models import get_model
 from ..simulate import Trajectories
 from . import figures
 
@@ -73,7 +70,6 @@ def write_report(
         run=run or {},
         most_figures=MOST_FIGURES,
         provenance=provenance(comparison, run or {}),
-        models={name: get_model(name) for result in comparison.conditions for name in result.models},
     )
     path = folder / "report.html"
     write_text(path, html)
@@ -82,11 +78,10 @@ def write_report(
 
 def verdict_sentence(result: ConditionResult) -> str:
     """Return the verdict in one sentence with its numbers."""
-    numbers = f"Δelpd = {result.elpd_diff:.1f} ± {result.dse:.1f}"
     if not result.models:
         return f"Undecided: {result.reasons[0]}."
     if result.verdict == "undecided":
-        return f"Undecided ({numbers} in favour of two rates): {result.reasons[0]}."
+        return f"Undecided: {result.reasons[0]}."
     if result.verdict == "one-rate":
         rate = _interval(result, "one-rate", "beta")
         return f"One transmission rate is enough, {rate}: {result.reasons[0]}."
@@ -127,10 +122,9 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         "seed": "seed of the simulation",
     }
     content |= {label: str(run[key]) for key, label in labels.items() if key in run}
-    packages = ("pymc", "nutpie", "arviz", "numpy", "numba", *(("torch", "transformers") if run else ()))
-    content["versions"] = f"tworate {comparison.version}, Python {platform.python_version()}, " + ", ".join(
-        f"{name} {version(name)}" for name in packages
-    )
+    fitted = [posterior for result in comparison.conditions for posterior in result.posteriors.values()]
+    versions = {**(json.loads(fitted[0].attrs["versions"]) if fitted else {}), **run.get("versions", {})}
+    content["versions"] = ", ".join(f"{name} {number}" for name, number in versions.items())
     return content
 
 
@@ -145,7 +139,8 @@ def _draw(
 ) -> dict[str, dict[str, Any]]:
     """Draw a condition's figures, save each as PNG, and return data URI and width by name."""
     bands: dict[str, pd.DataFrame] = {
-        name: predict_curves(posterior, trajectories, seed=seed) for name, posterior in result.posteriors.items()
+        name: predict_curves(posterior, trajectories, seed=seed, model=result.models[name].model)
+        for name, posterior in result.posteriors.items()
     }
     degree = float(trajectories.table["degree"].iloc[0]) if "degree" in trajectories.table else None
     formula = closed_formula(result.closure, degree).name

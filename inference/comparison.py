@@ -34,28 +34,48 @@ class ModelResult:
 
     Parameters
     ----------
-    elpd_loo, se, p_loo : float
-        Expected log predictive density by PSIS-LOO, its standard error, effective number of parameters.
+    model : type of SIModel
+        The model.
+    elpd : arviz.ELPDData
+        PSIS-LOO, with `elpd_loo`, `se`, `p_loo`, `pareto_k`, its limit `good_k`, and the pointwise `loo_i`.
     weight : float
         Stacking weight among the models compared.
-    pareto_k_bad : int
-        Number of observations with a Pareto k above `good_k`.
-    good_k : float
-        The limit `min(1 - 1/log10(S), 0.7)` for S draws.
     parameters : pandas.DataFrame
         See :func:`tworate.inference.diagnostics.summarize`.
     problems : list of str
         What is wrong with the sampling; empty when all is well.
     """
 
-    elpd_loo: float
-    se: float
-    p_loo: float
+    model: type[SIModel]
+    elpd: Any = field(repr=False)
     weight: float
-    pareto_k_bad: int
-    good_k: float
     parameters: pd.DataFrame
     problems: list[str]
+
+    @property
+    def elpd_loo(self) -> float:
+        """Expected log predictive density by PSIS-LOO."""
+        return float(self.elpd.elpd_loo)
+
+    @property
+    def se(self) -> float:
+        """Standard error of `elpd_loo`."""
+        return float(self.elpd.se)
+
+    @property
+    def p_loo(self) -> float:
+        """Effective number of parameters."""
+        return float(self.elpd.p_loo)
+
+    @property
+    def good_k(self) -> float:
+        """Limit `min(1 - 1/log10(S), 0.7)` of Pareto k for S draws."""
+        return float(self.elpd.good_k)
+
+    @property
+    def pareto_k_bad(self) -> int:
+        """Number of observations with a Pareto k above `good_k`."""
+        return int((np.asarray(self.elpd.pareto_k) > self.good_k).sum())
 
 
 @dataclass(frozen=True)
@@ -101,7 +121,12 @@ class ConditionResult:
     @property
     def label(self) -> str:
         """The condition in words, such as `event = VAR1`; empty when there is one condition."""
-        return ", ".join(f"{name} = {value}" for name, value in self.condition.items())
+        return condition_label(self.condition)
+
+
+def condition_label(condition: Mapping[str, Any]) -> str:
+    """Return a condition in words, such as `event = VAR1, persona = OCEAN`."""
+    return ", ".join(f"{name} = {value}" for name, value in condition.items())
 
 
 @dataclass(frozen=True)
@@ -227,7 +252,7 @@ def compare(
     closure_name, closure_reason = choose_closure(data, closure)
     results = []
     for position, (condition, part) in enumerate(parts):
-        label = ", ".join(f"{name} = {value}" for name, value in condition.items())
+        label = condition_label(condition)
 
         def report(model: type[SIModel], index: int, label: str = label, position: int = position) -> None:
             if progress:
@@ -248,12 +273,23 @@ def compare(
             posteriors[model.name] = fit_transitions(
                 model, observations, likelihood=likelihood, clock=clock, seed=seed, sampler=sampler
             )
-        results.append(_compared(condition, posteriors, closure_name, closure_reason, likelihood, clock))
+        results.append(
+            _compared(
+                condition,
+                {model.name: model for model in classes},
+                posteriors,
+                closure_name,
+                closure_reason,
+                likelihood,
+                clock,
+            )
+        )
     return Comparison(results, data, columns, seed)
 
 
 def _compared(
     condition: dict[str, Any],
+    classes: Mapping[str, type[SIModel]],
     posteriors: dict[str, az.InferenceData],
     closure: str,
     closure_reason: str,
@@ -265,14 +301,10 @@ def _compared(
     models = {}
     for name, posterior in posteriors.items():
         summary = summarize(posterior)
-        elpd = elpds[name]
         models[name] = ModelResult(
-            elpd_loo=float(elpd.elpd_loo),
-            se=float(elpd.se),
-            p_loo=float(elpd.p_loo),
+            model=classes[name],
+            elpd=elpds[name],
             weight=weights[name],
-            pareto_k_bad=int((np.asarray(elpd.pareto_k) > elpd.good_k).sum()),
-            good_k=float(elpd.good_k),
             parameters=summary,
             problems=diagnose(posterior, summary),
         )

@@ -1,7 +1,8 @@
 """Fitting one model: posterior, log-likelihood and posterior predictive in an ArviZ InferenceData."""
 
 import json
-from collections.abc import Mapping
+import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -107,16 +108,21 @@ def fit_transitions(
             "clock": clock,
             "seed": seed,
             "sampler": json.dumps(asdict(settings)),
-            "versions": json.dumps({"tworate": __version__, **{name: version(name) for name in PACKAGES}}),
+            "versions": json.dumps(versions(PACKAGES)),
         }
     )
     return result
 
 
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """Versions of tworate, Python, and some packages, for the record of what was run."""
+    return {"tworate": __version__, "Python": platform.python_version()} | {name: version(name) for name in packages}
+
+
 def check_names(likelihood: str, clock: str, seed: int) -> None:
     """Raise an InputError when there is no such likelihood or clock, or the seed is negative."""
-    if seed < 0:
-        raise InputError(f"seed = {seed}: must be 0 or more")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"seed = {seed}: must be from 0 to 4294967295")
     if likelihood not in LIKELIHOODS:
         raise InputError(f"likelihood {likelihood!r} is unknown; choose one of {', '.join(LIKELIHOODS)}")
     if clock not in CLOCKS:

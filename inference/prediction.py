@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..models import get_model
+from ..models import SIModel, get_model
 from ..simulate import Trajectories
 from .fitting import draws_of
 from .observations import closed_formula
@@ -15,7 +15,13 @@ QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
 
 
 def predict_curves(
-    posterior: Any, trajectories: Trajectories, *, seed: int, n_draws: int = 400, n_times: int = 81
+    posterior: Any,
+    trajectories: Trajectories,
+    *,
+    seed: int,
+    model: type[SIModel] | None = None,
+    n_draws: int = 400,
+    n_times: int = 81,
 ) -> pd.DataFrame:
     """Predictive bands of the prevalence, from the start of each trajectory, under posterior draws.
 
@@ -31,6 +37,8 @@ def predict_curves(
         The data that it was fitted to: population, start and times of each.
     seed : int
         Seed of the prediction.
+    model : type of SIModel, optional
+        The fitted model; by default the one of this name that comes with tworate.
     n_draws : int
         Draws in all, spread evenly over the trajectories.
     n_times : int
@@ -42,7 +50,7 @@ def predict_curves(
         Columns `time` (since each trajectory's start) and the quantiles `q2.5`, `q25`, `q50`, `q75`, `q97.5` of the
         prevalence.
     """
-    model = get_model(posterior.attrs["model"])
+    model = model or get_model(posterior.attrs["model"])
     values = draws_of(model, posterior.posterior)
     total = next(iter(values.values())).size
     dispersion = (
@@ -55,7 +63,7 @@ def predict_curves(
     grid = np.linspace(0.0, horizon, n_times)
     curves = []
     for path in paths:
-        chosen = rng.choice(total, size=max(1, n_draws // len(paths)), replace=False)
+        chosen = rng.choice(total, size=min(total, max(1, n_draws // len(paths))), replace=False)
         times = path["time"].to_numpy(dtype=float) - float(path["time"].iloc[0])
         degree = float(path["degree"].iloc[0]) if "degree" in path else None
         infected = model.simulate_paths(

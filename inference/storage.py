@@ -11,8 +11,10 @@ import pandas as pd
 
 from ..errors import InputError
 from ..files import atomic_path, write_text
+from ..models import get_model
 from ..simulate import read_trajectories
 from .comparison import Comparison, ConditionResult, ModelResult
+from .loo import loo
 
 COMPARISON = "comparison.json"
 TRAJECTORIES = "trajectories.parquet"
@@ -74,6 +76,8 @@ def comparison_dict(comparison: Comparison, files: dict[tuple[int, str], str] | 
 def save_comparison(comparison: Comparison, folder: Path) -> None:
     """Write a comparison to a folder; each file whole or not at all, `comparison.json` last."""
     previous = _saved_posteriors(folder)
+    # Without it the folder holds no comparison: an interruption cannot leave old numbers beside new posteriors.
+    (folder / COMPARISON).unlink(missing_ok=True)
     files: dict[tuple[int, str], str] = {}
     for number, result in enumerate(comparison.conditions):
         for name, posterior in result.posteriors.items():
@@ -111,7 +115,7 @@ def load_comparison(folder: str | Path) -> Comparison:
             f"{folder}: holds no comparison ({Path(error.filename or path).name} is missing); make one with "
             "`tworate compare` or `tworate run`"
         ) from error
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: is damaged ({error}); make the comparison again") from error
 
 
@@ -121,10 +125,15 @@ def _condition(folder: Path, entry: dict[str, Any]) -> ConditionResult:
         file = folder / model["posterior"]
         if not file.is_file():
             raise FileNotFoundError(2, "missing", str(file))
-        posteriors[name] = az.from_netcdf(str(file))
+        try:
+            posteriors[name] = az.from_netcdf(str(file))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{file}: is damaged ({error}); make the comparison again") from error
         models[name] = ModelResult(
-            **{key: model[key] for key in ("elpd_loo", "se", "p_loo", "weight", "pareto_k_bad", "good_k")},
-            parameters=pd.DataFrame.from_dict(model["parameters"], orient="index"),
+            model=get_model(name),
+            elpd=loo(posteriors[name]),
+            weight=model["weight"],
+            parameters=pd.DataFrame.from_dict(model["parameters"], orient="index").astype(float),
             problems=model["problems"],
         )
     nan = float("nan")
@@ -147,9 +156,11 @@ def _saved_posteriors(folder: Path) -> set[str]:
     """Posterior files that an earlier comparison in the folder names."""
     try:
         content = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
-        return {model["posterior"] for entry in content["conditions"] for model in entry["models"].values()}
+        named = {model["posterior"] for entry in content["conditions"] for model in entry["models"].values()}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
+    # Only what we would write ourselves: a file from elsewhere must not make us remove others.
+    return {name for name in named if re.fullmatch(r"posteriors/[A-Za-z0-9._-]+\.nc", name)}
 
 
 def _slug(number: int, result: ConditionResult, n_conditions: int) -> str:

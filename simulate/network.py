@@ -106,6 +106,8 @@ def check_network(network: str, n_agents: int, degree: int) -> None:
                 f"network {network!r} is neither a file nor one of {', '.join(NETWORKS)}; choose one of these"
             )
         return
+    if n_agents < 3:
+        raise InputError(f"agents = {n_agents}: must be at least 3")
     if not 2 <= degree < n_agents:
         raise InputError(f"degree = {degree}: must be at least 2 and below the number of agents ({n_agents})")
     if network == "random-regular" and n_agents * degree % 2:

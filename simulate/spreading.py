@@ -24,7 +24,7 @@ def spread(
     replicates: int = 10,
     initial_sharers: int = 5,
     visibility: float = 0.25,
-    seed: int,
+    seed: int | Sequence[int],
     conditions: Mapping[str, Any] | None = None,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -50,7 +50,7 @@ def spread(
         Agents that have shared at time 0.
     visibility : float
         Probability `c` that an edge shows the post in a round, in (0, 1].
-    seed : int
+    seed : int or sequence of int
         Replicate `r` draws from its own stream of (seed, r): the same result for any number of threads, and for one
         replicate alone or among many.
     conditions : mapping, optional

@@ -1,6 +1,6 @@
 """Trajectories: the one table between simulation and inference."""
 
-import io
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..files import atomic_path, check_writable
+from ..files import atomic_path, check_writable, read_csv
 
 REQUIRED = ("trajectory", "time", "infected", "population")
 NUMERIC = ("time", "infected", "population", "si_edges", "degree")
@@ -47,7 +47,7 @@ class Trajectories:
         def row(index: Any) -> str:
             return f"{self.source}, row {index}"
 
-        object.__setattr__(self, "table", _validated(self.table, self.source, row))
+        object.__setattr__(self, "table", _validated(self.table.reset_index(drop=True), self.source, row))
 
     @property
     def path_numbers(self) -> NDArray[np.int64]:
@@ -68,12 +68,21 @@ class Trajectories:
             When a column is not there.
         """
         for name in by:
-            if name not in self.table.columns:
+            if name not in self.conditions:
                 there = ", ".join(self.conditions) or "none"
-                raise InputError(f"{self.source}: has no column {name!r}; condition columns are: {there}")
+                raise InputError(f"{self.source}: has no condition column {name!r}; there are: {there}")
         if not by:
             yield {}, self
             return
+        path = pd.Series(self.path_numbers, index=self.table.index)
+        for name in by:
+            distinct = self.table[name].groupby(path).nunique(dropna=False)
+            if (distinct > 1).any():
+                label = self.table["trajectory"][path == distinct.idxmax()].iloc[0]
+                raise InputError(
+                    f"{self.source}: {name} changes along trajectory {label}, so it is no condition of it; if these "
+                    "are several trajectories, give each its own label"
+                )
         for values, part in self.table.groupby(list(by), sort=False, dropna=False):
             condition = dict(zip(by, (_plain(value) for value in values), strict=True))
             yield condition, Trajectories(part, self.source)
@@ -110,32 +119,29 @@ def read_trajectories(path: str | Path) -> Trajectories:
         When the file cannot be used; names the file, the line, what was wrong and what to do.
     """
     path = Path(path)
-    try:
-        if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
+    if path.suffix == ".parquet":
+        try:
+            table = pd.read_parquet(path).reset_index(drop=True)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+        except ValueError as error:
+            raise InputError(f"{path}: is not a Parquet file ({error})") from error
 
-            def locate(index: Any) -> str:
-                return f"{path}, row {index + 1}"
+        def locate(index: Any) -> str:
+            return f"{path}, row {index + 1}"
 
-        else:
-            # Everything as text first, so that a message can quote the cell and count lines exactly.
-            text = path.read_text(encoding="utf-8-sig")
-            table = pd.read_csv(io.StringIO(text), dtype=str, skip_blank_lines=False, keep_default_na=False)
-            table = table[~(table == "").all(axis=1)].copy()
-            for name in table.columns.difference(list(NUMERIC)):
-                numbers = pd.to_numeric(table[name], errors="coerce")
-                if numbers.notna().all():
-                    table[name] = numbers
+    else:
+        # Everything stays text at first, so that a message can quote the cell.
+        rows = dict(read_csv(path, REQUIRED))
+        if not rows:
+            raise InputError(f"{path}: holds no rows; give at least two time points of one trajectory")
+        table = pd.DataFrame(list(rows.values()), index=list(rows), dtype=str)
+        for name in table.columns.difference(list(NUMERIC)):
+            table[name] = _read_labels(table[name])
 
-            def locate(index: Any) -> str:
-                return f"{path}, line {index + 2}"
+        def locate(index: Any) -> str:
+            return f"{path}, line {index}"
 
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{path}: is empty; it needs the columns {', '.join(REQUIRED)}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(f"{path}: is not a readable table ({error})") from error
     validated = _validated(table, str(path), locate)
     return Trajectories(validated, source=str(path))
 
@@ -150,7 +156,9 @@ def as_trajectories(data: "Trajectories | pd.DataFrame | str | Path") -> Traject
 
 
 def _plain(value: Any) -> Any:
-    """Turn a numpy scalar into Python's own, so that it can be written as JSON."""
+    """Turn a numpy scalar into Python's own and a missing value into None, so that it can be written as JSON."""
+    if pd.isna(value):
+        return None
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -164,6 +172,10 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
     if table.empty:
         raise InputError(f"{source}: holds no rows; give at least two time points of one trajectory")
     table = table.copy()
+    for name in table.columns.difference(list(NUMERIC)):
+        # Labels of mixed types could be neither sorted nor written.
+        if table[name].dtype == object:
+            table[name] = table[name].map(str, na_action="ignore")
     for name in NUMERIC:
         if name in table.columns:
             table[name] = _numbers(table[name], name, locate)
@@ -175,7 +187,12 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
         lambda r: f"infected = {r.infected} exceeds population = {r.population}",
     )
     if "degree" in table.columns:
-        _refuse(table, table["degree"] < 1, locate, lambda r: f"degree = {r.degree} must be at least 1")
+        _refuse(
+            table,
+            (table["degree"] < 1) | (table["degree"] >= table["population"]),
+            locate,
+            lambda r: f"degree = {r.degree} must be at least 1 and below population = {r.population}",
+        )
     if "si_edges" in table.columns and "degree" in table.columns:
         _refuse(
             table,
@@ -192,15 +209,32 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
     return table.reset_index(drop=True)
 
 
+def _read_labels(column: pd.Series) -> pd.Series:
+    """Take labels for numbers only where every one is written as that number would be: 01 and 1 are two labels."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers if numbers.notna().all() and (numbers.astype(str) == column).all() else column
+
+
 def _path_numbers(table: pd.DataFrame) -> NDArray[np.int64]:
     """Number the trajectories in order of appearance.
 
-    Labels may come again in another condition; then the further columns tell trajectories apart.
+    A label is a trajectory, unless it has several rows of one time: then it was used again in other conditions, and
+    as few further columns as will do tell the trajectories apart.
     """
     keys = ["trajectory"]
-    if table.duplicated(["trajectory", "time"]).any():
-        keys += [name for name in table.columns if name not in (*REQUIRED, *NUMERIC)]
+    if table.duplicated([*keys, "time"]).any():
+        further = [str(name) for name in table.columns if name not in (*REQUIRED, *NUMERIC)]
+        choices = (list(names) for n in range(1, 4) for names in itertools.combinations(further, n))
+        keys += next((names for names in choices if _tells_apart(table, names)), further)
     return np.asarray(table.groupby(keys, sort=False, dropna=False).ngroup(), dtype=np.int64)
+
+
+def _tells_apart(table: pd.DataFrame, names: list[str]) -> bool:
+    """Whether labels and these columns give each trajectory one row a time, and no row a trajectory of its own."""
+    keys = ["trajectory", *names]
+    if table.duplicated([*keys, "time"]).any():
+        return False
+    return bool(table.groupby(keys, dropna=False)["time"].transform("size").min() > 1)
 
 
 def _numbers(column: pd.Series, name: str, locate: Locate) -> pd.Series:
@@ -212,10 +246,11 @@ def _numbers(column: pd.Series, name: str, locate: Locate) -> pd.Series:
         shown = "is empty" if cell is None or str(cell).strip() == "" else f"= {cell}"
         raise InputError(f"{locate(index)}: {name} {shown}; it must be a number on every line")
     if name in COUNTS:
-        wrong = (values < 0) | (values != np.floor(values))
+        # Beyond 2^53 not every whole number is a float, and counting fails silently.
+        wrong = (values < 0) | (values != np.floor(values)) | (values > 2**53)
         if wrong.any():
             index = column.index[wrong][0]
-            raise InputError(f"{locate(index)}: {name} = {column.loc[index]} must be a whole number, 0 or more")
+            raise InputError(f"{locate(index)}: {name} = {column.loc[index]} must be a whole number from 0 to 2^53")
         return values.astype(np.int64)
     return values.astype(np.int64) if (values == np.floor(values)).all() else values.astype(float)
 
@@ -247,7 +282,7 @@ def _check_paths(table: pd.DataFrame, path: "pd.Series[int]", locate: Locate) ->
         same & (table["infected"] < before["infected"]),
         lambda r, i: (
             f"infected = {r.infected} is below {int(before['infected'].loc[i])} at the time before in trajectory "
-            f"{r.trajectory}; it is the cumulative count and cannot fall"
+            f"{r.trajectory}; it is the cumulative count and cannot fall (another trajectory needs another label)"
         ),
     )
     for name in ("population", "degree"):

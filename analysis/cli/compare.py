@@ -59,9 +59,12 @@ def compare(
             progress=bar,
         )
         if out:
+            from ..pipeline import RUN
             from ..report import write_report
 
             comparison.save(out)
+            # The folder may hold an earlier `tworate run`, whose record says nothing of these data.
+            (out / RUN).unlink(missing_ok=True)
             write_report(comparison, out, progress=bar)
     if as_json:
         emit_json(comparison_dict(comparison))

@@ -70,7 +70,7 @@ def test_bad_rows_are_named_by_the_line_on_which_they_start(tmp_path, change, me
 
 def test_file_without_notes_is_refused_with_the_reason(tmp_path):
     path = csv_file(tmp_path, {key: value for key, value in ROW.items() if key != "notes"})
-    with pytest.raises(InputError, match="missing notes; the text of the post is taken from notes"):
+    with pytest.raises(InputError, match="line 1: missing notes; it needs the columns event_id_cnty"):
         read_events(path)
 
 
@@ -84,6 +84,17 @@ def test_file_without_notes_is_refused_with_the_reason(tmp_path):
         ("events.csv", b"\xff\xfe", "is not UTF-8"),
         ("events.jsonl", b"{not json}\n", "line 1: is not valid JSON"),
         ("events.jsonl", b"[1]\n", "line 1: must be a JSON object"),
+        ("events.json", b"[]", "save it as JSON Lines"),
+        (
+            "events.jsonl",
+            b'{"event_id_cnty": ["a"], "event_type": "Riots", "fatalities": 0, "notes": "x"}\n',
+            "line 1: event_id_cnty must be text",
+        ),
+        (
+            "events.jsonl",
+            b'{"event_id_cnty": "a", "event_type": "Riots", "fatalities": 0, "notes": "x \\ud83d"}\n',
+            "line 1: notes holds half of a character",
+        ),
         ("events.jsonl", b'{"notes": "x"}\n', "line 1: missing event_id_cnty"),
     ],
 )

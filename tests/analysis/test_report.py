@@ -31,7 +31,7 @@ def hand_made_posterior(model, draws, data):
     _add_groups(result, model, data, seed=0)
     result.attrs.update(
         model=model.name, closure="mean-field", likelihood="beta-binomial", clock="rounds", seed=0,
-        sampler='{"chains": 4}',
+        sampler='{"chains": 4}', versions='{"tworate": "x"}',
     )  # fmt: skip
     return result
 
@@ -57,7 +57,15 @@ def results(make_trajectories):
         "one-rate": hand_made_posterior(OneRateSI, one, data),
         "two-rate": hand_made_posterior(TwoRateSI, two, data),
     }
-    result = _compared({"event": ATTACK}, posteriors, "mean-field", "asked for", "beta-binomial", "rounds")
+    result = _compared(
+        {"event": ATTACK},
+        {"one-rate": OneRateSI, "two-rate": TwoRateSI},
+        posteriors,
+        "mean-field",
+        "asked for",
+        "beta-binomial",
+        "rounds",
+    )
     return result, Trajectories(table, source=f"{ATTACK}.csv")
 
 
@@ -84,7 +92,15 @@ def test_text_from_users_is_escaped(results, tmp_path):
 def test_several_conditions_have_a_table_of_verdicts(results, tmp_path):
     result, data = results
     other = pd.concat([data.table, data.table.assign(event="plain")])
-    second = _compared({"event": "plain"}, result.posteriors, "mean-field", "asked for", "beta-binomial", "rounds")
+    second = _compared(
+        {"event": "plain"},
+        {"one-rate": OneRateSI, "two-rate": TwoRateSI},
+        result.posteriors,
+        "mean-field",
+        "asked for",
+        "beta-binomial",
+        "rounds",
+    )
     comparison = Comparison([result, second], Trajectories(other), ["event"], seed=0)
     html = write_report(comparison, tmp_path).read_text()
     assert html.index("Verdicts") < html.index("event = plain")

@@ -30,14 +30,14 @@ def test_good_file_is_read_and_sorted_by_time(tmp_path):
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("trajectory,time,infected\na,0,1\n", None, "missing column population"),
+        ("trajectory,time,infected\na,0,1\n", 1, "missing population; it needs the columns"),
         ("", None, "is empty; it needs the columns"),
         (HEADER, None, "holds no rows"),
         (GOOD.replace("a,1,3,10", "a,1,,10"), 3, "infected is empty"),
         (GOOD.replace("a,1,3,10", "a,1,nan,10"), 3, "infected = nan; it must be a number"),
         (GOOD.replace("a,1,3,10", "a,1,three,10"), 3, "infected = three; it must be a number"),
         (GOOD.replace("a,1,3,10", "a,1,3.5,10"), 3, "infected = 3.5 must be a whole number"),
-        (GOOD.replace("a,0,1,10", "a,0,-1,10"), 2, "infected = -1 must be a whole number, 0 or more"),
+        (GOOD.replace("a,0,1,10", "a,0,-1,10"), 2, "infected = -1 must be a whole number from 0"),
         (GOOD.replace("a,1,3,10", "a,1,13,10"), 3, "infected = 13 exceeds population = 10"),
         (GOOD.replace("b,1,2,10", "b,1,0,10"), 5, "infected = 0 is below 1 at the time before"),
         (GOOD.replace("b,1,2,10", "b,0,2,10"), 5, "time = 0 comes twice in trajectory b"),
@@ -45,6 +45,10 @@ def test_good_file_is_read_and_sorted_by_time(tmp_path):
         (GOOD.replace("b,1,2,10", "c,1,2,10"), 4, "trajectory b has one time point"),
         (GOOD.replace("10", "0").replace(",1,0", ",0,0"), 2, "population = 0 must be at least 1"),
         (GOOD.replace("a,1,3,10", "a,inf,3,10"), 3, "time = inf; it must be a number"),
+        (GOOD.replace("a,1,3,10", "a,1,3,1e30"), 3, "population = 1e30 must be a whole number from 0 to 2^53"),
+        (GOOD.replace("a,1,3,10", "a,1,3,10,7"), 3, "has 5 cells, the header has 4"),
+        (GOOD.replace(",", ";"), 1, "separated by ';': use commas"),
+        (GOOD.upper(), 1, "write the names in lower case"),
     ],
 )
 def test_bad_file_is_named_with_its_line(tmp_path, text, line, message):
@@ -108,11 +112,45 @@ def test_further_columns_that_change_along_a_trajectory_do_not_break_it():
     assert list(Trajectories(table).path_numbers) == [0, 0, 0]
 
 
+def test_labels_that_come_again_beside_a_column_that_changes_in_every_row():
+    one = {"trajectory": 0, "time": [0, 1, 2], "infected": [1, 2, 2], "population": 10, "susceptible": [9, 8, 8]}
+    table = pd.concat([pd.DataFrame({**one, "event": name}) for name in "ab"])
+    data = Trajectories(table)
+    assert list(data.path_numbers) == [0, 0, 0, 1, 1, 1]
+    assert [condition for condition, _ in data.split(["event"])] == [{"event": "a"}, {"event": "b"}]
+
+
+def test_a_column_that_changes_along_a_trajectory_is_no_condition():
+    table = pd.DataFrame(
+        {"trajectory": 0, "time": range(4), "infected": [1, 2, 3, 4], "population": 10, "phase": list("eell")}
+    )
+    with pytest.raises(InputError, match="phase changes along trajectory 0"):
+        list(Trajectories(table).split(["phase"]))
+
+
+def test_labels_keep_their_leading_zeros(tmp_path):
+    text = HEADER + "01,0,1,10\n01,1,2,10\n1,2,3,10\n1,3,4,10\n"
+    assert list(read_trajectories(written(tmp_path, text)).path_numbers) == [0, 0, 1, 1]
+
+
+def test_rows_of_a_table_with_a_repeated_index_are_named_by_position():
+    part = pd.DataFrame({"trajectory": 0, "time": [0, 1], "infected": [3, 2], "population": 10})
+    good = part.assign(infected=[1, 2], trajectory=1)
+    with pytest.raises(InputError, match="row 3: infected = 2 is below 3"):
+        Trajectories(pd.concat([good, part]))
+
+
+def test_labels_of_mixed_types_can_be_written(tmp_path):
+    table = pd.DataFrame({"trajectory": ["a", "a", 1, 1], "time": [0, 1] * 2, "infected": 2, "population": 10})
+    Trajectories(table).save(tmp_path / "mixed.parquet")
+    assert list(read_trajectories(tmp_path / "mixed.parquet").table["trajectory"]) == ["a", "a", "1", "1"]
+
+
 def test_unknown_condition_column_is_refused_with_those_that_exist():
     data = Trajectories(
         pd.DataFrame({"trajectory": 0, "time": [0, 1], "infected": [1, 2], "population": 10, "event": "a"})
     )
-    with pytest.raises(InputError, match="no column 'evnt'; condition columns are: event"):
+    with pytest.raises(InputError, match="no condition column 'evnt'; there are: event"):
         list(data.split(["evnt"]))
 
 
@@ -140,7 +178,7 @@ def test_nothing_is_left_behind_when_writing_fails(tmp_path):
     data = Trajectories(pd.DataFrame({"trajectory": 0, "time": [0, 1], "infected": [1, 2], "population": 10}))
     with pytest.raises(InputError, match=r"ends in \.parquet or \.csv"):
         data.save(tmp_path / "trajectories.xlsx")
-    data.table["trajectory"] = [object(), object()]
+    data.table["trajectory"] = pd.Series([object(), object()], dtype=object)
     with pytest.raises(pa.ArrowInvalid):
         data.save(tmp_path / "trajectories.parquet")
     assert list(tmp_path.iterdir()) == []
