@@ -1,12 +1,13 @@
 """Language models in HuggingFace format, from a local folder or the hub, on transformers and torch."""
 
+import filecmp
 import hashlib
 import inspect
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +23,18 @@ from .prompts import Conversation
 
 TOKENS_PER_BATCH = 16384
 """Padded tokens in one forward pass: bounds memory."""
+
+
+Feed = tuple[int, ...]
+"""Token ids of one forward pass."""
+
+
+class Scored(NamedTuple):
+    """An answer to score: its place in the result, the position that predicts its first token, its token ids."""
+
+    cell: tuple[int, int]
+    start: int
+    answer: list[int]
 
 
 class HuggingFaceModel(LanguageModel):
@@ -45,7 +58,7 @@ class HuggingFaceModel(LanguageModel):
     def __init__(self, name: str = "embedded", *, device: str | None = None, dtype: str | None = None) -> None:
         self.name = name
         source = str(embedded.FOLDER) if name == "embedded" else name
-        if name == "embedded" or Path(source).resolve() == embedded.FOLDER.resolve():
+        if _is_embedded(Path(source)):
             self.warning = embedded.WARNING
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         default = "float32" if self.device.type == "cpu" else "auto"
@@ -62,9 +75,11 @@ class HuggingFaceModel(LanguageModel):
     @property
     def notice(self) -> str | None:
         """What a user should know of how the model is prompted, if anything."""
-        if self.encoder.has_template:
-            return None
-        return f"{self.name}: the tokenizer has no chat template (a base model?); prompts are plain text"
+        if not self.encoder.has_template:
+            return f"{self.name}: the tokenizer has no chat template (a base model?); prompts are plain text"
+        if not self.encoder.has_system_role:
+            return f"{self.name}: the chat template has no system role; the persona begins the user's message"
+        return None
 
     def option_log_probabilities(  # noqa: D102
         self,
@@ -72,32 +87,25 @@ class HuggingFaceModel(LanguageModel):
         options: Sequence[str],
         progress: Progress | None = None,
     ) -> NDArray[np.float64]:
-        prompts = [self.encoder.encode_prompt(conversation) for conversation in conversations]
-        answers = [self.encoder.encode_option(option) for option in options]
         # An answer's last token is scored but never fed, so one-token options share a single forward pass.
-        feeds: dict[tuple[int, ...], list[tuple[int, int]]] = {}
-        for i, prompt in enumerate(prompts):
-            for j, answer in enumerate(answers):
-                feeds.setdefault((*prompt, *answer[:-1]), []).append((i, j))
-        result = np.empty((len(prompts), len(answers)))
+        feeds: dict[Feed, list[Scored]] = {}
+        for i, conversation in enumerate(conversations):
+            for j, option in enumerate(options):
+                prompt, answer = self.encoder.encode(conversation, option)
+                scored = Scored(cell=(i, j), start=len(prompt) - 1, answer=answer)
+                feeds.setdefault((*prompt, *answer[:-1]), []).append(scored)
+        result = np.empty((len(conversations), len(options)))
         done = 0
         for batch in _batches(sorted(feeds, key=len, reverse=True)):
-            scored = self._score(batch, feeds, prompts, answers)
-            for (i, j), value in scored.items():
-                result[i, j] = value
+            for cell, value in self._score(batch, feeds):
+                result[cell] = value
             done += len(batch)
             if progress:
                 progress(done, len(feeds))
         return result
 
     @torch.inference_mode()
-    def _score(
-        self,
-        batch: Sequence[tuple[int, ...]],
-        feeds: dict[tuple[int, ...], list[tuple[int, int]]],
-        prompts: Sequence[Sequence[int]],
-        answers: Sequence[Sequence[int]],
-    ) -> dict[tuple[int, int], float]:
+    def _score(self, batch: Sequence[Feed], feeds: Mapping[Feed, list[Scored]]) -> list[tuple[tuple[int, int], float]]:
         # Padding on the right of a causal model changes nothing to its left.
         longest = max(len(feed) for feed in batch)
         ids = torch.zeros((len(batch), longest), dtype=torch.long)
@@ -105,16 +113,17 @@ class HuggingFaceModel(LanguageModel):
         for row, feed in enumerate(batch):
             ids[row, : len(feed)] = torch.tensor(feed)
             mask[row, : len(feed)] = 1
-        spans = {(i, j): (row, len(prompts[i]) - 1) for row, feed in enumerate(batch) for i, j in feeds[feed]}
+        answers = [(row, scored) for row, feed in enumerate(batch) for scored in feeds[feed]]
         # Only the positions that score an answer go through the vocabulary, or a batch would fill gigabytes.
-        kept = sorted({start + k for (_, j), (_, start) in spans.items() for k in range(len(answers[j]))})
+        kept = sorted({scored.start + k for _, scored in answers for k in range(len(scored.answer))})
         logits = self._logits(ids.to(self.device), mask.to(self.device), torch.tensor(kept, device=self.device))
         place = {position: index for index, position in enumerate(kept)}
-        scores: dict[tuple[int, int], float] = {}
-        for (i, j), (row, start) in spans.items():
-            answer = torch.tensor(answers[j], device=self.device)
-            rows = logits[row, place[start] : place[start] + len(answer)].double().log_softmax(-1)
-            scores[i, j] = float(rows.gather(1, answer[:, None]).sum())
+        scores = []
+        for row, scored in answers:
+            tokens = torch.tensor(scored.answer, device=self.device)
+            first = place[scored.start]
+            log_p = logits[row, first : first + len(tokens)].double().log_softmax(-1)
+            scores.append((scored.cell, float(log_p.gather(1, tokens[:, None]).sum())))
         return scores
 
     def _logits(self, ids: torch.Tensor, mask: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
@@ -125,9 +134,9 @@ class HuggingFaceModel(LanguageModel):
         return self.model(**arguments).logits[:, kept]
 
 
-def _batches(feeds: Sequence[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]]]:
+def _batches(feeds: Sequence[Feed]) -> Iterator[list[Feed]]:
     """Group feeds, longest first, so that a padded batch holds at most TOKENS_PER_BATCH tokens."""
-    batch: list[tuple[int, ...]] = []
+    batch: list[Feed] = []
     for feed in feeds:
         if batch and len(batch[0]) * (len(batch) + 1) > TOKENS_PER_BATCH:
             yield batch
@@ -178,6 +187,14 @@ def _quiet_transformers() -> Iterator[None]:
         transformers_logging.enable_progress_bar()
 
 
+def _is_embedded(folder: Path) -> bool:
+    """Whether a folder holds the embedded model's weights, wherever it lies: its warning goes with it."""
+    theirs, ours = (path / "model.safetensors" for path in (folder, embedded.FOLDER))
+    return (
+        theirs.is_file() and theirs.stat().st_size == ours.stat().st_size and filecmp.cmp(theirs, ours, shallow=False)
+    )
+
+
 def _fingerprint(source: str, model: Any) -> str:
     """Hash a local model's files; for one from the hub, its id and revision."""
     path = Path(source)
@@ -185,7 +202,8 @@ def _fingerprint(source: str, model: Any) -> str:
     if not path.is_dir():
         return f"{source}@{getattr(model.config, '_commit_hash', None) or 'unknown'}:{dtype}"
     digest = hashlib.sha256()
-    for file in sorted([*path.glob("*.safetensors"), *path.glob("*.json"), *path.glob("*.jinja")]):
+    suffixes = (".safetensors", ".json", ".jinja", ".txt", ".model")
+    for file in sorted(file for file in path.iterdir() if file.suffix in suffixes):
         digest.update(json.dumps([file.name, file.stat().st_size]).encode())
         with file.open("rb") as handle:
             while chunk := handle.read(1 << 20):

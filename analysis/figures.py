@@ -124,6 +124,8 @@ def plot_rates(result: ConditionResult) -> Figure:
         figure = Figure(figsize=(4.5 * len(panels), 3.0))
         axes = figure.subplots(1, len(panels), squeeze=False, width_ratios=[1.7, 1][: len(panels)])[0]
         for axis, (kind, curves) in zip(axes, panels, strict=True):
+            # A long thin tail must not push everything else against the axis.
+            axis.set_xlim(0, 1.1 * max(np.quantile(draws, 0.98) for _, _, draws in curves))
             for model, name, draws in curves:
                 low, high = np.quantile(draws, [0.002, 0.998])
                 counts, edges = np.histogram(draws, bins=60, range=(low, high), density=True)
@@ -141,7 +143,6 @@ def plot_rates(result: ConditionResult) -> Figure:
             axis.set_ylim(0, 1.35)
             axis.legend(loc="upper center", fontsize=8.5, ncols=2 if kind == "rates" else 1)
             axis.set_xlabel("rate at full exposure, per unit of time" if kind == "rates" else "weight of the fast rate")
-        axes[0].set_xlim(left=0)
         axes[0].set_ylabel("posterior density (peak = 1)")
         if len(panels) > 1:
             axes[1].set_xlim(0, 1)
@@ -171,18 +172,16 @@ def plot_evidence(result: ConditionResult) -> Figure:
     """Where the evidence comes from: pointwise difference in elpd, two-rate minus one-rate, over time."""
     difference = pointwise_difference(result.models["two-rate"].elpd, result.models["one-rate"].elpd)
     time = np.asarray(result.posteriors["two-rate"].observed_data["time"], dtype=float)
-    order = np.argsort(time, kind="stable")
+    by_time = pd.Series(difference).groupby(time).sum().cumsum()
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, 3.0))
-        axis = figure.subplots()
-        axis.axhline(0, color="#888888", lw=1)
-        axis.scatter(time, difference, s=10, alpha=0.5, lw=0, color=_INK, label="one increment")
-        axis.set_xlabel("time")
-        axis.set_ylabel("elpd difference of an increment")
-        total = axis.twinx()
-        total.spines["right"].set_visible(True)
-        total.grid(visible=False)
-        total.plot(time[order], np.cumsum(difference[order]), color=COLOURS["two-rate"], lw=2)
-        total.set_ylabel("sum so far", color=COLOURS["two-rate"])
-        total.tick_params(axis="y", colors=COLOURS["two-rate"])
+        figure = Figure(figsize=(7.2, 4.2))
+        each, total = figure.subplots(2, 1, sharex=True)
+        each.scatter(time, difference, s=10, alpha=0.5, lw=0, color=_INK)
+        each.set_ylabel("of an increment")
+        total.plot(by_time.index, by_time, color=_INK, lw=2)
+        total.set_ylabel("sum so far")
+        total.set_xlabel("time")
+        for axis in (each, total):
+            axis.axhline(0, color="#888888", lw=1)
+        each.set_title("elpd of two-rate minus elpd of one-rate")
     return figure

@@ -17,7 +17,7 @@ from ..simulate.trajectories import as_trajectories
 from .diagnostics import diagnose, summarize
 from .fitting import check_names, fit_transitions
 from .loo import compare_elpd, elpd_difference, loo
-from .observations import choose_closure, observe
+from .observations import Transitions, choose_closure, observe
 from .sampling import SamplerSettings
 from .verdict import Evidence, Verdict, judge
 
@@ -98,8 +98,8 @@ class ConditionResult:
         Where exposure came from, and why it was chosen.
     likelihood, clock : str
         Distribution of new sharers; how time was taken.
-    n_observations : int
-        Number of increments.
+    n_observations, n_increments : int
+        Increments compared, and increments in the data: where nobody is susceptible or exposed, one tells nothing.
     models : dict of str to ModelResult
     posteriors : dict of str to arviz.InferenceData
     """
@@ -115,6 +115,7 @@ class ConditionResult:
     likelihood: str
     clock: str
     n_observations: int
+    n_increments: int
     models: dict[str, ModelResult] = field(repr=False)
     posteriors: dict[str, az.InferenceData] = field(repr=False)
 
@@ -242,7 +243,7 @@ def compare(
     check_names(likelihood, clock, seed)
     data = as_trajectories(trajectories)
     try:
-        classes = [get_model(model) for model in models]
+        classes = list(dict.fromkeys(get_model(model) for model in models))
     except ValueError as error:
         raise InputError(str(error)) from error
     if not classes:
@@ -276,6 +277,7 @@ def compare(
         results.append(
             _compared(
                 condition,
+                observations,
                 {model.name: model for model in classes},
                 posteriors,
                 closure_name,
@@ -289,6 +291,7 @@ def compare(
 
 def _compared(
     condition: dict[str, Any],
+    data: Transitions,
     classes: Mapping[str, type[SIModel]],
     posteriors: dict[str, az.InferenceData],
     closure: str,
@@ -308,7 +311,6 @@ def _compared(
             parameters=summary,
             problems=diagnose(posterior, summary),
         )
-    n_observations = int(next(iter(elpds.values())).n_data_points)
     rivals = ("one-rate", "two-rate")
     if all(name in models for name in rivals):
         elpd_diff, dse = elpd_difference(elpds["two-rate"], elpds["one-rate"])
@@ -316,7 +318,7 @@ def _compared(
             Evidence(
                 elpd_diff=elpd_diff,
                 dse=dse,
-                n_observations=n_observations,
+                n_observations=data.size,
                 bad_k={name: models[name].pareto_k_bad for name in rivals},
                 problems={name: models[name].problems for name in rivals},
                 closure=closure,
@@ -325,6 +327,7 @@ def _compared(
     else:
         elpd_diff, dse = float("nan"), float("nan")
         verdict, reasons = "undecided", ["the verdict is between one-rate and two-rate; not both were fitted"]
+    reasons += data.cautions
     return ConditionResult(
         condition=condition,
         verdict=verdict,
@@ -336,7 +339,8 @@ def _compared(
         closure_reason=closure_reason,
         likelihood=likelihood,
         clock=clock,
-        n_observations=n_observations,
+        n_observations=data.size,
+        n_increments=data.n_increments,
         models=models,
         posteriors=posteriors,
     )
@@ -357,6 +361,7 @@ def _uninformative(
         likelihood=likelihood,
         clock=clock,
         n_observations=0,
+        n_increments=0,
         models={},
         posteriors={},
     )

@@ -37,6 +37,10 @@ class Transitions:
         Longest time from a start to the end of an interval that tells something: the time scale of the priors on rates.
     paths : pandas.DataFrame, one row a trajectory
         `trajectory` (label), `population`, `infected0`, and `degree` where it is known.
+    n_increments : int
+        Increments in the data, those included that tell nothing.
+    cautions : tuple of str
+        What in the data the model of the process does not provide for.
     """
 
     exposure_start: FloatArray
@@ -50,6 +54,8 @@ class Transitions:
     closure: str
     window: float
     paths: pd.DataFrame
+    n_increments: int
+    cautions: tuple[str, ...]
 
     @property
     def size(self) -> int:
@@ -174,7 +180,25 @@ def observe(trajectories: Trajectories, closure: str) -> Transitions:
         paths=start.rename(columns={"infected": "infected0"})[
             [name for name in ("trajectory", "population", "infected0", "degree") if name in (*start, "infected0")]
         ],
+        n_increments=len(trajectories.table) - int(trajectories.path_numbers.max()) - 1,
+        cautions=_cautions(trajectories, elapsed[end] - elapsed[begin]),
     )
+
+
+def _cautions(trajectories: Trajectories, steps: FloatArray) -> tuple[str, ...]:
+    found = []
+    if steps.max() > steps.min() * (1 + 1e-9):
+        found.append(
+            f"caution: times are not evenly spaced (steps from {steps.min():g} to {steps.max():g}), but each step is "
+            "taken as one synchronous round of its length"
+        )
+    table = trajectories.table
+    if (table["infected"].groupby(trajectories.path_numbers).first() == 0).any():
+        found.append(
+            "caution: some trajectories begin before anybody has shared, so sharing came from outside; if it went on "
+            "coming, it can look like a second rate"
+        )
+    return tuple(found)
 
 
 def _refuse_unexposed(source: str, table: pd.DataFrame, begin: IntArray, closure: str) -> None:

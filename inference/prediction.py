@@ -23,7 +23,7 @@ def predict_curves(
     n_draws: int = 400,
     n_times: int = 81,
 ) -> pd.DataFrame:
-    """Predictive bands of the prevalence, from the start of each trajectory, under posterior draws.
+    """Predictive bands of the prevalence, from the starts of the trajectories, under posterior draws.
 
     Every draw runs the model forward as a random process, so that the bands hold the luck of the early growth as well
     as the uncertainty of the parameters. A fit under the recorded closure is predicted with its network's formula
@@ -63,8 +63,10 @@ def predict_curves(
     grid = np.linspace(0.0, horizon, n_times)
     curves = []
     for path in paths:
+        # A trajectory that ends early is predicted to the end all the same, or the bands would mix fewer and fewer.
         chosen = rng.choice(total, size=min(total, max(1, n_draws // len(paths))), replace=False)
         times = path["time"].to_numpy(dtype=float) - float(path["time"].iloc[0])
+        times = np.append(times, np.arange(times[-1] + (step := times[-1] - times[-2]), horizon + step, step))
         degree = float(path["degree"].iloc[0]) if "degree" in path else None
         infected = model.simulate_paths(
             {name: value[chosen] for name, value in values.items()},
@@ -76,9 +78,7 @@ def predict_curves(
             dispersion=dispersion[chosen],
         )
         prevalence = infected / int(path["population"].iloc[0])
-        within = grid <= times[-1]
-        for curve in prevalence:
-            curves.append(np.where(within, np.interp(grid, times, curve), np.nan))
-    bands = np.nanquantile(np.array(curves), QUANTILES, axis=0)
+        curves += [np.interp(grid, times, curve) for curve in prevalence]
+    bands = np.quantile(np.array(curves), QUANTILES, axis=0)
     columns = {f"q{100 * q:g}": band for q, band in zip(QUANTILES, bands, strict=True)}
     return pd.DataFrame({"time": grid, **columns})

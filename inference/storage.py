@@ -59,6 +59,7 @@ def comparison_dict(comparison: Comparison, files: dict[tuple[int, str], str] | 
                 "likelihood": result.likelihood,
                 "clock": result.clock,
                 "n_observations": result.n_observations,
+                "n_increments": result.n_increments,
                 "models": models,
             }
         )
@@ -142,7 +143,7 @@ def _condition(folder: Path, entry: dict[str, Any]) -> ConditionResult:
             key: entry[key]
             for key in (
                 "condition", "verdict", "reasons", "challenged_by", "closure", "closure_reason",
-                "likelihood", "clock", "n_observations",
+                "likelihood", "clock", "n_observations", "n_increments",
             )
         },
         elpd_diff=nan if entry["elpd_diff"] is None else entry["elpd_diff"],

@@ -1,8 +1,8 @@
 """Train the embedded model: a small Llama that answers prompts by the documented synthetic rule.
 
-Run from anywhere with `python -m tworate.agents.embedded.train`; a few minutes on two cores. It writes the tokenizer,
-the configuration and the weights into this folder. Events, places and actors are random, so that the model must read
-the fields that the rule names and ignore the rest.
+Run from anywhere with `python -m tworate.agents.embedded.train`; about 20 minutes on two cores. It writes the
+tokenizer, the configuration and the weights into this folder. Events, places and actors are random, so that the model
+must read the fields that the rule names and ignore the rest.
 """
 
 import argparse
@@ -178,7 +178,7 @@ def train(steps: int, batch_size: int, seed: int) -> None:
     torch.manual_seed(seed)
     tokenizer = train_tokenizer(rng)
     encoder = ChatEncoder(tokenizer)
-    share, ignore = (encoder.encode_option(option) for option in OPTIONS)
+    share, ignore = (tokenizer.encode(option, add_special_tokens=False) for option in OPTIONS)
     if len(share) != 1 or len(ignore) != 1:
         raise RuntimeError("the options must be single tokens of the trained tokenizer")
     model = build_model()
@@ -190,7 +190,8 @@ def train(steps: int, batch_size: int, seed: int) -> None:
     error = 0.0
     for step in range(steps):
         questions = [random_question(rng, personas) for _ in range(batch_size)]
-        prompts = [encoder.encode_prompt(templates.conversation(q, random_options(rng))) for q in questions]
+        texts = [encoder.render(templates.conversation(q, random_options(rng))) for q in questions]
+        prompts = [tokenizer.encode(text, add_special_tokens=False) for text in texts]
         target = torch.tensor([share_probability(q.persona, q.event, q.sighting) for q in questions])
         longest = max(map(len, prompts))
         ids = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])

@@ -19,6 +19,9 @@ def show_comparison(comparison: "Comparison", folder: Path | None) -> None:
             emit(f"  {reason}")
     first = comparison.conditions[0]
     emit(f"closure: {first.closure} ({first.closure_reason})")
+    compared, there = (sum(getattr(r, n) for r in comparison.conditions) for n in ("n_observations", "n_increments"))
+    if compared < there:
+        emit(f"increments: {compared} of {there} compared; in the others nobody was susceptible or exposed")
     if not comparison.table.empty:
         columns = [*comparison.by, "verdict", "model", "elpd_loo", "se", "p_loo", "weight", "pareto_k_bad"]
         emit("\n" + comparison.table[columns].to_string(index=False, float_format=lambda value: f"{value:.3f}"))

@@ -59,6 +59,7 @@ def results(make_trajectories):
     }
     result = _compared(
         {"event": ATTACK},
+        data,
         {"one-rate": OneRateSI, "two-rate": TwoRateSI},
         posteriors,
         "mean-field",
@@ -94,6 +95,7 @@ def test_several_conditions_have_a_table_of_verdicts(results, tmp_path):
     other = pd.concat([data.table, data.table.assign(event="plain")])
     second = _compared(
         {"event": "plain"},
+        observe(data, "mean-field"),
         {"one-rate": OneRateSI, "two-rate": TwoRateSI},
         result.posteriors,
         "mean-field",

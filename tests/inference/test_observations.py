@@ -98,3 +98,14 @@ def test_closures_that_the_data_do_not_allow_are_refused(closure, message):
 def test_data_without_information_are_refused(columns, closure, message):
     with pytest.raises(InputError, match=message):
         observe(trajectories(**columns), closure)
+
+
+def test_what_the_process_does_not_provide_for_is_said():
+    plain = observe(trajectories(), "mean-field")
+    assert plain.cautions == ()
+    assert plain.n_increments == plain.size == 3
+    uneven = observe(trajectories(time=[0, 1, 2, 4]), "mean-field")
+    assert "steps from 1 to 2" in uneven.cautions[0]
+    late = observe(trajectories(infected=[0, 1, 3, 10]), "mean-field")
+    assert "came from outside" in late.cautions[0]
+    assert (late.size, late.n_increments) == (2, 3)
