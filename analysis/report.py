@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,10 @@ from ..inference import Comparison, ConditionResult, predict_curves
 from ..inference.observations import closed_formula
 from ..simulate import Trajectories
 from . import figures
+from .experiment import Progress
 
 MOST_FIGURES = 24
 """Conditions beyond this many are reported by their numbers alone."""
-
-Progress = Callable[[str, int, int], None]
 
 
 def write_report(

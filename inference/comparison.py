@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import arviz as az
 import numpy as np
 import pandas as pd
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, JobError
 from ..models import SIModel, get_model
 from ..simulate import Trajectories
 from ..simulate.trajectories import as_trajectories
@@ -26,6 +26,15 @@ Progress = Callable[[str, int, int], None]
 """Called with what begins now, and the numbers of fits done and in all."""
 
 DEFAULT_MODELS: tuple[ModelLike, ...] = ("one-rate", "two-rate")
+
+
+class Method(NamedTuple):
+    """How conditions are compared: closure and why it was chosen, likelihood, clock."""
+
+    closure: str
+    closure_reason: str
+    likelihood: str
+    clock: str
 
 
 @dataclass(frozen=True)
@@ -250,64 +259,47 @@ def compare(
         raise InputError("no models to compare; name at least one")
     columns = [by] if isinstance(by, str) else list(by or [])
     parts = list(data.split(columns))
-    closure_name, closure_reason = choose_closure(data, closure)
+    method = Method(*choose_closure(data, closure), likelihood, clock)
     results = []
     for position, (condition, part) in enumerate(parts):
-        label = condition_label(condition)
-
-        def report(model: type[SIModel], index: int, label: str = label, position: int = position) -> None:
-            if progress:
-                what = f"fitting {model.name}" + (f" ({label})" if label else "")
-                progress(what, position * len(classes) + index, len(parts) * len(classes))
-
+        posteriors = {}
         try:
-            observations = observe(part, closure_name)
-        except InputError as error:
-            # One condition without information must not take the others with it.
+            observations = observe(part, method.closure)
+            for index, model in enumerate(classes):
+                if progress:
+                    label = condition_label(condition)
+                    what = f"fitting {model.name}" + (f" ({label})" if label else "")
+                    progress(what, position * len(classes) + index, len(parts) * len(classes))
+                posteriors[model.name] = fit_transitions(
+                    model, observations, likelihood=likelihood, clock=clock, seed=seed, sampler=sampler
+                )
+        except (InputError, JobError) as error:
+            # One condition that tells nothing, or that defeats the sampler, must not take the others with it.
             if len(parts) == 1:
                 raise
-            results.append(_uninformative(condition, str(error), closure_name, closure_reason, likelihood, clock))
-            continue
-        posteriors = {}
-        for index, model in enumerate(classes):
-            report(model, index)
-            posteriors[model.name] = fit_transitions(
-                model, observations, likelihood=likelihood, clock=clock, seed=seed, sampler=sampler
-            )
-        results.append(
-            _compared(
-                condition,
-                observations,
-                {model.name: model for model in classes},
-                posteriors,
-                closure_name,
-                closure_reason,
-                likelihood,
-                clock,
-            )
-        )
+            results.append(_undecided(condition, method, str(error)))
+        else:
+            results.append(_compared(condition, method, observations, classes, posteriors))
     return Comparison(results, data, columns, seed)
 
 
 def _compared(
     condition: dict[str, Any],
+    method: Method,
     data: Transitions,
-    classes: Mapping[str, type[SIModel]],
+    classes: Sequence[type[SIModel]],
     posteriors: dict[str, az.InferenceData],
-    closure: str,
-    closure_reason: str,
-    likelihood: str,
-    clock: str,
 ) -> ConditionResult:
     elpds = {name: loo(posterior) for name, posterior in posteriors.items()}
     weights = compare_elpd(elpds)
     models = {}
-    for name, posterior in posteriors.items():
+    for model in classes:
+        posterior = posteriors[model.name]
         summary = summarize(posterior)
-        models[name] = ModelResult(
-            model=classes[name],
-            elpd=elpds[name],
-            weight=weights[name],
+        models[model.name] = ModelResult(
+            model=model,
+            elpd=elpds[model.name],
+            weight=weights[model.name],
             parameters=summary,
             problems=diagnose(posterior, summary),
         )
@@ -321,7 +313,7 @@ def _compared(
                 n_observations=data.size,
                 bad_k={name: models[name].pareto_k_bad for name in rivals},
                 problems={name: models[name].problems for name in rivals},
-                closure=closure,
+                closure=method.closure,
             )
         )
     else:
@@ -335,10 +327,7 @@ def _compared(
         challenged_by=[],
         elpd_diff=elpd_diff,
         dse=dse,
-        closure=closure,
-        closure_reason=closure_reason,
-        likelihood=likelihood,
-        clock=clock,
+        **method._asdict(),
         n_observations=data.size,
         n_increments=data.n_increments,
         models=models,
@@ -346,20 +335,15 @@ def _compared(
     )
 
 
-def _uninformative(
-    condition: Mapping[str, Any], reason: str, closure: str, closure_reason: str, likelihood: str, clock: str
-) -> ConditionResult:
+def _undecided(condition: dict[str, Any], method: Method, reason: str) -> ConditionResult:
     return ConditionResult(
-        condition=dict(condition),
+        condition=condition,
         verdict="undecided",
         reasons=[reason],
         challenged_by=[],
         elpd_diff=float("nan"),
         dse=float("nan"),
-        closure=closure,
-        closure_reason=closure_reason,
-        likelihood=likelihood,
-        clock=clock,
+        **method._asdict(),
         n_observations=0,
         n_increments=0,
         models={},

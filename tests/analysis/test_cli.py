@@ -126,6 +126,22 @@ def test_bad_input_gives_one_line_and_status_2_and_leaves_nothing(bad_folder, mo
     assert sorted(path.name for path in bad_folder.rglob("*")) == before
 
 
+def test_failed_job_gives_one_line_and_status_1(bad_folder, monkeypatch, capsys):
+    from tworate.inference import sampling
+
+    def refuse(*_, **__):
+        raise RuntimeError("no starting point\nwith a second line")
+
+    monkeypatch.chdir(bad_folder)
+    monkeypatch.setattr(sampling, "compiled", lambda *_: type("Program", (), {"shared_data": {}, "with_data": dict}))
+    monkeypatch.setattr(sampling.nutpie, "sample", refuse)
+    status, out, err = in_process(["compare", "good.csv", "--out", "out"], monkeypatch, capsys)
+    assert status == 1
+    assert err == "error: the sampler gave up on the one-rate model (no starting point)\n"
+    assert out == ""
+    assert not (bad_folder / "out").exists()
+
+
 def test_installed_program_shows_no_traceback(bad_folder):
     done = tworate("compare", "over.csv", cwd=bad_folder)
     assert done.returncode == 2

@@ -12,13 +12,15 @@ from matplotlib.figure import Figure
 from tworate.analysis import figures
 from tworate.analysis.report import verdict_sentence, write_report
 from tworate.inference import Comparison
-from tworate.inference.comparison import _compared
+from tworate.inference.comparison import Method, _compared
 from tworate.inference.fitting import _add_groups
 from tworate.inference.observations import observe
 from tworate.models import MeanField, OneRateSI, TwoRateSI
 from tworate.simulate import Trajectories
 
 ATTACK = "<script>alert('x')</script>"
+METHOD = Method("mean-field", "asked for", "beta-binomial", "rounds")
+MODELS = [OneRateSI, TwoRateSI]
 
 
 def hand_made_posterior(model, draws, data):
@@ -57,16 +59,7 @@ def results(make_trajectories):
         "one-rate": hand_made_posterior(OneRateSI, one, data),
         "two-rate": hand_made_posterior(TwoRateSI, two, data),
     }
-    result = _compared(
-        {"event": ATTACK},
-        data,
-        {"one-rate": OneRateSI, "two-rate": TwoRateSI},
-        posteriors,
-        "mean-field",
-        "asked for",
-        "beta-binomial",
-        "rounds",
-    )
+    result = _compared({"event": ATTACK}, METHOD, data, MODELS, posteriors)
     return result, Trajectories(table, source=f"{ATTACK}.csv")
 
 
@@ -93,16 +86,7 @@ def test_text_from_users_is_escaped(results, tmp_path):
 def test_several_conditions_have_a_table_of_verdicts(results, tmp_path):
     result, data = results
     other = pd.concat([data.table, data.table.assign(event="plain")])
-    second = _compared(
-        {"event": "plain"},
-        observe(data, "mean-field"),
-        {"one-rate": OneRateSI, "two-rate": TwoRateSI},
-        result.posteriors,
-        "mean-field",
-        "asked for",
-        "beta-binomial",
-        "rounds",
-    )
+    second = _compared({"event": "plain"}, METHOD, observe(data, "mean-field"), MODELS, result.posteriors)
     comparison = Comparison([result, second], Trajectories(other), ["event"], seed=0)
     html = write_report(comparison, tmp_path).read_text()
     assert html.index("Verdicts") < html.index("event = plain")
