@@ -114,10 +114,14 @@ def rates(model: type[SIModel]) -> list[str]:
     return [name for name, spec in {**model.parameters(), **model.coordinates()}.items() if spec.unit == "1/time"]
 
 
+def sampled_names(model: type[SIModel], likelihood: Likelihood) -> list[str]:
+    """Names of what is sampled: the coordinates, and the dispersion."""
+    return [*model.coordinates()] + [DISPERSION] * (likelihood.dispersion is not None)
+
+
 def posterior_names(model: type[SIModel], likelihood: Likelihood) -> list[str]:
-    """Names of what the posterior holds: parameters, further coordinates, and the dispersion."""
-    names = [*model.parameters(), *(name for name in model.coordinates() if name not in model.parameters())]
-    return names + [DISPERSION] * (likelihood.dispersion is not None)
+    """Names of what the posterior holds: the parameters, and what is sampled besides."""
+    return list(dict.fromkeys([*model.parameters(), *sampled_names(model, likelihood)]))
 
 
 def _variable(name: str, spec: Parameter) -> Any:

@@ -12,7 +12,7 @@ from ..errors import InputError, JobError
 from ..models import SIModel
 from .likelihoods import Likelihood
 from .observations import Transitions
-from .pymc_model import build_model, posterior_names, rates, window_data
+from .pymc_model import build_model, posterior_names, rates, sampled_names, window_data
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def compiled(model: type[SIModel], data: Transitions, likelihood: Likelihood) ->
                 # PyTensor advises on BLAS, which these graphs do not use, and on caches of other versions.
                 warnings.simplefilter("ignore")
                 _compiled[model, likelihood.name] = nutpie.compile_pymc_model(
-                    build_model(model, data, likelihood), var_names=posterior_names(model, likelihood)
+                    build_model(model, data, likelihood), var_names=sampled_names(model, likelihood)
                 )
         return _compiled[model, likelihood.name]
 
@@ -94,7 +94,8 @@ def sample(
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
         raise JobError(f"the sampler gave up on the {model.name} model ({reason})") from error
-    posterior = trace.posterior[posterior_names(model, likelihood)]
+    # The parameters follow from the coordinates by the model's own formula; compiling it once more would cost seconds.
+    posterior = trace.posterior.assign(model.from_coordinates(trace.posterior))[posterior_names(model, likelihood)]
     for name in rates(model):
         posterior[name] = posterior[name] / data.window
     stats = trace.sample_stats
