@@ -119,10 +119,14 @@ class SIModel(ABC):
         """
         exposure = np.asarray(exposure, float)
         time = np.asarray(time, float)
+        # Steps on the scale on which G falls, whatever the unit of time.
+        scales = np.logspace(-12, 12, 97)
+        fallen = self.log_survival(scales, 0.0, self.values) <= -1.0
+        scale = scales[np.argmax(fallen)] if fallen.any() else 1.0
         slope = derivative(
             lambda at: self.log_survival(at, time, self.values),
             exposure,
-            initial_step=1e-2 * np.maximum(1.0, np.abs(exposure)),
+            initial_step=np.maximum(0.1 * scale, 1e-2 * np.abs(exposure)),
         )
         return -np.asarray(slope.df, dtype=float)
 

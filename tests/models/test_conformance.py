@@ -49,6 +49,13 @@ def test_hazard_agrees_with_automatic_differentiation(name):
     np.testing.assert_allclose(model.hazard(at), hazard(at), rtol=1e-7)
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1e-3, 1e6])
+def test_hazard_keeps_its_digits_in_any_unit_of_time(unit):
+    scaled, plain = TwoRateSI(1.2 * unit, 0.2 * unit, 0.5), TwoRateSI(1.2, 0.2, 0.5)
+    at = np.array([0.0, 0.1, 3.0, 20.0])
+    np.testing.assert_allclose(scaled.hazard(at / unit) / unit, plain.hazard(at), rtol=1e-8)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_numpy_and_pytensor_give_the_same_log_survival(name):
     model = EXAMPLES[name]
