@@ -12,7 +12,7 @@ from ..files import check_writable, write_text
 from ..inference import Comparison, compare
 from ..inference.fitting import CLOCKS, check_names, versions
 from ..inference.observations import check_closure
-from ..inference.storage import TRAJECTORIES
+from ..inference.storage import COMPARISON, TRAJECTORIES
 from ..simulate import Trajectories
 from .experiment import Progress, SpreadSettings, simulate_events, write_decisions
 
@@ -65,6 +65,8 @@ def run(
 
     tables = decide(model, events, personas, progress=deciding)
     trajectories = simulate_events(tables, settings, progress)
+    # An earlier comparison in the folder is of other data, and must not stand beside these if the job is interrupted.
+    (folder / COMPARISON).unlink(missing_ok=True)
     # Saved before the fits: what the model calls cost is not lost if something fails later.
     write_decisions(tables, folder / "decisions.csv")
     trajectories.save(folder / TRAJECTORIES)

@@ -120,7 +120,7 @@ def versions(packages: Sequence[str]) -> dict[str, str]:
 
 
 def check_names(likelihood: str, clock: str, seed: int) -> None:
-    """Raise an InputError when there is no such likelihood or clock, or the seed is negative."""
+    """Raise an InputError when there is no such likelihood or clock, or the seed is out of range."""
     if not 0 <= seed < 2**32:
         raise InputError(f"seed = {seed}: must be from 0 to 4294967295")
     if likelihood not in LIKELIHOODS:
