@@ -9,18 +9,32 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .inference import Comparison, compare, fit, load_comparison
-    from .models import MeanField, OneRateSI, RandomRegular, TwoRateSI
+    from .inference import Comparison, compare, fit, forecast, load_comparison
+    from .models import (
+        DegreeDistribution,
+        GammaRateSI,
+        MeanField,
+        OneRateSI,
+        OnlineOfflineSI,
+        RandomRegular,
+        ReinforcedSI,
+        TwoRateSI,
+    )
     from .simulate import Trajectories, random_regular, read_trajectories, spread
 
 _HOME = {
     "Comparison": "inference",
     "compare": "inference",
     "fit": "inference",
+    "forecast": "inference",
     "load_comparison": "inference",
+    "DegreeDistribution": "models",
+    "GammaRateSI": "models",
     "MeanField": "models",
     "OneRateSI": "models",
+    "OnlineOfflineSI": "models",
     "RandomRegular": "models",
+    "ReinforcedSI": "models",
     "TwoRateSI": "models",
     "Trajectories": "simulate",
     "random_regular": "simulate",
@@ -30,14 +44,19 @@ _HOME = {
 
 __all__ = [
     "Comparison",
+    "DegreeDistribution",
+    "GammaRateSI",
     "MeanField",
     "OneRateSI",
+    "OnlineOfflineSI",
     "RandomRegular",
+    "ReinforcedSI",
     "Trajectories",
     "TwoRateSI",
     "__version__",
     "compare",
     "fit",
+    "forecast",
     "load_comparison",
     "random_regular",
     "read_trajectories",

@@ -28,6 +28,7 @@ def run(
     personas: Sequence[Persona] | None = None,
     closure: str | None = None,
     likelihood: str = "beta-binomial",
+    challenge: bool = True,
     progress: Progress | None = None,
 ) -> Comparison:
     """Run the main job and save everything: decisions, trajectories, comparison, report.
@@ -44,7 +45,7 @@ def run(
         Network and process.
     personas : sequence of Persona, optional
         Profiles among the agents, in equal numbers; all 32 by default.
-    closure, likelihood
+    closure, likelihood, challenge
         As in :func:`tworate.inference.compare`.
     progress : callable, optional
         Called with what is being done.
@@ -74,7 +75,13 @@ def run(
     write_text(folder / RUN, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     by = ["event"] if len(events) > 1 else []
     comparison = compare(
-        trajectories, by=by, likelihood=likelihood, closure=closure, seed=settings.seed, progress=progress
+        trajectories,
+        by=by,
+        likelihood=likelihood,
+        closure=closure,
+        challenge=challenge,
+        seed=settings.seed,
+        progress=progress,
     )
     comparison.save(folder)
     write_report(comparison, folder, record, progress)

@@ -12,10 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..files import atomic_path, write_text
-from ..inference import Comparison, ConditionResult, predict_curves
-from ..inference.observations import closed_formula
+from ..inference import LIKELIHOODS, Comparison, ConditionResult, plots, predict_curves
 from ..simulate import Trajectories
-from . import figures
 from .experiment import Progress
 
 MOST_FIGURES = 24
@@ -66,6 +64,7 @@ def write_report(
         comparison=comparison,
         sections=sections,
         run=run or {},
+        infinity=float("inf"),
         most_figures=MOST_FIGURES,
         provenance=provenance(comparison, run or {}),
     )
@@ -84,7 +83,10 @@ def verdict_sentence(result: ConditionResult) -> str:
         rate = _interval(result, "one-rate", "beta")
         return f"One transmission rate is enough, {rate}: {result.reasons[0]}."
     rates = f"{_interval(result, 'two-rate', 'beta_fast')} and {_interval(result, 'two-rate', 'beta_slow')}"
-    return f"Two transmission rates are needed, {rates}: {result.reasons[0]}."
+    sentence = f"Two transmission rates are needed, {rates}: {result.reasons[0]}."
+    if result.challenged_by:
+        sentence += f" But the verdict is challenged: see what is said of {' and '.join(result.challenged_by)} below."
+    return sentence
 
 
 def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
@@ -97,8 +99,14 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         "data": comparison.trajectories.source,
         "conditions": ", ".join(comparison.by) or "one",
         "closure": f"{first.closure} ({first.closure_reason})",
-        "likelihood": f"{first.likelihood}, of each increment given the past",
+        "likelihood": f"{first.likelihood}, "
+        + (
+            "of each increment given the past"
+            if LIKELIHOODS[first.likelihood].kind == "transition"
+            else "of the whole curve from its start"
+        ),
         "clock": first.clock,
+        "left out at a time": first.unit,
         "seed of the fits": str(comparison.seed),
         "sampler": "nutpie NUTS; "
         + " / ".join(
@@ -127,9 +135,9 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
 
 
 def _interval(result: ConditionResult, model: str, parameter: str) -> str:
-    row = result.models[model].parameters.loc[parameter]
-    symbol = {"beta": "β", "beta_fast": "β_fast", "beta_slow": "β_slow"}[parameter]
-    return f"{symbol} = {row['mean']:.3g} (95% interval {row['hdi_low']:.3g} to {row['hdi_high']:.3g})"
+    found = next(m for m in result.models.values() if m.specification.model.name == model)
+    row, spec = found.parameters.loc[parameter], found.specification.described[parameter]
+    return f"{spec.symbol} = {row['mean']:.3g} (95% interval {row['hdi_low']:.3g} to {row['hdi_high']:.3g})"
 
 
 def _draw(
@@ -137,19 +145,19 @@ def _draw(
 ) -> dict[str, dict[str, Any]]:
     """Draw a condition's figures, save each as PNG, and return data URI and width by name."""
     bands: dict[str, pd.DataFrame] = {
-        name: predict_curves(posterior, trajectories, seed=seed, model=result.models[name].model)
+        name: predict_curves(posterior, trajectories, seed=seed, model=result.models[name].specification.model)
         for name, posterior in result.posteriors.items()
     }
-    degree = float(trajectories.table["degree"].iloc[0]) if "degree" in trajectories.table else None
-    formula = closed_formula(result.closure, degree).name
     made: dict[str, Figure] = {
-        "prediction": figures.plot_prediction(trajectories, bands, dict.fromkeys(bands, formula)),
-        "elpd": figures.plot_elpd(result),
-        "rates": figures.plot_rates(result),
-        "pareto_k": figures.plot_pareto_k(result),
+        "prediction": plots.plot_prediction(trajectories, bands),
+        "elpd": plots.plot_elpd(result),
+        "rates": plots.plot_rates(result),
+        "pareto_k": plots.plot_pareto_k(result),
     }
-    if {"one-rate", "two-rate"} <= set(result.models):
-        made["evidence"] = figures.plot_evidence(result)
+    if {"one-rate", "two-rate"} <= {model.specification.model.name for model in result.models.values()}:
+        made["evidence"] = plots.plot_evidence(result)
+    if all("incidence" in posterior.observed_data for posterior in result.posteriors.values()):
+        made["prior"] = plots.plot_prior_check(result)
     drawn: dict[str, dict[str, Any]] = {}
     for name, figure in made.items():
         buffer = io.BytesIO()

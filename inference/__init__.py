@@ -7,10 +7,11 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=r"\s*ArviZ is undergoing", category=FutureWarning)
     import arviz  # noqa: F401
 
-from .comparison import Comparison, ConditionResult, ModelResult, compare
+from .comparison import compare
 from .fitting import fit
 from .likelihoods import LIKELIHOODS
-from .prediction import predict_curves
+from .prediction import forecast, predict_curves
+from .results import Comparison, ConditionResult, ModelResult
 from .sampling import SamplerSettings
 from .storage import comparison_dict, load_comparison, save_comparison
 from .verdict import judge
@@ -24,6 +25,7 @@ __all__ = [
     "compare",
     "comparison_dict",
     "fit",
+    "forecast",
     "judge",
     "load_comparison",
     "predict_curves",

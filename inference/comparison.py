@@ -1,214 +1,53 @@
 """Comparing the models on each condition: the central output."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import arviz as az
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from .. import __version__
 from ..errors import InputError, JobError
-from ..models import SIModel, get_model
+from ..models import GammaRateSI, OneRateSI, OnlineOfflineSI, SIModel, get_model
 from ..simulate import Trajectories
 from ..simulate.trajectories import as_trajectories
-from .diagnostics import diagnose, summarize
-from .fitting import check_names, fit_transitions
-from .loo import compare_elpd, elpd_difference, loo
-from .observations import Transitions, choose_closure, observe
-from .sampling import SamplerSettings
-from .verdict import Evidence, Verdict, judge
+from .derived import derive
+from .diagnostics import diagnose, prior_sensitivity, summarize
+from .evidence import log_evidence
+from .fitting import check_closure_of, check_names, fit_specification, observed
+from .likelihoods import LIKELIHOODS
+from .loo import UNITS, Elpd, elpd_difference, future_density, loo, refit_bad, stacking_weights, unit_log_likelihood
+from .observations import Transitions, choose_closure
+from .posteriors import MOST_IN_MEMORY, Posteriors, Spill
+from .results import Comparison, ConditionResult, Method, ModelResult, condition_label
+from .sampling import SamplerSettings, sample
+from .specification import Specification
+from .verdict import Evidence, Rival, Verdict, challenge, judge, plural
 
 ModelLike = str | type[SIModel]
 Progress = Callable[[str, int, int], None]
-"""Called with what begins now, and the numbers of fits done and in all."""
+"""Called with what begins now, and the numbers of fits done and in all, those of rivals apart."""
 
 DEFAULT_MODELS: tuple[ModelLike, ...] = ("one-rate", "two-rate")
-
-
-class Method(NamedTuple):
-    """How conditions are compared: closure and why it was chosen, likelihood, clock."""
-
-    closure: str
-    closure_reason: str
-    likelihood: str
-    clock: str
+RIVALS = ((GammaRateSI, False), (OnlineOfflineSI, False), (OneRateSI, True))
+"""Other explanations of what looks like two rates: models, and whether replicates have effects."""
+MOST_REFITS = 10
+"""With more observations than this of high Pareto k none is refitted."""
 
 
 @dataclass(frozen=True)
-class ModelResult:
-    """How one model did on one condition.
-
-    Parameters
-    ----------
-    model : type of SIModel
-        The model.
-    elpd : arviz.ELPDData
-        PSIS-LOO, with `elpd_loo`, `se`, `p_loo`, `pareto_k`, its limit `good_k`, and the pointwise `loo_i`.
-    weight : float
-        Stacking weight among the models compared.
-    parameters : pandas.DataFrame
-        See :func:`tworate.inference.diagnostics.summarize`.
-    problems : list of str
-        What is wrong with the sampling; empty when all is well.
-    """
-
-    model: type[SIModel]
-    elpd: Any = field(repr=False)
-    weight: float
-    parameters: pd.DataFrame
-    problems: list[str]
-
-    @property
-    def elpd_loo(self) -> float:
-        """Expected log predictive density by PSIS-LOO."""
-        return float(self.elpd.elpd_loo)
-
-    @property
-    def se(self) -> float:
-        """Standard error of `elpd_loo`."""
-        return float(self.elpd.se)
-
-    @property
-    def p_loo(self) -> float:
-        """Effective number of parameters."""
-        return float(self.elpd.p_loo)
-
-    @property
-    def good_k(self) -> float:
-        """Limit `min(1 - 1/log10(S), 0.7)` of Pareto k for S draws."""
-        return float(self.elpd.good_k)
-
-    @property
-    def pareto_k_bad(self) -> int:
-        """Number of observations with a Pareto k above `good_k`."""
-        return int((np.asarray(self.elpd.pareto_k) > self.good_k).sum())
-
-
-@dataclass(frozen=True)
-class ConditionResult:
-    """The comparison on one condition.
-
-    Parameters
-    ----------
-    condition : dict
-        Values of the condition columns; empty when there is one condition.
-    verdict : {"one-rate", "two-rate", "undecided"}
-        See :func:`tworate.inference.verdict.judge`.
-    reasons : list of str
-        Why, the decisive reason first.
-    challenged_by : list of str
-        Rival models that describe the data as well as two rates or better.
-    elpd_diff, dse : float
-        `elpd(two-rate) - elpd(one-rate)` and its standard error; NaN when not both were fitted.
-    closure, closure_reason : str
-        Where exposure came from, and why it was chosen.
-    likelihood, clock : str
-        Distribution of new sharers; how time was taken.
-    n_observations, n_increments : int
-        Increments compared, and increments in the data: where nobody is susceptible or exposed, one tells nothing.
-    models : dict of str to ModelResult
-    posteriors : dict of str to arviz.InferenceData
-    """
-
-    condition: dict[str, Any]
-    verdict: Verdict
-    reasons: list[str]
-    challenged_by: list[str]
-    elpd_diff: float
-    dse: float
-    closure: str
-    closure_reason: str
-    likelihood: str
-    clock: str
-    n_observations: int
-    n_increments: int
-    models: dict[str, ModelResult] = field(repr=False)
-    posteriors: dict[str, az.InferenceData] = field(repr=False)
-
-    @property
-    def label(self) -> str:
-        """The condition in words, such as `event = VAR1`; empty when there is one condition."""
-        return condition_label(self.condition)
-
-
-def condition_label(condition: Mapping[str, Any]) -> str:
-    """Return a condition in words, such as `event = VAR1, persona = OCEAN`."""
-    return ", ".join(f"{name} = {value}" for name, value in condition.items())
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Which model each condition needs, and how sure we are.
-
-    Parameters
-    ----------
-    conditions : list of ConditionResult
-        One a condition, in order of appearance.
-    trajectories : Trajectories
-        The data.
-    by : list of str
-        Columns that tell conditions apart.
-    seed : int
-        Seed of the fits.
-    version : str
-        Version of tworate that made it.
-    """
-
-    conditions: list[ConditionResult]
-    trajectories: Trajectories = field(repr=False)
-    by: list[str]
+class _Options:
+    method: Method
     seed: int
-    version: str = __version__
-
-    @property
-    def verdict(self) -> Verdict | dict[str, Verdict]:
-        """The verdict; with several conditions, by condition."""
-        if len(self.conditions) == 1:
-            return self.conditions[0].verdict
-        return {result.label: result.verdict for result in self.conditions}
-
-    @property
-    def posteriors(self) -> dict[str, az.InferenceData] | dict[str, dict[str, az.InferenceData]]:
-        """Posterior of each model; with several conditions, by condition."""
-        if len(self.conditions) == 1:
-            return self.conditions[0].posteriors
-        return {result.label: result.posteriors for result in self.conditions}
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """One row a condition and model, the best model first."""
-        rows = []
-        for result in self.conditions:
-            ranked = sorted(result.models.items(), key=lambda item: -item[1].elpd_loo)
-            for name, model in ranked:
-                rows.append(
-                    {
-                        **result.condition,
-                        "verdict": result.verdict,
-                        "model": name,
-                        "elpd_loo": model.elpd_loo,
-                        "se": model.se,
-                        "p_loo": model.p_loo,
-                        "weight": model.weight,
-                        "pareto_k_bad": model.pareto_k_bad,
-                        "elpd_diff": result.elpd_diff,
-                        "dse": result.dse,
-                        "closure": result.closure,
-                        "likelihood": result.likelihood,
-                        "clock": result.clock,
-                        "n_observations": result.n_observations,
-                    }
-                )
-        return pd.DataFrame(rows)
-
-    def save(self, folder: str | Path) -> None:
-        """Write `comparison.json`, `comparison.csv`, `trajectories.parquet` and `posteriors/*.nc` to a folder."""
-        from .storage import save_comparison
-
-        save_comparison(self, Path(folder))
+    sampler: SamplerSettings
+    challenge: bool
+    max_refits: int
+    predict_from: float | None
+    evidence: bool
 
 
 def compare(
@@ -219,6 +58,12 @@ def compare(
     likelihood: str = "beta-binomial",
     closure: str | None = None,
     clock: str = "rounds",
+    unit: str = "increment",
+    replicate_effects: bool = False,
+    challenge: bool = True,
+    max_refits: int = MOST_REFITS,
+    predict_from: float | None = None,
+    evidence: bool = False,
     seed: int = 0,
     sampler: SamplerSettings | None = None,
     progress: Progress | None = None,
@@ -233,8 +78,19 @@ def compare(
         Models to compare; the verdict is between one-rate and two-rate.
     by : str or sequence of str, optional
         Condition columns: each condition is compared apart.
-    likelihood, closure, clock, sampler
+    likelihood, closure, clock, replicate_effects, sampler
         See :func:`tworate.inference.fit`.
+    unit : {"increment", "trajectory"}
+        What leave-one-out leaves out at a time.
+    challenge : bool
+        Whether a two-rate verdict is challenged by rivals: gamma-rate, online-offline, and one rate that differs
+        between replicates.
+    max_refits : int
+        Up to this many units of high Pareto k are left out exactly, by refitting; with more they are counted.
+    predict_from : float, optional
+        Also fit each model to the data up to this time and say how well it predicts the rest of the curves.
+    evidence : bool
+        Also estimate each model's log marginal likelihood by sequential Monte Carlo; takes a minute or more a model.
     seed : int
         Seed of every fit, so that a condition gives the same result alone or among many.
     progress : callable, optional
@@ -248,8 +104,21 @@ def compare(
     ------
     InputError
         When the data or a name cannot be used.
+
+    Examples
+    --------
+    >>> from tworate import compare, random_regular, spread
+    >>> network = random_regular(500, degree=8, seed=1)
+    >>> data = spread(network, [[0.10]], replicates=5, seed=2)  # every agent alike
+    >>> comparison = compare(data, seed=3)
+    >>> comparison.verdict
+    'one-rate'
+    >>> list(comparison.table["model"])
+    ['one-rate', 'two-rate']
     """
     check_names(likelihood, clock, seed)
+    if unit not in UNITS:
+        raise InputError(f"unit {unit!r} is unknown; choose one of {', '.join(UNITS)}")
     data = as_trajectories(trajectories)
     try:
         classes = list(dict.fromkeys(get_model(model) for model in models))
@@ -259,80 +128,189 @@ def compare(
         raise InputError("no models to compare; name at least one")
     columns = [by] if isinstance(by, str) else list(by or [])
     parts = list(data.split(columns))
-    method = Method(*choose_closure(data, closure), likelihood, clock)
+    method = Method(*choose_closure(data, closure), likelihood, clock, unit)  # type: ignore[arg-type]
+    specifications = [
+        Specification(model, LIKELIHOODS[likelihood], clock, replicate_effects)  # type: ignore[arg-type]
+        for model in classes
+    ]
+    for specification in specifications:
+        check_closure_of(specification, method.closure)
+    options = _Options(method, seed, sampler or SamplerSettings(), challenge, max_refits, predict_from, evidence)
+    spill = Spill() if len(parts) > MOST_IN_MEMORY else None
     results = []
     for position, (condition, part) in enumerate(parts):
-        posteriors = {}
+
+        def report(what: str, done: int, position: int = position, label: str = condition_label(condition)) -> None:
+            if progress:
+                n = len(specifications)
+                progress(what + (f" ({label})" if label else ""), position * n + min(done, n - 1), len(parts) * n)
+
         try:
-            observations = observe(part, method.closure)
-            for index, model in enumerate(classes):
-                if progress:
-                    label = condition_label(condition)
-                    what = f"fitting {model.name}" + (f" ({label})" if label else "")
-                    progress(what, position * len(classes) + index, len(parts) * len(classes))
-                posteriors[model.name] = fit_transitions(
-                    model, observations, likelihood=likelihood, clock=clock, seed=seed, sampler=sampler
-                )
+            result = _Condition(part, specifications, options, report).compared(condition)
         except (InputError, JobError) as error:
             # One condition that tells nothing, or that defeats the sampler, must not take the others with it.
             if len(parts) == 1:
                 raise
-            results.append(_undecided(condition, method, str(error)))
-        else:
-            results.append(_compared(condition, method, observations, classes, posteriors))
+            result = _undecided(condition, method, str(error))
+        if spill:
+            kept = result.posteriors.spilled(spill, f"{position}-")
+            result = dataclasses.replace(result, posteriors=kept)
+        results.append(result)
     return Comparison(results, data, columns, seed)
 
 
-def _compared(
-    condition: dict[str, Any],
-    method: Method,
-    data: Transitions,
-    classes: Sequence[type[SIModel]],
-    posteriors: dict[str, az.InferenceData],
-) -> ConditionResult:
-    elpds = {name: loo(posterior) for name, posterior in posteriors.items()}
-    weights = compare_elpd(elpds)
-    models = {}
-    for model in classes:
-        posterior = posteriors[model.name]
-        summary = summarize(posterior)
-        models[model.name] = ModelResult(
-            model=model,
-            elpd=elpds[model.name],
-            weight=weights[model.name],
-            parameters=summary,
-            problems=diagnose(posterior, summary),
-        )
-    rivals = ("one-rate", "two-rate")
-    if all(name in models for name in rivals):
-        elpd_diff, dse = elpd_difference(elpds["two-rate"], elpds["one-rate"])
-        verdict, reasons = judge(
-            Evidence(
-                elpd_diff=elpd_diff,
-                dse=dse,
-                n_observations=data.size,
-                bad_k={name: models[name].pareto_k_bad for name in rivals},
-                problems={name: models[name].problems for name in rivals},
-                closure=method.closure,
-            )
-        )
-    else:
+class _Condition:
+    """The fits of one condition."""
+
+    def __init__(
+        self,
+        part: Trajectories,
+        specifications: Sequence[Specification],
+        options: _Options,
+        report: Callable[[str, int], None],
+    ) -> None:
+        self.part, self.specifications, self.options, self.report = part, specifications, options, report
+        self.data: Transitions = observed(part, options.method.closure, specifications[0])
+        self.fits: dict[str, az.InferenceData] = {}
+        self.elpds: dict[str, Elpd] = {}
+        self.problems: dict[str, list[str]] = {}
+        self.summaries: dict[str, pd.DataFrame] = {}
+
+    def compared(self, condition: dict[str, Any]) -> ConditionResult:
+        """Fit, judge, challenge."""
+        for number, specification in enumerate(self.specifications):
+            self.report(f"fitting {specification.name}", number)
+            self.fit(specification)
+        pair = self._pair()
         elpd_diff, dse = float("nan"), float("nan")
-        verdict, reasons = "undecided", ["the verdict is between one-rate and two-rate; not both were fitted"]
-    reasons += data.cautions
-    return ConditionResult(
-        condition=condition,
-        verdict=verdict,
-        reasons=reasons,
-        challenged_by=[],
-        elpd_diff=elpd_diff,
-        dse=dse,
-        **method._asdict(),
-        n_observations=data.size,
-        n_increments=data.n_increments,
-        models=models,
-        posteriors=posteriors,
-    )
+        verdict: Verdict = "undecided"
+        reasons = ["the verdict is between one-rate and two-rate; not both were fitted"]
+        challenged_by: list[str] = []
+        fitted = list(self.specifications)
+        if pair is not None:
+            one, two = pair
+            elpd_diff, dse = self.difference(two, one)
+            verdict, reasons = judge(
+                Evidence(
+                    elpd_diff=elpd_diff,
+                    dse=dse,
+                    n_observations=self.data.size,
+                    bad_k={name: int(self.elpds[name].bad.size) for name in (one, two)},
+                    problems={name: self.problems[name] for name in (one, two)},
+                    closure=self.options.method.closure,
+                    unit=self.options.method.unit,
+                    n_units=self.elpds[two].pointwise.size,
+                    n_later=int((self.data.exposure_start > 0).sum()),
+                    n_sharers=int(self.data.incidence.sum()),
+                )
+            )
+            if verdict == "two-rate" and self.options.challenge:
+                rivals = self._rivals()
+                challenged_by, said = self._challenged(rivals, two)
+                reasons += said
+                fitted += [rival for rival in rivals if rival not in fitted and rival.name in self.fits]
+        weights = stacking_weights(self.elpds)
+        models = {spec.name: self._result(spec, weights[spec.name]) for spec in fitted}
+        return ConditionResult(
+            condition=condition,
+            verdict=verdict,
+            reasons=[*reasons, *self.data.cautions],
+            challenged_by=challenged_by,
+            elpd_diff=elpd_diff,
+            dse=dse,
+            **self.options.method._asdict(),
+            n_observations=self.data.size,
+            n_increments=self.data.n_increments,
+            models=models,
+            posteriors=Posteriors(self.fits),
+            predict_from=self.options.predict_from,
+        )
+
+    def fit(self, specification: Specification) -> None:
+        """Fit one specification, and leave one out."""
+        options, name = self.options, specification.name
+        posterior = fit_specification(specification, self.data, seed=options.seed, settings=options.sampler)
+        elpd = loo(specification, posterior, self.data, options.method.unit)
+
+        def refitted(data: Transitions) -> NDArray[np.float64]:
+            self.report(f"refitting {specification.name} without one {options.method.unit}", len(self.fits))
+            again = sample(specification, data, seed=options.seed, settings=options.sampler)
+            return unit_log_likelihood(specification, again.posterior, self.data, options.method.unit)
+
+        self.elpds[name] = refit_bad(elpd, self.data, options.method.unit, refitted, options.max_refits)
+        posterior.add_groups(loo=self.elpds[name].to_dataset())
+        summary = summarize(posterior)
+        summary["prior_sensitivity"] = prior_sensitivity(posterior)
+        self.summaries[name], self.problems[name] = summary, diagnose(posterior, summary)
+        self.fits[name] = posterior
+
+    def difference(self, first: str, second: str) -> tuple[float, float]:
+        """Difference in elpd between two models, and its standard error."""
+        return elpd_difference(self.elpds[first].pointwise, self.elpds[second].pointwise)
+
+    def _pair(self) -> tuple[str, str] | None:
+        names = {specification.model.name: specification.name for specification in self.specifications}
+        return (names["one-rate"], names["two-rate"]) if {"one-rate", "two-rate"} <= set(names) else None
+
+    def _rivals(self) -> list[Specification]:
+        """Rivals that the data can tell: effects of replicates need several, and are no rival where all have them."""
+        like = self.specifications[0]
+        found = []
+        for model, effects in RIVALS:
+            if effects and (like.replicate_effects or len(self.data.paths) < 2):
+                continue
+            found.append(dataclasses.replace(like, model=model, replicate_effects=effects or like.replicate_effects))
+        return found
+
+    def _challenged(self, rivals: Iterable[Specification], two: str) -> tuple[list[str], list[str]]:
+        entries = []
+        for rival in rivals:
+            doubts: list[str] = []
+            if rival.name not in self.fits:
+                self.report(f"challenge by {rival.name}", len(self.fits))
+                try:
+                    self.fit(rival)
+                except JobError as error:
+                    entries.append(Rival(rival.name, float("nan"), float("nan"), rival.n_parameters, [str(error)]))
+                    continue
+            doubts += self.problems[rival.name]
+            if bad := self.elpds[rival.name].bad.size:
+                doubts.append(f"high Pareto k of {bad} {plural(self.options.method.unit)}")
+            entries.append(Rival(rival.name, *self.difference(rival.name, two), rival.n_parameters, doubts))
+        n_parameters = next(spec.n_parameters for spec in self.specifications if spec.name == two)
+        return challenge(entries, n_parameters)
+
+    def _result(self, specification: Specification, weight: float) -> ModelResult:
+        options, name = self.options, specification.name
+        asked = specification in self.specifications
+        return ModelResult(
+            specification=specification,
+            elpd=self.elpds[name],
+            weight=weight,
+            parameters=self.summaries[name],
+            derived=derive(specification, self.fits[name], self.data),
+            problems=self.problems[name],
+            rival=not asked,
+            log_evidence=self._evidence(specification) if options.evidence and asked else None,
+            elpd_future=self._future(specification) if options.predict_from is not None and asked else None,
+        )
+
+    def _evidence(self, specification: Specification) -> float:
+        self.report(f"evidence of {specification.name}", len(self.fits))
+        return log_evidence(specification, self.data, seed=self.options.seed)
+
+    def _future(self, specification: Specification) -> NDArray[np.float64]:
+        start = float(self.options.predict_from or 0.0)
+        future = self.data.time > start
+        if not future.any() or not np.any(self.data.incidence[~future] > 0):
+            raise InputError(
+                f"predict_from = {start:g}: must lie within the observed times, after somebody has "
+                "shared and before the end"
+            )
+        self.report(f"predicting from {start:g} by {specification.name}", len(self.fits))
+        seen = dataclasses.replace(self.data, weight=np.where(future, 0.0, self.data.weight))
+        draws = sample(specification, seen, seed=self.options.seed, settings=self.options.sampler)
+        return future_density(specification, draws.posterior, self.data, future)
 
 
 def _undecided(condition: dict[str, Any], method: Method, reason: str) -> ConditionResult:
@@ -347,5 +325,5 @@ def _undecided(condition: dict[str, Any], method: Method, reason: str) -> Condit
         n_observations=0,
         n_increments=0,
         models={},
-        posteriors={},
+        posteriors=Posteriors({}),
     )

@@ -18,12 +18,29 @@ def summarize(posterior: az.InferenceData) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Index: parameter; columns `mean`, `sd`, `hdi_low`, `hdi_high`, `ess_bulk`, `r_hat`.
+        Index: parameter, effects of single replicates apart; columns `mean`, `sd`, `hdi_low`, `hdi_high`, `ess_bulk`,
+        `r_hat`.
     """
-    table = az.summary(posterior, group="posterior", hdi_prob=INTERVAL, round_to="none")
+    scalars = [str(name) for name, values in posterior.posterior.items() if values.ndim == 2]
+    table = az.summary(posterior, var_names=scalars, group="posterior", hdi_prob=INTERVAL, round_to="none")
     low, high = [name for name in table.columns if name.startswith("hdi_")]
     table = table.rename(columns={low: "hdi_low", high: "hdi_high"})
     return table[["mean", "sd", "hdi_low", "hdi_high", "ess_bulk", "r_hat"]]
+
+
+def prior_sensitivity(posterior: az.InferenceData) -> pd.Series:
+    """Power-scaling sensitivity of each scalar to the prior, by parameter; above 0.05 the prior has a say.
+
+    Notes
+    -----
+    Kallioinen, Paananen, Bürkner & Vehtari (2024), Statistics and Computing 34, 57, doi:10.1007/s11222-023-10366-5,
+    by `arviz.psens`.
+    """
+    names = [str(name) for name, values in posterior.posterior.items() if values.ndim == 2]
+    with np.errstate(over="ignore"):
+        # ArviZ's generalised Pareto fit lets weights of no importance overflow.
+        found = az.psens(posterior, component="prior", var_names=names)
+    return pd.Series({name: float(found[name]) for name in names})
 
 
 def diagnose(posterior: az.InferenceData, summary: pd.DataFrame | None = None) -> list[str]:

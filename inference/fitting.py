@@ -1,34 +1,40 @@
-"""Fitting one model: posterior, log-likelihood and posterior predictive in an ArviZ InferenceData."""
+"""Fitting one model: posterior, log-likelihood and predictions in an ArviZ InferenceData."""
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from .. import __version__
 from ..errors import InputError
 from ..models import SIModel, get_model
-from ..models.base import draw_incidence
+from ..models.base import Clock
 from ..simulate import Trajectories
 from ..simulate.trajectories import as_trajectories
 from .diagnostics import diagnose
-from .likelihoods import LIKELIHOODS, pointwise_log_likelihood
+from .likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
 from .observations import Transitions, choose_closure, observe
-from .pymc_model import DISPERSION
+from .predictor import predictor
 from .sampling import SamplerSettings, sample
+from .specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
+
+FloatArray = NDArray[np.float64]
 
 PACKAGES = ("pymc", "nutpie", "arviz", "numpy", "numba")
 """Packages whose versions are kept with a fit."""
-CLOCKS = ("rounds",)
-"""Clocks of the transition likelihood."""
+CLOCKS: tuple[str, ...] = get_args(Clock)
+"""Clocks by name; the first is the default."""
+PREDICTIVE_DRAWS = 1000
+"""Draws kept of the posterior predictive, spread evenly over the posterior's, and of the prior and its predictive."""
 
 
 def fit(
@@ -38,6 +44,7 @@ def fit(
     likelihood: str = "beta-binomial",
     closure: str | None = None,
     clock: str = "rounds",
+    replicate_effects: bool = False,
     seed: int = 0,
     sampler: SamplerSettings | None = None,
 ) -> az.InferenceData:
@@ -49,63 +56,82 @@ def fit(
         A model's name or class.
     trajectories : Trajectories, DataFrame or path
         The data.
-    likelihood : {"beta-binomial", "binomial"}
-        Distribution of new sharers given the past.
+    likelihood : {"beta-binomial", "binomial", "negative-binomial", "normal"}
+        Distribution of new sharers given the past (the first two), or of incidence and prevalence around the curve of
+        the ODE.
     closure : {"recorded", "edge-based", "mean-field"}, optional
         Where exposure comes from; by default the most exact that the data allow.
-    clock : {"rounds"}
-        Synchronous rounds.
+    clock : {"rounds", "continuous"}
+        Synchronous rounds, or continuous time between observations.
+    replicate_effects : bool
+        Whether each trajectory's transmission has a random factor of its own.
     seed : int
-        Seed of sampling and of the posterior predictive.
+        Seed of sampling and of the predictions.
     sampler : SamplerSettings, optional
         How to sample. When the diagnostics are bad the fit is tried once more, harder.
 
     Returns
     -------
     arviz.InferenceData
-        Groups `posterior`, `sample_stats`, `log_likelihood`, `posterior_predictive`, `observed_data` and
-        `constant_data`.
+        Groups `posterior`, `sample_stats`, `log_likelihood`, `posterior_predictive`, `prior`, `prior_predictive`,
+        `log_prior`, `observed_data` and `constant_data`; observations have the coordinates `trajectory` and `time`.
 
     Raises
     ------
     InputError
         When the data or a name cannot be used.
+
+    Examples
+    --------
+    >>> from tworate import OneRateSI, RandomRegular, Trajectories, fit
+    >>> import numpy as np, pandas as pd
+    >>> counts = OneRateSI(0.4).simulate(
+    ...     range(25), population=1000, infected0=5, closure=RandomRegular(8), rng=np.random.default_rng(1)
+    ... )
+    >>> data = Trajectories(
+    ...     pd.DataFrame({"trajectory": 0, "time": range(25), "infected": counts[0], "population": 1000, "degree": 8})
+    ... )
+    >>> posterior = fit("one-rate", data, seed=1)
+    >>> bool(0.3 < posterior.posterior["beta"].mean() < 0.5)
+    True
     """
     trajectories = as_trajectories(trajectories)
+    check_names(likelihood, clock, seed)
     name, _ = choose_closure(trajectories, closure)
     try:
         chosen = get_model(model)
     except ValueError as error:
         raise InputError(str(error)) from error
-    return fit_transitions(
-        chosen, observe(trajectories, name), likelihood=likelihood, clock=clock, seed=seed, sampler=sampler
+    specification = Specification(chosen, LIKELIHOODS[likelihood], clock, replicate_effects)  # type: ignore[arg-type]
+    check_closure_of(specification, name)
+    return fit_specification(
+        specification, observed(trajectories, name, specification), seed=seed, settings=sampler or SamplerSettings()
     )
 
 
-def fit_transitions(
-    model: type[SIModel],
-    data: Transitions,
-    *,
-    likelihood: str,
-    clock: str,
-    seed: int,
-    sampler: SamplerSettings | None = None,
+def observed(trajectories: Trajectories, closure: str, specification: Specification) -> Transitions:
+    """Observations of trajectories as a specification takes them."""
+    return observe(
+        trajectories, closure, specification.clock, whole_curve=specification.likelihood.kind == "trajectory"
+    )
+
+
+def fit_specification(
+    specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
 ) -> az.InferenceData:
-    """Fit an SI model to observed increments; see :func:`fit`."""
-    check_names(likelihood, clock, seed)
-    specification = LIKELIHOODS[likelihood]
-    settings = sampler or SamplerSettings()
-    result = sample(model, data, specification, seed=seed, settings=settings)
+    """Fit a specification to observations; see :func:`fit`."""
+    result = sample(specification, data, seed=seed, settings=settings)
     if diagnose(result):
         settings = settings.harder()
-        result = sample(model, data, specification, seed=seed, settings=settings)
-    _add_groups(result, model, data, seed)
+        result = sample(specification, data, seed=seed, settings=settings)
+    _add_groups(result, specification, data, seed)
     result.attrs.update(
         {
-            "model": model.name,
-            "likelihood": likelihood,
+            "model": specification.model.name,
+            "replicate_effects": int(specification.replicate_effects),
+            "likelihood": specification.likelihood.name,
             "closure": data.closure,
-            "clock": clock,
+            "clock": specification.clock,
             "seed": seed,
             "sampler": json.dumps(asdict(settings)),
             "versions": json.dumps(versions(PACKAGES)),
@@ -129,59 +155,131 @@ def check_names(likelihood: str, clock: str, seed: int) -> None:
         raise InputError(f"clock {clock!r} is unknown; choose one of {', '.join(CLOCKS)}")
 
 
-def _add_groups(result: az.InferenceData, model: type[SIModel], data: Transitions, seed: int) -> None:
-    """Add log-likelihood and posterior predictive, computed from the draws by the model's own formula."""
-    posterior = result.posterior
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    log_escape, dispersion = escape_of_draws(model, posterior, data)
-    log_likelihood = pointwise_log_likelihood(log_escape, dispersion, data.incidence, data.n_susceptible)
+def check_closure_of(specification: Specification, closure: str) -> None:
+    """Raise an InputError when a model may not be compared under a closure."""
+    allowed = specification.model.closures
+    if closure not in allowed:
+        raise InputError(
+            f"the {specification.model.name} model is offered under the {' and '.join(allowed)} closure only, not "
+            f"{closure}: the error of a closure looks like it; give si_edges and degree, or leave the model out"
+        )
+
+
+def predicted_draws(specification: Specification, posterior: Any, data: Transitions) -> tuple[FloatArray, FloatArray]:
+    """What each draw predicts of each observation, and its dispersion.
+
+    Parameters
+    ----------
+    specification : Specification
+        What was fitted.
+    posterior : xarray.Dataset
+        Draws, with dimensions chain and draw.
+    data : Transitions
+        The observations.
+
+    Returns
+    -------
+    prediction : array, shape (n_draws, n_observations)
+        See :mod:`tworate.inference.likelihoods`.
+    dispersion : array, shape (n_draws,)
+    """
+    values = draws_of(specification.model, posterior)
+    n_draws = next(iter(values.values())).size
+    columns = {
+        name: value[:, None] * (data.window if name in specification.rates else 1.0) for name, value in values.items()
+    }
+    factors = None
+    if specification.replicate_effects:
+        effects = posterior[REPLICATE_EFFECT].transpose("chain", "draw", "replicate").to_numpy()
+        factors = np.exp(np.asarray(posterior[REPLICATE_SD]).reshape(-1, 1) * effects.reshape(n_draws, -1))
+    how = predictor(specification)
+    prediction = how.predict(how.arrays(data), columns, factors)
+    return np.broadcast_to(prediction, (n_draws, data.size)), dispersion_of(posterior)
+
+
+def dispersion_of(posterior: Any) -> FloatArray:
+    """Draws of the dispersion, chains joined; 0 where the likelihood has none."""
+    if DISPERSION in posterior:
+        return np.asarray(posterior[DISPERSION], dtype=float).ravel()
+    return np.zeros(posterior.sizes["chain"] * posterior.sizes["draw"])
+
+
+def draws_of(model: type[SIModel], posterior: Any) -> dict[str, FloatArray]:
+    """Posterior draws of a model's parameters by name, chains joined: arrays of shape (n_draws,)."""
+    return {name: np.asarray(posterior[name], dtype=float).ravel() for name in model.parameters()}
+
+
+def prior_draws(specification: Specification, data: Transitions, n_draws: int, rng: np.random.Generator) -> xr.Dataset:
+    """Draws from the prior, in units of the data's time; dimensions chain (one) and draw."""
+    scalars = {
+        name: (("chain", "draw"), spec.distribution.rvs(size=(1, n_draws), random_state=rng))
+        for name, spec in specification.scalars.items()
+    }
+    drawn = xr.Dataset(scalars, coords={"chain": [0], "draw": np.arange(n_draws)})
+    drawn = drawn.assign(specification.model.from_coordinates(drawn))[[*specification.described]]
+    for name in specification.rates:
+        drawn[name] = drawn[name] / data.window
+    if specification.replicate_effects:
+        effects = rng.standard_normal((1, n_draws, len(data.paths)))
+        drawn[REPLICATE_EFFECT] = (("chain", "draw", "replicate"), effects)
+    return drawn
+
+
+def _add_groups(result: az.InferenceData, specification: Specification, data: Transitions, seed: int) -> None:
+    """Add all groups beside the posterior, computed from draws by the model's own formula."""
+    likelihood, posterior = specification.likelihood, result.posterior
+    prediction, dispersion = predicted_draws(specification, posterior, data)
+    pointwise = pointwise_log_likelihood(
+        likelihood.family, prediction, dispersion, data.observed(likelihood.observed), data.n_susceptible
+    )
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-    predicted = draw_incidence(data.n_susceptible, -np.expm1(log_escape), dispersion[:, None], rng)
-    labels = data.paths["trajectory"].astype(str)
+    sizes = (posterior.sizes["chain"], posterior.sizes["draw"])
+    every = max(1, sizes[0] * sizes[1] // PREDICTIVE_DRAWS)
+    kept = np.arange(sizes[1])[every - 1 :: every]
+    thin = (np.arange(sizes[0])[:, None] * sizes[1] + kept).ravel()
+    predicted = draw_observations(likelihood.family, prediction[thin], dispersion[thin], data.n_susceptible, rng)
+    prior = prior_draws(specification, data, PREDICTIVE_DRAWS, rng)
+    prior_prediction, prior_dispersion = predicted_draws(specification, prior, data)
+    prior_predicted = draw_observations(likelihood.family, prior_prediction, prior_dispersion, data.n_susceptible, rng)
+    labels = data.paths["trajectory"].astype(str).to_numpy()
     coords = {
-        "chain": posterior.chain,
-        "draw": posterior.draw,
         "observation": np.arange(data.size),
-        "trajectory": ("observation", labels.loc[list(data.path)].to_numpy(dtype=object)),
+        "trajectory": ("observation", labels[data.path].astype(object)),
         "time": ("observation", data.time),
     }
+    chains = {"chain": posterior.chain, "draw": posterior.draw}
     dims = ("chain", "draw", "observation")
     of_observation = {
-        "exposure_start": data.exposure_start,
-        "exposure_end": data.exposure_end,
-        "time_start": data.time_start,
-        "time_end": data.time_end,
-        "n_susceptible": data.n_susceptible,
-        "path": data.path,
-    }
+        name: getattr(data, name)
+        for name in (
+            "exposure_start", "exposure_end", "exposure_rate", "time_start", "time_end", "n_susceptible", "population",
+            "path",
+        )
+    }  # fmt: skip
+    name = likelihood.observed
+
+    def of_draws(values: FloatArray, **of: Any) -> xr.Dataset:
+        shaped = values.reshape(len(of["chain"]), len(of["draw"]), -1)
+        return xr.Dataset({name: (dims, shaped)}, coords={**of, **coords})
+
     result.add_groups(
-        log_likelihood=xr.Dataset({"incidence": (dims, log_likelihood.reshape(*shape, -1))}, coords=coords),
-        posterior_predictive=xr.Dataset(
-            {"incidence": (dims, predicted.reshape(*shape, -1).astype(np.int32))}, coords=coords
-        ),
-        observed_data=xr.Dataset(
-            {"incidence": ("observation", data.incidence)},
-            coords={k: v for k, v in coords.items() if k not in ("chain", "draw")},
-        ),
+        log_likelihood=of_draws(pointwise, **chains),
+        posterior_predictive=of_draws(predicted, chain=posterior.chain, draw=posterior.draw[kept]),
+        prior=prior,
+        prior_predictive=of_draws(prior_predicted, chain=prior.chain, draw=prior.draw),
+        log_prior=_log_prior(specification, posterior, data),
+        observed_data=xr.Dataset({name: ("observation", data.observed(name))}, coords=coords),
         constant_data=xr.Dataset(
-            {name: ("observation", values) for name, values in of_observation.items()} | {"window": ((), data.window)},
-            coords={k: v for k, v in coords.items() if k not in ("chain", "draw")},
+            {key: ("observation", values) for key, values in of_observation.items()} | {"window": ((), data.window)},
+            coords=coords,
         ),
     )
 
 
-def escape_of_draws(
-    model: type[SIModel], posterior: Any, data: Transitions
-) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
-    """Log-probability of not sharing, shape (n_draws, n_observations), and dispersion, shape (n_draws,), by draw."""
-    values = draws_of(model, posterior)
-    columns: Mapping[str, Any] = {name: value[:, None] for name, value in values.items()}
-    log_escape = model.log_escape((data.exposure_start, data.exposure_end), (data.time_start, data.time_end), columns)
-    n_draws = next(iter(values.values())).size
-    dispersion = np.asarray(posterior[DISPERSION]).ravel() if DISPERSION in posterior else np.zeros(n_draws)
-    return np.broadcast_to(log_escape, (n_draws, data.size)), dispersion
-
-
-def draws_of(model: type[SIModel], posterior: Any) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
-    """Posterior draws of a model's parameters by name, chains joined: arrays of shape (n_draws,)."""
-    return {name: np.asarray(posterior[name], dtype=float).ravel() for name in model.parameters()}
+def _log_prior(specification: Specification, posterior: Any, data: Transitions) -> xr.Dataset:
+    """Log-density of the prior of each scalar that is sampled, at each draw."""
+    found = {}
+    for name, spec in specification.scalars.items():
+        scale = data.window if spec.is_rate else 1.0
+        found[name] = (("chain", "draw"), spec.distribution.logpdf(posterior[name] * scale) + np.log(scale))
+    return xr.Dataset(found, coords={"chain": posterior.chain, "draw": posterior.draw})

@@ -1,15 +1,20 @@
 """From trajectories to observations: one increment of the count, given the past, is one observation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..models import CLOSURES, Closure, MeanField, RandomRegular
+from ..models import CLOSURES, Closure, DegreeDistribution, MeanField, RandomRegular
+from ..models.base import Clock
 from ..models.closures import recorded_exposure_rate
+from ..models.numerics import logistic_mean
 from ..simulate import Trajectories
+from ..simulate.trajectories import degree_counts
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -17,22 +22,29 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Transitions:
-    """Increments of the count in synchronous rounds; arrays of shape (n_observations,) unless said otherwise.
+    """Increments of the count; arrays of shape (n_observations,) unless said otherwise.
 
     Parameters
     ----------
     exposure_start, exposure_end : array
-        Cumulative exposure Λ of a susceptible agent at the start and the end of the interval, from the observed path.
+        Cumulative exposure Λ of a susceptible agent at the start and the end of the interval, from the observed path;
+        in synchronous rounds exposure stays for an interval as it is at its start.
+    exposure_rate, elasticity : array
+        Exposure rate x at the start, and elasticity `d log(1 - x) / d log s` of the closure there.
     time_start, time_end : array
         Time since the trajectory's start.
-    n_susceptible, incidence : array
-        Susceptible agents at the start; new sharers in the interval.
+    n_susceptible, incidence, population : array
+        Susceptible agents at the start; new sharers in the interval; agents in all.
+    weight : array
+        How often each counts: 0 leaves it out.
     path : array
         Number of the trajectory, from 0.
     time : array
         Time at the end of the interval, as in the data.
     closure : str
         Name of the closure that gave the exposure.
+    formulas : tuple of Closure, one a trajectory
+        Formulas for prediction: the closure's, or, where exposure was recorded, that of the network.
     window : float
         Longest time from a start to the end of an interval that tells something: the time scale of the priors on rates.
     paths : pandas.DataFrame, one row a trajectory
@@ -45,13 +57,18 @@ class Transitions:
 
     exposure_start: FloatArray
     exposure_end: FloatArray
+    exposure_rate: FloatArray
+    elasticity: FloatArray
     time_start: FloatArray
     time_end: FloatArray
     n_susceptible: IntArray
     incidence: IntArray
+    population: IntArray
+    weight: FloatArray
     path: IntArray
     time: FloatArray
     closure: str
+    formulas: tuple[Closure, ...]
     window: float
     paths: pd.DataFrame
     n_increments: int
@@ -62,6 +79,20 @@ class Transitions:
         """Number of observations."""
         return self.incidence.size
 
+    @property
+    def prevalence(self) -> FloatArray:
+        """Prevalence at the end of the interval, in [0, 1]."""
+        return 1.0 - (self.n_susceptible - self.incidence) / self.population
+
+    def observed(self, name: str) -> NDArray[Any]:
+        """Return what a likelihood is of: `incidence` or `prevalence`."""
+        return self.incidence if name == "incidence" else self.prevalence
+
+    @property
+    def susceptible0(self) -> FloatArray:
+        """Susceptible fraction at the start of each trajectory, shape (n_trajectories,)."""
+        return np.asarray(1.0 - self.paths["infected0"] / self.paths["population"], dtype=float)
+
 
 def choose_closure(trajectories: Trajectories, closure: str | None = None) -> tuple[str, str]:
     """Return the name of the closure, and why: the one asked for, or the most exact that the data allow.
@@ -71,27 +102,36 @@ def choose_closure(trajectories: Trajectories, closure: str | None = None) -> tu
     InputError
         When the name is unknown or the data lack what the closure needs.
     """
-    columns = trajectories.table.columns
-    needs = {"recorded": ["si_edges", "degree"], "edge-based": ["degree"], "mean-field": []}
+    table = trajectories.table
+    # Neighbours of every agent alike; a mean of unequal numbers would need the numbers themselves.
+    regular = "degree" in table and bool(((table["degree"] >= 2) & (table["degree"] % 1 == 0)).all())
+    has = {
+        "recorded": {"si_edges", "degree"} <= set(table),
+        "edge-based": "degrees" in table or regular,
+        "mean-field": True,
+    }
     reason = "asked for"
     if closure is None:
-        if "degree" not in columns:
-            closure = "mean-field"
-            reason = "the data have no column degree; on a network this can hide or imitate a second rate"
-        elif "si_edges" in columns:
-            closure, reason = "recorded", "the data record the susceptible-sharer edges (si_edges)"
+        closure = next(name for name in CLOSURES if has[name])
+        without = "; on a network this can hide or imitate a second rate"
+        if closure == "recorded":
+            reason = "the data record the susceptible-sharer edges (si_edges)"
+        elif closure == "edge-based":
+            known = "degrees" if "degrees" in table else "a degree"
+            reason = f"the data have {known} but no count of susceptible-sharer edges (si_edges)"
+        elif "degree" in table:
+            reason = f"degree is a mean of unequal or too few neighbours, and there is no column degrees{without}"
         else:
-            closure = "edge-based"
-            reason = "the data have a degree but no count of susceptible-sharer edges (si_edges)"
+            reason = f"the data have no column degree{without}"
     check_closure(closure)
-    missing = [name for name in needs[closure] if name not in columns]
-    if missing:
+    if not has[closure]:
+        needs = {
+            "recorded": "the columns si_edges and degree",
+            "edge-based": "the column degree (a whole number of at least 2, the same for all agents) or degrees",
+        }[closure]
         raise InputError(
-            f"{trajectories.source}: the {closure} closure needs the column {' and '.join(missing)}; "
-            "add it or choose another closure"
+            f"{trajectories.source}: the {closure} closure needs {needs}; add it or choose another closure"
         )
-    if closure == "edge-based" and (trajectories.table["degree"] < 2).any():
-        raise InputError(f"{trajectories.source}: the edge-based closure needs a degree of at least 2")
     return closure, reason
 
 
@@ -101,18 +141,37 @@ def check_closure(closure: str) -> None:
         raise InputError(f"closure {closure!r} is unknown; choose one of {', '.join(CLOSURES)}")
 
 
-def closed_formula(closure: str, degree: float | None) -> Closure:
-    """Return the formula with which to predict: the recorded closure has none, its network's stands in."""
-    if closure == "mean-field" or degree is None or degree < 2:
-        return MeanField()
-    return RandomRegular(degree)
+def network_formula(row: Mapping[Any, Any], closure: str = "edge-based") -> Closure:
+    """Return the closed formula for a trajectory, from a row of it; mean-field where its network is not known.
+
+    The recorded closure has no formula of its own: its network's stands in where something is predicted.
+    """
+    if closure != "mean-field":
+        if "degrees" in row:
+            return DegreeDistribution.from_counts(degree_counts(row["degrees"]))
+        if "degree" in row and row["degree"] >= 2 and row["degree"] % 1 == 0:
+            return RandomRegular(float(row["degree"]))
+    return MeanField()
 
 
-def observe(trajectories: Trajectories, closure: str) -> Transitions:
+def observe(
+    trajectories: Trajectories, closure: str, clock: Clock = "rounds", *, whole_curve: bool = False
+) -> Transitions:
     """Turn trajectories into observed increments, with exposure from the observed path.
 
     A trajectory begins at the first time at which somebody has shared. Intervals in which nobody is susceptible or
-    exposed carry no information and are left out.
+    exposed carry no information about a transition and are left out.
+
+    Parameters
+    ----------
+    trajectories : Trajectories
+        The data.
+    closure : str
+        Name of the closure.
+    clock : {"rounds", "continuous"}
+        Whether exposure stays as it is until the next time, or changes on the way.
+    whole_curve : bool
+        Keep every increment: where the curve is compared as a whole, one without transitions tells something too.
 
     Raises
     ------
@@ -127,70 +186,99 @@ def observe(trajectories: Trajectories, closure: str) -> Transitions:
             f"{trajectories.source}: no trajectory goes on after somebody has shared; there is nothing to compare"
         )
 
-    path = table["path"].to_numpy()
+    # Trajectories that never start are gone: numbered anew.
+    start = first.set_index("path").rename(columns={"infected": "infected0"})
+    path = np.searchsorted(start.index.to_numpy(), table["path"].to_numpy())
     time = table["time"].to_numpy(dtype=float)
     infected = table["infected"].to_numpy(dtype=np.int64)
     population = table["population"].to_numpy(dtype=np.int64)
     n_susceptible = population - infected
-    start = first.set_index("path")
-    susceptible0 = 1.0 - start["infected"].loc[path].to_numpy() / population
-    elapsed = time - start["time"].loc[path].to_numpy(dtype=float)
-    if closure == "recorded":
-        rate = recorded_exposure_rate(
-            table["si_edges"].to_numpy(dtype=float), table["degree"].to_numpy(dtype=float), n_susceptible
-        )
-    else:
-        degrees = table["degree"].to_numpy(dtype=float) if closure == "edge-based" else np.zeros(path.size)
-        rate = np.empty(path.size)
-        for degree in np.unique(degrees):
-            of_degree = degrees == degree
-            formula = closed_formula(closure, float(degree))
-            rate[of_degree] = formula.exposure_rate(
-                n_susceptible[of_degree] / population[of_degree], susceptible0[of_degree]
-            )
-        rate = np.maximum(rate, 0.0)
+    elapsed = time - start["time"].to_numpy(dtype=float)[path]
+    formulas = _formulas(start, closure)
+    rate, elasticity = _exposure(table, path, formulas, closure)
 
     same = path[1:] == path[:-1]
     step = np.where(same, np.diff(time), 0.0)
-    gained = pd.Series(np.concatenate([[0.0], rate[:-1] * step])).groupby(path).cumsum().to_numpy()
+    mean_rate = rate[:-1] if clock == "rounds" else logistic_mean(rate[:-1], rate[1:])
+    gained = pd.Series(np.concatenate([[0.0], mean_rate * step])).groupby(path).cumsum().to_numpy()
     begin = np.flatnonzero(same)
     end = begin + 1
     incidence = infected[end] - infected[begin]
-    exposed = gained[end] > gained[begin]
-    _refuse_unexposed(trajectories.source, table, begin[(incidence > 0) & ~exposed], closure)
-    use = exposed & (n_susceptible[begin] > 0)
+    exposed = rate[begin] > 0
+    if not whole_curve:
+        _refuse_unexposed(trajectories.source, table, begin[(incidence > 0) & ~exposed], closure)
     if not np.any(n_susceptible[begin] > 0):
         raise InputError(f"{trajectories.source}: nobody is susceptible in any trajectory; there is nothing to learn")
-    if not np.any(incidence[use] > 0):
+    informative = exposed & (n_susceptible[begin] > 0)
+    if not np.any(incidence[informative] > 0):
         raise InputError(
             f"{trajectories.source}: nobody shares after the start in any trajectory; there is nothing to compare"
         )
+    use = np.ones(begin.size, dtype=bool) if whole_curve else informative
     begin, end, incidence = begin[use], end[use], incidence[use]
     return Transitions(
         exposure_start=gained[begin],
         exposure_end=gained[end],
+        exposure_rate=rate[begin],
+        elasticity=elasticity[begin],
         time_start=elapsed[begin],
         time_end=elapsed[end],
         n_susceptible=n_susceptible[begin],
         incidence=incidence,
+        population=population[begin],
+        weight=np.ones(begin.size),
         path=path[begin],
         time=time[end],
         closure=closure,
-        window=float(elapsed[end].max()),
-        paths=start.rename(columns={"infected": "infected0"})[
-            [name for name in ("trajectory", "population", "infected0", "degree") if name in (*start, "infected0")]
-        ],
+        formulas=formulas,
+        window=float(elapsed[np.flatnonzero(same)[informative] + 1].max()),
+        paths=start[
+            [name for name in ("trajectory", "population", "infected0", "degree") if name in start]
+        ].reset_index(drop=True),
         n_increments=len(trajectories.table) - int(trajectories.path_numbers.max()) - 1,
-        cautions=_cautions(trajectories, elapsed[end] - elapsed[begin]),
+        cautions=_cautions(trajectories, np.diff(time)[same], clock),
     )
 
 
-def _cautions(trajectories: Trajectories, steps: FloatArray) -> tuple[str, ...]:
+def _formulas(start: pd.DataFrame, closure: str) -> tuple[Closure, ...]:
+    columns = [name for name in ("degree", "degrees") if name in start]
+    known: dict[tuple[Any, ...], Closure] = {}
     found = []
-    if steps.max() > steps.min() * (1 + 1e-9):
+    for key in start[columns].itertuples(index=False, name=None):
+        if key not in known:
+            known[key] = network_formula(dict(zip(columns, key, strict=True)), closure)
+        found.append(known[key])
+    return tuple(found)
+
+
+def _exposure(
+    table: pd.DataFrame, path: IntArray, formulas: tuple[Closure, ...], closure: str
+) -> tuple[FloatArray, FloatArray]:
+    """Exposure rate and elasticity at every row."""
+    population = table["population"].to_numpy(dtype=float)
+    susceptible = 1.0 - table["infected"].to_numpy(dtype=float) / population
+    susceptible0 = susceptible[np.searchsorted(path, path)]
+    rate, elasticity = np.empty(path.size), np.empty(path.size)
+    for formula in dict.fromkeys(formulas):
+        of = np.array([other == formula for other in formulas])[path]
+        s, s0 = susceptible[of], susceptible0[of]
+        rate[of] = np.maximum(formula.exposure_rate(s, s0), 0.0)
+        elasticity[of] = np.where(s > 0, formula.elasticity(np.maximum(s, 1e-12), s0), 1.0)
+    if closure == "recorded":
+        rate = recorded_exposure_rate(
+            table["si_edges"].to_numpy(dtype=float),
+            table["degree"].to_numpy(dtype=float),
+            population - table["infected"].to_numpy(dtype=float),
+        )
+    return rate, elasticity
+
+
+def _cautions(trajectories: Trajectories, steps: FloatArray, clock: Clock) -> tuple[str, ...]:
+    found = []
+    if clock == "rounds" and steps.max() > steps.min() * (1 + 1e-9):
         found.append(
             f"caution: times are not evenly spaced (steps from {steps.min():g} to {steps.max():g}), but each step is "
-            "taken as one synchronous round of its length"
+            "taken as one synchronous round of its length; if time is continuous, use the clock continuous"
         )
     table = trajectories.table
     if (table["infected"].groupby(trajectories.path_numbers).first() == 0).any():
@@ -207,6 +295,6 @@ def _refuse_unexposed(source: str, table: pd.DataFrame, begin: IntArray, closure
         remedy = "; compare with the mean-field closure, or check si_edges" if closure == "recorded" else ""
         raise InputError(
             f"{source}: in trajectory {row['trajectory']} somebody shares after time {row['time']}, when no "
-            f"susceptible agent was exposed ({closure} closure); such sharing comes from outside and "
-            f"no model here has it{remedy}"
+            f"susceptible agent was exposed ({closure} closure); such sharing comes from outside, which "
+            f"neither one rate nor two can say{remedy}"
         )

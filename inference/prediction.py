@@ -1,15 +1,22 @@
-"""Posterior prediction of whole curves: what each model says would happen again."""
+"""Posterior prediction of whole curves: what each model says would happen again, and what comes next."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from ..errors import InputError
 from ..models import SIModel, get_model
 from ..simulate import Trajectories
+from ..simulate.trajectories import as_trajectories
 from .fitting import draws_of
-from .observations import closed_formula
-from .pymc_model import DISPERSION
+from .likelihoods import LIKELIHOODS
+from .observations import network_formula, observe
+from .specification import DISPERSION, REPLICATE_SD
+
+FloatArray = NDArray[np.float64]
 
 QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
 
@@ -48,37 +55,146 @@ def predict_curves(
     -------
     pandas.DataFrame
         Columns `time` (since each trajectory's start) and the quantiles `q2.5`, `q25`, `q50`, `q75`, `q97.5` of the
-        prevalence.
+        prevalence; attribute `formula` names the closure used.
     """
-    model = model or get_model(posterior.attrs["model"])
-    values = draws_of(model, posterior.posterior)
-    total = next(iter(values.values())).size
-    dispersion = (
-        np.asarray(posterior.posterior[DISPERSION]).ravel() if DISPERSION in posterior.posterior else np.zeros(total)
-    )
-    table = trajectories.table.assign(path=trajectories.path_numbers)
-    paths = [path for _, path in table[table["infected"] > 0].groupby("path") if len(path) > 1]
     rng = np.random.default_rng(seed)
+    paths = list(_paths(trajectories))
     horizon = max(float(path["time"].iloc[-1] - path["time"].iloc[0]) for path in paths)
     grid = np.linspace(0.0, horizon, n_times)
     curves = []
     for path in paths:
         # A trajectory that ends early is predicted to the end all the same, or the bands would mix fewer and fewer.
-        chosen = rng.choice(total, size=min(total, max(1, n_draws // len(paths))), replace=False)
         times = path["time"].to_numpy(dtype=float) - float(path["time"].iloc[0])
         times = np.append(times, np.arange(times[-1] + (step := times[-1] - times[-2]), horizon + step, step))
-        degree = float(path["degree"].iloc[0]) if "degree" in path else None
-        infected = model.simulate_paths(
-            {name: value[chosen] for name, value in values.items()},
-            times,
-            population=int(path["population"].iloc[0]),
-            infected0=int(path["infected"].iloc[0]),
-            closure=closed_formula(posterior.attrs["closure"], degree),
-            rng=rng,
-            dispersion=dispersion[chosen],
-        )
-        prevalence = infected / int(path["population"].iloc[0])
+        start = path.iloc[0]
+        prevalence = _run_forward(posterior, model, start, times, int(start["infected"]), rng, n_draws // len(paths))
         curves += [np.interp(grid, times, curve) for curve in prevalence]
-    bands = np.quantile(np.array(curves), QUANTILES, axis=0)
-    columns = {f"q{100 * q:g}": band for q, band in zip(QUANTILES, bands, strict=True)}
-    return pd.DataFrame({"time": grid, **columns})
+    found = _bands(grid, np.array(curves))
+    found.attrs["formula"] = network_formula(paths[0].iloc[0].to_dict(), posterior.attrs["closure"]).name
+    return found
+
+
+def forecast(
+    posterior: Any,
+    trajectories: "Trajectories | pd.DataFrame | str",
+    *,
+    until: float,
+    seed: int,
+    model: type[SIModel] | None = None,
+    n_draws: int = 400,
+) -> pd.DataFrame:
+    """Forecast how each partial curve goes on, from its last observed state.
+
+    Parameters
+    ----------
+    posterior : arviz.InferenceData
+        A fit to the curves so far, from :func:`tworate.inference.fit`.
+    trajectories : Trajectories, DataFrame or path
+        The curves so far.
+    until : float
+        Time of the data up to which to forecast.
+    seed : int
+        Seed of the forecast.
+    model : type of SIModel, optional
+        The fitted model; by default the one of this name that comes with tworate.
+    n_draws : int
+        Draws for each trajectory.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `trajectory`, `time` (as in the data, in steps of the last observed one) and the quantiles `q2.5`,
+        `q25`, `q50`, `q75`, `q97.5` of the prevalence.
+
+    Raises
+    ------
+    InputError
+        When a curve already reaches as far.
+    """
+    data = as_trajectories(trajectories)
+    rng = np.random.default_rng(seed)
+    attrs = posterior.attrs
+    observed = observe(data, attrs["closure"], attrs["clock"], whole_curve=True)
+    tables = []
+    for number, path in enumerate(_paths(data)):
+        times = path["time"].to_numpy(dtype=float)
+        if not until > times[-1]:
+            raise InputError(
+                f"{data.source}: trajectory {path['trajectory'].iloc[0]} was observed until {times[-1]:g}; forecast "
+                f"to a later time than until = {until:g}"
+            )
+        of_path = np.flatnonzero(observed.path == number)
+        step = times[-1] - times[-2]
+        ahead = times[-1] + step * np.arange(int(np.ceil((until - times[-1]) / step - 1e-9)) + 1)
+        prevalence = _run_forward(
+            posterior,
+            model,
+            path.iloc[0],
+            ahead,
+            int(path["infected"].iloc[-1]),
+            rng,
+            n_draws,
+            exposure0=float(observed.exposure_end[of_path[-1]]),
+            time0=times[-1] - times[0],
+        )
+        bands = _bands(ahead, prevalence)
+        bands.insert(0, "trajectory", path["trajectory"].iloc[0])
+        tables.append(bands)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _paths(trajectories: Trajectories) -> Iterator[pd.DataFrame]:
+    """Trajectories from when somebody has shared, those that never go on apart."""
+    table = trajectories.table.assign(path=trajectories.path_numbers)
+    for _, path in table[table["infected"] > 0].groupby("path"):
+        if len(path) > 1:
+            yield path
+
+
+def _run_forward(
+    posterior: Any,
+    model: type[SIModel] | None,
+    start: "pd.Series[Any]",
+    times: FloatArray,
+    infected0: int,
+    rng: np.random.Generator,
+    n_draws: int,
+    *,
+    exposure0: float = 0.0,
+    time0: float = 0.0,
+) -> FloatArray:
+    """Prevalence of random paths of a trajectory that began at `start`, shape (n_draws, n_times)."""
+    model = model or get_model(posterior.attrs["model"])
+    values = draws_of(model, posterior.posterior)
+    total = next(iter(values.values())).size
+    chosen = rng.choice(total, size=min(total, max(1, n_draws)), replace=False)
+    values = {name: value[chosen] for name, value in values.items()}
+    dispersion, factor = np.zeros(chosen.size), np.ones(chosen.size)
+    # The dispersion of a trajectory likelihood is about its curve, not within a round.
+    if DISPERSION in posterior.posterior and LIKELIHOODS[posterior.attrs["likelihood"]].kind == "transition":
+        dispersion = np.asarray(posterior.posterior[DISPERSION]).ravel()[chosen]
+    if REPLICATE_SD in posterior.posterior:
+        # A run that has not happened has an effect of its own.
+        sd = np.asarray(posterior.posterior[REPLICATE_SD]).ravel()[chosen]
+        factor = np.exp(sd * rng.standard_normal(chosen.size))
+    population = int(start["population"])
+    infected = model.simulate_paths(
+        values,
+        times,
+        population=population,
+        infected0=infected0,
+        closure=network_formula(start.to_dict(), posterior.attrs["closure"]),
+        rng=rng,
+        dispersion=dispersion,
+        clock=posterior.attrs["clock"],
+        factor=factor,
+        exposure0=exposure0,
+        time0=time0,
+        susceptible0=1.0 - int(start["infected"]) / population,
+    )
+    return infected / population
+
+
+def _bands(times: FloatArray, curves: FloatArray) -> pd.DataFrame:
+    bands = np.quantile(curves, QUANTILES, axis=0)
+    return pd.DataFrame({"time": times, **{f"q{100 * q:g}": band for q, band in zip(QUANTILES, bands, strict=True)}})

@@ -1,4 +1,4 @@
-"""From a model class and observations to a PyMC model."""
+"""From a specification and observations to a PyMC model."""
 
 from typing import Any
 
@@ -11,27 +11,30 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
-from ..models import SIModel
-from ..models.parameters import Beta, LogNormal, Parameter
-from .likelihoods import Likelihood, log_likelihood_and_gradient
+from ..models.parameters import Beta, Exponential, LogNormal, Parameter
+from .likelihoods import log_likelihood_and_gradient
 from .observations import Transitions
-
-DISPERSION = "dispersion"
-"""Name of the intra-class correlation in the posterior."""
-
-TIMES = ("exposure_start", "exposure_end", "time_start", "time_end")
-COUNTS = ("n_susceptible", "incidence")
+from .predictor import predictor
+from .specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
 
 
-class IncidenceLogLikelihood(Op):  # type: ignore[misc]
-    """Log-likelihood of incidence with its gradient, as one node of the graph.
+class LogLikelihood(Op):  # type: ignore[misc]
+    """Log-likelihood with its gradient, as one node of the graph.
 
-    Inputs: `log_escape` (vector), dispersion (scalar), incidence and susceptibles (vectors). Outputs: the total, and
-    its derivatives by the first two. One node over a function compiled to disk keeps the graph that is compiled anew in
-    every process tiny; written out symbolically it takes twice as long to compile as all the rest.
+    Inputs: prediction (vector), dispersion (scalar), observed, size and weight (vectors). Outputs: the total, and its
+    derivatives by the first two. One node over a function compiled to disk keeps the rest of the graph
+    tiny; written out symbolically it takes twice as long to compile as all the rest.
+
+    Parameters
+    ----------
+    family : int
+        See :mod:`tworate.inference.likelihoods`.
     """
 
-    __props__ = ()
+    __props__ = ("family",)
+
+    def __init__(self, family: int) -> None:
+        self.family = family
 
     def make_node(self, *inputs: Any) -> Apply:
         """Make the node."""
@@ -39,95 +42,78 @@ class IncidenceLogLikelihood(Op):  # type: ignore[misc]
 
     def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
         """Evaluate, where the graph runs in Python."""
-        log_escape, dispersion, incidence, n_susceptible = inputs
-        total, gradient, slope = log_likelihood_and_gradient(log_escape, float(dispersion), incidence, n_susceptible)
+        prediction, dispersion, observed, size, weight = inputs
+        total, gradient, slope = log_likelihood_and_gradient(
+            self.family, prediction, float(dispersion), observed, size, weight
+        )
         output_storage[0][0] = np.asarray(total)
         output_storage[1][0] = gradient
         output_storage[2][0] = np.asarray(slope)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """Say that no derivative by the data exists."""
-        return [[True] * 3, [True] * 3, [False] * 3, [False] * 3]
+        return [[True] * 3] * 2 + [[False] * 3] * 3
 
     def L_op(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:  # noqa: N802
         """Chain rule; only the total is differentiated."""
         _, gradient, slope = outputs
         upstream = cotangents[0]
-        return [upstream * gradient, upstream * slope, DisconnectedType()(), DisconnectedType()()]
+        return [upstream * gradient, upstream * slope] + [DisconnectedType()() for _ in inputs[2:]]
 
 
-@register_funcify_and_cache_key(IncidenceLogLikelihood)
-def _numba_incidence_log_likelihood(op: Op, node: Apply, **_: Any) -> tuple[Any, str]:
+@register_funcify_and_cache_key(LogLikelihood)
+def _numba_log_likelihood(op: LogLikelihood, node: Apply, **_: Any) -> tuple[Any, str]:
+    family = op.family
+
     @njit
-    def incidence_log_likelihood(log_escape, dispersion, incidence, n_susceptible):  # type: ignore[no-untyped-def]
-        total, gradient, slope = log_likelihood_and_gradient(log_escape, dispersion.item(), incidence, n_susceptible)
+    def log_likelihood(prediction, dispersion, observed, size, weight):  # type: ignore[no-untyped-def]
+        total, gradient, slope = log_likelihood_and_gradient(
+            family, prediction, dispersion.item(), observed, size, weight
+        )
         return np.asarray(total), gradient, np.asarray(slope)
 
-    return incidence_log_likelihood, "tworate-incidence-log-likelihood-1"
+    return log_likelihood, f"tworate-log-likelihood-2-{family}"
 
 
-def build_model(model: type[SIModel], data: Transitions, likelihood: Likelihood) -> pm.Model:
-    """Make the PyMC model of an SI model with the transition likelihood.
+def build_model(specification: Specification, data: Transitions) -> pm.Model:
+    """Make the PyMC model of a specification.
 
     Its unit of time is the observed window: exposures and times are fractions of it, rates are per window. So neither
     priors nor starting points depend on the data, and rescaling time changes nothing that is computed.
 
     Parameters
     ----------
-    model : type of SIModel
-        Gives the parameters with their priors, and the survival function.
+    specification : Specification
+        Model, likelihood and clock.
     data : Transitions
         Observed increments; held in `pm.Data`, so that other data can take their place.
-    likelihood : Likelihood
-        Binomial or beta-binomial.
     """
+    how = predictor(specification)
     with pm.Model() as result:
-        held = {name: pm.Data(name, value) for name, value in window_data(data).items()}
-        coordinates = {name: _variable(name, spec) for name, spec in model.coordinates().items()}
+        held = {name: pm.Data(name, value) for name, value in how.arrays(data).items()}
+        scalars = {name: _variable(name, spec) for name, spec in specification.scalars.items()}
         values = {
-            name: value if name in coordinates else pm.Deterministic(name, value)
-            for name, value in model.from_coordinates(coordinates).items()
+            name: value if name in scalars else pm.Deterministic(name, value)
+            for name, value in specification.model.from_coordinates(scalars).items()
         }
-        dispersion: Any = pt.constant(0.0)
-        if likelihood.dispersion is not None:
-            dispersion = _variable(DISPERSION, likelihood.dispersion)
-        log_escape = model.log_escape(
-            (held["exposure_start"], held["exposure_end"]),
-            (held["time_start"], held["time_end"]),
-            values,
-            xp=pt,
+        factors = None
+        if specification.replicate_effects:
+            effect = pm.Normal(REPLICATE_EFFECT, shape=held["replicate"].shape)
+            factors = pt.exp(scalars[REPLICATE_SD] * effect)
+        prediction = how.predict(held, values, factors, pt)
+        total, _, _ = LogLikelihood(specification.likelihood.family)(
+            prediction, scalars.get(DISPERSION, pt.constant(0.0)), held["observed"], held["size"], held["weight"]
         )
-        total, _, _ = IncidenceLogLikelihood()(log_escape, dispersion, held["incidence"], held["n_susceptible"])
-        pm.Potential("incidence_log_likelihood", total)
+        pm.Potential("log_likelihood", total)
     return result
-
-
-def window_data(data: Transitions) -> dict[str, Any]:
-    """Return the arrays of the PyMC model's data containers by name, time in units of the window."""
-    return {name: getattr(data, name) / data.window for name in TIMES} | {
-        name: getattr(data, name).astype(float) for name in COUNTS
-    }
-
-
-def rates(model: type[SIModel]) -> list[str]:
-    """Names of the parameters and coordinates that are rates."""
-    return [name for name, spec in {**model.parameters(), **model.coordinates()}.items() if spec.unit == "1/time"]
-
-
-def sampled_names(model: type[SIModel], likelihood: Likelihood) -> list[str]:
-    """Names of what is sampled: the coordinates, and the dispersion."""
-    return [*model.coordinates()] + [DISPERSION] * (likelihood.dispersion is not None)
-
-
-def posterior_names(model: type[SIModel], likelihood: Likelihood) -> list[str]:
-    """Names of what the posterior holds: the parameters, and what is sampled besides."""
-    return list(dict.fromkeys([*model.parameters(), *sampled_names(model, likelihood)]))
 
 
 def _variable(name: str, spec: Parameter) -> Any:
     prior = spec.prior
     if isinstance(prior, LogNormal):
         return pm.LogNormal(name, mu=np.log(prior.median), sigma=prior.sigma)
+    if isinstance(prior, Exponential):
+        return pm.Exponential(name, scale=prior.mean)
     if isinstance(prior, Beta):
         return pm.Beta(name, alpha=prior.alpha, beta=prior.beta)
     raise ValueError(f"{name}: a coordinate needs a prior")

@@ -1,18 +1,16 @@
-"""Sampling by nutpie: compile a model once in a process, then sample it with any data."""
+"""Sampling by nutpie: compile a model once, then sample it with any data."""
 
-import threading
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import arviz as az
+import numpy as np
 import nutpie
 
 from ..errors import InputError, JobError
-from ..models import SIModel
-from .likelihoods import Likelihood
 from .observations import Transitions
-from .pymc_model import build_model, posterior_names, rates, sampled_names, window_data
+from .program import constrain, nutpie_model
+from .specification import REPLICATE_EFFECT, Specification
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class SamplerSettings:
     chains: int = 4
     tune: int = 500
     draws: int = 1000
-    target_accept: float = 0.98
+    target_accept: float = 0.95
 
     def __post_init__(self) -> None:
         if self.chains < 2 or self.tune < 1 or self.draws < 1 or not 0 < self.target_accept < 1:
@@ -43,25 +41,8 @@ class SamplerSettings:
         return SamplerSettings(self.chains, tune=4 * self.tune, draws=2 * self.draws, target_accept=0.995)
 
 
-_compiled: dict[tuple[type[SIModel], str], Any] = {}
-_compiling = threading.Lock()
-
-
-def compiled(model: type[SIModel], data: Transitions, likelihood: Likelihood) -> Any:
-    """Return the compiled model, from memory where it has been compiled; the data only give types."""
-    with _compiling:
-        if (model, likelihood.name) not in _compiled:
-            with warnings.catch_warnings():
-                # PyTensor advises on BLAS, which these graphs do not use, and on caches of other versions.
-                warnings.simplefilter("ignore")
-                _compiled[model, likelihood.name] = nutpie.compile_pymc_model(
-                    build_model(model, data, likelihood), var_names=sampled_names(model, likelihood)
-                )
-        return _compiled[model, likelihood.name]
-
-
 def sample(
-    model: type[SIModel], data: Transitions, likelihood: Likelihood, *, seed: int, settings: SamplerSettings
+    specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
 ) -> az.InferenceData:
     """Draw from the posterior.
 
@@ -75,16 +56,15 @@ def sample(
     JobError
         When the sampler gives up.
     """
-    program = compiled(model, data, likelihood)
-    # A model that does not look at time has no such data once compiled.
-    arrays = {name: value for name, value in window_data(data).items() if name in program.shared_data}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             trace = nutpie.sample(
-                program.with_data(**arrays),
+                nutpie_model(specification, data),
                 draws=settings.draws,
-                tune=settings.tune,
+                # Effects that the data know well all move with the common rate: the metric has to learn that.
+                tune=settings.tune * (2 if specification.replicate_effects else 1),
+                low_rank_modified_mass_matrix=specification.replicate_effects,
                 chains=settings.chains,
                 target_accept=settings.target_accept,
                 seed=seed,
@@ -93,11 +73,17 @@ def sample(
             )
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
-        raise JobError(f"the sampler gave up on the {model.name} model ({reason})") from error
-    # The parameters follow from the coordinates by the model's own formula; compiling it once more would cost seconds.
-    posterior = trace.posterior.assign(model.from_coordinates(trace.posterior))[posterior_names(model, likelihood)]
-    for name in rates(model):
+        raise JobError(f"the sampler gave up on the {specification.name} model ({reason})") from error
+    drawn = trace.posterior
+    scalars = {name: constrain(spec, drawn[name]) for name, spec in specification.scalars.items()}
+    # The parameters follow from the coordinates by the model's own formula.
+    posterior = drawn.assign({**scalars, **specification.model.from_coordinates(scalars)})[[*specification.described]]
+    for name in specification.rates:
         posterior[name] = posterior[name] / data.window
+    if specification.replicate_effects:
+        effect = drawn[REPLICATE_EFFECT]
+        posterior[REPLICATE_EFFECT] = effect.rename({effect.dims[-1]: "replicate"})
+        posterior = posterior.assign_coords(replicate=np.arange(len(data.paths)))
     stats = trace.sample_stats
     kept = [name for name in ("diverging", "energy", "logp", "n_steps", "step_size", "depth") if name in stats]
     return az.InferenceData(posterior=posterior, sample_stats=stats[kept])

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import arviz as az
+import numpy as np
 import pandas as pd
 
 from ..errors import InputError
 from ..files import atomic_path, write_text
 from ..models import get_model
 from ..simulate import read_trajectories
-from .comparison import Comparison, ConditionResult, ModelResult
-from .loo import loo
+from .likelihoods import LIKELIHOODS
+from .loo import Elpd
+from .posteriors import Posteriors, read_posterior
+from .results import Comparison, ConditionResult, ModelResult
+from .specification import Specification
 
 COMPARISON = "comparison.json"
 TRAJECTORIES = "trajectories.parquet"
@@ -41,9 +45,17 @@ def comparison_dict(comparison: Comparison, files: dict[tuple[int, str], str] | 
                 "weight": model.weight,
                 "pareto_k_bad": model.pareto_k_bad,
                 "good_k": model.good_k,
+                "refitted": model.elpd.n_refitted,
+                "rival": model.rival,
                 "problems": model.problems,
                 "parameters": model.parameters.to_dict("index"),
+                "derived": model.derived.to_dict("index"),
             }
+            if model.log_evidence is not None:
+                models[name]["log_evidence"] = model.log_evidence
+            if model.elpd_future is not None:
+                models[name]["elpd_future"] = float(model.elpd_future.sum())
+                models[name]["elpd_future_pointwise"] = model.elpd_future.tolist()
             if files:
                 models[name]["posterior"] = files[number, name]
         conditions.append(
@@ -58,6 +70,8 @@ def comparison_dict(comparison: Comparison, files: dict[tuple[int, str], str] | 
                 "closure_reason": result.closure_reason,
                 "likelihood": result.likelihood,
                 "clock": result.clock,
+                "unit": result.unit,
+                "predict_from": result.predict_from,
                 "n_observations": result.n_observations,
                 "n_increments": result.n_increments,
                 "models": models,
@@ -81,10 +95,9 @@ def save_comparison(comparison: Comparison, folder: Path) -> None:
     (folder / COMPARISON).unlink(missing_ok=True)
     files: dict[tuple[int, str], str] = {}
     for number, result in enumerate(comparison.conditions):
-        for name, posterior in result.posteriors.items():
+        for name in result.posteriors:
             relative = f"posteriors/{_slug(number, result, len(comparison.conditions))}{name}.nc"
-            with atomic_path(folder / relative) as temporary:
-                posterior.to_netcdf(str(temporary))
+            result.posteriors.write(name, folder / relative)
             files[number, name] = relative
     comparison.trajectories.save(folder / TRAJECTORIES)
     with atomic_path(folder / "comparison.csv") as temporary:
@@ -121,35 +134,46 @@ def load_comparison(folder: str | Path) -> Comparison:
 
 
 def _condition(folder: Path, entry: dict[str, Any]) -> ConditionResult:
-    models, posteriors = {}, {}
+    models: dict[str, ModelResult] = {}
+    files: dict[str, Path | az.InferenceData] = {}
     for name, model in entry["models"].items():
         file = folder / model["posterior"]
         if not file.is_file():
             raise FileNotFoundError(2, "missing", str(file))
-        try:
-            posteriors[name] = az.from_netcdf(str(file))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{file}: is damaged ({error}); make the comparison again") from error
+        posterior = read_posterior(file)
+        attrs, future = posterior.attrs, model.get("elpd_future_pointwise")
+        specification = Specification(
+            get_model(attrs["model"]),
+            LIKELIHOODS[attrs["likelihood"]],
+            attrs["clock"],
+            bool(attrs["replicate_effects"]),
+        )
         models[name] = ModelResult(
-            model=get_model(name),
-            elpd=loo(posteriors[name]),
+            specification=specification,
+            elpd=Elpd.from_dataset(posterior.loo),
             weight=model["weight"],
             parameters=pd.DataFrame.from_dict(model["parameters"], orient="index").astype(float),
+            # JSON has no infinity: a time that is not reached.
+            derived=pd.DataFrame.from_dict(model["derived"], orient="index").fillna(math.inf),
             problems=model["problems"],
+            rival=model["rival"],
+            log_evidence=model.get("log_evidence"),
+            elpd_future=None if future is None else np.array(future),
         )
+        files[name] = file
     nan = float("nan")
     return ConditionResult(
         **{
             key: entry[key]
             for key in (
-                "condition", "verdict", "reasons", "challenged_by", "closure", "closure_reason",
-                "likelihood", "clock", "n_observations", "n_increments",
+                "condition", "verdict", "reasons", "challenged_by", "closure", "closure_reason", "likelihood", "clock",
+                "unit", "predict_from", "n_observations", "n_increments",
             )
         },
         elpd_diff=nan if entry["elpd_diff"] is None else entry["elpd_diff"],
         dse=nan if entry["dse"] is None else entry["dse"],
         models=models,
-        posteriors=posteriors,
+        posteriors=Posteriors(files),
     )  # fmt: skip
 
 

@@ -13,6 +13,10 @@ STANDARD_ERRORS = 2.0
 """How many standard errors the gain must exceed."""
 FEWEST_OBSERVATIONS = 10
 """Below this many increments no verdict is given."""
+FEWEST_SHARERS = 10
+"""Below this many new sharers in all no verdict is given."""
+FEWEST_TRAJECTORIES = 5
+"""Below this many no verdict is given where trajectories are left out: the standard error would mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,14 @@ class Evidence:
         What is wrong with the sampling, by model; empty when all is well.
     closure : str
         Name of the closure.
+    unit : str
+        What was left out at a time: `increment` or `trajectory`.
+    n_units : int, optional
+        Number of units; `n_observations` where they are increments.
+    n_later : int, optional
+        Increments that begin after some exposure: only there can it show whether the hazard falls.
+    n_sharers : int, optional
+        Agents that share after the start, in all.
     """
 
     elpd_diff: float
@@ -39,6 +51,10 @@ class Evidence:
     bad_k: Mapping[str, int]
     problems: Mapping[str, Sequence[str]]
     closure: str
+    unit: str = "increment"
+    n_units: int | None = None
+    n_later: int | None = None
+    n_sharers: int | None = None
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
@@ -66,8 +82,9 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
         for model, problems in evidence.problems.items()
         if problems
     ]
+    n_units = evidence.n_observations if evidence.n_units is None else evidence.n_units
     doubts += [
-        f"PSIS-LOO cannot be trusted for {count} of {evidence.n_observations} observations of {model} (high Pareto k)"
+        f"PSIS-LOO cannot be trusted for {count} of {n_units} {plural(evidence.unit)} under {model} (high Pareto k)"
         for model, count in evidence.bad_k.items()
         if count
     ]
@@ -75,6 +92,15 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
         doubts.append(
             f"only {evidence.n_observations} increments are informative; at least {FEWEST_OBSERVATIONS} are needed"
         )
+    if evidence.n_later is not None and evidence.n_later < FEWEST_OBSERVATIONS <= evidence.n_observations:
+        doubts.append(
+            f"only {evidence.n_later} increments begin after some exposure, and only there can a second rate show; at "
+            f"least {FEWEST_OBSERVATIONS} are needed"
+        )
+    if evidence.n_sharers is not None and evidence.n_sharers < FEWEST_SHARERS:
+        doubts.append(f"only {evidence.n_sharers} agents share after the start; at least {FEWEST_SHARERS} are needed")
+    if evidence.unit == "trajectory" and n_units < FEWEST_TRAJECTORIES:
+        doubts.append(f"only {n_units} trajectories can be left out; at least {FEWEST_TRAJECTORIES} are needed")
     numbers = f"elpd_diff = {d:.1f}, dse = {dse:.1f}"
     if doubts:
         return "undecided", [*doubts, f"for what they are worth: {numbers}"]
@@ -99,3 +125,69 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
             "makes one-rate data look two-rate; give the degree and, if you can, si_edges"
         )
     return "two-rate", reasons
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Another explanation of what two rates explain.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    elpd_diff, dse : float
+        `elpd(rival) - elpd(two-rate)`, and its standard error.
+    n_parameters : int
+        Parameters of the spread.
+    doubts : sequence of str
+        Why its numbers cannot be trusted; empty when they can.
+    """
+
+    name: str
+    elpd_diff: float
+    dse: float
+    n_parameters: int
+    doubts: Sequence[str] = ()
+
+
+def challenge(rivals: Sequence[Rival], n_parameters: int) -> tuple[list[str], list[str]]:
+    """Whether a two-rate verdict withstands its rivals.
+
+    Parameters
+    ----------
+    rivals : sequence of Rival
+        What was fitted against it.
+    n_parameters : int
+        Parameters of two rates.
+
+    Returns
+    -------
+    challenged_by : list of str
+        Rivals that describe the data better, or as well with fewer parameters.
+    reasons : list of str
+        A sentence on each rival.
+    """
+    challenged_by, reasons, withstood = [], [], []
+    for rival in rivals:
+        d, dse = rival.elpd_diff, rival.dse
+        numbers = f"elpd {abs(d):.1f} {'above' if d > 0 else 'below'} that of two-rate, dse = {dse:.1f}"
+        if rival.doubts or not math.isfinite(d):
+            reasons.append(
+                f"the challenge by {rival.name} could not be judged: {'; '.join(rival.doubts) or 'no number'}"
+            )
+        elif d > GAIN and d > STANDARD_ERRORS * dse:
+            challenged_by.append(rival.name)
+            reasons.append(f"challenged: {rival.name} describes the data better ({numbers})")
+        elif rival.n_parameters < n_parameters and not (-d > GAIN and -d > STANDARD_ERRORS * dse):
+            challenged_by.append(rival.name)
+            reasons.append(f"challenged: {rival.name} describes the data as well with fewer parameters ({numbers})")
+        else:
+            withstood.append(f"{rival.name} ({numbers})")
+    if withstood:
+        reasons.append(f"withstood the challenge by {'; '.join(withstood)}")
+    return challenged_by, reasons
+
+
+def plural(unit: str) -> str:
+    """Return the plural of a unit that is left out."""
+    return {"increment": "increments", "trajectory": "trajectories"}[unit]

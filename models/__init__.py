@@ -1,17 +1,27 @@
 """The SI models: survival functions, closures, and the ODE. Depends on numpy and scipy alone."""
 
 from .base import SIModel
-from .closures import CLOSURES, Closure, MeanField, RandomRegular
+from .closures import CLOSURES, Closure, DegreeDistribution, MeanField, RandomRegular
+from .gamma_rate import GammaRateSI
+from .multiclass import MultiClass, Orbit
 from .one_rate import OneRateSI
+from .online_offline import OnlineOfflineSI
 from .registry import all_models, get_model
+from .reinforced import ReinforcedSI
 from .two_rate import TwoRateSI
 
 __all__ = [
     "CLOSURES",
     "Closure",
+    "DegreeDistribution",
+    "GammaRateSI",
     "MeanField",
+    "MultiClass",
     "OneRateSI",
+    "OnlineOfflineSI",
+    "Orbit",
     "RandomRegular",
+    "ReinforcedSI",
     "SIModel",
     "TwoRateSI",
     "all_models",

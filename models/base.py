@@ -1,7 +1,6 @@
 """The SI model: a survival function, and everything that follows from it."""
 
 import dataclasses
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,11 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.differentiate import derivative
 from scipy.integrate import solve_ivp
 
-from .closures import Closure
+from .closures import CLOSURES, Closure
+from .incidence import draw_incidence
+from .numerics import logistic_mean, runge_kutta_step
 from .parameters import Parameter
 
 Clock = Literal["rounds", "continuous"]
 FloatArray = NDArray[np.float64]
+
+FLOW_STEPS = 4
+"""Runge-Kutta steps over one interval between observations."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class SIModel(ABC):
     """How the model reads, in a few words."""
     reference: ClassVar[str]
     """Source, with DOI or arXiv number where there is one."""
+    closures: ClassVar[tuple[str, ...]] = CLOSURES
+    """Closures under which the model may be compared: not one whose error looks like the model."""
 
     def __post_init__(self) -> None:
         for name, spec in self.parameters().items():
@@ -85,6 +91,19 @@ class SIModel(ABC):
         """Parameter values from values of the coordinates, by name; numpy or pytensor."""
         return {name: coordinates[name] for name in cls.parameters()}
 
+    @classmethod
+    def derived(cls, parameters: Mapping[str, Any], exposure: Any) -> dict[str, Any]:
+        """Quantities of the model's own that follow from its parameters, by name; none unless a model has them.
+
+        Parameters
+        ----------
+        parameters : mapping of array
+            Parameter values by name.
+        exposure : array
+            Cumulative exposure at the end of the observed window.
+        """
+        return {}
+
     @property
     def values(self) -> dict[str, float]:
         """Parameter values by name."""
@@ -108,6 +127,71 @@ class SIModel(ABC):
         start, end = (cls.log_survival(e, t, parameters, xp) for e, t in zip(exposure, time, strict=True))
         return end - start
 
+    @classmethod
+    def reach(
+        cls,
+        exposure: Any,
+        time: tuple[Any, Any],
+        rate: Any,
+        elasticity: Any,
+        parameters: Mapping[str, Any],
+        xp: Any = np,
+        *,
+        factor: Any = 1.0,
+    ) -> Any:
+        """Cumulative exposure at the end of an interval in continuous time, from the state at its start.
+
+        While agents share, exposure goes on changing: with `G` the survival function
+        `dΛ/dt = factor (1 - (1 - x) (G(Λ)/G(Λ0))^e)`, since `s` falls as `G` does. Four Runge-Kutta steps.
+
+        Parameters
+        ----------
+        exposure : array
+            Cumulative exposure `Λ0` at the start.
+        time : pair of arrays
+            Start and end of the interval, since the start of the trajectory.
+        rate, elasticity : array
+            Exposure rate `x` at the start, and elasticity `e = d log(1 - x) / d log s` of the closure there.
+        parameters, xp
+            As in :meth:`log_survival`.
+        factor : array
+            By what exposure is multiplied, where replicates differ.
+
+        Notes
+        -----
+        Exact but for the four steps where the closure's elasticity is constant: mean-field and random regular.
+        """
+        start, end = time
+        begun = cls.log_survival(exposure, start, parameters, xp)
+        step = (end - start) / FLOW_STEPS
+        for number in range(FLOW_STEPS):
+            exposure = cls.reach_step(
+                exposure, start + number * step, step, begun, rate, elasticity, parameters, xp, factor=factor
+            )
+        return exposure
+
+    @classmethod
+    def reach_step(
+        cls,
+        exposure: Any,
+        time: Any,
+        step: Any,
+        begun: Any,
+        rate: Any,
+        elasticity: Any,
+        parameters: Mapping[str, Any],
+        xp: Any = np,
+        *,
+        factor: Any = 1.0,
+    ) -> Any:
+        """Cumulative exposure after one step of :meth:`reach`; `begun` is `log G` at the start of the interval."""
+
+        def slope(reached: Any, at: Any) -> Any:
+            unexposed = (1.0 - rate) * xp.exp(elasticity * (cls.log_survival(reached, at, parameters, xp) - begun))
+            return factor * xp.maximum(1.0 - unexposed, 0.0)
+
+        return runge_kutta_step(slope, exposure, time, step)
+
     def survival(self, exposure: ArrayLike, time: ArrayLike = 0.0) -> FloatArray:
         """Survival function `G(Λ)`, in (0, 1]."""
         return np.exp(self.log_survival(np.asarray(exposure, float), np.asarray(time, float), self.values))
@@ -119,14 +203,18 @@ class SIModel(ABC):
         """
         exposure = np.asarray(exposure, float)
         time = np.asarray(time, float)
-        # Steps on the scale on which G falls, whatever the unit of time.
+        # Steps in which G loses about a thousandth, whatever the unit of time; a heavy tail falls on a longer scale.
         scales = np.logspace(-12, 12, 97)
-        fallen = self.log_survival(scales, 0.0, self.values) <= -1.0
+        fallen = self.log_survival(scales, 0.0, self.values) <= -1e-3
         scale = scales[np.argmax(fallen)] if fallen.any() else 1.0
+        step = np.maximum(scale, 1e-2 * np.abs(exposure))
         slope = derivative(
-            lambda at: self.log_survival(at, time, self.values),
+            lambda at, when: self.log_survival(at, when, self.values),
             exposure,
-            initial_step=np.maximum(0.1 * scale, 1e-2 * np.abs(exposure)),
+            args=(time,),
+            initial_step=step,
+            # G is not defined below 0: near it, steps go up alone.
+            step_direction=np.where(exposure < step, 1.0, 0.0),
         )
         return -np.asarray(slope.df, dtype=float)
 
@@ -203,8 +291,9 @@ class SIModel(ABC):
         rng: np.random.Generator,
         replicates: int = 1,
         dispersion: float = 0.0,
+        clock: Clock = "rounds",
     ) -> NDArray[np.int64]:
-        """Random paths of the model in synchronous rounds; see :meth:`simulate_paths`.
+        """Random paths of the model; see :meth:`simulate_paths`.
 
         Returns
         -------
@@ -220,6 +309,7 @@ class SIModel(ABC):
             closure=closure,
             rng=rng,
             dispersion=np.full(replicates, dispersion),
+            clock=clock,
         )
 
     @classmethod
@@ -233,11 +323,16 @@ class SIModel(ABC):
         closure: Closure,
         rng: np.random.Generator,
         dispersion: FloatArray,
+        clock: Clock = "rounds",
+        factor: FloatArray | float = 1.0,
+        exposure0: float = 0.0,
+        time0: float = 0.0,
+        susceptible0: float | None = None,
     ) -> NDArray[np.int64]:
-        """Random paths, one for each parameter draw, in synchronous rounds.
+        """Random paths, one for each parameter draw.
 
-        From each time to the next `ΔI ~ Binomial(S, p)`, `p = 1 - G(Λ + x Δt) / G(Λ)`, with beta-distributed `p`
-        where the intra-class correlation is positive.
+        From each time to the next `ΔI ~ Binomial(S, p)`, `p = 1 - G(Λ1) / G(Λ0)`, with beta-distributed `p` where the
+        intra-class correlation is positive; `Λ1 = Λ0 + x Δt` in rounds, and by :meth:`reach` in continuous time.
 
         Parameters
         ----------
@@ -253,6 +348,15 @@ class SIModel(ABC):
             Source of randomness.
         dispersion : array, shape (n_draws,)
             Intra-class correlation ρ in [0, 1); 0 is binomial.
+        clock : {"rounds", "continuous"}
+            Whether exposure stays as it is until the next time, or changes on the way.
+        factor : array, shape (n_draws,)
+            By what exposure is multiplied, where replicates differ.
+        exposure0, time0 : float
+            Cumulative exposure, and time since the start of the spread, at the first time: above 0 where a path that
+            has begun goes on.
+        susceptible0 : float, optional
+            Susceptible fraction at the start of the spread; by default that of the first time.
 
         Returns
         -------
@@ -263,43 +367,24 @@ class SIModel(ABC):
         n_draws = dispersion.size
         infected = np.empty((n_draws, times.size), dtype=np.int64)
         infected[:, 0] = infected0
-        s0 = 1.0 - infected0 / population
-        exposure = np.zeros(n_draws)
+        s0 = 1.0 - infected0 / population if susceptible0 is None else susceptible0
+
+        def rate(column: int) -> FloatArray:
+            # Without a sharer nobody is exposed; rounding in a closure must not say otherwise.
+            x = closure.exposure_rate((population - infected[:, column]) / population, s0)
+            return np.where(infected[:, column] > 0, np.maximum(x, 0.0), 0.0)
+
+        exposure, x = factor * np.full(n_draws, exposure0), rate(0)
         for i, step in enumerate(np.diff(times)):
             n_susceptible = population - infected[:, i]
-            x = closure.exposure_rate(n_susceptible / population, s0)
-            # Without a sharer nobody is exposed; rounding in a closure must not say otherwise.
-            reached = exposure + step * np.where(infected[:, i] > 0, np.maximum(x, 0.0), 0.0)
-            elapsed = (times[i] - times[0], times[i + 1] - times[0])
+            elapsed = (times[i] - times[0] + time0, times[i + 1] - times[0] + time0)
+            if clock == "rounds":
+                reached = exposure + step * factor * x
+            else:
+                elasticity = closure.elasticity(np.maximum(n_susceptible, 0.5) / population, s0)
+                reached = cls.reach(exposure, elapsed, x, elasticity, parameters, factor=factor)
             p_share = -np.expm1(cls.log_escape((exposure, reached), elapsed, parameters))
-            incidence = draw_incidence(n_susceptible, p_share, dispersion, rng)
-            infected[:, i + 1] = infected[:, i] + incidence
-            exposure = reached
+            infected[:, i + 1] = infected[:, i] + draw_incidence(n_susceptible, p_share, dispersion, rng)
+            begun, x = x, rate(i + 1)
+            exposure = reached if clock == "rounds" else exposure + step * factor * logistic_mean(begun, x)
         return infected
-
-
-def draw_incidence(
-    n_susceptible: NDArray[np.integer[Any]],
-    p_share: FloatArray,
-    dispersion: FloatArray | float,
-    rng: np.random.Generator,
-) -> NDArray[np.int64]:
-    """Draw numbers of new sharers from the beta-binomial with intra-class correlation `dispersion`.
-
-    Parameters
-    ----------
-    n_susceptible, p_share, dispersion : arrays that broadcast
-        Susceptible agents, probability of sharing, intra-class correlation ρ in [0, 1); 0 is binomial.
-    rng : numpy.random.Generator
-        Source of randomness.
-    """
-    n_susceptible, p_share, dispersion = np.broadcast_arrays(n_susceptible, p_share, dispersion)
-    # Below this ρ the extra variance is under a millionth of the binomial's for a million agents, and
-    # rng.beta loses the difference of its shapes.
-    spread = (dispersion > 1e-12) & (p_share > 0) & (p_share < 1)
-    p_drawn = np.array(p_share, dtype=float)
-    concentration = (1.0 - dispersion[spread]) / dispersion[spread]
-    p_drawn[spread] = rng.beta(
-        np.maximum(p_share[spread] * concentration, math.ulp(0.0)), (1.0 - p_share[spread]) * concentration
-    )
-    return rng.binomial(n_susceptible, np.clip(p_drawn, 0.0, 1.0))

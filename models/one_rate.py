@@ -31,7 +31,7 @@ class OneRateSI(SIModel):
         "Kermack & McKendrick (1927), Proc. R. Soc. A 115, 700, doi:10.1098/rspa.1927.0118, without recovery"
     )
 
-    beta: float = parameter("transmission rate", unit="1/time", support=(0.0, np.inf), prior=RATE_PRIOR)
+    beta: float = parameter("transmission rate", unit="1/time", prior=RATE_PRIOR, symbol="β")
 
     @staticmethod
     def log_survival(exposure: Any, time: Any, parameters: Mapping[str, Any], xp: Any = np) -> Any:  # noqa: D102

@@ -8,6 +8,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from scipy import stats
+
 
 @dataclass(frozen=True)
 class LogNormal:
@@ -24,6 +27,35 @@ class LogNormal:
     median: float
     sigma: float
 
+    @property
+    def distribution(self) -> Any:
+        """As a frozen SciPy distribution."""
+        return stats.lognorm(self.sigma, scale=self.median)
+
+    def __str__(self) -> str:
+        return f"log-normal, median {self.median:g}, log-sd {self.sigma:g}"
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """Exponential distribution: largest at 0, where the simpler model lies.
+
+    Parameters
+    ----------
+    mean : float
+        Mean; of a rate, per observed window.
+    """
+
+    mean: float
+
+    @property
+    def distribution(self) -> Any:
+        """As a frozen SciPy distribution."""
+        return stats.expon(scale=self.mean)
+
+    def __str__(self) -> str:
+        return f"exponential, mean {self.mean:g}"
+
 
 @dataclass(frozen=True)
 class Beta:
@@ -32,8 +64,16 @@ class Beta:
     alpha: float = 1.0
     beta: float = 1.0
 
+    @property
+    def distribution(self) -> Any:
+        """As a frozen SciPy distribution."""
+        return stats.beta(self.alpha, self.beta)
 
-Prior = LogNormal | Beta
+    def __str__(self) -> str:
+        return "uniform" if self.alpha == self.beta == 1 else f"beta({self.alpha:g}, {self.beta:g})"
+
+
+Prior = LogNormal | Exponential | Beta
 
 
 @dataclass(frozen=True)
@@ -48,19 +88,54 @@ class Parameter:
         `1/time` for a rate (the time unit of the data), empty for a pure number.
     support : tuple of float
         Closed interval in which it lies.
-    prior : LogNormal, Beta or None
+    prior : LogNormal, Exponential, Beta or None
         Prior for inference; None where it follows from other coordinates.
+    symbol : str
+        As it is written in figures and sentences; its name by default.
     """
 
     meaning: str
     unit: str
     support: tuple[float, float]
     prior: Prior | None = None
+    symbol: str = ""
+
+    @property
+    def distribution(self) -> Any:
+        """The prior as a frozen SciPy distribution.
+
+        Raises
+        ------
+        ValueError
+            When there is none.
+        """
+        if self.prior is None:
+            raise ValueError(f"{self.meaning}: a coordinate needs a prior")
+        return self.prior.distribution
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether it is per unit of time, and its prior per observed window."""
+        return self.unit == "1/time"
+
+    @property
+    def stated_prior(self) -> str:
+        """The prior in words; empty where it follows from other coordinates."""
+        if self.prior is None:
+            return ""
+        return f"{self.prior}{' per observed window' if self.is_rate else ''}"
 
 
-def parameter(meaning: str, *, unit: str, support: tuple[float, float], prior: Prior | None = None) -> Any:
+def parameter(
+    meaning: str,
+    *,
+    unit: str = "",
+    support: tuple[float, float] = (0.0, np.inf),
+    prior: Prior | None = None,
+    symbol: str = "",
+) -> Any:
     """Declare a field of a model as one of its parameters."""
-    return dataclasses.field(metadata={"parameter": Parameter(meaning, unit, support, prior)})
+    return dataclasses.field(metadata={"parameter": Parameter(meaning, unit, support, prior, symbol)})
 
 
 RATE_PRIOR = LogNormal(median=10.0, sigma=1.5)

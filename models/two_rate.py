@@ -35,9 +35,9 @@ class TwoRateSI(SIModel):
     summary: ClassVar[str] = "two transmission rates: receptive and reluctant agents, or first and later sightings"
     reference: ClassVar[str] = "Tian, Mohler, Brantingham & Rodríguez (2026), arXiv:2602.23437"
 
-    beta_fast: float = parameter("fast transmission rate", unit="1/time", support=(0.0, np.inf))
-    beta_slow: float = parameter("slow transmission rate", unit="1/time", support=(0.0, np.inf))
-    weight_fast: float = parameter("weight of the fast rate", unit="", support=(0.0, 1.0), prior=Beta(2.0, 2.0))
+    beta_fast: float = parameter("fast transmission rate", unit="1/time", symbol="β_fast")
+    beta_slow: float = parameter("slow transmission rate", unit="1/time", symbol="β_slow")
+    weight_fast: float = parameter("weight of the fast rate", support=(0.0, 1.0), prior=Beta(2.0, 2.0), symbol="w")
 
     @classmethod
     def coordinates(cls) -> dict[str, Parameter]:
@@ -51,10 +51,18 @@ class TwoRateSI(SIModel):
         """
         return {
             "mean_rate": Parameter(
-                "mean transmission rate at the start", unit="1/time", support=(0.0, np.inf), prior=RATE_PRIOR
+                "mean transmission rate at the start",
+                unit="1/time",
+                support=(0.0, np.inf),
+                prior=RATE_PRIOR,
+                symbol="mean β",
             ),
             "slow_over_fast": Parameter(
-                "slow rate as a fraction of the fast one", unit="", support=(0.0, 1.0), prior=Beta(1.0, 1.0)
+                "slow rate as a fraction of the fast one",
+                unit="",
+                support=(0.0, 1.0),
+                prior=Beta(1.0, 1.0),
+                symbol="β_slow/β_fast",
             ),
             "weight_fast": cls.parameters()["weight_fast"],
         }
@@ -64,6 +72,57 @@ class TwoRateSI(SIModel):
         weight, fraction = coordinates["weight_fast"], coordinates["slow_over_fast"]
         beta_fast = coordinates["mean_rate"] / (weight + (1.0 - weight) * fraction)
         return {"beta_fast": beta_fast, "beta_slow": fraction * beta_fast, "weight_fast": weight}
+
+    @classmethod
+    def from_sightings(cls, sighting_rate: float, p_first: float, p_later: float) -> "TwoRateSI":
+        """The same curve read as *when*: a first sighting persuades more readily than later ones.
+
+        Parameters
+        ----------
+        sighting_rate : float
+            Rate γ of sightings at full exposure, per unit of time.
+        p_first, p_later : float
+            Probability that the first sighting, and each later one, persuades; `p_first >= p_later`, `p_later < 1`.
+
+        Raises
+        ------
+        ValueError
+            When `p_first < p_later`: repetition persuades, which is :class:`tworate.models.ReinforcedSI`.
+
+        Notes
+        -----
+        `β_fast = γ`, `β_slow = γ p2`, `w = 1 - (1 - p1)/(1 - p2)`.
+
+        Examples
+        --------
+        >>> TwoRateSI.from_sightings(sighting_rate=2.0, p_first=0.75, p_later=0.5)
+        TwoRateSI(beta_fast=2.0, beta_slow=1.0, weight_fast=0.5)
+        """
+        if not 0 <= p_later <= p_first <= 1 or p_later == 1:
+            raise ValueError(
+                f"two-rate: needs 0 <= p_later <= p_first <= 1 and p_later < 1, not p_first = {p_first} and "
+                f"p_later = {p_later}; where later sightings persuade more, use ReinforcedSI"
+            )
+        return cls(
+            beta_fast=sighting_rate, beta_slow=sighting_rate * p_later, weight_fast=(p_first - p_later) / (1 - p_later)
+        )
+
+    @classmethod
+    def derived(cls, parameters: Mapping[str, Any], exposure: Any) -> dict[str, Any]:
+        """Ratio of the rates, and share of the initially susceptible that each has reached by the end of the window."""
+        fast, slow, weight = (parameters[name] for name in ("beta_fast", "beta_slow", "weight_fast"))
+        return {
+            "ratio β_fast/β_slow": fast / slow,
+            "share of agents reached by the fast rate": -weight * np.expm1(-fast * exposure),
+            "share of agents reached by the slow rate": -(1.0 - weight) * np.expm1(-slow * exposure),
+        }
+
+    @property
+    def sightings(self) -> dict[str, float]:
+        """Rate of sightings and probabilities of the same curve read as *when*: the inverse of `from_sightings`."""
+        p_later = self.beta_slow / self.beta_fast if self.beta_fast > 0 else 0.0
+        p_first = p_later + self.weight_fast * (1.0 - p_later)
+        return {"sighting_rate": self.beta_fast, "p_first": p_first, "p_later": p_later}
 
     def __post_init__(self) -> None:
         super().__post_init__()

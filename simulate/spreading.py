@@ -63,7 +63,8 @@ def spread(
     Returns
     -------
     Trajectories
-        With `si_edges`, and with `degree`: the mean one where agents have different numbers of neighbours.
+        With `si_edges` and `degree`; where agents have different numbers of neighbours, that is the mean, and `degrees`
+        says how many have how many.
 
     Raises
     ------
@@ -132,7 +133,11 @@ def _trajectories(
         "si_edges": np.concatenate([si_edges for _, si_edges in results]),
     }
     degrees = network.degrees
-    columns["degree"] = int(degrees[0]) if degrees.min() == degrees.max() else network.mean_degree
+    if degrees.min() == degrees.max():
+        columns["degree"] = int(degrees[0])
+    else:
+        columns["degree"] = network.mean_degree
+        columns["degrees"] = " ".join(f"{k}:{n}" for k, n in zip(*np.unique(degrees, return_counts=True), strict=True))
     return Trajectories(pd.DataFrame({**columns, "network": network.name, **conditions}))
 
 

@@ -16,6 +16,8 @@ from ..files import atomic_path, check_writable, read_csv
 REQUIRED = ("trajectory", "time", "infected", "population")
 NUMERIC = ("time", "infected", "population", "si_edges", "degree")
 COUNTS = ("infected", "population", "si_edges")
+KNOWN = (*REQUIRED, *NUMERIC, "degrees")
+"""Columns with a meaning; all others are conditions."""
 
 Locate = Callable[[Any], str]
 
@@ -29,8 +31,9 @@ class Trajectories:
     table : pandas.DataFrame
         Columns `trajectory` (a label), `time`, `infected` (cumulative count of agents that have shared; in an SI model
         this is also the prevalence times the population) and `population`; optionally `si_edges` (edges between a
-        susceptible agent and a sharer) and `degree` (neighbours of an agent; the mean where they differ); any further
-        columns are conditions. It is copied, checked, and sorted by time within each trajectory.
+        susceptible agent and a sharer), `degree` (neighbours of an agent; the mean where they differ) and, where they
+        differ, `degrees` (how many agents have how many neighbours, such as `3:120 4:80`); any further columns are
+        conditions. It is copied, checked, and sorted by time within each trajectory.
     source : str
         Name of the data in error messages.
 
@@ -57,7 +60,7 @@ class Trajectories:
     @property
     def conditions(self) -> list[str]:
         """Names of the condition columns."""
-        return [str(name) for name in self.table.columns if name not in (*REQUIRED, *NUMERIC)]
+        return [str(name) for name in self.table.columns if name not in KNOWN]
 
     def split(self, by: Sequence[str]) -> Iterator[tuple[dict[str, Any], "Trajectories"]]:
         """Yield each condition (values of the columns `by`) with its trajectories, in order of appearance.
@@ -167,7 +170,7 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
     if missing:
         raise InputError(
             f"{source}: missing column {', '.join(missing)}; it needs {', '.join(REQUIRED)} "
-            "(and may have si_edges, degree and condition columns)"
+            "(and may have si_edges, degree, degrees and condition columns)"
         )
     if table.empty:
         raise InputError(f"{source}: holds no rows; give at least two time points of one trajectory")
@@ -202,11 +205,51 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
                 f"si_edges = {r.si_edges} is more than all edges of {r.population} agents with {r.degree} neighbours"
             ),
         )
+    if "degrees" in table.columns:
+        _check_degrees(table, locate)
     path = _path_numbers(table)
     order = np.lexsort((table["time"], path))
     table = table.iloc[order]
     _check_paths(table, pd.Series(path[order], index=table.index), locate)
     return table.reset_index(drop=True)
+
+
+def degree_counts(text: str) -> dict[int, int]:
+    """Read numbers of agents by degree, such as `3:120 4:80`.
+
+    Raises
+    ------
+    ValueError
+        When the text says no such thing.
+    """
+    pairs = [pair.split(":") for pair in str(text).split()]
+    counts = {int(degree): int(agents) for degree, agents in pairs}
+    if (
+        len(counts) < len(pairs)
+        or any(k < 0 or n < 0 for k, n in counts.items())
+        or not any(k * n for k, n in counts.items())
+    ):
+        raise ValueError(text)
+    return counts
+
+
+def _check_degrees(table: pd.DataFrame, locate: Locate) -> None:
+    """Check that `degrees` can be read, and agrees with `population` and `degree`."""
+    for index, row in table.drop_duplicates(["degrees", "population"]).iterrows():
+        try:
+            counts = degree_counts(row["degrees"])
+        except (ValueError, TypeError) as error:
+            raise InputError(
+                f"{locate(index)}: degrees = {row['degrees']} must say how many agents have how many neighbours, such "
+                "as 3:120 4:80"
+            ) from error
+        agents, mean = sum(counts.values()), sum(k * n for k, n in counts.items()) / sum(counts.values())
+        if agents != row["population"]:
+            raise InputError(f"{locate(index)}: degrees are of {agents} agents, but population = {row['population']}")
+        if "degree" in table and abs(mean - row["degree"]) > 0.01 * mean:
+            raise InputError(
+                f"{locate(index)}: degrees have the mean {mean:g}, but degree = {row['degree']:g}; it must be the mean"
+            )
 
 
 def _read_labels(column: pd.Series) -> pd.Series:
@@ -223,7 +266,7 @@ def _path_numbers(table: pd.DataFrame) -> NDArray[np.int64]:
     """
     keys = ["trajectory"]
     if table.duplicated([*keys, "time"]).any():
-        further = [str(name) for name in table.columns if name not in (*REQUIRED, *NUMERIC)]
+        further = [str(name) for name in table.columns if name not in KNOWN]
         choices = (list(names) for n in range(1, 4) for names in itertools.combinations(further, n))
         keys += next((names for names in choices if _tells_apart(table, names)), further)
     return np.asarray(table.groupby(keys, sort=False, dropna=False).ngroup(), dtype=np.int64)
@@ -265,7 +308,7 @@ def _check_paths(table: pd.DataFrame, path: "pd.Series[int]", locate: Locate) ->
     """Check each trajectory as a whole; `table` is sorted by trajectory (numbered in `path`) and time."""
     same = path.eq(path.shift())
     before: Mapping[str, pd.Series] = {
-        name: table[name].shift() for name in ("time", "infected", "population", "degree") if name in table
+        name: table[name].shift() for name in ("time", "infected", "population", "degree", "degrees") if name in table
     }
 
     def refuse(wrong: "pd.Series[bool]", message: Callable[[Any, Any], str]) -> None:
@@ -285,14 +328,14 @@ def _check_paths(table: pd.DataFrame, path: "pd.Series[int]", locate: Locate) ->
             f"{r.trajectory}; it is the cumulative count and cannot fall (another trajectory needs another label)"
         ),
     )
-    for name in ("population", "degree"):
+    for name in ("population", "degree", "degrees"):
         if name not in before:
             continue
 
         def changed(row: Any, index: Any, name: str = name) -> str:
+            was = f"{before[name].loc[index]:g}" if name != "degrees" else before[name].loc[index]
             return (
-                f"{name} = {row[name]} differs from {before[name].loc[index]:g} before in trajectory {row.trajectory}; "
-                "it must stay the same"
+                f"{name} = {row[name]} differs from {was} before in trajectory {row.trajectory}; it must stay the same"
             )
 
         refuse(same & table[name].ne(before[name]), changed)

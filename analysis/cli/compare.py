@@ -27,6 +27,21 @@ def compare(
     ] = None,
     closure: options.Closure = None,
     likelihood: options.LikelihoodName = "beta-binomial",
+    clock: options.ClockName = "rounds",
+    unit: Annotated[
+        str, typer.Option("--unit", metavar="NAME", help="What leave-one-out leaves out: increment or trajectory.")
+    ] = "increment",
+    replicate_effects: Annotated[
+        bool, typer.Option("--replicate-effects", help="Give each trajectory a random factor of transmission.")
+    ] = False,
+    no_challenge: options.NoChallenge = False,
+    predict_from: Annotated[
+        float | None,
+        typer.Option("--predict-from", metavar="T", help="Also fit up to time T and score the rest of the curves."),
+    ] = None,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Also estimate log marginal likelihoods (a minute or more a model).")
+    ] = False,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
@@ -37,6 +52,8 @@ def compare(
         tworate compare trajectories.csv
 
         tworate compare trajectories.parquet --by event,persona --out runs/comparison
+
+        tworate compare cascades.csv --clock continuous --models one-rate,two-rate,gamma-rate --predict-from 20
     """
     from ...files import check_writable
     from ...inference import compare as compare_trajectories
@@ -55,6 +72,12 @@ def compare(
             by=_names(by),
             closure=closure,
             likelihood=likelihood,
+            clock=clock,
+            unit=unit,
+            replicate_effects=replicate_effects,
+            challenge=not no_challenge,
+            predict_from=predict_from,
+            evidence=evidence,
             seed=seed,
             progress=bar,
         )

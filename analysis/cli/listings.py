@@ -1,6 +1,11 @@
 """`tworate personas` and `tworate models`: what there is."""
 
+from typing import TYPE_CHECKING
+
 from . import options
+
+if TYPE_CHECKING:
+    from ...models.parameters import Parameter
 
 
 def personas(as_json: options.AsJson = False) -> None:
@@ -25,13 +30,13 @@ def personas(as_json: options.AsJson = False) -> None:
 
 
 def models(as_json: options.AsJson = False) -> None:
-    """List the SI models, with their parameters.
+    """List the SI models, with their parameters and priors.
 
     Examples
     --------
         tworate models --json
     """
-    from ...models import all_models
+    from ...models import CLOSURES, all_models
     from .output import emit, emit_json
 
     found = all_models()
@@ -43,14 +48,9 @@ def models(as_json: options.AsJson = False) -> None:
                         "name": name,
                         "summary": model.summary,
                         "reference": model.reference,
-                        "parameters": {
-                            key: {
-                                "meaning": spec.meaning,
-                                "unit": spec.unit,
-                                "support": [str(end) for end in spec.support],
-                            }
-                            for key, spec in model.parameters().items()
-                        },
+                        "closures": list(model.closures),
+                        "parameters": {key: _described(spec) for key, spec in model.parameters().items()},
+                        "coordinates": {key: _described(spec) for key, spec in model.coordinates().items()},
                     }
                     for name, model in found.items()
                 ]
@@ -60,5 +60,18 @@ def models(as_json: options.AsJson = False) -> None:
     for name, model in found.items():
         emit(f"{name}: {model.summary}")
         for key, spec in model.parameters().items():
-            emit(f"    {key:<12} {spec.meaning}{f' ({spec.unit})' if spec.unit else ''}")
+            emit(f"    {key:<14} {spec.meaning}{f' ({spec.unit})' if spec.unit else ''}")
+        priors = "; ".join(f"{key} ~ {spec.stated_prior}" for key, spec in model.coordinates().items())
+        emit(f"    priors: {priors}")
+        if model.closures != CLOSURES:
+            emit(f"    only under the closure: {', '.join(model.closures)}")
         emit(f"    source: {model.reference}")
+
+
+def _described(spec: "Parameter") -> dict[str, object]:
+    return {
+        "meaning": spec.meaning,
+        "unit": spec.unit,
+        "support": [str(end) for end in spec.support],
+        "prior": spec.stated_prior,
+    }

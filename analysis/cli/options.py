@@ -49,5 +49,18 @@ Closure = Annotated[
         help="recorded, edge-based or mean-field; default: the most exact that the data allow.",
     ),
 ]
-LikelihoodName = Annotated[str, typer.Option("--likelihood", metavar="NAME", help="beta-binomial or binomial.")]
+LikelihoodName = Annotated[
+    str,
+    typer.Option(
+        "--likelihood",
+        metavar="NAME",
+        help="beta-binomial or binomial (each increment given the past); negative-binomial or normal (whole curve).",
+    ),
+]
+ClockName = Annotated[
+    str, typer.Option("--clock", metavar="NAME", help="rounds (synchronous) or continuous (time between observations).")
+]
+NoChallenge = Annotated[
+    bool, typer.Option("--no-challenge", help="Do not challenge a two-rate verdict by rival models.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]

@@ -26,6 +26,7 @@ def run(
     visibility: options.Visibility = 0.25,
     closure: options.Closure = None,
     likelihood: options.LikelihoodName = "beta-binomial",
+    no_challenge: options.NoChallenge = False,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
@@ -63,6 +64,7 @@ def run(
             personas=profiles,
             closure=closure,
             likelihood=likelihood,
+            challenge=not no_challenge,
             progress=bar,
         )
     if as_json:

@@ -24,6 +24,9 @@ def show_comparison(comparison: "Comparison", folder: Path | None) -> None:
         emit(f"increments: {compared} of {there} compared; in the others nobody was susceptible or exposed")
     if not comparison.table.empty:
         columns = [*comparison.by, "verdict", "model", "elpd_loo", "se", "p_loo", "weight", "pareto_k_bad"]
+        for column in ("log_evidence", "elpd_future"):
+            if column in comparison.table:
+                columns.append(column)
         emit("\n" + comparison.table[columns].to_string(index=False, float_format=lambda value: f"{value:.3f}"))
     if folder:
         say(f"report: {folder / 'report.html'}")

@@ -34,7 +34,10 @@ def test_personas_and_models_are_listed():
     assert len(personas) == 32
     assert personas[0]["levels"]["openness"] is True
     models = json.loads(tworate("models", "--json").stdout)["models"]
-    assert [model["name"] for model in models][:2] == ["one-rate", "two-rate"]
+    names = [model["name"] for model in models]
+    assert names == ["one-rate", "gamma-rate", "online-offline", "reinforced", "two-rate"]
+    assert all(coordinate["prior"] for model in models for coordinate in model["coordinates"].values())
+    assert "only under the closure: recorded" in tworate("models").stdout
     assert "β" not in tworate("models").stderr
 
 
@@ -67,7 +70,7 @@ BAD = [
     (["compare", "full.csv"], "full.csv: nobody is susceptible"),
     (["compare", "good.csv", "--by", "evnt"], "good.csv: has no condition column 'evnt'"),
     (["compare", "good.csv", "--models", "two-rats"], "did you mean 'two-rate'"),
-    (["compare", "good.csv", "--closure", "recorded"], "needs the column si_edges and degree"),
+    (["compare", "good.csv", "--closure", "recorded"], "needs the columns si_edges and degree"),
     (["compare", "good.csv", "--likelihood", "poisson"], "likelihood 'poisson' is unknown"),
     (["compare", "good.csv", "--out", "good.csv"], "good.csv/report.html: cannot be written"),
     (["run", "--model", ".", "--out", "out"], ".: holds no model (no config.json)"),
@@ -133,7 +136,7 @@ def test_failed_job_gives_one_line_and_status_1(bad_folder, monkeypatch, capsys)
         raise RuntimeError("no starting point\nwith a second line")
 
     monkeypatch.chdir(bad_folder)
-    monkeypatch.setattr(sampling, "compiled", lambda *_: type("Program", (), {"shared_data": {}, "with_data": dict}))
+    monkeypatch.setattr(sampling, "nutpie_model", lambda *_: None)
     monkeypatch.setattr(sampling.nutpie, "sample", refuse)
     status, out, err = in_process(["compare", "good.csv", "--out", "out"], monkeypatch, capsys)
     assert status == 1

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from tworate.errors import InputError
-from tworate.inference.observations import choose_closure, observe
+from tworate.inference.observations import choose_closure, network_formula, observe
+from tworate.models import DegreeDistribution, MeanField, RandomRegular
 from tworate.simulate import Trajectories
 
 
@@ -65,21 +66,119 @@ def test_trajectories_of_different_lengths_populations_and_degrees():
     np.testing.assert_allclose(data.exposure_end[1] - data.exposure_end[0], 1 - 0.9**0.5 * 0.8**0.5)
 
 
-@pytest.mark.parametrize(
-    ("columns", "name"),
-    [({}, "mean-field"), ({"degree": 4}, "edge-based"), ({"degree": 4, "si_edges": [3, 4, 4, 0]}, "recorded")],
-)
-def test_default_closure_is_the_most_exact_that_the_data_allow(columns, name):
-    assert choose_closure(trajectories(**columns))[0] == name
+def test_edge_based_exposure_of_unequal_degrees_is_that_of_their_distribution():
+    data = observe(trajectories(degree=4.2, degrees="3:4 5:6"), "edge-based")
+    closure = DegreeDistribution((3, 5), (0.4, 0.6))
+    s = np.array([0.8, 0.6, 0.6])
+    np.testing.assert_allclose(data.exposure_rate, closure.exposure_rate(s, 0.8), rtol=1e-14)
+    np.testing.assert_allclose(data.elasticity, closure.elasticity(s, 0.8), rtol=1e-14)
+    np.testing.assert_allclose(np.diff([0, *data.exposure_end]), data.exposure_rate, rtol=1e-14)
+    assert data.formulas == (closure,)
+    assert data.closure == "edge-based"
+
+
+def test_trajectories_on_different_networks_have_the_formula_of_theirs():
+    a = trajectories(degree=4.2, degrees="3:4 5:6").table
+    b = a.assign(trajectory="b", degree=4.0, degrees="3:5 5:5")
+    data = observe(Trajectories(pd.concat([a, b])), "edge-based")
+    assert data.formulas == (DegreeDistribution((3, 5), (0.4, 0.6)), DegreeDistribution((3, 5), (0.5, 0.5)))
+    for path, formula in enumerate(data.formulas):
+        rates = formula.exposure_rate(np.array([0.8, 0.6, 0.6]), 0.8)
+        np.testing.assert_allclose(data.exposure_rate[data.path == path], rates, rtol=1e-13)
+    assert list(data.paths["trajectory"]) == ["a", "b"]
+    np.testing.assert_allclose(data.susceptible0, 0.8)
+
+
+def test_recorded_exposure_moves_by_the_formula_of_its_network():
+    edges = [6, 9, 9, 0]
+    plain = observe(trajectories(si_edges=edges, degree=3), "recorded", "continuous")
+    assert plain.formulas == (RandomRegular(3),)
+    np.testing.assert_allclose(plain.elasticity, 1 - 2 / 3)
+    np.testing.assert_allclose(plain.exposure_rate, [6 / 24, 9 / 18, 9 / 18])
+    uneven = observe(trajectories(si_edges=edges, degree=4.2, degrees="3:4 5:6"), "recorded")
+    assert uneven.formulas == (DegreeDistribution((3, 5), (0.4, 0.6)),)
+    # The mean alone does not say how the network would go on.
+    assert observe(trajectories(si_edges=edges, degree=4.2), "recorded").formulas == (MeanField(),)
+
+
+def test_between_times_in_continuous_time_prevalence_runs_along_a_logistic_curve():
+    # By hand: logit rises linearly from b to a, so the mean is log((1-a)/(1-b)) / (logit a - logit b); flat where
+    # nothing happens, and the mean of the ends where an end is 1.
+    data = observe(trajectories(time=[0, 1, 2, 4]), "mean-field", "continuous")
+    means = [np.log(0.8 / 0.6) / np.log((0.4 / 0.6) / (0.2 / 0.8)), 0.4, 0.7]
+    np.testing.assert_allclose(data.exposure_end, np.cumsum(means * np.array([1, 1, 2])), rtol=1e-14)
+    np.testing.assert_allclose(data.exposure_start, [0, *data.exposure_end[:-1]])
+    np.testing.assert_allclose(data.exposure_rate, [0.2, 0.4, 0.4])
+    np.testing.assert_array_equal(data.elasticity, 1.0)
+    np.testing.assert_array_equal(data.time_end, [1, 2, 4])
+    # Uneven steps are no matter there.
+    assert data.cautions == ()
+
+
+def test_a_whole_curve_keeps_increments_without_transitions():
+    table = {"time": range(6), "infected": [0, 2, 4, 4, 10, 10]}
+    assert observe(trajectories(**table), "mean-field").size == 3
+    whole = observe(trajectories(**table), "mean-field", whole_curve=True)
+    np.testing.assert_array_equal(whole.incidence, [2, 0, 6, 0])
+    np.testing.assert_allclose(whole.prevalence, [0.4, 0.4, 1.0, 1.0])
+    np.testing.assert_array_equal(whole.weight, 1.0)
+    # The unit of time of the priors is the same for both kinds of likelihood.
+    assert whole.window == 3.0
+
+
+EDGES = [3, 4, 4, 0]
 
 
 @pytest.mark.parametrize(
-    ("closure", "message"),
-    [("recorded", "needs the column si_edges and degree"), ("edge-based", "needs the column degree"), ("x", "unknown")],
+    ("columns", "name", "reason"),
+    [
+        ({}, "mean-field", "no column degree; on a network this can hide or imitate a second rate"),
+        ({"degree": 4.2}, "mean-field", "a mean of unequal or too few neighbours, and there is no column degrees;"),
+        ({"degree": 1}, "mean-field", "unequal or too few neighbours"),
+        ({"degree": 4}, "edge-based", "have a degree but no count"),
+        ({"degree": 4.0}, "edge-based", "have a degree but no count"),
+        ({"degree": 4.2, "degrees": "3:4 5:6"}, "edge-based", "have degrees but no count"),
+        ({"degrees": "3:4 5:6"}, "edge-based", "have degrees but no count"),
+        ({"degrees": "3:4 5:6", "si_edges": EDGES}, "edge-based", "have degrees but no count"),
+        ({"degree": 4, "si_edges": EDGES}, "recorded", "record the susceptible-sharer edges"),
+        ({"degree": 4.2, "si_edges": EDGES}, "recorded", "record the susceptible-sharer edges"),
+    ],
 )
-def test_closures_that_the_data_do_not_allow_are_refused(closure, message):
+def test_default_closure_is_the_most_exact_that_the_data_allow(columns, name, reason):
+    chosen, why = choose_closure(trajectories(**columns))
+    assert chosen == name
+    assert reason in why
+    assert choose_closure(trajectories(**columns), name) == (name, "asked for")
+
+
+@pytest.mark.parametrize(
+    ("columns", "closure", "message"),
+    [
+        ({}, "recorded", "needs the columns si_edges and degree"),
+        ({"degree": 4}, "recorded", "needs the columns si_edges and degree"),
+        ({}, "edge-based", "needs the column degree"),
+        ({"degree": 4.2}, "edge-based", "a whole number of at least 2, the same for all agents"),
+        ({}, "x", "unknown"),
+    ],
+)
+def test_closures_that_the_data_do_not_allow_are_refused(columns, closure, message):
     with pytest.raises(InputError, match=message):
-        choose_closure(trajectories(), closure)
+        choose_closure(trajectories(**columns), closure)
+
+
+@pytest.mark.parametrize(
+    ("row", "closure", "formula"),
+    [
+        ({"degree": 4.0}, "edge-based", RandomRegular(4.0)),
+        ({"degree": 4.2}, "edge-based", MeanField()),
+        ({"degree": 4.0}, "mean-field", MeanField()),
+        ({"degree": 4.0}, "recorded", RandomRegular(4.0)),
+        ({"degree": 4.2, "degrees": "5:6 3:4"}, "recorded", DegreeDistribution((3, 5), (0.4, 0.6))),
+        ({}, "recorded", MeanField()),
+    ],
+)
+def test_formula_of_a_network(row, closure, formula):
+    assert network_formula(row, closure) == formula
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_thresholds(d, dse, name):
 def test_numbers_that_cannot_be_trusted_decide_nothing():
     for changes, reason in (
         ({"problems": {"two-rate": ["3 divergent transitions"]}}, "for two-rate cannot be trusted: 3 divergent"),
-        ({"bad_k": {"one-rate": 2, "two-rate": 0}}, "2 of 400 observations of one-rate"),
+        ({"bad_k": {"one-rate": 2, "two-rate": 0}}, "2 of 400 increments under one-rate"),
         ({"n_observations": 3}, "only 3 increments"),
     ):
         name, reasons = verdict(100.0, 1.0, **changes)

@@ -131,6 +131,15 @@ def test_si_edges_and_degree_are_recorded():
     assert (table.loc[table["infected"] == 100, "si_edges"] == 0).all()
 
 
+def test_unequal_degrees_are_recorded_with_their_mean():
+    graph = nx.star_graph(4)
+    table = spread(from_graph(graph, "star"), [[0.5]], rounds=3, replicates=2, initial_sharers=1, seed=1).table
+    assert set(table["degree"]) == {8 / 5}
+    assert set(table["degrees"]) == {"1:4 4:1"}
+    regular = spread(random_regular(20, 4, seed=1), [[0.5]], rounds=3, replicates=1, initial_sharers=1, seed=1).table
+    assert "degrees" not in regular
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

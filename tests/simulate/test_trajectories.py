@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tworate.errors import InputError
 from tworate.simulate import Trajectories, read_trajectories
+from tworate.simulate.trajectories import degree_counts
 
 HEADER = "trajectory,time,infected,population\n"
 GOOD = HEADER + "a,0,1,10\na,1,3,10\nb,0,1,10\nb,1,2,10\n"
@@ -73,6 +74,56 @@ def test_edges_that_cannot_be_are_refused():
     )
     with pytest.raises(InputError, match=r"row 1: si_edges = 37 is more than all edges"):
         Trajectories(table)
+
+
+WITH_DEGREES = "trajectory,time,infected,population,degree,degrees\na,0,1,10,4.2,3:4 5:6\na,1,3,10,4.2,3:4 5:6\n"
+
+
+def test_degrees_say_how_many_agents_have_how_many_neighbours(tmp_path):
+    data = read_trajectories(written(tmp_path, WITH_DEGREES))
+    assert degree_counts(data.table["degrees"].iloc[0]) == {3: 4, 5: 6}
+    # It has a meaning, so it is no condition.
+    assert data.conditions == []
+    for name in ("again.csv", "again.parquet"):
+        data.save(tmp_path / name)
+        assert list(read_trajectories(tmp_path / name).table["degrees"]) == ["3:4 5:6"] * 2
+
+
+@pytest.mark.parametrize(
+    ("degrees", "message"),
+    [
+        ("3:4 5", "degrees = 3:4 5 must say how many agents have how many neighbours, such as 3:120 4:80"),
+        ("3:4 5:6:7", "must say how many agents"),
+        ("3:4 3:6", "must say how many agents"),
+        ("three:10", "must say how many agents"),
+        ("3.5:10", "must say how many agents"),
+        ("-3:4 9:6", "must say how many agents"),
+        ("3:-4 5:14", "must say how many agents"),
+        ("0:10", "must say how many agents"),
+        ("", "must say how many agents"),
+        ("3:4 5:7", "degrees are of 11 agents, but population = 10"),
+        ("3:6 5:4", "degrees have the mean 3.8, but degree = 4.2; it must be the mean"),
+    ],
+)
+def test_degrees_that_cannot_be_are_refused(tmp_path, degrees, message):
+    path = written(tmp_path, WITH_DEGREES.replace("3:4 5:6", degrees))
+    with pytest.raises(InputError) as caught:
+        read_trajectories(path)
+    assert str(caught.value).startswith(f"{path}, line 2: ")
+    assert message in str(caught.value)
+
+
+def test_degrees_stay_the_same_along_a_trajectory(tmp_path):
+    head, _, tail = WITH_DEGREES.rpartition("3:4 5:6")
+    with pytest.raises(InputError, match="line 3: degrees = 4:8 5:2 differs from 3:4 5:6 before in trajectory a"):
+        read_trajectories(written(tmp_path, head + "4:8 5:2" + tail))
+
+
+def test_mean_degree_may_be_rounded(tmp_path):
+    rounded = WITH_DEGREES.replace("3:4 5:6", "2:1 4:4 5:5").replace("4.2", "4.3")
+    assert set(read_trajectories(written(tmp_path, rounded)).table["degree"]) == {4.3}
+    counts = {1: 1, 2: 2}
+    assert degree_counts(" ".join(f"{k}:{n}" for k, n in counts.items())) == counts
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00\x01", b"PAR1 this is not parquet"])

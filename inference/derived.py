@@ -1,0 +1,128 @@
+"""What follows from a posterior: times, growth, who was reached by which rate, each with its interval."""
+
+from typing import Any
+
+import arviz as az
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..models import Closure, SIModel
+from ..models.base import Clock
+from ..models.numerics import runge_kutta_step
+from .fitting import draws_of
+from .observations import Transitions
+from .specification import Specification
+
+FloatArray = NDArray[np.float64]
+
+_DRAWS = 400
+"""Draws for which curves are solved."""
+_WINDOWS = 3
+"""Curves are followed for so many times the observed window."""
+_STEPS = 160
+"""Steps over the observed window where time is continuous."""
+
+
+def derive(specification: Specification, posterior: az.InferenceData, data: Transitions) -> pd.DataFrame:
+    """Derived quantities of a fit, for a spread that starts as the first trajectory did and knows no luck.
+
+    Parameters
+    ----------
+    specification : Specification
+        What was fitted.
+    posterior : arviz.InferenceData
+        The fit.
+    data : Transitions
+        What it was fitted to.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: quantity; columns `median`, `low`, `high` (95% interval) and `unit`. A time that is not reached within
+        three times the observed window is infinite.
+    """
+    draws = draws_of(specification.model, posterior.posterior)
+    total = next(iter(draws.values())).size
+    chosen = np.linspace(0, total - 1, min(total, _DRAWS)).astype(int)
+    values = {name: value[chosen] for name, value in draws.items()}
+    s0, formula = float(data.susceptible0[0]), data.formulas[0]
+    # In rounds the step is that of the data.
+    steps = data.time_end - data.time_start
+    step = float(np.median(steps)) if specification.clock == "rounds" else data.window / _STEPS
+    times = np.arange(0.0, _WINDOWS * data.window + step, step)
+    exposure, prevalence = solve_draws(specification.model, values, times, s0, formula, specification.clock)
+    x0 = float(formula.exposure_rate(s0, s0))
+    instant = 1e-6 * data.window
+    force = -specification.model.log_escape((0.0, x0 * instant), (0.0, instant), values) / instant
+    found: dict[str, tuple[FloatArray, str]] = {
+        "time to 50% prevalence": (time_to(0.5, times, prevalence), "time"),
+        "time to 90% prevalence": (time_to(0.9, times, prevalence), "time"),
+        "initial growth rate of the prevalence": (np.asarray(force * s0 / (1.0 - s0)), "1/time"),
+    }
+    at_end = np.array([np.interp(data.window, times, row) for row in exposure])
+    for name, value in specification.model.derived(values, at_end).items():
+        found[name] = (np.asarray(value), "")
+    rows = {}
+    for name, (value, unit) in found.items():
+        # By order, not by interpolation: between two infinities there is no number.
+        low, median, high = np.quantile(value, [0.025, 0.5, 0.975], method="inverted_cdf")
+        rows[name] = {"median": median, "low": low, "high": high, "unit": unit}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def solve_draws(
+    model: type[SIModel],
+    values: dict[str, FloatArray],
+    times: FloatArray,
+    susceptible0: float,
+    closure: Closure,
+    clock: Clock,
+) -> tuple[FloatArray, FloatArray]:
+    """Exposure and prevalence of many parameter draws at once: the map in rounds, Runge-Kutta steps otherwise.
+
+    Parameters
+    ----------
+    model : type of SIModel
+        The model.
+    values : dict of array, shape (n_draws,)
+        Parameter values by name.
+    times : array, shape (n_times,)
+        Times from 0; the steps of the solution.
+    susceptible0 : float
+        Susceptible fraction at time 0.
+    closure : Closure
+        Gives the exposure from the state.
+    clock : {"rounds", "continuous"}
+        See :meth:`tworate.models.SIModel.solve`.
+
+    Returns
+    -------
+    exposure, prevalence : array, shape (n_draws, n_times)
+    """
+    n_draws = next(iter(values.values())).size
+    exposure = np.zeros((n_draws, times.size))
+
+    def rate(reached: Any, time: Any) -> Any:
+        s = susceptible0 * np.exp(model.log_survival(reached, time, values))
+        return np.maximum(closure.exposure_rate(s, susceptible0), 0.0)
+
+    for i, step in enumerate(np.diff(times)):
+        now = exposure[:, i]
+        exposure[:, i + 1] = (
+            now + step * rate(now, times[i]) if clock == "rounds" else runge_kutta_step(rate, now, times[i], step)
+        )
+    columns = {name: value[:, None] for name, value in values.items()}
+    return exposure, 1.0 - susceptible0 * np.exp(model.log_survival(exposure, times, columns))
+
+
+def time_to(level: float, times: FloatArray, prevalence: FloatArray) -> FloatArray:
+    """First time at which each curve, shape (n_draws, n_times), reaches a level; infinite where it does not."""
+    reached = prevalence >= level
+    after = reached.argmax(axis=1)
+    before = np.maximum(after - 1, 0)
+    rows = np.arange(len(prevalence))
+    low, high = prevalence[rows, before], prevalence[rows, after]
+    share = np.divide(level - low, high - low, out=np.zeros_like(low), where=high > low)
+    crossing = times[before] + np.clip(share, 0.0, 1.0) * (times[after] - times[before])
+    return np.where(reached.any(axis=1), crossing, np.inf)

@@ -1,0 +1,286 @@
+"""The results of a comparison: what people read, plot and save."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import arviz as az
+import numpy as np
+import pandas as pd
+
+from .. import __version__
+from ..simulate import Trajectories
+from .loo import Elpd, Unit
+from .posteriors import Posteriors
+from .specification import Specification
+from .verdict import Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Method(NamedTuple):
+    """How conditions are compared: closure and why it was chosen, likelihood, clock, and what LOO leaves out."""
+
+    closure: str
+    closure_reason: str
+    likelihood: str
+    clock: str
+    unit: Unit
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """How one model did on one condition.
+
+    Parameters
+    ----------
+    specification : Specification
+        The model as it was fitted.
+    elpd : Elpd
+        Leave-one-out, with `elpd_loo`, `se`, `p_loo`, `pareto_k`, its limit `good_k`, and the `pointwise` values.
+    weight : float
+        Stacking weight among all models fitted.
+    parameters : pandas.DataFrame
+        See :func:`tworate.inference.diagnostics.summarize`; with `prior_sensitivity`.
+    derived : pandas.DataFrame
+        See :func:`tworate.inference.derived.derive`.
+    problems : list of str
+        What is wrong with the sampling; empty when all is well.
+    rival : bool
+        Whether it was fitted to challenge a two-rate verdict, and not asked for.
+    log_evidence : float or None
+        Log marginal likelihood by sequential Monte Carlo, where it was asked for.
+    elpd_future : array or None, shape (n_trajectories with a future,)
+        Log predictive density of the rest of each trajectory, where it was asked for.
+    """
+
+    specification: Specification
+    elpd: Elpd = field(repr=False)
+    weight: float
+    parameters: pd.DataFrame
+    derived: pd.DataFrame
+    problems: list[str]
+    rival: bool = False
+    log_evidence: float | None = None
+    elpd_future: "np.ndarray[Any, np.dtype[np.float64]] | None" = None
+
+    @property
+    def elpd_loo(self) -> float:
+        """Expected log predictive density by leave-one-out."""
+        return self.elpd.elpd_loo
+
+    @property
+    def se(self) -> float:
+        """Standard error of `elpd_loo`."""
+        return self.elpd.se
+
+    @property
+    def p_loo(self) -> float:
+        """Effective number of parameters."""
+        return self.elpd.p_loo
+
+    @property
+    def good_k(self) -> float:
+        """Limit of Pareto k."""
+        return self.elpd.good_k
+
+    @property
+    def pareto_k_bad(self) -> int:
+        """Number of units with a Pareto k above `good_k`, those refitted exactly apart."""
+        return int(self.elpd.bad.size)
+
+
+@dataclass(frozen=True)
+class ConditionResult:
+    """The comparison on one condition.
+
+    Parameters
+    ----------
+    condition : dict
+        Values of the condition columns; empty when there is one condition.
+    verdict : {"one-rate", "two-rate", "undecided"}
+        See :func:`tworate.inference.verdict.judge`.
+    reasons : list of str
+        Why, the decisive reason first.
+    challenged_by : list of str
+        Rival models that describe the data better than two rates, or as well with fewer parameters.
+    elpd_diff, dse : float
+        `elpd(two-rate) - elpd(one-rate)` and its standard error; NaN when not both were fitted.
+    closure, closure_reason : str
+        Where exposure came from, and why it was chosen.
+    likelihood, clock, unit : str
+        Distribution of what was observed; how time was taken; what leave-one-out leaves out.
+    n_observations, n_increments : int
+        Increments compared, and increments in the data: where nobody is susceptible or exposed, one tells nothing.
+    models : dict of str to ModelResult
+    posteriors : Posteriors
+        Mapping of model to arviz.InferenceData.
+    predict_from : float or None
+        Time from which the rest of the curves was predicted, where it was asked for.
+    """
+
+    condition: dict[str, Any]
+    verdict: Verdict
+    reasons: list[str]
+    challenged_by: list[str]
+    elpd_diff: float
+    dse: float
+    closure: str
+    closure_reason: str
+    likelihood: str
+    clock: str
+    unit: Unit
+    n_observations: int
+    n_increments: int
+    models: dict[str, ModelResult] = field(repr=False)
+    posteriors: Posteriors = field(repr=False)
+    predict_from: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The condition in words, such as `event = VAR1`; empty when there is one condition."""
+        return condition_label(self.condition)
+
+    @property
+    def n_units(self) -> int:
+        """Number of units that leave-one-out leaves out, one at a time."""
+        return next((model.elpd.pointwise.size for model in self.models.values()), 0)
+
+
+def condition_label(condition: Mapping[str, Any]) -> str:
+    """Return a condition in words, such as `event = VAR1, persona = OCEAN`."""
+    return ", ".join(f"{name} = {value}" for name, value in condition.items())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which model each condition needs, and how sure we are.
+
+    Parameters
+    ----------
+    conditions : list of ConditionResult
+        One a condition, in order of appearance.
+    trajectories : Trajectories
+        The data.
+    by : list of str
+        Columns that tell conditions apart.
+    seed : int
+        Seed of the fits.
+    version : str
+        Version of tworate that made it.
+    """
+
+    conditions: list[ConditionResult]
+    trajectories: Trajectories = field(repr=False)
+    by: list[str]
+    seed: int
+    version: str = __version__
+
+    @property
+    def verdict(self) -> Verdict | dict[str, Verdict]:
+        """The verdict; with several conditions, by condition."""
+        if len(self.conditions) == 1:
+            return self.conditions[0].verdict
+        return {result.label: result.verdict for result in self.conditions}
+
+    @property
+    def posteriors(self) -> Mapping[str, az.InferenceData] | dict[str, Posteriors]:
+        """Posterior of each model; with several conditions, by condition."""
+        if len(self.conditions) == 1:
+            return self.conditions[0].posteriors
+        return {result.label: result.posteriors for result in self.conditions}
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a condition and model, the best model first; `log_evidence` and `elpd_future` where asked for."""
+        rows = []
+        for result in self.conditions:
+            ranked = sorted(result.models.items(), key=lambda item: -item[1].elpd_loo)
+            for name, model in ranked:
+                asked: dict[str, Any] = {}
+                if model.log_evidence is not None:
+                    asked["log_evidence"] = model.log_evidence
+                if model.elpd_future is not None:
+                    asked["elpd_future"] = float(model.elpd_future.sum())
+                rows.append(
+                    {
+                        **result.condition,
+                        "verdict": result.verdict,
+                        "model": name,
+                        "rival": model.rival,
+                        "elpd_loo": model.elpd_loo,
+                        "se": model.se,
+                        "p_loo": model.p_loo,
+                        "weight": model.weight,
+                        "pareto_k_bad": model.pareto_k_bad,
+                        "elpd_diff": result.elpd_diff,
+                        "dse": result.dse,
+                        "challenged_by": ", ".join(result.challenged_by),
+                        "closure": result.closure,
+                        "likelihood": result.likelihood,
+                        "clock": result.clock,
+                        "unit": result.unit,
+                        "n_observations": result.n_observations,
+                        **asked,
+                    }
+                )
+        return pd.DataFrame(rows)
+
+    def part(self, condition: int = 0) -> tuple[ConditionResult, Trajectories]:
+        """Result and data of one condition, by its number."""
+        parts = list(self.trajectories.split(self.by))
+        return self.conditions[condition], parts[condition][1]
+
+    def plot_elpd(self, condition: int = 0) -> "Figure":
+        """Draw how well each model predicts, as its difference from the best; see `tworate.inference.plots`."""
+        from . import plots
+
+        return plots.plot_elpd(self.conditions[condition])
+
+    def plot_evidence(self, condition: int = 0) -> "Figure":
+        """Draw where the evidence comes from: the pointwise difference in elpd over time."""
+        from . import plots
+
+        return plots.plot_evidence(self.conditions[condition])
+
+    def plot_rates(self, condition: int = 0) -> "Figure":
+        """Draw the posteriors of the rates."""
+        from . import plots
+
+        return plots.plot_rates(self.conditions[condition])
+
+    def plot_pareto_k(self, condition: int = 0) -> "Figure":
+        """Draw the Pareto k of every unit: whether leave-one-out can be trusted."""
+        from . import plots
+
+        return plots.plot_pareto_k(self.conditions[condition])
+
+    def plot_prediction(self, condition: int = 0) -> "Figure":
+        """Draw what each model would have spread again, over the observed trajectories."""
+        from . import plots
+        from .prediction import predict_curves
+
+        result, part = self.part(condition)
+        bands = {
+            name: predict_curves(posterior, part, seed=self.seed, model=result.models[name].specification.model)
+            for name, posterior in result.posteriors.items()
+        }
+        return plots.plot_prediction(part, bands)
+
+    def _repr_html_(self) -> str:
+        """Return the table for notebooks, under the verdict of each condition."""
+        lines = [
+            f"<p>{escape(result.label)}{': ' if result.label else ''}<b>{result.verdict}</b>. "
+            f"{escape(result.reasons[0])}.</p>"
+            for result in self.conditions
+        ]
+        return "".join(lines) + self.table.to_html(index=False, float_format=lambda x: f"{x:.3g}", escape=True)
+
+    def save(self, folder: str | Path) -> None:
+        """Write `comparison.json`, `comparison.csv`, `trajectories.parquet` and `posteriors/*.nc` to a folder."""
+        from .storage import save_comparison
+
+        save_comparison(self, Path(folder))

@@ -1,0 +1,74 @@
+"""What is fitted: a model with its likelihood and clock, apart from the thing that samples it."""
+
+from dataclasses import dataclass
+
+from ..models import SIModel
+from ..models.base import Clock
+from ..models.parameters import Exponential, Parameter
+from .likelihoods import Likelihood
+
+DISPERSION = "dispersion"
+"""Name of the likelihood's dispersion in the posterior."""
+REPLICATE_SD = "replicate_sd"
+"""Name of the standard deviation of log-rates between replicates in the posterior."""
+REPLICATE_EFFECT = "replicate_effect"
+"""Name of the replicates' standardised effects (one each, non-centred) in the posterior."""
+
+_REPLICATE_SD = Parameter(
+    "standard deviation of the log-rate between replicates", "", (0.0, float("inf")), Exponential(0.5), "σ_replicate"
+)
+
+
+@dataclass(frozen=True)
+class Specification:
+    """A model as it is fitted.
+
+    Parameters
+    ----------
+    model : type of SIModel
+        Gives the parameters with their priors, and the survival function.
+    likelihood : Likelihood
+        Distribution of what was observed.
+    clock : {"rounds", "continuous"}
+        Synchronous rounds, or a flow in continuous time between observations.
+    replicate_effects : bool
+        Whether each replicate's transmission has a factor of its own, `exp(replicate_sd * replicate_effect)`.
+    """
+
+    model: type[SIModel]
+    likelihood: Likelihood
+    clock: Clock = "rounds"
+    replicate_effects: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name in results: the model's, marked where replicates have effects."""
+        return self.model.name + "+replicates" * self.replicate_effects
+
+    @property
+    def n_parameters(self) -> int:
+        """Parameters of the spread: the model's, and the spread between replicates; effects and dispersion apart."""
+        return len(self.model.parameters()) + self.replicate_effects
+
+    @property
+    def scalars(self) -> dict[str, Parameter]:
+        """Specifications of the scalars that are sampled, by name: coordinates, dispersion, and replicate sd."""
+        found = dict(self.model.coordinates())
+        if self.likelihood.dispersion is not None:
+            found[DISPERSION] = self.likelihood.dispersion
+        if self.replicate_effects:
+            found[REPLICATE_SD] = _REPLICATE_SD
+        return found
+
+    @property
+    def described(self) -> dict[str, Parameter]:
+        """Specifications of all scalars of the posterior by name: the parameters, and what is sampled besides."""
+        return {
+            **self.model.parameters(),
+            **{k: v for k, v in self.scalars.items() if k not in self.model.parameters()},
+        }
+
+    @property
+    def rates(self) -> list[str]:
+        """Names of the scalars of the posterior that are per unit of time."""
+        return [name for name, spec in {**self.model.parameters(), **self.scalars}.items() if spec.is_rate]

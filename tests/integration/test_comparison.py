@@ -1,0 +1,248 @@
+"""What a comparison offers beyond two fits: exact refits, the future, evidence, rivals, many conditions, odd data."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.special import logsumexp
+
+from tworate import Trajectories, compare, fit, forecast, load_comparison, spread
+from tworate.errors import InputError
+from tworate.inference import SamplerSettings, comparison
+from tworate.inference.evidence import log_evidence
+from tworate.inference.fitting import fit_specification, observed
+from tworate.inference.likelihoods import LIKELIHOODS
+from tworate.inference.loo import future_density, loo, refit_bad, unit_log_likelihood
+from tworate.inference.sampling import sample
+from tworate.inference.specification import Specification
+from tworate.models import MeanField, OneRateSI, OnlineOfflineSI, TwoRateSI
+from tworate.models.parameters import RATE_PRIOR
+from tworate.simulate.network import make_network
+
+pytestmark = pytest.mark.integration
+
+BINOMIAL = Specification(OneRateSI, LIKELIHOODS["binomial"])
+ROUNDS = 20
+
+
+@pytest.fixture(scope="module")
+def plain(make_trajectories):
+    """One rate, three replicates: a posterior with one parameter, which a grid gives exactly."""
+    table = make_trajectories(OneRateSI(0.4), MeanField(), seed=21, degree=None, replicates=3, rounds=ROUNDS)
+    return observed(Trajectories(table), "mean-field", BINOMIAL)
+
+
+@pytest.fixture(scope="module")
+def grid(plain):
+    """Grid of β, log-likelihood of each increment on it, log-prior, and the spacing."""
+    beta = np.linspace(0.25, 0.6, 6001)
+    step = plain.exposure_end - plain.exposure_start
+    pointwise = stats.binom.logpmf(plain.incidence, plain.n_susceptible, -np.expm1(-beta[:, None] * step))
+    prior = stats.lognorm.logpdf(beta, RATE_PRIOR.sigma, scale=RATE_PRIOR.median / plain.window)
+    return beta, pointwise, prior, np.log(beta[1] - beta[0])
+
+
+def expected_elpd(grid, left_out, seen):
+    """log ∫ p(left out | β) p(β | seen) dβ."""
+    _, pointwise, prior, _ = grid
+    weight = pointwise[:, seen].sum(axis=1) + prior
+    return logsumexp(pointwise[:, left_out].sum(axis=1) + weight) - logsumexp(weight)
+
+
+def test_leave_one_out_and_exact_refits_equal_a_grid(plain, grid):
+    posterior = fit_specification(BINOMIAL, plain, seed=1, settings=SamplerSettings())
+    elpd = loo(BINOMIAL, posterior, plain)
+    exact = np.array([expected_elpd(grid, [i], np.arange(plain.size) != i) for i in range(plain.size)])
+    # The Monte-Carlo error of each is about sd(log p) / sqrt(ESS); sd is below 0.4 here and ESS above 1000.
+    np.testing.assert_allclose(elpd.pointwise, exact, atol=5 * 0.4 / np.sqrt(1000))
+    assert elpd.bad.size == 0
+
+    # Declare two of them bad: both are left out by refitting, which gives the same numbers.
+    suspect = dataclasses.replace(elpd, pareto_k=np.where(np.isin(np.arange(plain.size), [4, 30]), 0.9, 0.1))
+
+    def refitted(data):
+        assert np.count_nonzero(data.weight == 0) == 1
+        draws = sample(BINOMIAL, data, seed=2, settings=SamplerSettings())
+        return unit_log_likelihood(BINOMIAL, draws.posterior, plain, "increment")
+
+    mended = refit_bad(suspect, plain, "increment", refitted, most=2)
+    assert (mended.bad.size, mended.n_refitted) == (0, 2)
+    np.testing.assert_allclose(mended.pointwise[[4, 30]], exact[[4, 30]], atol=5 * 0.4 / np.sqrt(1000))
+    # With more than is allowed, none is refitted.
+    assert refit_bad(suspect, plain, "increment", refitted, most=1) is suspect
+
+
+def test_leaving_trajectories_out_equals_a_grid(plain, grid):
+    posterior = fit_specification(BINOMIAL, plain, seed=1, settings=SamplerSettings())
+    elpd = loo(BINOMIAL, posterior, plain, "trajectory")
+    exact = [expected_elpd(grid, plain.path == path, plain.path != path) for path in range(3)]
+    # A third of the data at a time: sd(log p) is about 1.
+    np.testing.assert_allclose(elpd.pointwise, exact, atol=5 / np.sqrt(1000))
+
+
+def test_the_future_is_predicted_from_the_past_alone(plain, grid):
+    future = plain.time > 12
+    seen = dataclasses.replace(plain, weight=np.where(future, 0.0, 1.0))
+    draws = sample(BINOMIAL, seen, seed=3, settings=SamplerSettings())
+    found = future_density(BINOMIAL, draws.posterior, plain, future)
+    exact = [expected_elpd(grid, future & (plain.path == path), ~future) for path in range(3)]
+    np.testing.assert_allclose(found, exact, atol=5 / np.sqrt(1000))
+
+
+def test_evidence_equals_quadrature(plain, grid):
+    _, pointwise, prior, log_step = grid
+    exact = logsumexp(pointwise.sum(axis=1) + prior) + log_step
+    # Two runs of 1,000 particles; the spread of single runs of this problem is about 0.1.
+    assert log_evidence(BINOMIAL, plain, seed=4) == pytest.approx(exact, abs=0.4)
+
+
+def test_what_is_asked_for_is_in_table_json_and_files(make_trajectories, tmp_path):
+    table = make_trajectories(OneRateSI(0.4), MeanField(), seed=22, degree=None, replicates=6, rounds=20)
+    found = compare(table, models=("one-rate", "two-rate", "gamma-rate"), unit="trajectory", predict_from=10, seed=1)
+    assert found.verdict == "one-rate"
+    assert found.conditions[0].n_units == 6
+    assert set(found.table["model"]) == {"one-rate", "two-rate", "gamma-rate"}
+    assert found.table["elpd_future"].notna().all()
+    found.save(tmp_path)
+    again = load_comparison(tmp_path)
+    pd.testing.assert_frame_equal(again.table, found.table)
+    pd.testing.assert_frame_equal(
+        again.conditions[0].models["one-rate"].derived, found.conditions[0].models["one-rate"].derived
+    )
+    assert "one-rate" in again._repr_html_()
+    with pytest.raises(InputError, match="must lie within the observed times"):
+        compare(table, predict_from=20, seed=1)
+
+
+def test_background_sharing_challenges_two_rates(make_trajectories):
+    table = make_trajectories(OnlineOfflineSI(0.3, 0.01), MeanField(), seed=23, degree=None, replicates=6)
+    found = compare(table, seed=1)
+    assert found.verdict == "two-rate"
+    assert "online-offline" in found.conditions[0].challenged_by
+    assert found.conditions[0].models["online-offline"].rival
+    alone = compare(table, seed=1, challenge=False)
+    assert alone.verdict == "two-rate"
+    assert alone.conditions[0].challenged_by == []
+    assert set(alone.posteriors) == {"one-rate", "two-rate"}
+
+
+def test_replicates_that_differ_are_found_and_challenge_two_rates(make_trajectories):
+    rates = 0.35 * np.exp(0.4 * np.random.default_rng(25).standard_normal(12))
+    table = pd.concat(
+        make_trajectories(OneRateSI(rate), MeanField(), seed=i, degree=None, replicates=1).assign(trajectory=i)
+        for i, rate in enumerate(rates)
+    )
+    found = compare(table, seed=1)
+    # It looks like two rates, and is told from them.
+    assert found.verdict == "two-rate"
+    assert "one-rate+replicates" in found.conditions[0].challenged_by
+    posterior = found.posteriors["one-rate+replicates"].posterior
+    low, high = np.quantile(posterior["replicate_sd"], [0.025, 0.975])
+    # The spread of those rates themselves.
+    assert low < np.log(rates).std(ddof=1) < high
+    assert np.corrcoef(posterior["replicate_effect"].mean(("chain", "draw")), np.log(rates))[0, 1] > 0.95
+
+
+def test_networks_with_unequal_degrees_are_served_by_their_distribution():
+    # The danger that maths.md names: one rate on an irregular network looks like two under mean-field.
+    network = make_network("barabasi-albert", 1000, 8, seed=1)
+    table = spread(network, [[0.12]], replicates=6, seed=2).table
+    edge_based = compare(table.drop(columns="si_edges"), seed=1)
+    assert edge_based.conditions[0].closure == "edge-based"
+    assert edge_based.verdict == "one-rate"
+    mean_field = compare(table, closure="mean-field", seed=1, challenge=False)
+    assert mean_field.verdict == "two-rate"
+
+
+def test_reinforced_is_refused_where_the_closure_could_imitate_it(make_trajectories):
+    table = make_trajectories(OneRateSI(0.4), MeanField(), seed=1, degree=None, replicates=1, rounds=10)
+    with pytest.raises(InputError, match="under the recorded closure only"):
+        compare(table, models=("one-rate", "reinforced"))
+
+
+def test_a_forecast_covers_what_came_and_a_wrong_model_does_not(make_trajectories):
+    table = make_trajectories(OneRateSI(0.4), MeanField(), seed=25, degree=None, replicates=8, rounds=20)
+    past, end = table[table["time"] <= 12], table[table["time"] == 20]
+    posterior = fit("one-rate", past, seed=1)
+
+    def inside(posterior):
+        bands = forecast(posterior, past, until=20, seed=2).groupby("trajectory").tail(1)
+        assert (bands["time"] == 20).all()
+        observed = (end["infected"] / end["population"]).to_numpy()
+        return np.count_nonzero((bands["q2.5"] <= observed) & (observed <= bands["q97.5"]))
+
+    # 95% bands: fewer than 6 of 8 with probability 0.06%.
+    assert inside(posterior) >= 6
+    posterior.posterior["beta"] = posterior.posterior["beta"] * 0.7
+    assert inside(posterior) < 6
+    with pytest.raises(InputError, match="observed until 12"):
+        forecast(posterior, past, until=12, seed=1)
+
+
+def test_many_conditions_leave_their_posteriors_on_disk(make_trajectories, tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison, "MOST_IN_MEMORY", 1)
+    table = pd.concat(
+        make_trajectories(OneRateSI(0.4), MeanField(), seed=i, degree=None, replicates=2, rounds=20).assign(
+            event=f"e{i}"
+        )
+        for i in range(2)
+    )
+    found = compare(table, by="event", seed=1)
+    kept = found.conditions[1].posteriors
+    assert all(path.is_file() for path in kept._held.values())
+    assert kept["one-rate"] is not kept["one-rate"]
+    found.save(tmp_path)
+    again = load_comparison(tmp_path)
+    np.testing.assert_array_equal(
+        again.conditions[1].posteriors["one-rate"].posterior["beta"], kept["one-rate"].posterior["beta"]
+    )
+    pd.testing.assert_frame_equal(again.table, found.table)
+
+
+def path(infected, population=100):
+    return pd.DataFrame({"trajectory": 0, "time": range(len(infected)), "infected": infected, "population": population})
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (path([1, 100, 100, 100]), "only 1 increments are informative"),
+        (path([1, 5, 20]), "only 2 increments are informative"),
+        (pd.concat([path([1, 100]).assign(trajectory=i) for i in range(12)]), "begin after some exposure"),
+        (path([1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3]), "only 2 agents share"),
+    ],
+    ids=["everyone at once", "three points", "everyone at once in every replicate", "hardly anyone"],
+)
+def test_degenerate_data_are_undecided(table, reason):
+    found = compare(table, seed=1, sampler=SamplerSettings(draws=500))
+    assert found.verdict == "undecided"
+    assert any(reason in said for said in found.conditions[0].reasons)
+
+
+def test_no_spread_at_all_is_a_clear_message():
+    with pytest.raises(InputError, match="nobody shares after the start"):
+        compare(path([1, 1, 1, 1]))
+
+
+def test_irregular_times_and_lengths_in_continuous_time(make_trajectories):
+    truth = TwoRateSI(1.2, 0.2, 0.5)
+    times = np.sort(np.random.default_rng(26).uniform(0, 30, 25))
+    infected = truth.simulate(
+        np.concatenate([[0.0], times]), population=2000, infected0=10, closure=MeanField(),
+        rng=np.random.default_rng(27), replicates=6, clock="continuous",
+    )  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "trajectory": np.repeat(np.arange(6), 26), "time": np.tile(np.concatenate([[0.0], times]), 6),
+            "infected": infected.ravel(), "population": 2000,
+        }
+    )  # fmt: skip
+    # Replicates of different lengths, one of which never starts.
+    table = table[(table["trajectory"] > 2) | (table["time"] < 20)]
+    still = pd.DataFrame({"trajectory": 9, "time": [0.0, 5.0], "infected": 0, "population": 2000})
+    posterior = fit("two-rate", pd.concat([table, still]), clock="continuous", likelihood="binomial", seed=1)
+    for name, value in truth.values.items():
+        low, high = np.quantile(posterior.posterior[name], [0.005, 0.995])
+        assert low < value < high, name
