@@ -165,7 +165,9 @@ def check_closure_of(specification: Specification, closure: str) -> None:
         )
 
 
-def predicted_draws(specification: Specification, posterior: Any, data: Transitions) -> tuple[FloatArray, FloatArray]:
+def predicted_draws(
+    specification: Specification, posterior: Any, data: Transitions, factors: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
     """What each draw predicts of each observation, and its dispersion.
 
     Parameters
@@ -176,6 +178,8 @@ def predicted_draws(specification: Specification, posterior: Any, data: Transiti
         Draws, with dimensions chain and draw.
     data : Transitions
         The observations.
+    factors : array, shape (n_draws, n_replicates), optional
+        Factors of transmission in place of those that the draws have for each replicate.
 
     Returns
     -------
@@ -188,10 +192,10 @@ def predicted_draws(specification: Specification, posterior: Any, data: Transiti
     columns = {
         name: value[:, None] * (data.window if name in specification.rates else 1.0) for name, value in values.items()
     }
-    factors = None
-    if specification.replicate_effects:
+    if specification.replicate_effects and factors is None:
         effects = posterior[REPLICATE_EFFECT].transpose("chain", "draw", "replicate").to_numpy()
-        factors = np.exp(np.asarray(posterior[REPLICATE_SD]).reshape(-1, 1) * effects.reshape(n_draws, -1))
+        sd = np.asarray(posterior[REPLICATE_SD]).reshape(-1, 1)
+        factors = specification.replicate_factors(sd, effects.reshape(n_draws, -1))
     how = predictor(specification)
     prediction = how.predict(how.arrays(data), columns, factors)
     return np.broadcast_to(prediction, (n_draws, data.size)), dispersion_of(posterior)

@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 from .fitting import predicted_draws
 from .likelihoods import pointwise_log_likelihood
 from .observations import Transitions
-from .specification import REPLICATE_EFFECT, Specification
+from .specification import REPLICATE_SD, Specification
 
 FloatArray = NDArray[np.float64]
 
@@ -158,9 +158,10 @@ def unit_log_likelihood(
     if unit == "trajectory" and specification.replicate_effects:
         nodes, weights = np.polynomial.hermite_e.hermegauss(_QUADRATURE)
         terms = []
+        sd = np.asarray(draws[REPLICATE_SD]).reshape(-1, 1)
         for node, weight in zip(nodes, weights / weights.sum(), strict=True):
-            effect = xr.full_like(draws[REPLICATE_EFFECT], node)
-            values = _log_likelihood(specification, draws.assign({REPLICATE_EFFECT: effect}), data)
+            factors = np.repeat(np.exp(sd * node), len(data.paths), axis=1)
+            values = _log_likelihood(specification, draws, data, factors)
             terms.append(np.log(weight) + np.add.reduceat(values, starts, axis=1))
         return np.asarray(logsumexp(terms, axis=0))
     values = _log_likelihood(specification, draws, data) if pointwise is None else pointwise
@@ -243,8 +244,10 @@ def elpd_difference(first: FloatArray, second: FloatArray) -> tuple[float, float
     return float(difference.sum()), float(np.sqrt(difference.size * np.var(difference)))
 
 
-def _log_likelihood(specification: Specification, posterior: Any, data: Transitions) -> FloatArray:
+def _log_likelihood(
+    specification: Specification, posterior: Any, data: Transitions, factors: FloatArray | None = None
+) -> FloatArray:
     likelihood = specification.likelihood
-    prediction, dispersion = predicted_draws(specification, posterior, data)
+    prediction, dispersion = predicted_draws(specification, posterior, data, factors)
     observed = data.observed(likelihood.observed)
     return pointwise_log_likelihood(likelihood.family, prediction, dispersion, observed, data.n_susceptible)

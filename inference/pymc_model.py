@@ -99,7 +99,7 @@ def build_model(specification: Specification, data: Transitions) -> pm.Model:
         factors = None
         if specification.replicate_effects:
             effect = pm.Normal(REPLICATE_EFFECT, shape=held["replicate"].shape)
-            factors = pt.exp(scalars[REPLICATE_SD] * effect)
+            factors = specification.replicate_factors(scalars[REPLICATE_SD], effect, pt)
         prediction = how.predict(held, values, factors, pt)
         total, _, _ = LogLikelihood(specification.likelihood.family)(
             prediction, scalars.get(DISPERSION, pt.constant(0.0)), held["observed"], held["size"], held["weight"]

@@ -56,14 +56,15 @@ def sample(
     JobError
         When the sampler gives up.
     """
+    # Effects of replicates lean on each other and on their spread: draws that depend more on each other.
+    longer = 2 if specification.replicate_effects else 1
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             trace = nutpie.sample(
                 nutpie_model(specification, data),
-                draws=settings.draws,
-                # Effects that the data know well all move with the common rate: the metric has to learn that.
-                tune=settings.tune * (2 if specification.replicate_effects else 1),
+                draws=settings.draws * longer,
+                tune=settings.tune * longer,
                 low_rank_modified_mass_matrix=specification.replicate_effects,
                 chains=settings.chains,
                 target_accept=settings.target_accept,

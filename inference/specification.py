@@ -1,6 +1,9 @@
 """What is fitted: a model with its likelihood and clock, apart from the thing that samples it."""
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from ..models import SIModel
 from ..models.base import Clock
@@ -32,7 +35,7 @@ class Specification:
     clock : {"rounds", "continuous"}
         Synchronous rounds, or a flow in continuous time between observations.
     replicate_effects : bool
-        Whether each replicate's transmission has a factor of its own, `exp(replicate_sd * replicate_effect)`.
+        Whether each replicate's transmission has a factor of its own, see :meth:`replicate_factors`.
     """
 
     model: type[SIModel]
@@ -44,6 +47,22 @@ class Specification:
     def name(self) -> str:
         """Name in results: the model's, marked where replicates have effects."""
         return self.model.name + "+replicates" * self.replicate_effects
+
+    @staticmethod
+    def replicate_factors(sd: Any, effects: Any, xp: Any = np) -> Any:
+        """Factor of transmission of each replicate, from the standard deviation and the standardised effects.
+
+        They are taken from their mean, so that the rates are the replicates' geometric means: a shift of all effects
+        would only say the same as another rate, and samplers walk along that for long.
+
+        Parameters
+        ----------
+        sd : array, shape () or (n_draws, 1)
+        effects : array, shape (n_replicates,) or (n_draws, n_replicates)
+        xp : module
+            Array namespace: numpy or pytensor.tensor.
+        """
+        return xp.exp(sd * (effects - effects.mean(axis=-1, keepdims=True)))
 
     @property
     def n_parameters(self) -> int:

@@ -100,7 +100,7 @@ def test_density_is_prior_times_likelihood_up_to_a_constant(case):
             total += log_prior(DISPERSION_IS[likelihood] if name == "dispersion" else name, value)
         if effects is not None:
             total += stats.norm.logpdf(effects).sum()
-            factors = np.exp(values["replicate_sd"] * effects)
+            factors = np.exp(values["replicate_sd"] * (effects - effects.mean()))
         prediction = how.predict(how.arrays(data), specification.model.from_coordinates(values), factors)
         return total + log_likelihood(likelihood, prediction, values.get("dispersion"), data)
 

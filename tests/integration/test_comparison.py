@@ -129,7 +129,7 @@ def test_background_sharing_challenges_two_rates(make_trajectories):
 
 
 def test_replicates_that_differ_are_found_and_challenge_two_rates(make_trajectories):
-    rates = 0.35 * np.exp(0.4 * np.random.default_rng(25).standard_normal(12))
+    rates = 0.35 * np.exp(0.4 * np.random.default_rng(26).standard_normal(12))
     table = pd.concat(
         make_trajectories(OneRateSI(rate), MeanField(), seed=i, degree=None, replicates=1).assign(trajectory=i)
         for i, rate in enumerate(rates)
