@@ -83,10 +83,12 @@ def verdict_sentence(result: ConditionResult) -> str:
         rate = _interval(result, "one-rate", "beta")
         return f"One transmission rate is enough, {rate}: {result.reasons[0]}."
     rates = f"{_interval(result, 'two-rate', 'beta_fast')} and {_interval(result, 'two-rate', 'beta_slow')}"
-    sentence = f"Two transmission rates are needed, {rates}: {result.reasons[0]}."
     if result.challenged_by:
-        sentence += f" But the verdict is challenged: see what is said of {' and '.join(result.challenged_by)} below."
-    return sentence
+        return (
+            f"Two transmission rates beat one, {rates}: {result.reasons[0]}. But the verdict is challenged: "
+            f"{' and '.join(result.challenged_by)} do as well or better, so it need not be two rates."
+        )
+    return f"Two transmission rates are needed, {rates}: {result.reasons[0]}."
 
 
 def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:

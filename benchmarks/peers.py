@@ -293,17 +293,16 @@ def run_curve_fit(models: list[str], data: Data, folder: Path) -> None:
 
 def run_tworate(models: list[str], path: Path, settings: Settings, folder: Path) -> None:
     """`tworate compare` without its report."""
-    import inspect
-
     import nutpie
 
     import tworate
-    from tworate.inference.sampling import SamplerSettings
+    from tworate.inference import SamplerSettings, program
 
-    spent = {"compile_pymc_model": 0.0, "sample": 0.0}
+    homes = {"compiled_density": program, "sample": nutpie}
+    spent = dict.fromkeys(homes, 0.0)
 
     def timed(name: str) -> None:
-        function = getattr(nutpie, name)
+        function = getattr(homes[name], name)
 
         def call(*arguments: Any, **keywords: Any) -> Any:
             began = time.perf_counter()
@@ -312,14 +311,13 @@ def run_tworate(models: list[str], path: Path, settings: Settings, folder: Path)
             finally:
                 spent[name] += time.perf_counter() - began
 
-        setattr(nutpie, name, call)
+        setattr(homes[name], name, call)
 
     for name in spent:
         timed(name)
-    # The challenge by further models, where there is one, is a job that no peer does.
-    keywords = {"challenge": False} if "challenge" in inspect.signature(tworate.compare).parameters else {}
     sampler = SamplerSettings(settings.chains, settings.tune, settings.draws)
-    comparison = tworate.compare(path, models, sampler=sampler, **keywords)
+    # The challenge by further models is a job that no peer does.
+    comparison = tworate.compare(path, models, sampler=sampler, challenge=False)
     comparison.save(folder / "comparison")
     condition = comparison.conditions[0]
     result: dict[str, Any] = {"missing": [], "elpd_diff": condition.elpd_diff, "dse": condition.dse}

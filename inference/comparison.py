@@ -12,19 +12,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import InputError, JobError
-from ..models import GammaRateSI, OneRateSI, OnlineOfflineSI, SIModel, get_model
+from ..models import GammaRateSI, OneRateSI, OnlineOfflineSI, SIModel, all_models, get_model
 from ..simulate import Trajectories
 from ..simulate.trajectories import as_trajectories
 from .derived import derive
 from .diagnostics import diagnose, prior_sensitivity, summarize
 from .evidence import log_evidence
-from .fitting import check_closure_of, check_names, fit_specification, observed
+from .fitting import check_closure_of, check_names, fit_specification, observed, sample_again
 from .likelihoods import LIKELIHOODS
 from .loo import UNITS, Elpd, elpd_difference, future_density, loo, refit_bad, stacking_weights, unit_log_likelihood
 from .observations import Transitions, choose_closure
 from .posteriors import MOST_IN_MEMORY, Posteriors, Spill
 from .results import Comparison, ConditionResult, Method, ModelResult, condition_label
-from .sampling import SamplerSettings, sample
+from .sampling import SamplerSettings
 from .specification import Specification
 from .verdict import Evidence, Rival, Verdict, challenge, judge, plural
 
@@ -52,7 +52,7 @@ class _Options:
 
 def compare(
     trajectories: "Trajectories | pd.DataFrame | str | Path",
-    models: Sequence[ModelLike] = DEFAULT_MODELS,
+    models: ModelLike | Sequence[ModelLike] = DEFAULT_MODELS,
     by: str | Sequence[str] | None = None,
     *,
     likelihood: str = "beta-binomial",
@@ -121,11 +121,15 @@ def compare(
         raise InputError(f"unit {unit!r} is unknown; choose one of {', '.join(UNITS)}")
     data = as_trajectories(trajectories)
     try:
-        classes = list(dict.fromkeys(get_model(model) for model in models))
+        asked = [models] if isinstance(models, str | type) else models
+        classes = list(dict.fromkeys(get_model(model) for model in asked))
     except ValueError as error:
         raise InputError(str(error)) from error
     if not classes:
         raise InputError("no models to compare; name at least one")
+    _check_models(classes)
+    if predict_from is not None and not np.isfinite(predict_from):
+        raise InputError(f"predict_from = {predict_from}: must be a time of the data")
     columns = [by] if isinstance(by, str) else list(by or [])
     parts = list(data.split(columns))
     method = Method(*choose_closure(data, closure), likelihood, clock, unit)  # type: ignore[arg-type]
@@ -146,6 +150,8 @@ def compare(
                 progress(what + (f" ({label})" if label else ""), position * n + min(done, n - 1), len(parts) * n)
 
         try:
+            if predict_from is not None and len(parts) == 1:
+                check_future(observed(part, method.closure, specifications[0]), predict_from)
             result = _Condition(part, specifications, options, report).compared(condition)
         except (InputError, JobError) as error:
             # One condition that tells nothing, or that defeats the sampler, must not take the others with it.
@@ -175,6 +181,7 @@ class _Condition:
         self.elpds: dict[str, Elpd] = {}
         self.problems: dict[str, list[str]] = {}
         self.summaries: dict[str, pd.DataFrame] = {}
+        self.has_future = options.predict_from is not None and _splits(self.data, options.predict_from)
 
     def compared(self, condition: dict[str, Any]) -> ConditionResult:
         """Fit, judge, challenge."""
@@ -209,12 +216,22 @@ class _Condition:
                 challenged_by, said = self._challenged(rivals, two)
                 reasons += said
                 fitted += [rival for rival in rivals if rival not in fitted and rival.name in self.fits]
+        cautions = list(self.data.cautions)
+        if self.specifications[0].likelihood.kind == "trajectory":
+            cautions.append(
+                "caution: deviations from one curve depend on each other, which this likelihood does not know: "
+                "intervals are too narrow and differences in elpd overstated"
+            )
+        if self.options.predict_from is not None and not self.has_future:
+            cautions.append(
+                f"nothing could be predicted from {self.options.predict_from:g}: no past or no future there"
+            )
         weights = stacking_weights(self.elpds)
         models = {spec.name: self._result(spec, weights[spec.name]) for spec in fitted}
         return ConditionResult(
             condition=condition,
             verdict=verdict,
-            reasons=[*reasons, *self.data.cautions],
+            reasons=[*reasons, *cautions],
             challenged_by=challenged_by,
             elpd_diff=elpd_diff,
             dse=dse,
@@ -232,9 +249,14 @@ class _Condition:
         posterior = fit_specification(specification, self.data, seed=options.seed, settings=options.sampler)
         elpd = loo(specification, posterior, self.data, options.method.unit)
 
-        def refitted(data: Transitions) -> NDArray[np.float64]:
+        def refitted(data: Transitions) -> NDArray[np.float64] | None:
             self.report(f"refitting {specification.name} without one {options.method.unit}", len(self.fits))
-            again = sample(specification, data, seed=options.seed, settings=options.sampler)
+            try:
+                again = sample_again(specification, data, seed=options.seed, settings=options.sampler)
+            except JobError:
+                return None
+            if diagnose(again):
+                return None
             return unit_log_likelihood(specification, again.posterior, self.data, options.method.unit)
 
         self.elpds[name] = refit_bad(elpd, self.data, options.method.unit, refitted, options.max_refits)
@@ -292,7 +314,7 @@ class _Condition:
             problems=self.problems[name],
             rival=not asked,
             log_evidence=self._evidence(specification) if options.evidence and asked else None,
-            elpd_future=self._future(specification) if options.predict_from is not None and asked else None,
+            elpd_future=self._future(specification) if self.has_future and asked else None,
         )
 
     def _evidence(self, specification: Specification) -> float:
@@ -302,15 +324,37 @@ class _Condition:
     def _future(self, specification: Specification) -> NDArray[np.float64]:
         start = float(self.options.predict_from or 0.0)
         future = self.data.time > start
-        if not future.any() or not np.any(self.data.incidence[~future] > 0):
-            raise InputError(
-                f"predict_from = {start:g}: must lie within the observed times, after somebody has "
-                "shared and before the end"
-            )
         self.report(f"predicting from {start:g} by {specification.name}", len(self.fits))
-        seen = dataclasses.replace(self.data, weight=np.where(future, 0.0, self.data.weight))
-        draws = sample(specification, seen, seed=self.options.seed, settings=self.options.sampler)
+        # The window of the past alone: the priors must not know how long the future is.
+        seen = dataclasses.replace(
+            self.data,
+            weight=np.where(future, 0.0, self.data.weight),
+            window=float(self.data.time_end[~future].max()),
+        )
+        draws = sample_again(specification, seen, seed=self.options.seed, settings=self.options.sampler)
         return future_density(specification, draws.posterior, self.data, future)
+
+
+def check_future(data: Transitions, start: float) -> None:
+    """Raise an InputError when a time does not part the data into a past to learn from and a future to predict."""
+    if not _splits(data, start):
+        raise InputError(
+            f"predict_from = {start:g}: must lie within the observed times, after somebody has shared and before "
+            "the end"
+        )
+
+
+def _splits(data: Transitions, start: float) -> bool:
+    future = data.time > start
+    return bool(future.any() and np.any(data.incidence[~future] > 0))
+
+
+def _check_models(classes: Sequence[type[SIModel]]) -> None:
+    """Refuse two models of one name: results go by names, and the rivals have those of tworate's own."""
+    own = all_models()
+    for model in classes:
+        if any(other.name == model.name for other in (*classes, *own.values()) if other is not model):
+            raise InputError(f"two models are called {model.name!r}; give {model.__qualname__} a name of its own")
 
 
 def _undecided(condition: dict[str, Any], method: Method, reason: str) -> ConditionResult:

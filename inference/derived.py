@@ -22,6 +22,8 @@ _WINDOWS = 3
 """Curves are followed for so many times the observed window."""
 _STEPS = 160
 """Steps over the observed window where time is continuous."""
+_MOST_STEPS = 1000
+"""Steps over the observed window at most, however short the rounds are."""
 
 
 def derive(specification: Specification, posterior: az.InferenceData, data: Transitions) -> pd.DataFrame:
@@ -50,6 +52,7 @@ def derive(specification: Specification, posterior: az.InferenceData, data: Tran
     # In rounds the step is that of the data.
     steps = data.time_end - data.time_start
     step = float(np.median(steps)) if specification.clock == "rounds" else data.window / _STEPS
+    step = max(step, data.window / _MOST_STEPS)
     times = np.arange(0.0, _WINDOWS * data.window + step, step)
     exposure, prevalence = solve_draws(specification.model, values, times, s0, formula, specification.clock)
     x0 = float(formula.exposure_rate(s0, s0))

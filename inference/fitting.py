@@ -33,7 +33,7 @@ PACKAGES = ("pymc", "nutpie", "arviz", "numpy", "numba")
 """Packages whose versions are kept with a fit."""
 CLOCKS: tuple[str, ...] = get_args(Clock)
 """Clocks by name; the first is the default."""
-PREDICTIVE_DRAWS = 1000
+PREDICTIVE_DRAWS = 500
 """Draws kept of the posterior predictive, spread evenly over the posterior's, and of the prior and its predictive."""
 
 
@@ -120,10 +120,7 @@ def fit_specification(
     specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
 ) -> az.InferenceData:
     """Fit a specification to observations; see :func:`fit`."""
-    result = sample(specification, data, seed=seed, settings=settings)
-    if diagnose(result):
-        settings = settings.harder()
-        result = sample(specification, data, seed=seed, settings=settings)
+    result = sample_again(specification, data, seed=seed, settings=settings)
     _add_groups(result, specification, data, seed)
     result.attrs.update(
         {
@@ -133,10 +130,22 @@ def fit_specification(
             "closure": data.closure,
             "clock": specification.clock,
             "seed": seed,
-            "sampler": json.dumps(asdict(settings)),
+            "sampler": json.dumps(asdict(result.attrs.pop("settings"))),
             "versions": json.dumps(versions(PACKAGES)),
         }
     )
+    return result
+
+
+def sample_again(
+    specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
+) -> az.InferenceData:
+    """Sample, and once more and harder when the diagnostics are bad; attribute `settings` says how it was at last."""
+    result = sample(specification, data, seed=seed, settings=settings)
+    if diagnose(result):
+        settings = settings.harder()
+        result = sample(specification, data, seed=seed, settings=settings)
+    result.attrs["settings"] = settings
     return result
 
 
@@ -226,6 +235,7 @@ def prior_draws(specification: Specification, data: Transitions, n_draws: int, r
     if specification.replicate_effects:
         effects = rng.standard_normal((1, n_draws, len(data.paths)))
         drawn[REPLICATE_EFFECT] = (("chain", "draw", "replicate"), effects)
+        drawn = drawn.assign_coords(replicate=data.labels)
     return drawn
 
 
@@ -245,10 +255,9 @@ def _add_groups(result: az.InferenceData, specification: Specification, data: Tr
     prior = prior_draws(specification, data, PREDICTIVE_DRAWS, rng)
     prior_prediction, prior_dispersion = predicted_draws(specification, prior, data)
     prior_predicted = draw_observations(likelihood.family, prior_prediction, prior_dispersion, data.n_susceptible, rng)
-    labels = data.paths["trajectory"].astype(str).to_numpy()
     coords = {
         "observation": np.arange(data.size),
-        "trajectory": ("observation", labels[data.path].astype(object)),
+        "trajectory": ("observation", data.labels[data.path]),
         "time": ("observation", data.time),
     }
     chains = {"chain": posterior.chain, "draw": posterior.draw}

@@ -84,6 +84,11 @@ class Transitions:
         """Prevalence at the end of the interval, in [0, 1]."""
         return 1.0 - (self.n_susceptible - self.incidence) / self.population
 
+    @property
+    def labels(self) -> NDArray[Any]:
+        """Labels of the trajectories as text, shape (n_trajectories,)."""
+        return self.paths["trajectory"].astype(str).to_numpy().astype(object)
+
     def observed(self, name: str) -> NDArray[Any]:
         """Return what a likelihood is of: `incidence` or `prevalence`."""
         return self.incidence if name == "incidence" else self.prevalence

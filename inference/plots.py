@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from ..errors import InputError
 from ..models.parameters import Parameter
 from ..simulate import Trajectories
 from .loo import elpd_difference
@@ -191,9 +192,10 @@ def plot_pareto_k(result: ConditionResult) -> Figure:
 
 def plot_evidence(result: ConditionResult) -> Figure:
     """Where the evidence comes from: pointwise elpd, two-rate minus one-rate, over time or by trajectory."""
-    two, one = (
-        next(m for m in result.models.values() if m.specification.model.name == n) for n in ("two-rate", "one-rate")
-    )
+    named = {model.specification.model.name: model for model in reversed(result.models.values())}
+    if not {"one-rate", "two-rate"} <= set(named):
+        raise InputError("the evidence is that of two-rate against one-rate; not both were fitted")
+    two, one = named["two-rate"], named["one-rate"]
     difference = two.elpd.pointwise - one.elpd.pointwise
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7.2, 4.2))

@@ -14,11 +14,13 @@ from ..simulate.trajectories import as_trajectories
 from .fitting import draws_of
 from .likelihoods import LIKELIHOODS
 from .observations import network_formula, observe
-from .specification import DISPERSION, REPLICATE_SD
+from .specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
 
 FloatArray = NDArray[np.float64]
 
 QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
+_MOST_STEPS = 1000
+"""Steps of one path ahead."""
 
 
 def predict_curves(
@@ -58,14 +60,14 @@ def predict_curves(
         prevalence; attribute `formula` names the closure used.
     """
     rng = np.random.default_rng(seed)
-    paths = list(_paths(trajectories))
+    paths = [path for _, path in _paths(trajectories) if len(path) > 1]
     horizon = max(float(path["time"].iloc[-1] - path["time"].iloc[0]) for path in paths)
     grid = np.linspace(0.0, horizon, n_times)
     curves = []
     for path in paths:
         # A trajectory that ends early is predicted to the end all the same, or the bands would mix fewer and fewer.
         times = path["time"].to_numpy(dtype=float) - float(path["time"].iloc[0])
-        times = np.append(times, np.arange(times[-1] + (step := times[-1] - times[-2]), horizon + step, step))
+        times = np.append(times[:-1], _onward(times[-1], times[-1] - times[-2], horizon))
         start = path.iloc[0]
         prevalence = _run_forward(posterior, model, start, times, int(start["infected"]), rng, n_draws // len(paths))
         curves += [np.interp(grid, times, curve) for curve in prevalence]
@@ -115,17 +117,18 @@ def forecast(
     rng = np.random.default_rng(seed)
     attrs = posterior.attrs
     observed = observe(data, attrs["closure"], attrs["clock"], whole_curve=True)
+    typical = float(np.median(observed.time_end - observed.time_start))
     tables = []
-    for number, path in enumerate(_paths(data)):
+    for number, path in _paths(data):
         times = path["time"].to_numpy(dtype=float)
+        label = path["trajectory"].iloc[0]
         if not until > times[-1]:
             raise InputError(
-                f"{data.source}: trajectory {path['trajectory'].iloc[0]} was observed until {times[-1]:g}; forecast "
-                f"to a later time than until = {until:g}"
+                f"{data.source}: trajectory {label} was observed until {times[-1]:g}; forecast to a later time than "
+                f"until = {until:g}"
             )
-        of_path = np.flatnonzero(observed.path == number)
-        step = times[-1] - times[-2]
-        ahead = times[-1] + step * np.arange(int(np.ceil((until - times[-1]) / step - 1e-9)) + 1)
+        last = np.flatnonzero(observed.path == number)[-1:]
+        ahead = _onward(times[-1], times[-1] - times[-2] if times.size > 1 else typical, until)
         prevalence = _run_forward(
             posterior,
             model,
@@ -134,21 +137,29 @@ def forecast(
             int(path["infected"].iloc[-1]),
             rng,
             n_draws,
-            exposure0=float(observed.exposure_end[of_path[-1]]),
+            label=str(label),
+            # One that has only just begun has seen nothing yet.
+            exposure0=float(observed.exposure_end[last].sum()),
             time0=times[-1] - times[0],
         )
         bands = _bands(ahead, prevalence)
-        bands.insert(0, "trajectory", path["trajectory"].iloc[0])
+        bands.insert(0, "trajectory", label)
         tables.append(bands)
     return pd.concat(tables, ignore_index=True)
 
 
-def _paths(trajectories: Trajectories) -> Iterator[pd.DataFrame]:
-    """Trajectories from when somebody has shared, those that never go on apart."""
+def _paths(trajectories: Trajectories) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Trajectories from when somebody has shared, numbered as :func:`observe` numbers them."""
     table = trajectories.table.assign(path=trajectories.path_numbers)
-    for _, path in table[table["infected"] > 0].groupby("path"):
-        if len(path) > 1:
-            yield path
+    for number, (_, path) in enumerate(table[table["infected"] > 0].groupby("path")):
+        yield number, path
+
+
+def _onward(start: float, step: float, until: float) -> FloatArray:
+    """Times from a start in steps, to an end or just beyond it; longer steps where there would be very many."""
+    step = max(step, (until - start) / _MOST_STEPS)
+    n_steps = int(np.ceil((until - start) / step - 1e-9))
+    return start + step * np.arange(n_steps + 1, dtype=float)
 
 
 def _run_forward(
@@ -160,6 +171,7 @@ def _run_forward(
     rng: np.random.Generator,
     n_draws: int,
     *,
+    label: str = "",
     exposure0: float = 0.0,
     time0: float = 0.0,
 ) -> FloatArray:
@@ -174,9 +186,16 @@ def _run_forward(
     if DISPERSION in posterior.posterior and LIKELIHOODS[posterior.attrs["likelihood"]].kind == "transition":
         dispersion = np.asarray(posterior.posterior[DISPERSION]).ravel()[chosen]
     if REPLICATE_SD in posterior.posterior:
-        # A run that has not happened has an effect of its own.
-        sd = np.asarray(posterior.posterior[REPLICATE_SD]).ravel()[chosen]
-        factor = np.exp(sd * rng.standard_normal(chosen.size))
+        sd = np.asarray(posterior.posterior[REPLICATE_SD]).ravel()
+        effects = posterior.posterior[REPLICATE_EFFECT].transpose("chain", "draw", "replicate")
+        labels = list(effects["replicate"].to_numpy())
+        if label in labels:
+            # It goes on as it has begun.
+            values_of = effects.to_numpy().reshape(sd.size, -1)
+            factor = Specification.replicate_factors(sd[:, None], values_of)[chosen, labels.index(label)]
+        else:
+            # A run that has not happened is another replicate; the rate is the mean of those observed, not of all.
+            factor = np.exp(sd[chosen] * np.sqrt(1 + 1 / len(labels)) * rng.standard_normal(chosen.size))
     population = int(start["population"])
     infected = model.simulate_paths(
         values,

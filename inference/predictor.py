@@ -116,29 +116,50 @@ class FlowPredictor(Predictor):
 
         begun = model.log_survival(start, time[0], values, xp)
         constants = [time[0], step, begun, arrays["exposure_rate"], arrays["elasticity"], factor, *values.values()]
-        _, exposures = _steps(advance, xp.arange(FLOW_STEPS, dtype="float64"), start, constants, xp)
+        numbers = xp.arange(FLOW_STEPS, dtype="float64")
+        _, exposures = _steps(advance, numbers, xp.zeros(()), start, constants, xp)
         return model.log_escape((start, exposures[-1]), time, values, xp)
 
 
 class CurvePredictor(Predictor):
     """Expected incidence or prevalence from the ODE (clock `continuous`) or the map (clock `rounds`) from the start.
 
-    One solution for each start: population, first count and network of a trajectory. With replicate effects the factor
-    multiplies the exposure of the solution that the replicate follows, so each has a solution of its own.
+    One solution for each start: susceptible fraction and network of a trajectory, and in rounds its times. With
+    replicate effects the factor multiplies the exposure of the solution that the replicate follows, so each has a
+    solution of its own.
     """
 
     def needs(self, data: Transitions) -> dict[str, FloatArray]:  # noqa: D102
-        keys = list(zip(data.susceptible0, data.formulas, strict=True))
+        # In rounds a trajectory moves by its own steps; in continuous time any finer steps do.
+        times = np.unique(np.concatenate([[0.0], data.time_start, data.time_end])) / data.window
+        grids = [tuple(times)] * len(data.paths)
+        if self.specification.clock == "rounds":
+            grids = [
+                tuple(np.unique([0.0, *data.time_start[own], *data.time_end[own]]) / data.window)
+                for own in (data.path == number for number in range(len(data.paths)))
+            ]
+        keys: list[Any] = list(zip(data.susceptible0, data.formulas, grids, strict=True))
         if self.specification.replicate_effects:
-            keys = [(*key, number) for number, key in enumerate(keys)]  # type: ignore[misc]
+            keys = [(*key, number) for number, key in enumerate(keys)]
         solutions = list(dict.fromkeys(keys))
         of_path = np.array([solutions.index(key) for key in keys])
-        times = np.unique(np.concatenate([[0.0], data.time_start, data.time_end])) / data.window
-        steps = np.diff(times)
-        parts = np.ones(steps.size, dtype=int)
-        if self.specification.clock == "continuous":
-            parts = np.ceil(steps * _CURVE_STEPS).astype(int)
-        nodes = np.concatenate([[0], np.cumsum(parts)])
+        of_observation = of_path[data.path]
+        node_start, node_end = np.zeros(data.size), np.zeros(data.size)
+        columns = []
+        for number, (_, _, grid, *_) in enumerate(solutions):
+            steps = np.diff(grid)
+            parts = np.ones(steps.size, dtype=int)
+            if self.specification.clock == "continuous":
+                parts = np.ceil(steps * _CURVE_STEPS).astype(int)
+            nodes = np.concatenate([[0], np.cumsum(parts)])
+            own = of_observation == number
+            node_start[own] = nodes[np.searchsorted(grid, data.time_start[own] / data.window)]
+            node_end[own] = nodes[np.searchsorted(grid, data.time_end[own] / data.window)]
+            columns.append(np.repeat(steps / parts, parts))
+        # A solution that is through early goes on in steps of no length.
+        step = np.zeros((max(column.size for column in columns), len(solutions)))
+        for number, column in enumerate(columns):
+            step[: column.size, number] = column
         fallen = _TABLE_SCALE * np.expm1(_TABLE_STEP * np.arange(_TABLE_SIZE))
         rates, slopes = [], []
         for susceptible0, formula, *_ in solutions:
@@ -146,10 +167,10 @@ class CurvePredictor(Predictor):
             rates.append(np.maximum(formula.exposure_rate(s, susceptible0), 0.0))
             slopes.append(-np.asarray(formula.slope(s, susceptible0)) * (fallen + _TABLE_SCALE))
         return {
-            "step": np.repeat(steps / parts, parts),
-            "node_start": nodes[np.searchsorted(times, data.time_start / data.window)],
-            "node_end": nodes[np.searchsorted(times, data.time_end / data.window)],
-            "solution": of_path[data.path],
+            "step": step.ravel(),
+            "node_start": node_start,
+            "node_end": node_end,
+            "solution": of_observation,
             "solution_path": np.array([list(of_path).index(number) for number in range(len(solutions))]),
             "susceptible0": np.array([key[0] for key in solutions]),
             "population": data.population,
@@ -184,13 +205,16 @@ class CurvePredictor(Predictor):
         # Parameters of shape (n_draws, 1) give exposure the shape (n_draws, n_solutions).
         start = 0.0 * factor * (susceptible0 + sum(values.values()))
         constants = [arrays["table_rate"], arrays["table_slope"], rows, factor, *values.values()]
-        times, exposures = _steps(advance, arrays["step"], start, constants, xp)
+        steps = arrays["step"].reshape((-1, susceptible0.shape[0]))
+        times, exposures = _steps(advance, steps, 0.0 * susceptible0, start, constants, xp)
 
         def susceptible(node: Any) -> Any:
             index = node.astype("int64")
             # Under numpy an axis of draws lies between nodes and solutions.
             reached = exposures[index, ..., of_observation].T if xp is np else exposures[index, of_observation]
-            return susceptible0[of_observation] * xp.exp(model.log_survival(reached, times[index], values, xp))
+            return susceptible0[of_observation] * xp.exp(
+                model.log_survival(reached, times[index, of_observation], values, xp)
+            )
 
         end = susceptible(arrays["node_end"])
         if self.specification.likelihood.observed == "prevalence":
@@ -211,11 +235,11 @@ def _of(factors: Any, arrays: Arrays, index: str) -> Any:
 
 
 def _steps(
-    advance: Callable[..., tuple[Any, Any]], steps: Any, start: Any, constants: Sequence[Any], xp: Any
+    advance: Callable[..., tuple[Any, Any]], steps: Any, origin: Any, start: Any, constants: Sequence[Any], xp: Any
 ) -> tuple[Any, Any]:
     """Times and states at all nodes, the start included, along the first axis."""
     if xp is np:
-        times, states = [0.0], [start]
+        times, states = [origin], [start]
         for step in steps:
             time, state = advance(step, times[-1], states[-1], *constants)
             times.append(time)
@@ -223,7 +247,6 @@ def _steps(
         return np.array(times), np.array(states)
     from pytensor import scan
 
-    origin = xp.constant(0.0, dtype="float64")
     later = scan(
         advance,
         sequences=[steps],

@@ -24,7 +24,7 @@ from nutpie.compile_pymc import CompiledPyMCModel, make_user_data
 from scipy.special import expit, logit
 
 from ..models import SIModel
-from ..models.parameters import Parameter
+from ..models.parameters import Beta, Parameter
 from .observations import Transitions
 from .predictor import predictor
 from .specification import REPLICATE_EFFECT, Specification
@@ -37,6 +37,19 @@ _EXPAND_SIGNATURE = int64(uint64, uint64, _POINTER, _POINTER, CPointer(_POINTER)
 
 _SOURCES = ("likelihoods", "predictor", "program", "pymc_model", "specification")
 """Modules of this folder that the machine code follows from."""
+
+
+def _source_digest() -> str:
+    """Hash of our own sources that the machine code follows from."""
+    digest = hashlib.sha256()
+    here = Path(__file__).parent
+    for file in [*sorted((here.parent / "models").glob("*.py")), *(here / f"{name}.py" for name in _SOURCES)]:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+_SOURCE_DIGEST = _source_digest()
+"""Taken when they are imported: files that change while the process runs are not what it compiles."""
 
 density: Any = None
 """What `_log_density` calls; each program puts its own in its place."""
@@ -111,23 +124,17 @@ def _key(specification: Specification) -> str | None:
     package = SIModel.__module__.rpartition(".")[0]
     if specification.model.__module__.rpartition(".")[0] != package:
         return None
-    digest = hashlib.sha256()
-    digest.update(
-        repr(
-            (
-                specification.model.__qualname__,
-                specification.likelihood,
-                specification.clock,
-                specification.replicate_effects,
-                platform.python_version(),
-                [version(name) for name in ("pymc", "pytensor", "numba", "nutpie", "numpy")],
-            )
-        ).encode()
+    packages = ("pymc", "pytensor", "numba", "llvmlite", "nutpie", "numpy", "scipy")
+    parts = (
+        specification.model.__qualname__,
+        specification.likelihood,
+        specification.clock,
+        specification.replicate_effects,
+        platform.python_version(),
+        [version(name) for name in packages],
+        _SOURCE_DIGEST,
     )
-    here = Path(__file__).parent
-    for file in [*sorted((here.parent / "models").glob("*.py")), *(here / f"{name}.py" for name in _SOURCES)]:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:20]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 
 
 def _numba_density(specification: Specification, data: Transitions) -> Any:
@@ -135,7 +142,7 @@ def _numba_density(specification: Specification, data: Transitions) -> Any:
     import pytensor
     import pytensor.tensor as pt
 
-    from .pymc_model import build_model
+    from .pymc_model import DATA, build_model
 
     with warnings.catch_warnings():
         # PyTensor advises on BLAS, which these graphs do not use, and on caches of other versions.
@@ -151,7 +158,7 @@ def _numba_density(specification: Specification, data: Transitions) -> Any:
         names = list(predictor(specification).arrays(data))
         offsets = pt.cast(buffer[1 : len(names) + 2], "int64")
         for number, name in enumerate(names):
-            inputs[model[name]] = buffer[offsets[number] : offsets[number + 1]]
+            inputs[model[DATA + name]] = buffer[offsets[number] : offsets[number + 1]]
         flat = pt.concatenate([pt.atleast_1d(part) for part in gradient])
         outputs = pytensor.clone_replace([logp, flat], inputs)
         function = pytensor.function([point, buffer], outputs, mode="NUMBA")
@@ -200,9 +207,9 @@ def nutpie_model(specification: Specification, data: Transitions) -> CompiledPyM
 
 def constrain(spec: Parameter, value: Any) -> Any:
     """Value of a scalar from the unconstrained number that is sampled, as PyMC's default transforms have it."""
-    return expit(value) if np.isfinite(spec.support[1]) else np.exp(value)
+    return expit(value) if isinstance(spec.prior, Beta) else np.exp(value)
 
 
 def unconstrain(spec: Parameter, value: Any) -> Any:
     """Inverse of :func:`constrain`."""
-    return logit(value) if np.isfinite(spec.support[1]) else np.log(value)
+    return logit(value) if isinstance(spec.prior, Beta) else np.log(value)

@@ -17,6 +17,9 @@ from .observations import Transitions
 from .predictor import predictor
 from .specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
 
+DATA = "data_"
+"""What the names of arrays begin with in the PyMC model, so that a parameter may be called as an array is."""
+
 
 class LogLikelihood(Op):  # type: ignore[misc]
     """Log-likelihood with its gradient, as one node of the graph.
@@ -62,7 +65,7 @@ class LogLikelihood(Op):  # type: ignore[misc]
 
 
 @register_funcify_and_cache_key(LogLikelihood)
-def _numba_log_likelihood(op: LogLikelihood, node: Apply, **_: Any) -> tuple[Any, str]:
+def _numba_log_likelihood(op: LogLikelihood, node: Apply, **_: Any) -> tuple[Any, None]:
     family = op.family
 
     @njit
@@ -72,7 +75,8 @@ def _numba_log_likelihood(op: LogLikelihood, node: Apply, **_: Any) -> tuple[Any
         )
         return np.asarray(total), gradient, np.asarray(slope)
 
-    return log_likelihood, f"tworate-log-likelihood-2-{family}"
+    # No key: PyTensor's cache does not see when the function that is called here changes; `program` keeps the whole.
+    return log_likelihood, None
 
 
 def build_model(specification: Specification, data: Transitions) -> pm.Model:
@@ -90,7 +94,7 @@ def build_model(specification: Specification, data: Transitions) -> pm.Model:
     """
     how = predictor(specification)
     with pm.Model() as result:
-        held = {name: pm.Data(name, value) for name, value in how.arrays(data).items()}
+        held = {name: pm.Data(DATA + name, value) for name, value in how.arrays(data).items()}
         scalars = {name: _variable(name, spec) for name, spec in specification.scalars.items()}
         values = {
             name: value if name in scalars else pm.Deterministic(name, value)

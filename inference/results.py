@@ -274,7 +274,8 @@ class Comparison:
         """Return the table for notebooks, under the verdict of each condition."""
         lines = [
             f"<p>{escape(result.label)}{': ' if result.label else ''}<b>{result.verdict}</b>. "
-            f"{escape(result.reasons[0])}.</p>"
+            + "".join(f"<br>{escape(reason)}" for reason in result.reasons)
+            + "</p>"
             for result in self.conditions
         ]
         return "".join(lines) + self.table.to_html(index=False, float_format=lambda x: f"{x:.3g}", escape=True)

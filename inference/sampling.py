@@ -4,7 +4,6 @@ import warnings
 from dataclasses import dataclass
 
 import arviz as az
-import numpy as np
 import nutpie
 
 from ..errors import InputError, JobError
@@ -38,7 +37,7 @@ class SamplerSettings:
 
     def harder(self) -> "SamplerSettings":
         """Return settings for a second try, after the diagnostics of the first were bad."""
-        return SamplerSettings(self.chains, tune=4 * self.tune, draws=2 * self.draws, target_accept=0.995)
+        return SamplerSettings(self.chains, tune=2 * self.tune, draws=2 * self.draws, target_accept=0.99)
 
 
 def sample(
@@ -65,7 +64,8 @@ def sample(
                 nutpie_model(specification, data),
                 draws=settings.draws * longer,
                 tune=settings.tune * longer,
-                low_rank_modified_mass_matrix=specification.replicate_effects,
+                # Parameters lean on each other: learning that saves up to two fifths of the steps.
+                low_rank_modified_mass_matrix=True,
                 chains=settings.chains,
                 target_accept=settings.target_accept,
                 seed=seed,
@@ -84,7 +84,7 @@ def sample(
     if specification.replicate_effects:
         effect = drawn[REPLICATE_EFFECT]
         posterior[REPLICATE_EFFECT] = effect.rename({effect.dims[-1]: "replicate"})
-        posterior = posterior.assign_coords(replicate=np.arange(len(data.paths)))
+        posterior = posterior.assign_coords(replicate=data.labels)
     stats = trace.sample_stats
     kept = [name for name in ("diverging", "energy", "logp", "n_steps", "step_size", "depth") if name in stats]
     return az.InferenceData(posterior=posterior, sample_stats=stats[kept])

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import arviz as az
 import numpy as np
 import pandas as pd
 
+from .. import __version__
 from ..errors import InputError
 from ..files import atomic_path, write_text
-from ..models import get_model
+from ..models import SIModel, get_model
 from ..simulate import read_trajectories
 from .likelihoods import LIKELIHOODS
 from .loo import Elpd
@@ -108,8 +110,15 @@ def save_comparison(comparison: Comparison, folder: Path) -> None:
         (folder / stale).unlink(missing_ok=True)
 
 
-def load_comparison(folder: str | Path) -> Comparison:
+def load_comparison(folder: str | Path, models: Sequence[type[SIModel]] = ()) -> Comparison:
     """Read a comparison that was saved with :meth:`Comparison.save`.
+
+    Parameters
+    ----------
+    folder : path
+        Where it lies.
+    models : sequence of type of SIModel
+        Classes of models that do not come with tworate.
 
     Raises
     ------
@@ -118,9 +127,10 @@ def load_comparison(folder: str | Path) -> Comparison:
     """
     folder = Path(folder)
     path = folder / COMPARISON
+    content: Any = None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        conditions = [_condition(folder, entry) for entry in content["conditions"]]
+        conditions = [_condition(folder, entry, models) for entry in content["conditions"]]
         trajectories = read_trajectories(folder / TRAJECTORIES)
         object.__setattr__(trajectories, "source", content["source"])
         return Comparison(conditions, trajectories, content["by"], content["seed"], version=content["tworate_version"])
@@ -130,10 +140,24 @@ def load_comparison(folder: str | Path) -> Comparison:
             "`tworate compare` or `tworate run`"
         ) from error
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: is damaged ({error}); make the comparison again") from error
+        made = content.get("tworate_version", "?") if isinstance(content, dict) else "?"
+        raise InputError(
+            f"{path}: is damaged, or of another version (made by {made}, this is {__version__}; {error}); make the "
+            "comparison again"
+        ) from error
 
 
-def _condition(folder: Path, entry: dict[str, Any]) -> ConditionResult:
+def _model(name: str, given: Sequence[type[SIModel]]) -> type[SIModel]:
+    for model in given:
+        if model.name == name:
+            return model
+    try:
+        return get_model(name)
+    except ValueError as error:
+        raise InputError(f"{error}; for one of your own pass its class: load_comparison(folder, models=[…])") from error
+
+
+def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[SIModel]]) -> ConditionResult:
     models: dict[str, ModelResult] = {}
     files: dict[str, Path | az.InferenceData] = {}
     for name, model in entry["models"].items():
@@ -143,7 +167,7 @@ def _condition(folder: Path, entry: dict[str, Any]) -> ConditionResult:
         posterior = read_posterior(file)
         attrs, future = posterior.attrs, model.get("elpd_future_pointwise")
         specification = Specification(
-            get_model(attrs["model"]),
+            _model(attrs["model"], models_given),
             LIKELIHOODS[attrs["likelihood"]],
             attrs["clock"],
             bool(attrs["replicate_effects"]),

@@ -100,6 +100,10 @@ class Parameter:
     prior: Prior | None = None
     symbol: str = ""
 
+    def __post_init__(self) -> None:
+        if self.prior is not None and isinstance(self.prior, Beta) != (self.support == (0.0, 1.0)):
+            raise ValueError(f"{self.meaning}: the prior ({self.prior}) does not fit the support {self.support}")
+
     @property
     def distribution(self) -> Any:
         """The prior as a frozen SciPy distribution.

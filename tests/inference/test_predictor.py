@@ -249,3 +249,23 @@ def test_what_is_sampled_is_what_is_computed_of_draws(model, likelihood, clock):
     # Sums in another order: some tens of steps, each rounded to 1e-16.
     expected = how.predict(arrays, values, factors)
     np.testing.assert_allclose(function(*arrays.values(), *values.values(), factors), expected, rtol=1e-12, atol=1e-13)
+
+
+def test_in_rounds_each_trajectory_moves_by_its_own_steps():
+    tables = [
+        pd.DataFrame({"trajectory": name, "time": np.arange(0, 13, step), "infected": 5, "population": 1000})
+        for name, step in (("slow", 2), ("fast", 1))
+    ]
+    for table in tables:
+        table["infected"] += np.arange(len(table))
+    specification = Specification(OneRateSI, LIKELIHOODS["normal"])
+    how = predictor(specification)
+
+    def predicted(*which):
+        data = observe(Trajectories(pd.concat(which)), "mean-field", whole_curve=True)
+        return how.predict(how.arrays(data), {"beta": np.array([[0.8 * data.window]])})[0]
+
+    alone = predicted(tables[0])
+    np.testing.assert_allclose(predicted(*tables)[: alone.size], alone, rtol=1e-12)
+    expected = OneRateSI(0.8).solve(np.arange(0, 13, 2), 0.005, MeanField(), clock="rounds")
+    np.testing.assert_allclose(alone, expected[1:], atol=1e-8)

@@ -148,7 +148,12 @@ def test_key_changes_with_what_is_compiled_and_with_its_sources(monkeypatch):
     for changed in ("numerics.py", "one_rate.py", "likelihoods.py", "predictor.py", "pymc_model.py", "program.py"):
         with monkeypatch.context() as patch:
             patch.setattr(Path, "read_bytes", lambda path, name=changed: read(path) + b" " * (path.name == name))
-            assert program._key(Specification(OneRateSI, transition)) != keys[0], changed
+            assert program._source_digest() != program._SOURCE_DIGEST, changed
+            # The process goes on with the sources that it has read.
+            assert program._key(Specification(OneRateSI, transition)) == keys[0], changed
+    with monkeypatch.context() as patch:
+        patch.setattr(program, "_SOURCE_DIGEST", "other sources")
+        assert program._key(Specification(OneRateSI, transition)) != keys[0]
     with monkeypatch.context() as patch:
         patch.setattr(program, "version", lambda name: "0")
         assert program._key(Specification(OneRateSI, transition)) != keys[0]
@@ -206,3 +211,18 @@ def test_chains_start_around_the_medians_of_the_priors(specification, make_traje
     gaps = starts - [*medians, *[0.0] * n_effects]
     assert np.all(np.abs(gaps) <= 1)
     assert np.all(np.ptp(gaps, axis=0) > 1.5)
+
+
+def test_no_other_cache_keeps_the_likelihood():
+    # PyTensor's would go on linking an old likelihood under a new key of ours.
+    from tworate.inference.pymc_model import LogLikelihood, _numba_log_likelihood
+
+    assert _numba_log_likelihood(LogLikelihood(0), None)[1] is None
+
+
+def test_a_prior_must_fit_its_support():
+    # PyMC transforms by the prior, and so do we: one that disagrees with the support would be read back wrongly.
+    with pytest.raises(ValueError, match="does not fit the support"):
+        parameter("share", prior=Beta(8.0, 2.0))
+    with pytest.raises(ValueError, match="does not fit the support"):
+        parameter("rate", support=(0.0, 1.0), prior=Exponential(1.0))

@@ -12,8 +12,8 @@ from tworate import Trajectories, compare, fit, forecast, load_comparison, sprea
 from tworate.errors import InputError
 from tworate.inference import SamplerSettings, comparison
 from tworate.inference.evidence import log_evidence
-from tworate.inference.fitting import fit_specification, observed
-from tworate.inference.likelihoods import LIKELIHOODS
+from tworate.inference.fitting import fit_specification, observed, predicted_draws
+from tworate.inference.likelihoods import LIKELIHOODS, pointwise_log_likelihood
 from tworate.inference.loo import future_density, loo, refit_bad, unit_log_likelihood
 from tworate.inference.sampling import sample
 from tworate.inference.specification import Specification
@@ -246,3 +246,95 @@ def test_irregular_times_and_lengths_in_continuous_time(make_trajectories):
     for name, value in truth.values.items():
         low, high = np.quantile(posterior.posterior[name], [0.005, 0.995])
         assert low < value < high, name
+
+
+def test_a_left_out_replicate_has_its_effect_integrated_out(make_trajectories):
+    # Many agents know their rate well: the integrand is narrow. Against a fine grid, for each of 20 draws.
+    rates = 0.35 * np.exp(0.4 * np.random.default_rng(3).standard_normal(6))
+    table = pd.concat(
+        make_trajectories(
+            OneRateSI(rate), MeanField(), seed=i, degree=None, replicates=1, population=20_000, rounds=25
+        ).assign(trajectory=i)
+        for i, rate in enumerate(rates)
+    )
+    specification = Specification(OneRateSI, LIKELIHOODS["beta-binomial"], "rounds", True)
+    data = observed(Trajectories(table), "mean-field", specification)
+    draws = sample(specification, data, seed=1, settings=SamplerSettings(draws=100)).posterior
+    found = unit_log_likelihood(specification, draws, data, "trajectory")[:20]
+    few = draws.isel(chain=[0], draw=slice(0, 20))
+    sd = few["replicate_sd"].to_numpy().reshape(-1, 1)
+    own = np.log(specification.replicate_factors(sd, few["replicate_effect"].to_numpy().reshape(20, 6)))
+    starts = np.flatnonzero(np.diff(data.path, prepend=-1))
+    offsets = np.linspace(-1.2, 1.2, 961)
+    terms = []
+    for offset in offsets:
+        prediction, dispersion = predicted_draws(specification, few, data, np.exp(own + offset))
+        pointwise = pointwise_log_likelihood(0, prediction, dispersion, data.incidence, data.n_susceptible)
+        # Given the other five log-rates: normal about their mean, with the variance of a difference.
+        prior = stats.norm.logpdf(own + offset, -own / 5, sd * np.sqrt(6 / 5))
+        terms.append(np.add.reduceat(pointwise, starts, axis=1) + prior)
+    exact = logsumexp(terms, axis=0) + np.log(offsets[1] - offsets[0])
+    # A hundredth of the difference that decides between models.
+    np.testing.assert_allclose(found, exact, atol=0.04)
+
+
+def test_two_models_of_one_name_are_refused(make_trajectories):
+    class Other(OneRateSI):
+        pass
+
+    table = make_trajectories(OneRateSI(0.4), MeanField(), seed=1, degree=None, replicates=1, rounds=10)
+    with pytest.raises(InputError, match="two models are called 'one-rate'"):
+        compare(table, models=("two-rate", Other))
+
+
+def test_a_condition_without_a_future_keeps_its_verdict(make_trajectories):
+    long, short = (
+        make_trajectories(OneRateSI(0.4), MeanField(), seed=i, degree=None, replicates=2, rounds=rounds)
+        for i, rounds in ((1, 20), (2, 12))
+    )
+    table = pd.concat([long.assign(event="long"), short.assign(event="short")])
+    found = compare(table, by="event", predict_from=15, seed=1)
+    assert found.verdict == {"event = long": "one-rate", "event = short": "one-rate"}
+    first, second = (result.models["one-rate"].elpd_future for result in found.conditions)
+    assert first is not None
+    assert second is None
+    assert any("nothing could be predicted" in reason for reason in found.conditions[1].reasons)
+
+
+def test_forecasts_know_late_starters_and_what_was_learnt_of_each_replicate(make_trajectories):
+    rates = (0.2, 0.8)
+    table = pd.concat(
+        make_trajectories(OneRateSI(rates[i % 2]), MeanField(), seed=i, degree=None, replicates=1, rounds=12).assign(
+            trajectory=f"r{i}"
+        )
+        for i in range(4)
+    )
+    late = pd.DataFrame({"trajectory": "late", "time": range(13), "infected": [0] * 12 + [5], "population": 1000})
+    table = pd.concat([late, table])
+    posterior = fit("one-rate", table, replicate_effects=True, seed=1)
+    bands = forecast(posterior, table, until=18, seed=2)
+    end = bands[bands["time"] == 18].set_index("trajectory")
+    assert list(end.index) == ["late", "r0", "r1", "r2", "r3"]
+    # Each goes on at its own rate from its own last state.
+    for label, rate in (("r0", 0.2), ("r2", 0.2)):
+        last = table[(table["trajectory"] == label) & (table["time"] == 12)]["infected"].item() / 1000
+        expected = OneRateSI(rate).solve(np.arange(7), last, MeanField(), clock="rounds")[-1]
+        assert end.loc[label, "q2.5"] < expected < end.loc[label, "q97.5"]
+        # And is sure of it, as a stranger's forecast could not be.
+        assert end.loc[label, "q97.5"] - end.loc[label, "q2.5"] < 0.3
+    assert end.loc["late", "q97.5"] - end.loc["late", "q2.5"] > 0.3
+
+
+def test_a_model_of_ones_own_is_compared_saved_and_loaded(make_trajectories, tmp_path):
+    from tworate.models import GammaRateSI
+
+    class Mine(GammaRateSI):
+        name = "mine"
+
+    table = make_trajectories(OneRateSI(0.4), MeanField(), seed=1, degree=None, replicates=2, rounds=20)
+    found = compare(table, models=("one-rate", "two-rate", Mine), seed=1)
+    assert "mine" in found.posteriors
+    found.save(tmp_path)
+    with pytest.raises(InputError, match="pass its class"):
+        load_comparison(tmp_path)
+    assert load_comparison(tmp_path, models=[Mine]).verdict == found.verdict
