@@ -314,7 +314,7 @@ LIKELIHOODS = {
             BINOMIAL,
             "incidence",
             # ρ = 0.01 lets the probability of sharing in a round vary by 30% around 0.1: already much.
-            Parameter("correlation of agents within a round; 0 is binomial", "", (0.0, 1.0), Beta(1.0, 100.0), "ρ"),
+            Parameter("correlation of agents within an interval; 0 is binomial", "", (0.0, 1.0), Beta(1.0, 100.0), "ρ"),
         ),
         Likelihood("binomial", "transition", BINOMIAL, "incidence", None),
         Likelihood(
