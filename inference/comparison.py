@@ -150,9 +150,13 @@ def compare(
                 progress(what + (f" ({label})" if label else ""), position * n + min(done, n - 1), len(parts) * n)
 
         try:
-            if predict_from is not None and len(parts) == 1:
-                check_future(observed(part, method.closure, specifications[0]), predict_from)
-            result = _Condition(part, specifications, options, report).compared(condition)
+            work = _Condition(observed(part, method.closure, specifications[0]), specifications, options, report)
+            if predict_from is not None and len(parts) == 1 and not work.has_future:
+                raise InputError(
+                    f"predict_from = {predict_from:g}: must lie within the observed times, after somebody has shared "
+                    "and before the end"
+                )
+            result = work.compared(condition)
         except (InputError, JobError) as error:
             # One condition that tells nothing, or that defeats the sampler, must not take the others with it.
             if len(parts) == 1:
@@ -170,18 +174,17 @@ class _Condition:
 
     def __init__(
         self,
-        part: Trajectories,
+        data: Transitions,
         specifications: Sequence[Specification],
         options: _Options,
         report: Callable[[str, int], None],
     ) -> None:
-        self.part, self.specifications, self.options, self.report = part, specifications, options, report
-        self.data: Transitions = observed(part, options.method.closure, specifications[0])
+        self.data, self.specifications, self.options, self.report = data, specifications, options, report
         self.fits: dict[str, az.InferenceData] = {}
         self.elpds: dict[str, Elpd] = {}
         self.problems: dict[str, list[str]] = {}
         self.summaries: dict[str, pd.DataFrame] = {}
-        self.has_future = options.predict_from is not None and _splits(self.data, options.predict_from)
+        self.has_future = options.predict_from is not None and _splits(data, options.predict_from)
 
     def compared(self, condition: dict[str, Any]) -> ConditionResult:
         """Fit, judge, challenge."""
@@ -335,16 +338,8 @@ class _Condition:
         return future_density(specification, draws.posterior, self.data, future)
 
 
-def check_future(data: Transitions, start: float) -> None:
-    """Raise an InputError when a time does not part the data into a past to learn from and a future to predict."""
-    if not _splits(data, start):
-        raise InputError(
-            f"predict_from = {start:g}: must lie within the observed times, after somebody has shared and before "
-            "the end"
-        )
-
-
 def _splits(data: Transitions, start: float) -> bool:
+    """Whether a time parts the data into a past to learn from and a future to predict."""
     future = data.time > start
     return bool(future.any() and np.any(data.incidence[~future] > 0))
 

@@ -1,15 +1,11 @@
 """What follows from a posterior: times, growth, who was reached by which rate, each with its interval."""
 
-from typing import Any
-
 import arviz as az
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..models import Closure, SIModel
-from ..models.base import Clock
-from ..models.numerics import runge_kutta_step
+from ..models.curves import solve_curves
 from .fitting import draws_of
 from .observations import Transitions
 from .specification import Specification
@@ -54,7 +50,7 @@ def derive(specification: Specification, posterior: az.InferenceData, data: Tran
     step = float(np.median(steps)) if specification.clock == "rounds" else data.window / _STEPS
     step = max(step, data.window / _MOST_STEPS)
     times = np.arange(0.0, _WINDOWS * data.window + step, step)
-    exposure, prevalence = solve_draws(specification.model, values, times, s0, formula, specification.clock)
+    exposure, prevalence = solve_curves(specification.model, values, times, s0, formula, specification.clock)
     x0 = float(formula.exposure_rate(s0, s0))
     instant = 1e-6 * data.window
     force = -specification.model.log_escape((0.0, x0 * instant), (0.0, instant), values) / instant
@@ -72,51 +68,6 @@ def derive(specification: Specification, posterior: az.InferenceData, data: Tran
         low, median, high = np.quantile(value, [0.025, 0.5, 0.975], method="inverted_cdf")
         rows[name] = {"median": median, "low": low, "high": high, "unit": unit}
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def solve_draws(
-    model: type[SIModel],
-    values: dict[str, FloatArray],
-    times: FloatArray,
-    susceptible0: float,
-    closure: Closure,
-    clock: Clock,
-) -> tuple[FloatArray, FloatArray]:
-    """Exposure and prevalence of many parameter draws at once: the map in rounds, Runge-Kutta steps otherwise.
-
-    Parameters
-    ----------
-    model : type of SIModel
-        The model.
-    values : dict of array, shape (n_draws,)
-        Parameter values by name.
-    times : array, shape (n_times,)
-        Times from 0; the steps of the solution.
-    susceptible0 : float
-        Susceptible fraction at time 0.
-    closure : Closure
-        Gives the exposure from the state.
-    clock : {"rounds", "continuous"}
-        See :meth:`tworate.models.SIModel.solve`.
-
-    Returns
-    -------
-    exposure, prevalence : array, shape (n_draws, n_times)
-    """
-    n_draws = next(iter(values.values())).size
-    exposure = np.zeros((n_draws, times.size))
-
-    def rate(reached: Any, time: Any) -> Any:
-        s = susceptible0 * np.exp(model.log_survival(reached, time, values))
-        return np.maximum(closure.exposure_rate(s, susceptible0), 0.0)
-
-    for i, step in enumerate(np.diff(times)):
-        now = exposure[:, i]
-        exposure[:, i + 1] = (
-            now + step * rate(now, times[i]) if clock == "rounds" else runge_kutta_step(rate, now, times[i], step)
-        )
-    columns = {name: value[:, None] for name, value in values.items()}
-    return exposure, 1.0 - susceptible0 * np.exp(model.log_survival(exposure, times, columns))
 
 
 def time_to(level: float, times: FloatArray, prevalence: FloatArray) -> FloatArray:

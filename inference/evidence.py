@@ -2,6 +2,8 @@
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -34,9 +36,8 @@ def log_evidence(specification: Specification, data: Transitions, *, seed: int, 
 
     from .pymc_model import build_model
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _quiet("pymc"):
         warnings.simplefilter("ignore")
-        logging.getLogger("pymc").setLevel(logging.ERROR)
         with build_model(specification, data):
             trace = pm.sample_smc(draws=draws, chains=2, cores=1, random_seed=seed, progressbar=False)
     # Of each run the value at its last stage; runs may have different numbers of stages.
@@ -47,3 +48,15 @@ def log_evidence(specification: Specification, data: Transitions, *, seed: int, 
         family, data.observed(specification.likelihood.observed).astype(float), data.n_susceptible.astype(float)
     )
     return float(np.mean(estimates) + left_out.sum())
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Silence a logger for a while, all but its errors."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -12,6 +12,7 @@ from scipy.differentiate import derivative
 from scipy.integrate import solve_ivp
 
 from .closures import CLOSURES, Closure
+from .curves import checked_times, solve_curves, susceptible_at_start
 from .incidence import draw_incidence
 from .numerics import logistic_mean, runge_kutta_step
 from .parameters import Parameter
@@ -248,25 +249,17 @@ class SIModel(ABC):
         >>> OneRateSI(beta=0.5).solve([0, 10, 20], prevalence0=0.01, closure=MeanField()).round(3)
         array([0.01 , 0.6  , 0.996])
         """
-        times = np.asarray(times, dtype=float)
-        if times.ndim != 1 or times.size == 0 or np.any(np.diff(times) <= 0):
-            raise ValueError("times must be a list of increasing numbers")
-        if not 0.0 < prevalence0 < 1.0:
-            raise ValueError(f"prevalence0 = {prevalence0}: must lie between 0 and 1, both excluded")
-        s0 = 1.0 - prevalence0
+        times, s0 = checked_times(times), susceptible_at_start(prevalence0)
         elapsed = times - times[0]
+        if clock == "rounds":
+            values = {name: np.array([value]) for name, value in self.values.items()}
+            return solve_curves(type(self), values, elapsed, s0, closure, clock)[1][0]
 
         def susceptible(time: Any, exposure: Any) -> Any:
             return s0 * np.exp(self.log_survival(exposure, time, self.values))
 
-        if clock == "rounds":
-            exposure = np.zeros_like(times)
-            for i, step in enumerate(np.diff(times)):
-                x = closure.exposure_rate(susceptible(elapsed[i], exposure[i]), s0)
-                exposure[i + 1] = exposure[i] + step * x
-        elif times.size == 1:
-            exposure = np.zeros(1)
-        else:
+        exposure = np.zeros(1)
+        if times.size > 1:
             solution = solve_ivp(
                 lambda t, e: closure.exposure_rate(susceptible(t, e), s0),
                 (0.0, elapsed[-1]),

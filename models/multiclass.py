@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 
 from .base import Clock, FloatArray
 from .closures import RandomRegular
+from .curves import checked_times, susceptible_at_start
 
 
 class Orbit(NamedTuple):
@@ -110,10 +111,7 @@ class MultiClass:
         ValueError
             When times do not increase or `prevalence0` lies outside (0, 1).
         """
-        times = np.asarray(times, dtype=float)
-        if times.ndim != 1 or times.size == 0 or np.any(np.diff(times) <= 0):
-            raise ValueError("times must be a list of increasing numbers")
-        s0 = _susceptible0(prevalence0)
+        times, s0 = checked_times(times), susceptible_at_start(prevalence0)
         log_theta = np.zeros((len(self.rates), times.size))
         if clock == "rounds":
             for i, step in enumerate(np.diff(times)):
@@ -146,7 +144,7 @@ class MultiClass:
             When the spread starts below a fraction, or never reaches it.
         """
         s = np.atleast_1d(np.asarray(susceptible, dtype=float))
-        s0 = _susceptible0(prevalence0)
+        s0 = susceptible_at_start(prevalence0)
         last = self._last_susceptible(s0)
         if not np.all((s > last) & (s <= s0)):
             raise ValueError(f"susceptible = {s}: must lie in ({last:g}, {s0:g}], where the spread passes")
@@ -210,9 +208,3 @@ class MultiClass:
         if not solution.success:
             raise ValueError(f"the ODE solver gave up: {solution.message}")
         return np.asarray(solution.y)
-
-
-def _susceptible0(prevalence0: float) -> float:
-    if not 0.0 < prevalence0 < 1.0:
-        raise ValueError(f"prevalence0 = {prevalence0}: must lie between 0 and 1, both excluded")
-    return 1.0 - prevalence0

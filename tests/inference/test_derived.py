@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from tworate.inference.derived import solve_draws, time_to
-from tworate.models import MeanField, OneRateSI, RandomRegular, TwoRateSI
+from tworate.inference.derived import time_to
+from tworate.models import MeanField, OneRateSI, TwoRateSI
+from tworate.models.curves import solve_curves
 
 
 def test_time_to_a_level_of_the_logistic_curve_in_closed_form():
     beta, i0 = np.array([0.2, 0.5]), 0.01
     times = np.linspace(0, 60, 1201)
-    _, prevalence = solve_draws(OneRateSI, {"beta": beta}, times, 1 - i0, MeanField(), "continuous")
+    _, prevalence = solve_curves(OneRateSI, {"beta": beta}, times, 1 - i0, MeanField(), "continuous")
     for level in (0.5, 0.9):
         expected = (np.log(level / (1 - level)) - np.log(i0 / (1 - i0))) / beta
         # Linear interpolation within a step of 0.05 errs by step² |p''| / (8 p') = step² β |1 - 2p| / 8 at most.
@@ -20,20 +21,9 @@ def test_time_to_a_level_of_the_logistic_curve_in_closed_form():
 def test_a_level_that_is_not_reached_takes_forever():
     values = {"beta_fast": np.array([1.0]), "beta_slow": np.array([0.0]), "weight_fast": np.array([0.6])}
     times = np.linspace(0, 200, 401)
-    _, prevalence = solve_draws(TwoRateSI, values, times, 0.99, MeanField(), "continuous")
+    _, prevalence = solve_curves(TwoRateSI, values, times, 0.99, MeanField(), "continuous")
     assert np.isfinite(time_to(0.5, times, prevalence))[0]
     assert time_to(0.9, times, prevalence)[0] == np.inf
-
-
-@pytest.mark.parametrize("clock", ["rounds", "continuous"])
-def test_draws_are_solved_as_single_models_are(clock):
-    model, times = TwoRateSI(1.2, 0.2, 0.5), np.linspace(0, 30, 301)
-    values = {name: np.array([value, value]) for name, value in model.values.items()}
-    exposure, prevalence = solve_draws(TwoRateSI, values, times, 0.995, RandomRegular(8), clock)
-    expected = model.solve(times, 0.005, RandomRegular(8), clock=clock)
-    # Runge-Kutta steps of 0.1 at rates of 1.2 leave (0.12)^5 / 120 a step; the map is the same arithmetic.
-    np.testing.assert_allclose(prevalence[1], expected, atol=1e-6 if clock == "continuous" else 1e-12)
-    assert np.all(np.diff(exposure, axis=1) > 0)
 
 
 def test_shares_by_rate_add_up_to_all_who_were_reached():

@@ -1,0 +1,75 @@
+"""Curves of a model: exposure and prevalence over time under a closure."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .closures import Closure
+from .numerics import runge_kutta_step
+
+if TYPE_CHECKING:
+    from .base import Clock, SIModel
+
+FloatArray = NDArray[np.float64]
+
+
+def checked_times(times: ArrayLike) -> FloatArray:
+    """Return times as an array, or raise a ValueError when they do not increase."""
+    times = np.asarray(times, dtype=float)
+    if times.ndim != 1 or times.size == 0 or not np.all(np.diff(times) > 0):
+        raise ValueError("times must be a list of increasing numbers")
+    return times
+
+
+def susceptible_at_start(prevalence0: float) -> float:
+    """Return the susceptible fraction at the start; raise a ValueError for a prevalence outside (0, 1)."""
+    if not 0.0 < prevalence0 < 1.0:
+        raise ValueError(f"prevalence0 = {prevalence0}: must lie between 0 and 1, both excluded")
+    return 1.0 - prevalence0
+
+
+def solve_curves(
+    model: "type[SIModel]",
+    values: Mapping[str, FloatArray],
+    times: FloatArray,
+    susceptible0: float,
+    closure: Closure,
+    clock: "Clock",
+) -> tuple[FloatArray, FloatArray]:
+    """Exposure and prevalence for many parameter draws at once, by one step from each time to the next.
+
+    Parameters
+    ----------
+    model : type of SIModel
+        The model.
+    values : mapping of array, shape (n_draws,)
+        Parameter values by name.
+    times : array, shape (n_times,)
+        Times from 0; the steps of the solution.
+    susceptible0 : float
+        Susceptible fraction at time 0.
+    closure : Closure
+        Gives the exposure from the state.
+    clock : {"rounds", "continuous"}
+        The map of synchronous rounds, which is exact, or Runge-Kutta steps, which the caller must make short.
+
+    Returns
+    -------
+    exposure, prevalence : array, shape (n_draws, n_times)
+    """
+    n_draws = next(iter(values.values())).size
+    exposure = np.zeros((n_draws, times.size))
+
+    def rate(reached: Any, time: Any) -> Any:
+        s = susceptible0 * np.exp(model.log_survival(reached, time, values))
+        return np.maximum(closure.exposure_rate(s, susceptible0), 0.0)
+
+    for i, step in enumerate(np.diff(times)):
+        now = exposure[:, i]
+        exposure[:, i + 1] = (
+            now + step * rate(now, times[i]) if clock == "rounds" else runge_kutta_step(rate, now, times[i], step)
+        )
+    columns = {name: value[:, None] for name, value in values.items()}
+    return exposure, 1.0 - susceptible0 * np.exp(model.log_survival(exposure, times, columns))
