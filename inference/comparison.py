@@ -1,7 +1,8 @@
 """Comparing the models on each condition: the central output."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from ..models import GammaRateSI, OneRateSI, OnlineOfflineSI, SIModel, all_model
 from ..simulate import Trajectories
 from ..simulate.trajectories import as_trajectories
 from .derived import derive
-from .diagnostics import diagnose, prior_sensitivity, summarize
+from .diagnostics import prior_sensitivity
 from .evidence import log_evidence
-from .fitting import check_closure_of, check_names, fit_specification, observed, sample_again
+from .fitting import Drawn, check_closure_of, check_names, complete, observed, sample_again
 from .likelihoods import LIKELIHOODS
 from .loo import UNITS, Elpd, elpd_difference, future_density, loo, refit_bad, stacking_weights, unit_log_likelihood
 from .observations import Transitions, choose_closure
@@ -188,9 +189,9 @@ class _Condition:
 
     def compared(self, condition: dict[str, Any]) -> ConditionResult:
         """Fit, judge, challenge."""
-        for number, specification in enumerate(self.specifications):
+        for number, (specification, drawing) in enumerate(self._drawing(self.specifications)):
             self.report(f"fitting {specification.name}", number)
-            self.fit(specification)
+            self.finish(specification, drawing.result())
         pair = self._pair()
         elpd_diff, dse = float("nan"), float("nan")
         verdict: Verdict = "undecided"
@@ -246,28 +247,38 @@ class _Condition:
             predict_from=self.options.predict_from,
         )
 
-    def fit(self, specification: Specification) -> None:
-        """Fit one specification, and leave one out."""
+    def _drawing(self, specifications: Iterable[Specification]) -> Iterator[tuple[Specification, Future[Drawn]]]:
+        """Sample one specification after the other, each while what follows from the last is worked out."""
+        with ThreadPoolExecutor(1) as sampler:
+            try:
+                drawings = [(each, sampler.submit(self._sample, each, self.data)) for each in specifications]
+                yield from drawings
+            finally:
+                sampler.shutdown(wait=False, cancel_futures=True)
+
+    def _sample(self, specification: Specification, data: Transitions) -> Drawn:
+        return sample_again(specification, data, seed=self.options.seed, settings=self.options.sampler)
+
+    def finish(self, specification: Specification, drawn: Drawn) -> None:
+        """Work out what follows from a posterior, and leave one out."""
         options, name = self.options, specification.name
-        posterior = fit_specification(specification, self.data, seed=options.seed, settings=options.sampler)
+        posterior = complete(drawn, specification, self.data, options.seed)
         elpd = loo(specification, posterior, self.data, options.method.unit)
 
         def refitted(data: Transitions) -> NDArray[np.float64] | None:
             self.report(f"refitting {specification.name} without one {options.method.unit}", len(self.fits))
             try:
-                again = sample_again(specification, data, seed=options.seed, settings=options.sampler)
+                again = self._sample(specification, data)
             except JobError:
                 return None
-            if diagnose(again):
+            if again.problems:
                 return None
-            return unit_log_likelihood(specification, again.posterior, self.data, options.method.unit)
+            return unit_log_likelihood(specification, again.posterior.posterior, self.data, options.method.unit)
 
         self.elpds[name] = refit_bad(elpd, self.data, options.method.unit, refitted, options.max_refits)
         posterior.add_groups(loo=self.elpds[name].to_dataset())
-        summary = summarize(posterior)
-        summary["prior_sensitivity"] = prior_sensitivity(posterior)
-        self.summaries[name], self.problems[name] = summary, diagnose(posterior, summary)
-        self.fits[name] = posterior
+        self.summaries[name] = drawn.summary.assign(prior_sensitivity=prior_sensitivity(posterior))
+        self.fits[name], self.problems[name] = posterior, drawn.problems
 
     def difference(self, first: str, second: str) -> tuple[float, float]:
         """Difference in elpd between two models, and its standard error."""
@@ -287,18 +298,20 @@ class _Condition:
             found.append(dataclasses.replace(like, model=model, replicate_effects=effects or like.replicate_effects))
         return found
 
-    def _challenged(self, rivals: Iterable[Specification], two: str) -> tuple[list[str], list[str]]:
+    def _challenged(self, rivals: Sequence[Specification], two: str) -> tuple[list[str], list[str]]:
+        failures = {}
+        for rival, drawing in self._drawing(rival for rival in rivals if rival.name not in self.fits):
+            self.report(f"challenge by {rival.name}", len(self.fits))
+            try:
+                self.finish(rival, drawing.result())
+            except JobError as error:
+                failures[rival.name] = str(error)
         entries = []
         for rival in rivals:
-            doubts: list[str] = []
-            if rival.name not in self.fits:
-                self.report(f"challenge by {rival.name}", len(self.fits))
-                try:
-                    self.fit(rival)
-                except JobError as error:
-                    entries.append(Rival(rival.name, float("nan"), float("nan"), rival.n_parameters, [str(error)]))
-                    continue
-            doubts += self.problems[rival.name]
+            if rival.name in failures:
+                entries.append(Rival(rival.name, np.nan, np.nan, rival.n_parameters, [failures[rival.name]]))
+                continue
+            doubts = list(self.problems[rival.name])
             if bad := self.elpds[rival.name].bad.size:
                 doubts.append(f"high Pareto k of {bad} {plural(self.options.method.unit)}")
             entries.append(Rival(rival.name, *self.difference(rival.name, two), rival.n_parameters, doubts))
@@ -334,8 +347,7 @@ class _Condition:
             weight=np.where(future, 0.0, self.data.weight),
             window=float(self.data.time_end[~future].max()),
         )
-        draws = sample_again(specification, seen, seed=self.options.seed, settings=self.options.sampler)
-        return future_density(specification, draws.posterior, self.data, future)
+        return future_density(specification, self._sample(specification, seen).posterior.posterior, self.data, future)
 
 
 def _splits(data: Transitions, start: float) -> bool:

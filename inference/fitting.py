@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import arviz as az
 import numpy as np
@@ -20,7 +20,7 @@ from ..models import SIModel, get_model
 from ..models.base import Clock
 from ..simulate import Trajectories
 from ..simulate.trajectories import as_trajectories
-from .diagnostics import diagnose
+from .diagnostics import diagnose, summarize
 from .likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
 from .observations import Transitions, choose_closure, observe
 from .predictor import predictor
@@ -35,6 +35,27 @@ CLOCKS: tuple[str, ...] = get_args(Clock)
 """Clocks by name; the first is the default."""
 PREDICTIVE_DRAWS = 500
 """Draws kept of the posterior predictive, spread evenly over the posterior's, and of the prior and its predictive."""
+
+
+class Drawn(NamedTuple):
+    """What sampling has given.
+
+    Parameters
+    ----------
+    posterior : arviz.InferenceData
+        Groups `posterior` and `sample_stats`.
+    settings : SamplerSettings
+        How it was sampled at last.
+    summary : pandas.DataFrame
+        See :func:`tworate.inference.diagnostics.summarize`.
+    problems : list of str
+        What the diagnostics say is wrong, if anything.
+    """
+
+    posterior: az.InferenceData
+    settings: SamplerSettings
+    summary: pd.DataFrame
+    problems: list[str]
 
 
 def fit(
@@ -120,7 +141,12 @@ def fit_specification(
     specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
 ) -> az.InferenceData:
     """Fit a specification to observations; see :func:`fit`."""
-    result = sample_again(specification, data, seed=seed, settings=settings)
+    return complete(sample_again(specification, data, seed=seed, settings=settings), specification, data, seed)
+
+
+def complete(drawn: Drawn, specification: Specification, data: Transitions, seed: int) -> az.InferenceData:
+    """Make of a posterior what :func:`fit` returns: all groups, and the record of how it was made."""
+    result = drawn.posterior
     _add_groups(result, specification, data, seed)
     result.attrs.update(
         {
@@ -130,23 +156,23 @@ def fit_specification(
             "closure": data.closure,
             "clock": specification.clock,
             "seed": seed,
-            "sampler": json.dumps(asdict(result.attrs.pop("settings"))),
+            "sampler": json.dumps(asdict(drawn.settings)),
             "versions": json.dumps(versions(PACKAGES)),
         }
     )
     return result
 
 
-def sample_again(
-    specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
-) -> az.InferenceData:
-    """Sample, and once more and harder when the diagnostics are bad; attribute `settings` says how it was at last."""
-    result = sample(specification, data, seed=seed, settings=settings)
-    if diagnose(result):
-        settings = settings.harder()
-        result = sample(specification, data, seed=seed, settings=settings)
-    result.attrs["settings"] = settings
-    return result
+def sample_again(specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings) -> Drawn:
+    """Sample, and once more and harder when the diagnostics are bad."""
+
+    def drawn(settings: SamplerSettings) -> Drawn:
+        posterior = sample(specification, data, seed=seed, settings=settings)
+        summary = summarize(posterior)
+        return Drawn(posterior, settings, summary, diagnose(posterior, summary))
+
+    first = drawn(settings.of(specification))
+    return drawn(first.settings.harder()) if first.problems else first
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from .fitting import dispersion_of, predicted_draws
-from .likelihoods import BINOMIAL, pointwise_log_likelihood
+from .kernels import BINOMIAL
+from .likelihoods import pointwise_log_likelihood
 from .observations import Transitions
 from .specification import REPLICATE_EFFECT, REPLICATE_SD, Specification
 

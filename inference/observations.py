@@ -181,7 +181,7 @@ def observe(
     Raises
     ------
     InputError
-        When nothing is left to learn from, or somebody shared who could not have been exposed.
+        When nothing is left to learn from, or somebody shared who, as recorded, was not exposed.
     """
     table = trajectories.table.assign(path=trajectories.path_numbers)
     table = table[table["infected"] > 0]
@@ -210,8 +210,9 @@ def observe(
     end = begin + 1
     incidence = infected[end] - infected[begin]
     exposed = rate[begin] > 0
-    if not whole_curve:
-        _refuse_unexposed(trajectories.source, table, begin[(incidence > 0) & ~exposed], closure)
+    beyond = begin[(incidence > 0) & ~exposed]
+    if closure == "recorded" and not whole_curve:
+        _refuse_unexposed(trajectories.source, table, beyond)
     if not np.any(n_susceptible[begin] > 0):
         raise InputError(f"{trajectories.source}: nobody is susceptible in any trajectory; there is nothing to learn")
     informative = exposed & (n_susceptible[begin] > 0)
@@ -241,7 +242,10 @@ def observe(
             [name for name in ("trajectory", "population", "infected0", "degree") if name in start]
         ].reset_index(drop=True),
         n_increments=len(trajectories.table) - int(trajectories.path_numbers.max()) - 1,
-        cautions=_cautions(trajectories, np.diff(time)[same], clock),
+        cautions=(
+            *_cautions(trajectories, np.diff(time)[same], clock),
+            *_beyond_reach(int((infected[beyond + 1] - infected[beyond]).sum()), beyond.size, closure),
+        ),
     )
 
 
@@ -294,12 +298,22 @@ def _cautions(trajectories: Trajectories, steps: FloatArray, clock: Clock) -> tu
     return tuple(found)
 
 
-def _refuse_unexposed(source: str, table: pd.DataFrame, begin: IntArray, closure: str) -> None:
+def _beyond_reach(n_sharers: int, n_increments: int, closure: str) -> tuple[str, ...]:
+    """Say what was left out because a closure's formula, true of large networks, has nobody exposed any more."""
+    if n_sharers == 0:
+        return ()
+    return (
+        f"caution: {n_sharers} agents shared where, by the {closure} closure, everybody within reach had shared "
+        f"({n_increments} increments, left out): the network is small or sparse, or its degrees are others; a count of "
+        "susceptible-sharer edges (si_edges) would tell",
+    )
+
+
+def _refuse_unexposed(source: str, table: pd.DataFrame, begin: IntArray) -> None:
     if begin.size:
         row = table.iloc[int(begin[0])]
-        remedy = "; compare with the mean-field closure, or check si_edges" if closure == "recorded" else ""
         raise InputError(
             f"{source}: in trajectory {row['trajectory']} somebody shares after time {row['time']}, when no "
-            f"susceptible agent was exposed ({closure} closure); such sharing comes from outside, which "
-            f"neither one rate nor two can say{remedy}"
+            "susceptible agent was exposed (recorded closure); such sharing comes from outside, which neither one rate "
+            "nor two can say; compare with the mean-field closure, or check si_edges"
         )

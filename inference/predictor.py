@@ -81,13 +81,24 @@ class RoundsPredictor(Predictor):
     """Log-probability of not sharing in a synchronous round: exposure is that of the round's start."""
 
     def needs(self, data: Transitions) -> dict[str, FloatArray]:  # noqa: D102
-        names = ("exposure_start", "exposure_end", "time_start", "time_end")
-        return {name: getattr(data, name) / data.window for name in names}
+        # An interval mostly begins where another ends: the survival function is worked out once for both.
+        start, end = ((data.path, data.time_start, data.exposure_start), (data.path, data.time_end, data.exposure_end))
+        nodes, index = np.unique(np.hstack([start, end]), axis=1, return_inverse=True)
+        path, time, exposure = nodes
+        node_start, node_end = np.split(index.ravel(), 2)
+        return {
+            "node_exposure": exposure / data.window,
+            "node_time": time / data.window,
+            "node_path": path,
+            "node_start": node_start,
+            "node_end": node_end,
+        }
 
     def predict(self, arrays: Arrays, values: Mapping[str, Any], factors: Any = None, xp: Any = np) -> Any:  # noqa: D102
-        factor = _of(factors, arrays, "path")
-        exposure = (factor * arrays["exposure_start"], factor * arrays["exposure_end"])
-        return self.specification.model.log_escape(exposure, (arrays["time_start"], arrays["time_end"]), values, xp)
+        exposure = _of(factors, arrays, "node_path") * arrays["node_exposure"]
+        log_g = self.specification.model.log_survival(exposure, arrays["node_time"], values, xp)
+        start, end = (arrays[name].astype("int64") for name in ("node_start", "node_end"))
+        return log_g[..., end] - log_g[..., start]
 
 
 class FlowPredictor(Predictor):

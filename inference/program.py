@@ -35,7 +35,7 @@ _POINTER = CPointer(float64)
 _DENSITY_SIGNATURE = int64(uint64, _POINTER, _POINTER, _POINTER, CPointer(_POINTER))
 _EXPAND_SIGNATURE = int64(uint64, uint64, _POINTER, _POINTER, CPointer(_POINTER))
 
-_SOURCES = ("likelihoods", "predictor", "program", "pymc_model", "specification")
+_SOURCES = ("kernels", "likelihoods", "predictor", "program", "pymc_model", "specification")
 """Modules of this folder that the machine code follows from."""
 
 

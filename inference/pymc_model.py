@@ -12,7 +12,7 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from ..models.parameters import Beta, Exponential, LogNormal, Parameter
-from .likelihoods import log_likelihood_and_gradient
+from .kernels import log_likelihood_and_gradient
 from .observations import Transitions
 from .predictor import predictor
 from .specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification

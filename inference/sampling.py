@@ -20,20 +20,34 @@ class SamplerSettings:
     ----------
     chains, tune, draws : int
         Chains (at least 2, so that they can be compared), and warm-up and kept draws of each.
-    target_accept : float
-        Target acceptance of NUTS.
+    target_accept : float, optional
+        Target acceptance of NUTS; by default what the model needs: 0.8 with one rate, 0.95 where parameters lean on
+        each other.
     """
 
     chains: int = 4
     tune: int = 500
     draws: int = 1000
-    target_accept: float = 0.95
+    target_accept: float | None = None
 
     def __post_init__(self) -> None:
-        if self.chains < 2 or self.tune < 1 or self.draws < 1 or not 0 < self.target_accept < 1:
+        if self.chains < 2 or self.tune < 1 or self.draws < 1 or not 0 < (self.target_accept or 0.5) < 1:
             raise InputError(
                 f"{self}: needs at least 2 chains, 1 warm-up draw, 1 draw, and a target acceptance between 0 and 1"
             )
+
+    def of(self, specification: Specification) -> "SamplerSettings":
+        """Return the settings as a specification needs them."""
+        # Effects of replicates lean on each other and on their spread: draws that depend more on each other.
+        longer = 2 if specification.replicate_effects else 1
+        # Two rates on data of one have a posterior with corners, which take short steps.
+        target = 0.8 if specification.n_parameters == 1 else 0.95
+        return SamplerSettings(
+            self.chains,
+            tune=longer * self.tune,
+            draws=longer * self.draws,
+            target_accept=self.target_accept or target,
+        )
 
     def harder(self) -> "SamplerSettings":
         """Return settings for a second try, after the diagnostics of the first were bad."""
@@ -55,15 +69,13 @@ def sample(
     JobError
         When the sampler gives up.
     """
-    # Effects of replicates lean on each other and on their spread: draws that depend more on each other.
-    longer = 2 if specification.replicate_effects else 1
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             trace = nutpie.sample(
                 nutpie_model(specification, data),
-                draws=settings.draws * longer,
-                tune=settings.tune * longer,
+                draws=settings.draws,
+                tune=settings.tune,
                 # Parameters lean on each other: learning that saves up to two fifths of the steps.
                 low_rank_modified_mass_matrix=True,
                 chains=settings.chains,

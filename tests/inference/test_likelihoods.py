@@ -5,15 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tworate.inference.likelihoods import (
-    BINOMIAL,
-    LIKELIHOODS,
-    NEGATIVE_BINOMIAL,
-    NORMAL,
-    draw_observations,
-    log_likelihood_and_gradient,
-    pointwise_log_likelihood,
-)
+from tworate.inference.kernels import BINOMIAL, NEGATIVE_BINOMIAL, NORMAL, log_likelihood_and_gradient
+from tworate.inference.likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
 
 CASES = [(0, 1), (1, 1), (3, 20), (20, 20), (0, 1000), (37, 1000), (999, 1000), (40_000, 1_000_000)]
 COUNTS = [(0, 1e-6), (0, 30.0), (1, 1e-6), (3, 0.2), (37, 30.0), (40_000, 39_000.0), (500, 1.0)]

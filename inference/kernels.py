@@ -1,0 +1,346 @@
+"""Densities of the likelihoods' families with their gradients, compiled once to disk for sampling and LOO alike.
+
+The beta-binomial and the negative binomial are made of rising factorials, `A(k, p) = Σ_{j<k} log(p + j θ)`: with
+`θ = ρ / (1 - ρ)`, and θ = α, leaving out what no parameter changes,
+
+    log BB(k; n, p, ρ) = A(k, p) + A(n - k, 1 - p) - A(n, 1),
+    log NB(k; μ, α) = A(k, 1) + k log μ - (k + 1/α) log1p(α μ).
+
+The textbook form, `A = lgamma(p / θ + k) - lgamma(p / θ) + k log θ`, loses all digits as θ → 0. Here, where
+`p >= 8 θ`, it is a difference of Stirling series with everything that cancels cancelled by hand, so that θ may be 0;
+smaller p are brought there by `A(k, p) = A(k, p + 8θ) - log Π_{j<8} (p + (k + j) θ) / (p + j θ)`.
+
+Straight lines of arithmetic without branches or calls: compilers turn a loop over them into vector instructions, which
+they cannot where the mathematical library is called. Hence also the logarithm and the exponential below.
+
+All that is compiled is in this one file, because numba's cache knows of changes in the file of a function only.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+BINOMIAL, NEGATIVE_BINOMIAL, NORMAL = range(3)
+"""Families of distributions; the beta-binomial is the binomial with a positive correlation."""
+_SHIFT = 8
+"""From here on the Stirling series below are exact to double precision."""
+_SMALLEST = 1e-36
+"""The product of eight of them is still a number; what is less probable counts as impossible."""
+_LOG2_HIGH, _LOG2_LOW = float.fromhex("0x1.62e42feep-1"), float.fromhex("0x1.a39ef35793c76p-33")
+"""log 2 in two parts: multiples of the first by whole numbers are exact."""
+_ROUNDING = 1.5 * 2.0**52
+"""Added to a number and taken away again, it rounds it to a whole one, which meanwhile stands in the lowest bits."""
+_SQRT_HALF = 0x3FE6A09E667F3BCD
+"""Bits of sqrt(1/2)."""
+
+# Unless told otherwise numba compiles a function with the caller's permission to reorder arithmetic, and PyTensor's
+# functions have it: rounding by adding and taking away would be reordered into nothing.
+_inlined = njit(error_model="numpy", fastmath=False, forceinline=True)
+_compiled = njit(error_model="numpy", fastmath=False, nogil=True, cache=True)
+
+
+@intrinsic
+def _bits(typing_context: Any, number: Any) -> Any:
+    """Bits of a double, as an integer."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.int64(types.float64), generate
+
+
+@intrinsic
+def _double(typing_context: Any, number: Any) -> Any:
+    """Double with the bits of an integer."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.int64), generate
+
+
+@_inlined
+def _split(x: float) -> tuple[float, float]:
+    """Exponent e and mantissa m in [sqrt(1/2), sqrt(2)), of which x = m 2^e > 0 is made."""
+    shifted = _bits(x) - _SQRT_HALF
+    exponent = _double((shifted >> 52) + 0x4330000000000400) - (2.0**52 + 1024.0)
+    return exponent, _double((shifted & 0xFFFFFFFFFFFFF) + _SQRT_HALF)
+
+
+@_inlined
+def _atanh_rest(r: float) -> float:
+    """`(2 atanh(s) - 2 s) / s³` at `r = s²`, for |s| <= 0.172."""
+    tail = 2 / 13 + r * (2 / 15 + r * (2 / 17 + r * (2 / 19 + r * (2 / 21))))
+    return 2 / 3 + r * (2 / 5 + r * (2 / 7 + r * (2 / 9 + r * (2 / 11 + r * tail))))
+
+
+@_inlined
+def _log(x: float) -> float:
+    """Logarithm of x > 0, by `log(1 + f) = f - (f²/2 - s (f²/2 + s² ...))` with `s = f / (2 + f)`."""
+    exponent, mantissa = _split(x)
+    f = mantissa - 1.0
+    s = f / (2.0 + f)
+    half = 0.5 * f * f
+    correction = s * (half + s * s * _atanh_rest(s * s)) + exponent * _LOG2_LOW
+    return exponent * _LOG2_HIGH + (f - (half - correction))
+
+
+@_inlined
+def _log1p_and_deficit(z: float) -> tuple[float, float]:
+    """`log1p(z)` and `(z - log1p(z)) / z²` for z >= 0 (1/2 at 0), without loss of digits."""
+    exponent, mantissa = _split(1.0 + z)
+    near = exponent == 0.0
+    f = z if near else mantissa - 1.0
+    by_two = 1.0 / (2.0 + f)
+    s = f * by_two
+    rest = _atanh_rest(s * s)
+    half = 0.5 * f * f
+    log1p = exponent * _LOG2_HIGH + (f - (half - (s * (half + s * s * rest) + exponent * _LOG2_LOW)))
+    far = (z - log1p) / (z * z)
+    return log1p, 0.5 - s * (0.5 + by_two * by_two * rest) if near else far
+
+
+@_inlined
+def _exp_and_expm1(x: float) -> tuple[float, float]:
+    """`exp(x)` and `expm1(x)` for x <= 0; below -700 they are those of -700."""
+    x = max(x, -700.0)
+    rounded = x * 1.4426950408889634 + _ROUNDING
+    n = rounded - _ROUNDING
+    r = (x - n * _LOG2_HIGH) - n * _LOG2_LOW
+    series = 1.0 / 87178291200.0
+    series = 1.0 / 6227020800.0 + r * series
+    series = 1.0 / 479001600.0 + r * series
+    series = 1.0 / 39916800.0 + r * series
+    series = 1.0 / 3628800.0 + r * series
+    series = 1.0 / 362880.0 + r * series
+    series = 1.0 / 40320.0 + r * series
+    series = 1.0 / 5040.0 + r * series
+    series = 1.0 / 720.0 + r * series
+    series = 1.0 / 120.0 + r * series
+    series = 1.0 / 24.0 + r * series
+    series = 1.0 / 6.0 + r * series
+    series = 0.5 + r * series
+    rest = r + r * r * series
+    power = _double((_bits(rounded) << 52) + 0x3FF0000000000000)
+    return power * rest + power, power * rest + (power - 1.0)
+
+
+@_inlined
+def _stirling(y: float) -> float:
+    """Stirling remainder `lgamma(x) - [(x - 1/2) log x - x + log(2π)/2]` at `y = 1/x <= 1/8`."""
+    r = y * y
+    tail = 1 / 1188 - r * (691 / 360360 - r * (1 / 156 - r * (3617 / 122400)))
+    return y * (1 / 12 - r * (1 / 360 - r * (1 / 1260 - r * (1 / 1680 - r * tail))))
+
+
+@_inlined
+def _digamma_rest(y: float) -> float:
+    """`(log x - digamma(x) - 1/(2x)) x²` at `y = 1/x <= 1/8`."""
+    r = y * y
+    tail = 1 / 132 - r * (691 / 32760 - r * (1 / 12 - r * (3617 / 8160)))
+    return 1 / 12 - r * (1 / 120 - r * (1 / 252 - r * (1 / 240 - r * tail)))
+
+
+@_inlined
+def _rising_far(k: float, p: float, theta: float) -> tuple[float, float, float]:
+    """A(k, p) with its derivatives by p and θ, where `p >= 8 θ >= 0` and k >= 0."""
+    both = 1.0 / (p * (p + k * theta))
+    by_p = both * (p + k * theta)
+    # With a = p/θ: z = k/a, y = 1/a, and w = a/(a + k), so that w y = 1/(a + k).
+    z, y, w = k * theta * by_p, theta * by_p, both * p * p
+    log1p, deficit = _log1p_and_deficit(z)
+    value = k * _log(p) - k * z * deficit + (k - 0.5) * log1p + _stirling(w * y) - _stirling(y)
+    # a (ψ(a + k) - ψ(a)) - k, and the same divided by θ, which tends to k (1 - k) / (2 p).
+    here, there = _digamma_rest(y), _digamma_rest(w * y)
+    excess = -k * z * deficit + 0.5 * z * w + y * (here - w * w * there)
+    over_theta = by_p * (k * (0.5 * w - k * deficit) + (here - w * w * there))
+    return value, (k + excess) * by_p, -over_theta
+
+
+@_inlined
+def _rising(k: float, p: float, theta: float) -> tuple[float, float, float]:
+    """A(k, p) with its derivatives by p and θ, for k >= 0, p > 0, θ >= 0; p below 1e-36 is taken for that."""
+    p = max(p, _SMALLEST)
+    value, by_p, by_theta = _rising_far(k, p + _SHIFT * theta, theta)
+    # Products of p + j θ and of p + (k + j) θ, j from 0 to 7, with their derivatives by p and θ.
+    low, low_p, low_theta = p, 1.0, 0.0
+    high, high_p, high_theta = p + k * theta, 1.0, k
+    for j in range(1, _SHIFT):
+        factor = p + j * theta
+        low_p, low_theta, low = low_p * factor + low, low_theta * factor + j * low, low * factor
+        factor = p + (k + j) * theta
+        high_p, high_theta, high = high_p * factor + high, high_theta * factor + (k + j) * high, high * factor
+    by_low, by_high = 1.0 / low, 1.0 / high
+    return (
+        value - _log(high * by_low),
+        by_p - (high_p * by_high - low_p * by_low),
+        by_theta + (_SHIFT * by_p - (high_theta * by_high - low_theta * by_low)),
+    )
+
+
+@_compiled
+def _add_rising(
+    k: FloatArray, p: FloatArray, theta: float, sign: float, value: FloatArray, by_p: FloatArray, by_theta: FloatArray
+) -> None:
+    """Add A(k, p), or take it away, and its derivatives, to arrays of one shape; in place."""
+    smallest = np.inf
+    for i in range(p.size):
+        smallest = min(smallest, p[i])
+    if smallest >= _SHIFT * theta and smallest >= _SMALLEST:
+        for i in range(k.size):
+            v, dp, dt = _rising_far(k[i], p[i], theta)
+            value[i] += sign * v
+            by_p[i] += sign * dp
+            by_theta[i] += sign * dt
+    else:
+        for i in range(k.size):
+            v, dp, dt = _rising(k[i], p[i], theta)
+            value[i] += sign * v
+            by_p[i] += sign * dp
+            by_theta[i] += sign * dt
+
+
+@_compiled
+def _probabilities(log_escape: FloatArray, p: FloatArray, q: FloatArray) -> None:
+    """Write `1 - exp(log_escape)` and `exp(log_escape)`; in place."""
+    for i in range(log_escape.size):
+        q[i], below = _exp_and_expm1(log_escape[i])
+        p[i] = -below
+
+
+@_compiled
+def _beta_binomial(
+    log_escape: FloatArray, dispersion: float, incidence: FloatArray, n_susceptible: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Log-probabilities without log C(n, k), and their derivatives by `log_escape` and ρ; arrays of one shape."""
+    theta = dispersion / (1.0 - dispersion)
+    n = log_escape.size
+    value, by_p, by_q, by_theta = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    p, q = np.empty(n), np.empty(n)
+    _probabilities(log_escape, p, q)
+    escaped = n_susceptible - incidence
+    _add_rising(n_susceptible, np.ones(n), theta, -1.0, value, np.empty(n), by_theta)
+    _add_rising(incidence, p, theta, 1.0, value, by_p, by_theta)
+    _add_rising(escaped, q, theta, 1.0, value, by_q, by_theta)
+    for i in range(n):
+        if (incidence[i] > 0 and p[i] < _SMALLEST) or (escaped[i] > 0 and q[i] < _SMALLEST):
+            value[i] = -np.inf
+    return value, q * (by_q - by_p), by_theta / (1.0 - dispersion) ** 2
+
+
+@_compiled
+def _negative_binomial(mean: float, dispersion: float, incidence: float) -> tuple[float, float, float]:
+    """Log-probability without log k!, and its derivatives by the mean and α."""
+    if mean <= 0.0:
+        return (0.0, -1.0, 0.0) if incidence == 0 else (-np.inf, 0.0, 0.0)
+    z = dispersion * mean
+    if z > 1e-3:
+        over = math.log1p(z) / z
+        slope = (1.0 / (1.0 + z) - over) / z
+    else:
+        over = 1.0 - z * (1 / 2 - z * (1 / 3 - z * (1 / 4 - z * (1 / 5 - z * (1 / 6)))))
+        slope = -1 / 2 + z * (2 / 3 - z * (3 / 4 - z * (4 / 5 - z * (5 / 6))))
+    value, by_dispersion = -mean * over, -mean * mean * slope
+    if incidence > 0:
+        v, _, by_theta = _rising(incidence, 1.0, dispersion)
+        value += v + incidence * (math.log(mean) - math.log1p(z))
+        by_dispersion += by_theta - incidence * mean / (1.0 + z)
+    return value, (incidence - mean) / (mean * (1.0 + z)), by_dispersion
+
+
+@_compiled
+def _normal(mean: float, sd: float, observed: float) -> tuple[float, float, float]:
+    """Log-density without log(2π)/2, and its derivatives by the mean and the standard deviation."""
+    z = (observed - mean) / sd
+    return -0.5 * z * z - math.log(sd), z / sd, (z * z - 1.0) / sd
+
+
+@_compiled
+def _log_density(
+    family: int, prediction: FloatArray, dispersion: float, observed: FloatArray, size: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Log-density of each observation without constants, and its derivatives by prediction and dispersion."""
+    if family == BINOMIAL:
+        return _beta_binomial(prediction, dispersion, observed, size)
+    n = prediction.size
+    value, by_prediction, by_dispersion = np.empty(n), np.empty(n), np.empty(n)
+    for i in range(n):
+        if family == NEGATIVE_BINOMIAL:
+            found = _negative_binomial(prediction[i], dispersion, observed[i])
+        else:
+            found = _normal(prediction[i], dispersion, observed[i])
+        value[i], by_prediction[i], by_dispersion[i] = found
+    return value, by_prediction, by_dispersion
+
+
+@_compiled
+def log_likelihood_and_gradient(
+    family: int,
+    prediction: FloatArray,
+    dispersion: float,
+    observed: FloatArray,
+    size: FloatArray,
+    weight: FloatArray,
+) -> tuple[float, FloatArray, float]:
+    """Log-likelihood without constants, and its gradient.
+
+    Parameters
+    ----------
+    family : int
+        `BINOMIAL`, `NEGATIVE_BINOMIAL` or `NORMAL`.
+    prediction : array, shape (n_observations,)
+        Log-probability of not sharing in the interval, expected incidence, or expected prevalence.
+    dispersion : float
+        Intra-class correlation ρ in [0, 1), overdispersion α, or standard deviation.
+    observed, size : array, shape (n_observations,)
+        What was observed, and susceptible agents at the start of the interval (looked at by the binomial only).
+    weight : array, shape (n_observations,)
+        How often each observation counts: 0 leaves it out.
+
+    Returns
+    -------
+    total : float
+        Sum over observations.
+    gradient : array, shape (n_observations,)
+        Derivative by `prediction`.
+    slope : float
+        Derivative by `dispersion`.
+    """
+    # Vector instructions want neighbours in memory; numba cannot know that a part of a buffer has them.
+    prediction, observed, size = (
+        np.ascontiguousarray(prediction),
+        np.ascontiguousarray(observed),
+        np.ascontiguousarray(size),
+    )
+    value, by_prediction, by_dispersion = _log_density(family, prediction, dispersion, observed, size)
+    total, slope = 0.0, 0.0
+    for i in range(prediction.size):
+        # What is left out may be impossible: 0 times infinity is no number.
+        if weight[i] > 0.0:
+            total += weight[i] * value[i]
+            slope += weight[i] * by_dispersion[i]
+            by_prediction[i] *= weight[i]
+        else:
+            by_prediction[i] = 0.0
+    return total, by_prediction, slope
+
+
+@_compiled
+def log_densities(
+    family: int, prediction: FloatArray, dispersion: FloatArray, observed: FloatArray, size: FloatArray
+) -> FloatArray:
+    """Log-density of each observation under each draw without constants, shape (n_draws, n_observations).
+
+    Arguments as in :func:`log_likelihood_and_gradient`, but for a first axis of draws of `prediction` and `dispersion`.
+    """
+    result = np.empty(prediction.shape)
+    for draw in range(prediction.shape[0]):
+        result[draw] = _log_density(family, prediction[draw], dispersion[draw], observed, size)[0]
+    return result
