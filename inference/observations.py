@@ -19,6 +19,9 @@ from ..simulate.trajectories import degree_counts
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+_LATE = 0.5
+"""Share of its peak under which exposure is not taken from a degree distribution."""
+
 
 @dataclass(frozen=True)
 class Transitions:
@@ -165,7 +168,8 @@ def observe(
     """Turn trajectories into observed increments, with exposure from the observed path.
 
     A trajectory begins at the first time at which somebody has shared. Intervals in which nobody is susceptible or
-    exposed carry no information about a transition and are left out.
+    exposed carry no information about a transition and are left out; so are those at the end of a spread for which the
+    formula of a degree distribution is not trusted (see docs/closures.md).
 
     Parameters
     ----------
@@ -210,17 +214,20 @@ def observe(
     end = begin + 1
     incidence = infected[end] - infected[begin]
     exposed = rate[begin] > 0
-    beyond = begin[(incidence > 0) & ~exposed]
     if closure == "recorded" and not whole_curve:
-        _refuse_unexposed(trajectories.source, table, beyond)
+        _refuse_unexposed(trajectories.source, table, begin[(incidence > 0) & ~exposed])
+    late = _late(rate, path, formulas)[begin] & (closure != "recorded")
     if not np.any(n_susceptible[begin] > 0):
         raise InputError(f"{trajectories.source}: nobody is susceptible in any trajectory; there is nothing to learn")
-    informative = exposed & (n_susceptible[begin] > 0)
+    informative = exposed & (n_susceptible[begin] > 0) & ~late
     if not np.any(incidence[informative] > 0):
         raise InputError(
             f"{trajectories.source}: nobody shares after the start in any trajectory; there is nothing to compare"
         )
     use = np.ones(begin.size, dtype=bool) if whole_curve else informative
+    cautions = _cautions(trajectories, np.diff(time)[same], clock)
+    if not whole_curve and incidence[late].any():
+        cautions = (*cautions, _said_of_late(incidence[late]))
     begin, end, incidence = begin[use], end[use], incidence[use]
     return Transitions(
         exposure_start=gained[begin],
@@ -242,10 +249,7 @@ def observe(
             [name for name in ("trajectory", "population", "infected0", "degree") if name in start]
         ].reset_index(drop=True),
         n_increments=len(trajectories.table) - int(trajectories.path_numbers.max()) - 1,
-        cautions=(
-            *_cautions(trajectories, np.diff(time)[same], clock),
-            *_beyond_reach(int((infected[beyond + 1] - infected[beyond]).sum()), beyond.size, closure),
-        ),
+        cautions=cautions,
     )
 
 
@@ -298,14 +302,22 @@ def _cautions(trajectories: Trajectories, steps: FloatArray, clock: Clock) -> tu
     return tuple(found)
 
 
-def _beyond_reach(n_sharers: int, n_increments: int, closure: str) -> tuple[str, ...]:
-    """Say what was left out because a closure's formula, true of large networks, has nobody exposed any more."""
-    if n_sharers == 0:
-        return ()
+def _late(rate: FloatArray, path: IntArray, formulas: tuple[Closure, ...]) -> NDArray[np.bool_]:
+    """Rows at which the formula for a degree distribution is not trusted: exposure is under half of its peak so far.
+
+    There the last agents within reach, with few neighbours, are left. The formula is true of large networks; in a
+    network of some hundred agents their number is another, and on data of one rate the difference reads as a second.
+    """
+    peak = pd.Series(rate).groupby(path).cummax().to_numpy()
+    uneven = np.array([isinstance(formula, DegreeDistribution) for formula in formulas])[path]
+    return uneven & (rate < _LATE * peak)
+
+
+def _said_of_late(incidence: IntArray) -> str:
     return (
-        f"caution: {n_sharers} agents shared where, by the {closure} closure, everybody within reach had shared "
-        f"({n_increments} increments, left out): the network is small or sparse, or its degrees are others; a count of "
-        "susceptible-sharer edges (si_edges) would tell",
+        f"caution: {incidence.sum()} agents shared when exposure, by the edge-based closure, was under half of its "
+        f"peak ({incidence.size} increment{'s' * (incidence.size > 1)}, left out): in small or sparse networks the closure errs there; a count of "
+        "susceptible-sharer edges (si_edges) would be exact"
     )
 
 

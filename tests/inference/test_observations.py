@@ -77,6 +77,30 @@ def test_edge_based_exposure_of_unequal_degrees_is_that_of_their_distribution():
     assert data.closure == "edge-based"
 
 
+def test_the_end_of_a_spread_is_left_out_where_degrees_differ():
+    # Of 100 agents half have one neighbour: when the others are gone, hardly a path leads to those that are left.
+    columns = {"trajectory": "a", "time": range(5), "infected": [5, 40, 70, 90, 92], "population": 100, "degree": 3.0}
+    data = observe(Trajectories(pd.DataFrame({**columns, "degrees": "1:50 5:50"})), "edge-based")
+    closure = DegreeDistribution((1, 5), (0.5, 0.5))
+    rate = closure.exposure_rate(np.array([0.95, 0.6, 0.3, 0.1]), 0.95)
+    assert rate[2] > 0.5 * rate.max() > rate[3]
+    np.testing.assert_allclose(data.exposure_rate, rate[:3])
+    assert "2 agents shared when exposure" in data.cautions[0]
+    # One formula for all agents never falls, and a whole curve keeps everything.
+    assert observe(Trajectories(pd.DataFrame(columns)), "edge-based").size == 4
+    whole = observe(Trajectories(pd.DataFrame({**columns, "degrees": "1:50 5:50"})), "edge-based", whole_curve=True)
+    assert whole.size == 4
+    assert whole.cautions == ()
+
+
+def test_what_is_beyond_the_reach_of_a_network_does_not_stop_the_comparison():
+    # A tenth of the agents has no neighbours; the formula has nobody exposed once only they are left.
+    columns = {"trajectory": "a", "time": range(4), "infected": [5, 50, 93, 95], "population": 100, "degree": 3.6}
+    data = observe(Trajectories(pd.DataFrame({**columns, "degrees": "0:10 4:90"})), "edge-based")
+    assert data.size < 3
+    assert "(1 increment, left out)" in data.cautions[0]
+
+
 def test_trajectories_on_different_networks_have_the_formula_of_theirs():
     a = trajectories(degree=4.2, degrees="3:4 5:6").table
     b = a.assign(trajectory="b", degree=4.0, degrees="3:5 5:5")
