@@ -144,10 +144,10 @@ def parse_mixture(text: str) -> Mixture:
     Parameters
     ----------
     text : str
-        The name of a file, where there is one or it ends in `.csv`: see :func:`read_mixture`. All else as
+        What ends in `.csv` is the name of a file, see :func:`read_mixture`; all else is as
         :func:`tworate.agents.parse_personas` takes it, in equal numbers.
     """
-    if text.lower().endswith(".csv") or (text != "all" and Path(text).is_file()):
+    if text.lower().endswith(".csv"):
         return read_mixture(text)
     return as_mixture(parse_personas(text))
 

@@ -204,6 +204,7 @@ CELLS = st.text(
 )
 
 
+@settings(deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=6), newline=st.sampled_from(["\n", "\r\n"]))
 def test_rows_start_on_the_lines_that_an_editor_would_show(tmp_path_factory, rows, newline):
     path = tmp_path_factory.getbasetemp() / "lines.csv"

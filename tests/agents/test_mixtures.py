@@ -1,6 +1,8 @@
+import itertools
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tworate.agents import Mixture, Persona, all_personas, as_mixture, assign_personas, parse_mixture, read_mixture
@@ -13,6 +15,7 @@ def mixture_of(weights):
     return Mixture(tuple(all_personas()[: len(weights)]), tuple(weights))
 
 
+@settings(deadline=None)
 @given(weights=WEIGHTS, n_agents=st.integers(0, 5000))
 def test_counts_add_up_and_keep_within_one_of_their_share(weights, n_agents):
     mixture = mixture_of(weights)
@@ -75,6 +78,8 @@ def test_codes_and_all_are_mixtures_in_equal_numbers():
     assert parse_mixture("all").describe() == "all 32 Big Five profiles"
     assert parse_mixture("OCEAN,ocean").counts(10).tolist() == [5, 5]
     assert parse_mixture("OCEAN,ocean").describe() == "OCEAN, ocean"
+    every = ["".join(code) for code in itertools.product("Oo-", "Cc-", "Ee-", "Aa-", "Nn-")]
+    assert parse_mixture(",".join(every)).counts(243).tolist() == [1] * 243
     assert as_mixture(mixture_of((1, 2))) == mixture_of((1, 2))
 
 

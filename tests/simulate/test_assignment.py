@@ -80,7 +80,7 @@ def test_the_target_is_met_as_nearly_as_one_swap_allows(homophily):
 
 @pytest.mark.parametrize(("homophily", "nearest"), [(0.5, 0.2), (0.7, 1.0)])
 def test_of_the_two_sides_of_a_target_the_nearer_is_taken(homophily, nearest):
-    # Two cliques of five, two labels of five: apart -0.2 (3 and 2), 0.2 (4 and 1) and 1 (5 and 0) there is nothing.
+    # Two cliques of five, two labels of five: only -0.2 (split 3 and 2), 0.2 (4 and 1) and 1 are there.
     cliques = from_graph(nx.disjoint_union(nx.complete_graph(5), nx.complete_graph(5)), "cliques")
     placed = make_alike(cliques, [0, 0, 0, 1, 1, 1, 1, 1, 0, 0], homophily, seed=0)
     assert assortativity(cliques, placed) == pytest.approx(nearest)
