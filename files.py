@@ -1,8 +1,10 @@
 """Files: reading tables by line, and writing so that a reader never meets half of a file."""
 
+import codecs
 import csv
 import io
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,20 +14,38 @@ from .errors import InputError
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 file, with or without a byte order mark.
+    """Read text: UTF-8, with or without a byte order mark, or UTF-16 with one.
 
     Raises
     ------
     InputError
-        When the file cannot be read or is not UTF-8.
+        When the file cannot be read or is neither. Other encodings are not guessed: a wrong guess changes letters.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            return handle.read()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+        content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    # Such as .xlsx and .ods.
+    if content.startswith(b"PK\x03\x04"):
+        raise InputError(f"{path}: is a spreadsheet or another zip archive, not text; export it as CSV in UTF-8")
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = content.decode("utf-16" if is_utf16 else "utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        if is_utf16:
+            raise InputError(f"{path}: begins as UTF-16 but is not ({error.reason}); save it as UTF-8") from error
+        line = len(re.findall(rb"\r\n|\r|\n", content[: error.start])) + 1
+        raise InputError(
+            f"{path}, line {line}: is not UTF-8 text (byte {error.start} is 0x{content[error.start]:02X}); save it as "
+            'UTF-8 (in a spreadsheet: "CSV UTF-8")'
+        ) from error
+    if "\0" in text:
+        line = len(re.findall(r"\r\n|\r|\n", text[: text.index("\0")])) + 1
+        raise InputError(
+            f"{path}, line {line}: holds a NUL character, so it is no text, or UTF-16 or UTF-32 that does not say so; "
+            "save it as UTF-8"
+        )
+    return text
 
 
 def read_csv(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -39,10 +59,13 @@ def read_csv(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[
         When the file is empty, malformed, or lacks a required column.
     """
     needs = f"it needs the columns {', '.join(required)}"
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    # Bytes are a quarter of what io.StringIO would hold of a whole export.
+    lines = io.TextIOWrapper(io.BytesIO(read_text(path).encode()), encoding="utf-8", newline="")
+    reader = csv.reader(lines, strict=True)
+    line = 1
     try:
-        header = next(reader, [])
-        if not any(header):
+        header = next((cells for cells in reader if any(cells)), [])
+        if not header:
             raise InputError(f"{path}: is empty; {needs}")
         missing = [name for name in required if name not in header]
         if missing:
@@ -51,9 +74,9 @@ def read_csv(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[
                 hint = f"; the columns seem to be separated by {mark!r}: use commas"
             elif {name.lower() for name in header} >= set(required):
                 hint = "; write the names in lower case"
-            raise InputError(f"{path}, line 1: missing {', '.join(missing)}; {needs}{hint}")
+            raise InputError(f"{path}, line {reader.line_num}: missing {', '.join(missing)}; {needs}{hint}")
         if len(set(header)) < len(header):
-            raise InputError(f"{path}, line 1: a column name comes twice")
+            raise InputError(f"{path}, line {reader.line_num}: a column name comes twice")
         line = reader.line_num + 1
         for cells in reader:
             if any(cell.strip() for cell in cells):
@@ -65,7 +88,9 @@ def read_csv(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[
                 yield line, dict(zip(header, cells, strict=True))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: is not valid CSV ({error})") from error
+        # A quote that is never closed is noticed far below the row that it stands in.
+        noticed = f", noticed on line {reader.line_num}" if reader.line_num > line else ""
+        raise InputError(f"{path}, line {line}: is not valid CSV ({error}{noticed}); check the quotes") from error
 
 
 # Reading the umask means setting it, which another thread could notice: once, on import.

@@ -4,27 +4,35 @@ torch and transformers load when a language model does.
 """
 
 from .decision_table import DecisionTable, decide
+from .event_filter import EventFilter
 from .events import EVENT_TYPES, Event, find_event, read_events, shipped_events
 from .language_model import Elicited, LanguageModel, load_language_model
-from .personas import TRAITS, Persona, all_personas, assign_personas, parse_personas
+from .mixtures import Mixture, as_mixture, assign_personas, parse_mixture, read_mixture
+from .personas import QUALIFIERS, TRAITS, Persona, all_personas, parse_personas
 from .prompts import PromptTemplates, Question
 
 __all__ = [
     "EVENT_TYPES",
+    "QUALIFIERS",
     "TRAITS",
     "DecisionTable",
     "Elicited",
     "Event",
+    "EventFilter",
     "LanguageModel",
+    "Mixture",
     "Persona",
     "PromptTemplates",
     "Question",
     "all_personas",
+    "as_mixture",
     "assign_personas",
     "decide",
     "find_event",
     "load_language_model",
+    "parse_mixture",
     "parse_personas",
     "read_events",
+    "read_mixture",
     "shipped_events",
 ]

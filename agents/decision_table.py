@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from .events import Event
 from .language_model import LanguageModel, Progress
-from .personas import Persona, all_personas
-from .prompts import PromptTemplates, Question
+from .personas import DEFAULT_QUALIFIER, Persona, all_personas
+from .prompts import PromptTemplates, Question, default_templates
 
 MAX_SIGHTINGS = 5
 """Default number of sightings told apart: the last one stands for it and all later ones."""
@@ -30,6 +30,8 @@ class DecisionTable:
         `P[z, m]`: probability that persona `z` shares at its m-th sighting; the last column is "M or more".
     option_mass, order_effect : array, shape (n_personas, n_sightings)
         Diagnostics, see :class:`tworate.agents.language_model.Elicited`.
+    qualifier : str
+        How strongly the personas' adjectives were put.
     """
 
     event: Event
@@ -37,15 +39,26 @@ class DecisionTable:
     probabilities: NDArray[np.float64]
     option_mass: NDArray[np.float64] = field(repr=False)
     order_effect: NDArray[np.float64] = field(repr=False)
+    qualifier: str = DEFAULT_QUALIFIER
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a persona and sighting: event, event_type, persona, sighting, p_share and diagnostics."""
+        """One row a persona and sighting: event, event_type, persona, qualifier, sighting, p_share and diagnostics.
+
+        Where personas have them, their `name` and `biography` stand beside `persona`, the code.
+        """
         n_personas, n_sightings = self.probabilities.shape
+        told = {
+            name: np.repeat([getattr(persona, name) for persona in self.personas], n_sightings)
+            for name in ("name", "biography")
+            if any(getattr(persona, name) for persona in self.personas)
+        }
         return pd.DataFrame(
             {
                 "event": self.event.event_id_cnty,
                 "event_type": self.event.event_type,
                 "persona": np.repeat([persona.code for persona in self.personas], n_sightings),
+                **told,
+                "qualifier": self.qualifier,
                 "sighting": np.tile(np.arange(1, n_sightings + 1), n_personas),
                 "p_share": self.probabilities.ravel(),
                 "option_mass": self.option_mass.ravel(),
@@ -92,11 +105,13 @@ def decide(
         for persona in personas
         for sighting in range(1, sightings + 1)
     ]
+    templates = templates or default_templates()
     elicited = model.share_probability(questions, templates, progress)
     shape = (len(events), len(personas), sightings)
     p_share, option_mass, order_effect = (
         values.reshape(shape) for values in (elicited.p_share, elicited.option_mass, elicited.order_effect)
     )
     return [
-        DecisionTable(event, personas, p_share[i], option_mass[i], order_effect[i]) for i, event in enumerate(events)
+        DecisionTable(event, personas, p_share[i], option_mass[i], order_effect[i], templates.qualifier)
+        for i, event in enumerate(events)
     ]

@@ -1,15 +1,11 @@
-"""Persona agents: the 32 Big Five profiles, worded with trait-marker adjectives."""
+"""Persona agents: Big Five profiles, worded with trait-marker adjectives."""
 
 import itertools
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import InputError
 
@@ -17,6 +13,12 @@ TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neu
 """The Big Five, in the order of the letters OCEAN."""
 
 QUALIFIERS = ("a bit", "plain", "very", "extremely")
+"""How strongly a persona's adjectives are put, from weak to strong; `plain` adds no word."""
+
+DEFAULT_QUALIFIER = "very"
+
+LONGEST_BIOGRAPHY = 500
+"""Characters: a biography is a line or two, read again with every decision."""
 
 
 @cache
@@ -26,82 +28,103 @@ def _markers() -> dict[str, Any]:
     return markers
 
 
+def check_qualifier(qualifier: str) -> None:
+    """Raise an InputError when there is no such qualifier."""
+    if qualifier not in QUALIFIERS:
+        raise InputError(f"qualifier {qualifier!r}: choose one of {', '.join(QUALIFIERS)}")
+
+
 @dataclass(frozen=True)
 class Persona:
-    """A Big Five profile with each trait high or low.
+    """A Big Five profile: each trait high, low, or not spoken of.
 
     Parameters
     ----------
     code : str
-        The letters OCEAN, upper case for a high trait, lower case for a low one, as in `OCeAn`.
+        The letters OCEAN, upper case for a high trait, lower case for a low one, `-` for one that the prompt does not
+        speak of: `OCeAn`, or `O-e--`.
+    biography : str
+        A few sentences about the person, for the prompt as they are; empty for none. Line breaks become spaces.
+    name : str
+        What results call the persona beside its code; empty for the code alone.
 
     Raises
     ------
     InputError
-        When the code is anything else.
+        When the code is anything else, or the biography is longer than :data:`LONGEST_BIOGRAPHY` characters.
 
     Examples
     --------
     >>> Persona("OCeAn").levels["extraversion"]
     False
+    >>> Persona("O-e--").levels
+    {'openness': True, 'extraversion': False}
     """
 
     code: str
+    biography: str = ""
+    name: str = ""
 
     def __post_init__(self) -> None:
-        if self.code.upper() != "OCEAN":
+        if len(self.code) != 5 or any(
+            letter not in (trait[0].upper(), trait[0], "-") for letter, trait in zip(self.code, TRAITS, strict=True)
+        ):
             raise InputError(
-                f"persona {self.code!r}: write the letters OCEAN, upper case for high and lower case for low, "
-                "as in OCeAn"
+                f"persona {self.code!r}: write the letters OCEAN, upper case for high, lower case for low and - for a "
+                "trait left out, as in OCeAn or O-e--"
+            )
+        for field in ("biography", "name"):
+            text = " ".join(getattr(self, field).split())
+            if any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise InputError(f"persona {self.code}: its {field} holds half of a character; repair the text")
+            object.__setattr__(self, field, text)
+        if len(self.biography) > LONGEST_BIOGRAPHY:
+            raise InputError(
+                f"persona {self.label}: its biography has {len(self.biography)} characters; shorten it to "
+                f"{LONGEST_BIOGRAPHY}"
             )
 
     @property
-    def levels(self) -> dict[str, bool]:
-        """Whether each trait is high, by trait name."""
-        return {trait: letter.isupper() for trait, letter in zip(TRAITS, self.code, strict=True)}
+    def label(self) -> str:
+        """The name, or else the code."""
+        return self.name or self.code
 
-    def adjectives(self, qualifier: str = "very") -> list[str]:
-        """Trait-marker adjectives of the profile, in the order of the published list.
+    @property
+    def levels(self) -> dict[str, bool]:
+        """Whether each trait that the code names is high, by trait name."""
+        return {trait: letter.isupper() for trait, letter in zip(TRAITS, self.code, strict=True) if letter != "-"}
+
+    def adjectives(self, qualifier: str = DEFAULT_QUALIFIER) -> list[str]:
+        """Trait-marker adjectives of the traits that the code names, in the order of the published list.
 
         Parameters
         ----------
         qualifier : str
             Intensity: "a bit", "plain", "very" or "extremely".
         """
-        if qualifier not in QUALIFIERS:
-            raise InputError(f"qualifier {qualifier!r}: choose one of {', '.join(QUALIFIERS)}")
+        check_qualifier(qualifier)
         markers = _markers()
         wording: str = markers["qualifiers"][qualifier]
+        levels = self.levels
         return [
-            wording.format(adjective=pair[self.levels[trait]])
+            wording.format(adjective=pair[levels[trait]])
             for trait in markers["order"]
+            if trait in levels
             for pair in markers["pairs_low_high"][trait]
         ]
 
 
 def all_personas() -> list[Persona]:
-    """Return the 32 profiles, from `OCEAN` to `ocean`."""
+    """Return the 32 full profiles, from `OCEAN` to `ocean`."""
     letters = [(trait[0].upper(), trait[0]) for trait in TRAITS]
     return [Persona("".join(code)) for code in itertools.product(*letters)]
 
 
 def parse_personas(text: str) -> list[Persona]:
-    """Read a list of personas: `all`, or codes with commas between them, as in `OCEAN,oCeAn`."""
+    """Read a list of personas: `all`, or codes with commas between them, as in `OCEAN,oCeAn,O-e--`."""
     if text == "all":
         return all_personas()
     personas = [Persona(code.strip()) for code in text.split(",")]
     if len(set(personas)) < len(personas):
         raise InputError(f"personas {text!r}: a profile is named twice")
     return personas
-
-
-def assign_personas(n_agents: int, personas: Sequence[Persona], seed: int) -> NDArray[np.int32]:
-    """Give every agent one of the personas, in numbers as equal as can be, in random order.
-
-    Returns
-    -------
-    array, shape (n_agents,)
-        Index into `personas` for each agent.
-    """
-    members = np.arange(n_agents, dtype=np.int32) % len(personas)
-    return np.random.default_rng(seed).permutation(members)

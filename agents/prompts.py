@@ -11,7 +11,7 @@ import jinja2
 
 from ..errors import InputError
 from .events import Event
-from .personas import Persona
+from .personas import DEFAULT_QUALIFIER, Persona, check_qualifier
 
 OPTIONS = ("share", "ignore")
 """The two answers: sharing first."""
@@ -49,18 +49,19 @@ class PromptTemplates:
     Parameters
     ----------
     folder : path, optional
-        Folder with `persona.jinja` (gets `adjectives`, `persona`) and `question.jinja` (gets `event`, `place`,
-        `actors`, `seen_before`, `is_last`, `options`). The default wording comes with the package.
+        Folder with `persona.jinja` (gets `adjectives`, `biography`, `persona`) and `question.jinja` (gets `event`,
+        `place`, `actors`, `seen_before`, `is_last`, `options`). The default wording comes with the package.
     qualifier : str
-        Intensity of the persona's adjectives.
+        Intensity of the persona's adjectives: "a bit", "plain", "very" or "extremely".
 
     Raises
     ------
     InputError
-        When a file is missing or is not a valid template.
+        When a file is missing or is not a valid template, or there is no such qualifier.
     """
 
-    def __init__(self, folder: str | Path | None = None, qualifier: str = "very") -> None:
+    def __init__(self, folder: str | Path | None = None, qualifier: str = DEFAULT_QUALIFIER) -> None:
+        check_qualifier(qualifier)
         self.qualifier = qualifier
         source = Path(str(files(__package__).joinpath("templates"))) if folder is None else Path(folder)
         # Prompts are plain text for a model, not HTML: nothing to escape. Undefined names are mistakes.
@@ -88,9 +89,10 @@ class PromptTemplates:
             "is_last": question.is_last,
             "options": options,
         }
-        adjectives = question.persona.adjectives(self.qualifier)
+        persona = question.persona
+        adjectives = persona.adjectives(self.qualifier)
         try:
-            system = self._persona.render(adjectives=adjectives, persona=question.persona)
+            system = self._persona.render(adjectives=adjectives, biography=persona.biography, persona=persona)
             user = self._question.render(content)
         except jinja2.UndefinedError as error:
             raise InputError(f"prompt template: {error.message}") from error

@@ -5,12 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from ..agents import DecisionTable, assign_personas
+from ..agents import DecisionTable, Mixture, Persona, as_mixture
 from ..errors import InputError
 from ..files import atomic_path
-from ..simulate import Trajectories, make_network, spread
+from ..simulate import Network, Trajectories, assortativity, make_alike, make_network, spread
+from ..simulate.assignment import check_homophily
 from ..simulate.network import check_network
 from ..simulate.spreading import check_process
 
@@ -36,6 +39,8 @@ class SpreadSettings:
         Probability that an edge shows the post in a round.
     seed : int
         Seed of network, assignment of personas, and spreading.
+    homophily : float
+        Assortativity of personas among neighbours, see :func:`tworate.simulate.make_alike`; 0: at random.
     """
 
     network: str = "random-regular"
@@ -46,6 +51,7 @@ class SpreadSettings:
     initial_sharers: int = 5
     visibility: float = 0.25
     seed: int = 0
+    homophily: float = 0.0
 
     def check(self) -> None:
         """Refuse settings that `spread` would, before a language model is loaded and asked.
@@ -57,12 +63,69 @@ class SpreadSettings:
         """
         check_network(self.network, self.agents, self.degree)
         check_process(self.agents, self.rounds, self.replicates, self.initial_sharers, self.visibility)
+        check_homophily(self.homophily)
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed = {self.seed}: must be from 0 to 4294967295")
 
 
+@dataclass(frozen=True)
+class Population:
+    """Persona agents on a network.
+
+    Parameters
+    ----------
+    network : Network
+        Who is whose neighbour.
+    mixture : Mixture
+        Which personas there are.
+    members : array of int32, shape (n_agents,)
+        Index into the personas of the mixture for each agent.
+    assortativity : float
+        How much more often neighbours are of one persona than by chance, measured; NaN with one persona.
+    """
+
+    network: Network
+    mixture: Mixture
+    members: NDArray[np.int32]
+    assortativity: float
+
+    def describe(self) -> str:
+        """The population in a sentence, for the user."""
+        counts = self.mixture.counts(self.network.n_agents)
+        personas = "1 persona" if counts.size == 1 else f"{counts.size} personas"
+        alike = "" if np.isnan(self.assortativity) else f", assortativity {self.assortativity:.3f}"
+        absent = [p.label for p, count in zip(self.mixture.personas, counts, strict=True) if count == 0]
+        without = f"; no agent for {', '.join(absent[:5])}{', …' if len(absent) > 5 else ''}" if absent else ""
+        return f"population: {self.network.n_agents} agents of {personas}{alike}{without}"
+
+
+def make_population(settings: SpreadSettings, personas: Mixture | Sequence[Persona] | None = None) -> Population:
+    """Draw the network, and give every agent a persona.
+
+    Parameters
+    ----------
+    settings : SpreadSettings
+        Network, homophily and seed.
+    personas : Mixture or sequence of Persona, optional
+        Who there is: a sequence in equal numbers; all 32 profiles by default.
+
+    Raises
+    ------
+    InputError
+        When there is no such network, or the homophily is not reached on it.
+    """
+    mixture = as_mixture(personas)
+    network = make_network(settings.network, settings.agents, settings.degree, settings.seed)
+    members = mixture.assign(network.n_agents, settings.seed)
+    members = make_alike(network, members, settings.homophily, seed=settings.seed)
+    return Population(network, mixture, members, assortativity(network, members))
+
+
 def simulate_events(
-    tables: Sequence[DecisionTable], settings: SpreadSettings, progress: Progress | None = None
+    tables: Sequence[DecisionTable],
+    settings: SpreadSettings,
+    progress: Progress | None = None,
+    population: Population | None = None,
 ) -> Trajectories:
     """Spread each event's post on one network among one population of persona agents.
 
@@ -74,14 +137,21 @@ def simulate_events(
         Network and process.
     progress : callable, optional
         Called as replicates finish.
+    population : Population, optional
+        Who decides, of the personas of the tables; by default drawn from the settings, personas in equal numbers.
 
     Returns
     -------
     Trajectories
-        With condition columns `event` and `event_type`.
+        With condition columns `event`, `event_type` and `qualifier`, and, where there are several personas, `homophily`
+        (as asked) and `assortativity` (as measured).
     """
-    network = make_network(settings.network, settings.agents, settings.degree, settings.seed)
-    members = assign_personas(network.n_agents, tables[0].personas, settings.seed)
+    population = population or make_population(settings, tables[0].personas)
+    if population.mixture.personas != tables[0].personas:
+        raise ValueError("the population and the decision tables have different personas")
+    network, members = population.network, population.members
+    alike = {"homophily": settings.homophily, "assortativity": population.assortativity}
+    placed = {} if np.isnan(population.assortativity) else alike
     parts = []
     for number, table in enumerate(tables):
 
@@ -99,7 +169,12 @@ def simulate_events(
             visibility=settings.visibility,
             # An event has luck of its own, the same whether it is simulated alone or among others.
             seed=(settings.seed, zlib.crc32(table.event.event_id_cnty.encode())),
-            conditions={"event": table.event.event_id_cnty, "event_type": table.event.event_type},
+            conditions={
+                "event": table.event.event_id_cnty,
+                "event_type": table.event.event_type,
+                "qualifier": table.qualifier,
+                **placed,
+            },
             progress=report,
         )
         parts.append(trajectories.table)

@@ -1,20 +1,21 @@
 """The main job: agents decide, the network spreads, Bayes decides between one rate and two."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..agents import Event, LanguageModel, Persona, all_personas, decide
+import numpy as np
+
+from ..agents import Event, LanguageModel, Mixture, Persona, PromptTemplates, as_mixture, decide
 from ..errors import InputError
 from ..files import check_writable, write_text
 from ..inference import Comparison, compare
 from ..inference.fitting import CLOCKS, check_names, versions
 from ..inference.observations import check_closure
 from ..inference.storage import COMPARISON, TRAJECTORIES
-from ..simulate import Trajectories
-from .experiment import Progress, SpreadSettings, simulate_events, write_decisions
+from .experiment import Population, Progress, SpreadSettings, make_population, simulate_events, write_decisions
 
 RUN = "run.json"
 
@@ -25,11 +26,13 @@ def run(
     folder: Path,
     *,
     settings: SpreadSettings | None = None,
-    personas: Sequence[Persona] | None = None,
+    personas: Mixture | Sequence[Persona] | None = None,
+    templates: PromptTemplates | None = None,
     closure: str | None = None,
     likelihood: str = "beta-binomial",
     challenge: bool = True,
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Run the main job and save everything: decisions, trajectories, comparison, report.
 
@@ -43,12 +46,16 @@ def run(
         Where the results go.
     settings : SpreadSettings, optional
         Network and process.
-    personas : sequence of Persona, optional
-        Profiles among the agents, in equal numbers; all 32 by default.
+    personas : Mixture or sequence of Persona, optional
+        Profiles among the agents, a sequence in equal numbers; all 32 by default.
+    templates : PromptTemplates, optional
+        Wording of the prompts; the shipped one by default.
     closure, likelihood, challenge
         As in :func:`tworate.inference.compare`.
     progress : callable, optional
         Called with what is being done.
+    say : callable, optional
+        Called with a sentence on the population before the language model is asked.
 
     Returns
     -------
@@ -58,20 +65,22 @@ def run(
 
     settings = settings or SpreadSettings()
     check_job(settings, folder, closure, likelihood)
-    personas = list(personas or all_personas())
+    population = make_population(settings, as_mixture(personas))
+    if say:
+        say(population.describe())
 
     def deciding(done: int, total: int) -> None:
         if progress:
             progress("asking the language model", done, total)
 
-    tables = decide(model, events, personas, progress=deciding)
-    trajectories = simulate_events(tables, settings, progress)
+    tables = decide(model, events, population.mixture.personas, templates=templates, progress=deciding)
+    trajectories = simulate_events(tables, settings, progress, population)
     # An earlier comparison in the folder is of other data, and must not stand beside these if the job is interrupted.
     (folder / COMPARISON).unlink(missing_ok=True)
     # Saved before the fits: what the model calls cost is not lost if something fails later.
     write_decisions(tables, folder / "decisions.csv")
     trajectories.save(folder / TRAJECTORIES)
-    record = run_record(model, events, personas, settings, trajectories)
+    record = run_record(model, events, population, settings, tables[0].qualifier)
     write_text(folder / RUN, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     by = ["event"] if len(events) > 1 else []
     comparison = compare(
@@ -106,11 +115,12 @@ def check_job(settings: SpreadSettings, folder: Path, closure: str | None, likel
 def run_record(
     model: LanguageModel,
     events: Sequence[Event],
-    personas: Sequence[Persona],
+    population: Population,
     settings: SpreadSettings,
-    trajectories: Trajectories,
+    qualifier: str,
 ) -> dict[str, Any]:
     """What was run, for `run.json` and the report."""
+    network, degrees = population.network, population.network.degrees
     shown = ", ".join(f"{event.event_id_cnty} ({event.event_type})" for event in events[:12])
     return {
         "versions": versions(("torch", "transformers", "networkx")),
@@ -118,13 +128,14 @@ def run_record(
         "fingerprint": model.fingerprint,
         "warning": model.warning,
         "events": shown + (f" and {len(events) - 12} more" if len(events) > 12 else ""),
-        "personas": "all 32 Big Five profiles"
-        if len(personas) == 32
-        else ", ".join(persona.code for persona in personas),
+        "personas": population.mixture.describe(),
+        "mixture": population.mixture.to_records(network.n_agents),
+        "qualifier": qualifier,
         **asdict(settings),
+        "assortativity": None if np.isnan(population.assortativity) else population.assortativity,
         # A network from a file has its own numbers.
-        "agents": int(trajectories.table["population"].iloc[0]),
-        "degree": trajectories.table["degree"].iloc[0].item(),
+        "agents": network.n_agents,
+        "degree": int(degrees[0]) if degrees.min() == degrees.max() else network.mean_degree,
     }
 
 

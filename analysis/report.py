@@ -120,6 +120,7 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         "fingerprint": "model fingerprint",
         "events": "events",
         "personas": "personas",
+        "qualifier": "strength of their adjectives",
         "network": "network",
         "agents": "agents",
         "degree": "neighbours of each agent",
@@ -127,9 +128,11 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         "rounds": "rounds",
         "visibility": "visibility of a post on an edge, per round",
         "initial_sharers": "agents that have shared at the start",
+        "homophily": "homophily asked for",
+        "assortativity": "assortativity of personas, measured",
         "seed": "seed of the simulation",
     }
-    content |= {label: str(run[key]) for key, label in labels.items() if key in run}
+    content |= {label: str(run[key]) for key, label in labels.items() if run.get(key) is not None}
     fitted = [posterior for result in comparison.conditions for posterior in result.posteriors.values()]
     versions = {**(json.loads(fitted[0].attrs["versions"]) if fitted else {}), **run.get("versions", {})}
     content["versions"] = ", ".join(f"{name} {number}" for name, number in versions.items())

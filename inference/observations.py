@@ -314,9 +314,10 @@ def _late(rate: FloatArray, path: IntArray, formulas: tuple[Closure, ...]) -> ND
 
 
 def _said_of_late(incidence: IntArray) -> str:
+    increments = f"{incidence.size} increment{'s' * (incidence.size > 1)}"
     return (
         f"caution: {incidence.sum()} agents shared when exposure, by the edge-based closure, was under half of its "
-        f"peak ({incidence.size} increment{'s' * (incidence.size > 1)}, left out): in small or sparse networks the closure errs there; a count of "
+        f"peak ({increments}, left out): in small or sparse networks the closure errs there; a count of "
         "susceptible-sharer edges (si_edges) would be exact"
     )
 

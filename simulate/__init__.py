@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from .trajectories import Trajectories, as_trajectories, read_trajectories
 
 if TYPE_CHECKING:
+    from .assignment import assortativity, make_alike
     from .network import Network, from_graph, make_network, random_regular, read_network
     from .spreading import spread
 
@@ -12,7 +13,9 @@ __all__ = [
     "Network",
     "Trajectories",
     "as_trajectories",
+    "assortativity",
     "from_graph",
+    "make_alike",
     "make_network",
     "random_regular",
     "read_network",
@@ -27,6 +30,8 @@ def __getattr__(name: str) -> Any:
 
     if name in ("Network", "from_graph", "make_network", "random_regular", "read_network"):
         return getattr(import_module(".network", __name__), name)
+    if name in ("assortativity", "make_alike"):
+        return getattr(import_module(".assignment", __name__), name)
     if name == "spread":
         return import_module(".spreading", __name__).spread
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -36,7 +36,7 @@ def share_probability(persona: Persona, event: Event, sighting: int) -> float:
     Parameters
     ----------
     persona : Persona
-        Each trait counts +1 when high and -1 when low.
+        Each trait counts +1 when high, -1 when low and 0 when its code does not name it.
     event : Event
         Its type and fatalities count.
     sighting : int
@@ -50,7 +50,7 @@ def share_probability(persona: Persona, event: Event, sighting: int) -> float:
     digits = min(len(str(event.fatalities)), 3) if event.fatalities > 0 else 0
     logit = (
         INTERCEPT
-        + sum(effect * (1 if persona.levels[trait] else -1) for trait, effect in TRAIT_EFFECTS.items())
+        + sum(TRAIT_EFFECTS[trait] * (1 if high else -1) for trait, high in persona.levels.items())
         + EVENT_TYPE_EFFECTS[event.event_type]
         + FATALITY_EFFECT * digits
         + SIGHTING_EFFECT * min(sighting - 1, 4)

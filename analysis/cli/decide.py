@@ -12,7 +12,14 @@ def decide(
     model: options.Model = "embedded",
     events: options.Events = None,
     event: options.EventIds = None,
+    event_type: options.EventTypes = None,
+    country: options.Countries = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    min_fatalities: options.MinFatalities = None,
+    max_fatalities: options.MaxFatalities = None,
     personas: options.Personas = "all",
+    qualifier: options.Qualifier = "very",
     sightings: Annotated[
         int, typer.Option("--sightings", metavar="M", min=1, help="Sightings told apart; the last means M or more.")
     ] = 5,
@@ -26,24 +33,33 @@ def decide(
         tworate decide --event VAR1 --personas OCEAN,ocean
 
         tworate decide --model ./my-model --events acled.csv --event all --out decisions.csv
+
+        tworate decide --event-type Riots --event all --personas O-e-- --qualifier extremely
     """
     import pandas as pd
 
+    from ...agents import PromptTemplates, parse_mixture
     from ...agents import decide as ask
-    from ...agents import parse_personas
     from ...files import check_writable
     from ..experiment import write_decisions
-    from .inputs import chosen_events, loaded_model
+    from .inputs import chosen_events, event_filter, loaded_model
     from .output import emit, emit_json, progress_bar, say
 
-    chosen = chosen_events(events, event)
-    profiles = parse_personas(personas)
+    where = event_filter(event_type, country, since, until, min_fatalities, max_fatalities)
+    chosen = chosen_events(events, event, where)
+    mixture = parse_mixture(personas)
+    templates = PromptTemplates(qualifier=qualifier)
     if out:
         check_writable(out)
     language_model = loaded_model(model)
     with progress_bar() as bar:
         tables = ask(
-            language_model, chosen, profiles, sightings=sightings, progress=bar.of("asking the language model")
+            language_model,
+            chosen,
+            mixture.personas,
+            sightings=sightings,
+            templates=templates,
+            progress=bar.of("asking the language model"),
         )
     if out:
         write_decisions(tables, out)
@@ -55,6 +71,7 @@ def decide(
                 "model": language_model.name,
                 "fingerprint": language_model.fingerprint,
                 "warning": language_model.warning,
+                "qualifier": qualifier,
                 "decisions": frame.to_dict("records"),
             }
         )

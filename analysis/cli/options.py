@@ -16,10 +16,46 @@ EventIds = Annotated[
     list[str] | None,
     typer.Option("--event", metavar="ID", help="Event to use, by event_id_cnty; may be repeated; `all` for every one."),
 ]
+EventTypes = Annotated[
+    list[str] | None,
+    typer.Option("--event-type", metavar="TYPE", help="Only events of this ACLED type; may be repeated."),
+]
+Countries = Annotated[
+    list[str] | None, typer.Option("--country", metavar="NAME", help="Only events of this country; may be repeated.")
+]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="DATE", help="Only events of this date, such as 2023-05-01, or later.")
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="DATE", help="Only events of this date or earlier.")]
+MinFatalities = Annotated[
+    int | None, typer.Option("--min-fatalities", metavar="N", help="Only events with at least so many fatalities.")
+]
+MaxFatalities = Annotated[
+    int | None, typer.Option("--max-fatalities", metavar="N", help="Only events with at most so many fatalities.")
+]
 Personas = Annotated[
     str,
     typer.Option(
-        "--personas", metavar="CODES", help="`all`, or profiles such as OCEAN,oCeAn (upper case: high trait)."
+        "--personas",
+        metavar="CODES|FILE",
+        help="`all`; or profiles such as OCEAN,O-e-- (upper case: high trait, -: not spoken of); or a CSV with "
+        "persona, weight and, if wanted, biography and name.",
+    ),
+]
+Qualifier = Annotated[
+    str,
+    typer.Option(
+        "--qualifier",
+        metavar="LEVEL",
+        help='How strongly the adjectives of personas are put: "a bit", plain, very or extremely.',
+    ),
+]
+Homophily = Annotated[
+    float,
+    typer.Option(
+        "--homophily",
+        metavar="H",
+        help="Assortativity of personas among neighbours, from 0 (at random) towards 1 (neighbours alike).",
     ),
 ]
 Network = Annotated[

@@ -13,7 +13,14 @@ def run(
     model: options.Model = "embedded",
     events: options.Events = None,
     event: options.EventIds = None,
+    event_type: options.EventTypes = None,
+    country: options.Countries = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    min_fatalities: options.MinFatalities = None,
+    max_fatalities: options.MaxFatalities = None,
     personas: options.Personas = "all",
+    qualifier: options.Qualifier = "very",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results; default: runs/ and the time.")
     ] = None,
@@ -24,6 +31,7 @@ def run(
     rounds: options.Rounds = 40,
     initial_sharers: options.InitialSharers = 5,
     visibility: options.Visibility = 0.25,
+    homophily: options.Homophily = 0.0,
     closure: options.Closure = None,
     likelihood: options.LikelihoodName = "beta-binomial",
     no_challenge: options.NoChallenge = False,
@@ -39,19 +47,23 @@ def run(
         tworate run --out runs/demo
 
         tworate run --model ./my-model --events acled.csv --event all --out runs/mine
+
+        tworate run --events acled.csv --country Mali --since 2023-01-01 --personas village.csv --homophily 0.2
     """
-    from ...agents import parse_personas
+    from ...agents import PromptTemplates, parse_mixture
     from ...inference import comparison_dict
     from ..experiment import SpreadSettings
     from ..pipeline import check_job
     from ..pipeline import run as run_job
-    from .inputs import chosen_events, loaded_model
-    from .output import emit_json, progress_bar
+    from .inputs import chosen_events, event_filter, loaded_model
+    from .output import emit_json, progress_bar, say
     from .verdicts import show_comparison
 
-    chosen = chosen_events(events, event)
-    profiles = parse_personas(personas)
-    settings = SpreadSettings(network, agents, degree, replicates, rounds, initial_sharers, visibility, seed)
+    where = event_filter(event_type, country, since, until, min_fatalities, max_fatalities)
+    chosen = chosen_events(events, event, where)
+    mixture = parse_mixture(personas)
+    templates = PromptTemplates(qualifier=qualifier)
+    settings = SpreadSettings(network, agents, degree, replicates, rounds, initial_sharers, visibility, seed, homophily)
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     check_job(settings, folder, closure, likelihood)
     language_model = loaded_model(model)
@@ -61,11 +73,13 @@ def run(
             chosen,
             folder,
             settings=settings,
-            personas=profiles,
+            personas=mixture,
+            templates=templates,
             closure=closure,
             likelihood=likelihood,
             challenge=not no_challenge,
             progress=bar,
+            say=say,
         )
     if as_json:
         emit_json(comparison_dict(comparison))

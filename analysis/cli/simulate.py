@@ -12,7 +12,14 @@ def simulate(
     model: options.Model = "embedded",
     events: options.Events = None,
     event: options.EventIds = None,
+    event_type: options.EventTypes = None,
+    country: options.Countries = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    min_fatalities: options.MinFatalities = None,
+    max_fatalities: options.MaxFatalities = None,
     personas: options.Personas = "all",
+    qualifier: options.Qualifier = "very",
     network: options.Network = "random-regular",
     agents: options.Agents = 1000,
     degree: options.Degree = 8,
@@ -20,6 +27,7 @@ def simulate(
     rounds: options.Rounds = 40,
     initial_sharers: options.InitialSharers = 5,
     visibility: options.Visibility = 0.25,
+    homophily: options.Homophily = 0.0,
     seed: options.Seed = 0,
     out: Annotated[
         Path | None,
@@ -34,23 +42,30 @@ def simulate(
         tworate simulate --replicates 3 --rounds 20
 
         tworate simulate --agents 5000 --degree 16 --event all --out trajectories.parquet
+
+        tworate simulate --personas OCEAN,ocean --homophily 0.3 --out alike.parquet
     """
-    from ...agents import decide, parse_personas
+    from ...agents import PromptTemplates, decide, parse_mixture
     from ...simulate.trajectories import check_destination
-    from ..experiment import SpreadSettings, simulate_events
-    from .inputs import chosen_events, loaded_model
+    from ..experiment import SpreadSettings, make_population, simulate_events
+    from .inputs import chosen_events, event_filter, loaded_model
     from .output import emit, emit_json, progress_bar, say
 
-    chosen = chosen_events(events, event)
-    profiles = parse_personas(personas)
-    settings = SpreadSettings(network, agents, degree, replicates, rounds, initial_sharers, visibility, seed)
+    where = event_filter(event_type, country, since, until, min_fatalities, max_fatalities)
+    chosen = chosen_events(events, event, where)
+    mixture = parse_mixture(personas)
+    templates = PromptTemplates(qualifier=qualifier)
+    settings = SpreadSettings(network, agents, degree, replicates, rounds, initial_sharers, visibility, seed, homophily)
     settings.check()
     if out:
         check_destination(out)
+    population = make_population(settings, mixture)
+    say(population.describe())
     language_model = loaded_model(model)
     with progress_bar() as bar:
-        tables = decide(language_model, chosen, profiles, progress=bar.of("asking the language model"))
-        trajectories = simulate_events(tables, settings, bar)
+        asking = bar.of("asking the language model")
+        tables = decide(language_model, chosen, mixture.personas, templates=templates, progress=asking)
+        trajectories = simulate_events(tables, settings, bar, population)
     if out:
         trajectories.save(out)
         say(f"wrote {out}: {len(trajectories.table)} rows")

@@ -1,10 +1,9 @@
 import json
 from importlib.resources import files
 
-import numpy as np
 import pytest
 
-from tworate.agents import TRAITS, Persona, all_personas, assign_personas, parse_personas
+from tworate.agents import QUALIFIERS, TRAITS, Persona, all_personas, parse_personas
 from tworate.errors import InputError
 
 
@@ -19,6 +18,16 @@ def test_code_letters_say_which_traits_are_high():
     assert Persona("OCeAn").levels == {
         "openness": True, "conscientiousness": True, "extraversion": False, "agreeableness": True, "neuroticism": False,
     }  # fmt: skip
+
+
+def test_a_trait_left_out_of_the_code_is_not_spoken_of():
+    persona = Persona("O-e--")
+    assert persona.levels == {"openness": True, "extraversion": False}
+    markers = json.loads(files("tworate.agents").joinpath("persona_markers.json").read_text(encoding="utf-8"))
+    pairs = markers["pairs_low_high"]
+    expected = [low for low, _ in pairs["extraversion"]] + [high for _, high in pairs["openness"]]
+    assert persona.adjectives("plain") == expected
+    assert Persona("-----").adjectives() == []
 
 
 @pytest.mark.parametrize("code", ["OCEAN", "ocean", "oCeAn"])
@@ -36,11 +45,29 @@ def test_adjectives_come_from_the_published_pairs(code):
     assert "arXiv 2307.00184" in markers["source"]
 
 
-def test_plain_qualifier_adds_no_word():
+def test_qualifiers_stand_before_every_adjective():
+    assert QUALIFIERS == ("a bit", "plain", "very", "extremely")
+    plain = Persona("OceAN").adjectives("plain")
+    for qualifier in ("a bit", "very", "extremely"):
+        assert Persona("OceAN").adjectives(qualifier) == [f"{qualifier} {adjective}" for adjective in plain]
     assert "talkative" in Persona("OCEAN").adjectives("plain")
+    with pytest.raises(InputError, match="qualifier 'rather': choose one of a bit, plain, very, extremely"):
+        Persona("-----").adjectives("rather")
 
 
-@pytest.mark.parametrize("code", ["", "OCEA", "OCEANS", "OCEAX", "NEACO"])
+def test_biographies_are_one_line_and_short():
+    persona = Persona("OCEAN", " Born in Okhad.\n  Drives a lorry. ", "driver")
+    assert persona.biography == "Born in Okhad. Drives a lorry."
+    assert persona.label == "driver"
+    assert Persona("OCEAN").label == "OCEAN"
+    assert Persona("OCEAN", "a" * 500).biography == "a" * 500
+    with pytest.raises(InputError, match="persona OCEAN: its biography has 501 characters; shorten it to 500"):
+        Persona("OCEAN", "a" * 501)
+    with pytest.raises(InputError, match="its biography holds half of a character"):
+        Persona("OCEAN", "\ud83d")
+
+
+@pytest.mark.parametrize("code", ["", "OCEA", "OCEANS", "OCEAX", "NEACO", "O-E-", "O–e––", "------"])
 def test_bad_codes_are_refused(code):
     with pytest.raises(InputError, match="as in OCeAn"):
         Persona(code)
@@ -48,16 +75,7 @@ def test_bad_codes_are_refused(code):
 
 def test_lists_of_personas():
     assert [p.code for p in parse_personas("OCEAN, ocean")] == ["OCEAN", "ocean"]
+    assert [p.code for p in parse_personas("O----,----n")] == ["O----", "----n"]
     assert len(parse_personas("all")) == 32
     with pytest.raises(InputError, match="named twice"):
         parse_personas("OCEAN,OCEAN")
-
-
-def test_assignment_is_balanced_and_seeded():
-    personas = all_personas()
-    members = assign_personas(1000, personas, seed=1)
-    counts = np.bincount(members, minlength=32)
-    assert counts.min() >= 31
-    assert counts.max() <= 32
-    np.testing.assert_array_equal(members, assign_personas(1000, personas, seed=1))
-    assert not np.array_equal(members, assign_personas(1000, personas, seed=2))

@@ -32,6 +32,41 @@ def test_sightings_in_words(event, sighting, is_last, sentence):
     assert sentence in user["content"]
 
 
+ASKED = "Answer as this person would."
+
+
+@pytest.mark.parametrize(
+    ("persona", "said"),
+    [
+        (Persona("-----"), f"You are a person who uses social media. {ASKED}"),
+        (Persona("-----", "Born in Okhad."), f"You are a person who uses social media. Born in Okhad. {ASKED}"),
+    ],
+)
+def test_what_a_persona_leaves_out_leaves_no_trace(event, persona, said):
+    system, _ = PromptTemplates().conversation(Question(persona, event, 1))
+    assert system["content"] == said
+
+
+def test_a_persona_is_described_by_adjectives_and_biography(event):
+    persona = Persona("----n", "Born in Okhad.")
+    system, _ = PromptTemplates(qualifier="a bit").conversation(Question(persona, event, 1))
+    adjectives = ", ".join(persona.adjectives("a bit"))
+    assert system["content"] == (
+        f"You are a person who uses social media. You describe yourself like this: I am {adjectives}. "
+        f"Born in Okhad. {ASKED}"
+    )
+
+
+def test_an_unknown_qualifier_is_refused_at_once():
+    with pytest.raises(InputError, match="qualifier 'rather'"):
+        PromptTemplates(qualifier="rather")
+
+
+def test_template_syntax_in_a_biography_is_text(event):
+    system, _ = PromptTemplates().conversation(Question(Persona("-----", "{{ 7 * 7 }} {% x"), event, 1))
+    assert "{{ 7 * 7 }} {% x" in system["content"]
+
+
 def test_own_templates_are_used_and_mistakes_in_them_named(tmp_path, event):
     (tmp_path / "persona.jinja").write_text("I am {{ persona.code }}: {{ adjectives[0] }}.")
     (tmp_path / "question.jinja").write_text("{{ event.notes }}? {{ options | join('/') }}")

@@ -60,6 +60,28 @@ def test_simulate_gives_the_same_trajectories_for_the_same_seed(tmp_path):
     assert {"si_edges", "degree", "event", "event_type", "network"} <= set(first.columns)
 
 
+def test_a_mixture_on_a_network_is_told_and_recorded(tmp_path):
+    (tmp_path / "mix.csv").write_text("persona,weight,biography\nOCEAN,3,Born in Okhad.\no-e--,1,\n")
+    done = tworate(
+        "simulate", "--agents", 200, "--replicates", 1, "--rounds", 2, "--personas", "mix.csv", "--homophily", 0.3,
+        "--qualifier", "a bit", "--event-type", "riots", "--country", "Varosia", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(StringIO(done.stdout))
+    assert set(table["qualifier"]) == {"a bit"}
+    assert set(table["homophily"]) == {0.3}
+    (measured,) = set(table["assortativity"])
+    assert measured == pytest.approx(0.3, abs=0.02)
+    assert f"population: 200 agents of 2 personas, assortativity {measured:.3f}" in done.stderr
+    assert "2 of 18 events are left: event type Riots leaves 3, country Varosia leaves 2" in done.stderr
+    assert "taking the first of them, VAR8; --event all takes all 2" in done.stderr
+    decided = tworate("decide", "--personas", "mix.csv", "--qualifier", "extremely", "--sightings", 1, cwd=tmp_path)
+    table = pd.read_csv(StringIO(decided.stdout))
+    assert list(table["persona"]) == ["OCEAN", "o-e--"]
+    assert list(table["biography"].fillna("")) == ["Born in Okhad.", ""]
+    assert set(table["qualifier"]) == {"extremely"}
+
+
 BAD = [
     (["compare", "missing.csv"], "missing.csv: cannot be read"),
     (["compare", "empty.csv"], "empty.csv: is empty"),
@@ -86,6 +108,15 @@ BAD = [
     (["simulate", "--out", "t.xlsx"], "t.xlsx: name a file that ends in .parquet or .csv"),
     (["simulate", "--event", "X1"], "there is no event 'X1'"),
     (["decide", "--personas", "OCEAM"], "persona 'OCEAM'"),
+    (["decide", "--qualifier", "rather"], "qualifier 'rather': choose one of a bit, plain, very, extremely"),
+    (["decide", "--personas", "good.csv"], "good.csv, line 1: missing persona, weight"),
+    (["decide", "--event-type", "Battle"], "event type 'Battle' is not ACLED's"),
+    (["decide", "--since", "1/5/2023"], "since '1/5/2023' is no date that can be read"),
+    (["decide", "--country", "Mali"], "the filters leave none of 18 events: country Mali leaves 0"),
+    (["decide", "--event-type", "Riots", "--event", "VAR1"], "there is no event 'VAR1'; the filters leave: ELM6, VAR8"),
+    (["simulate", "--homophily", "2"], "homophily = 2.0: must lie in [0, 1]"),
+    (["simulate", "--homophily", "0.9"], "homophily = 0.9 was not reached on this network (random-regular)"),
+    (["run", "--homophily", "0.1", "--personas", "OCEAN", "--out", "out"], "all agents are of one persona"),
     (["report", "."], "holds no comparison"),
 ]
 

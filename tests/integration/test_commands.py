@@ -42,7 +42,13 @@ def test_run_leaves_everything_that_it_promises(job):
     assert "synthetic" in done.stderr
     assert "synthetic" in (folder / "report.html").read_text(encoding="utf-8")
     assert len(pd.read_csv(folder / "decisions.csv")) == 32 * 5
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert record["personas"] == "all 32 Big Five profiles"
+    assert record["qualifier"] == "very"
+    assert sum(row["agents"] for row in record["mixture"]) == record["agents"] == 400
+    assert f"population: 400 agents of 32 personas, assortativity {record['assortativity']:.3f}" in done.stderr
     table = read_trajectories(folder / "trajectories.parquet").table
+    assert set(table["assortativity"]) == {record["assortativity"]}
     assert len(table) == 4 * 26
     assert set(table["degree"]) == {8}
 

@@ -1,0 +1,212 @@
+"""Homophily: who sits where, so that neighbours are alike."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InputError
+from .network import Network
+
+TOLERANCE = 0.005
+"""How far below the assortativity asked for the search may end before it is refused."""
+
+_SWEEPS = 400
+_COLDEST = 4.0
+
+
+def assortativity(network: Network, labels: ArrayLike) -> float:
+    """Assortativity coefficient of labels on a network: how much more often neighbours are alike than by chance.
+
+    Parameters
+    ----------
+    network : Network
+        Who is whose neighbour.
+    labels : array of int, shape (n_agents,)
+        A label for each agent, from 0.
+
+    Returns
+    -------
+    float
+        1 where all neighbours are alike, 0 where they are as alike as chance makes them, negative where they are less;
+        NaN where all agents with neighbours have one label.
+
+    Notes
+    -----
+    `r = (Σ_a e_aa - Σ_a b_a²) / (1 - Σ_a b_a²)`, with `e_aa` the fraction of edges between two agents of label `a`, and
+    `b_a` the fraction of ends of edges at agents of label `a`. Newman (2003), doi:10.1103/PhysRevE.67.026126.
+
+    Examples
+    --------
+    >>> from tworate.simulate import random_regular
+    >>> round(assortativity(random_regular(4, 3, seed=0), [0, 0, 1, 1]), 3)
+    -0.333
+    """
+    labels = np.asarray(labels)
+    if labels.shape != (network.n_agents,) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+        raise InputError(f"labels must hold a whole number, 0 or more, for each of the {network.n_agents} agents")
+    same = np.count_nonzero(np.repeat(labels, network.degrees) == labels[network.indices]) / network.indices.size
+    ends = np.bincount(labels, weights=network.degrees) / network.indices.size
+    chance = float(np.sum(ends**2))
+    # One label holds every end; rounding must not make a number of it.
+    return float((same - chance) / (1.0 - chance)) if np.count_nonzero(ends) > 1 else float("nan")
+
+
+def make_alike(network: Network, labels: ArrayLike, homophily: float, *, seed: int) -> NDArray[np.int32]:
+    """Swap labels between agents until neighbours are as alike as asked; every label keeps its number of agents.
+
+    Parameters
+    ----------
+    network : Network
+        Who is whose neighbour.
+    labels : array of int, shape (n_agents,)
+        A label for each agent, from 0, such as those of :meth:`tworate.agents.Mixture.assign`.
+    homophily : float
+        The :func:`assortativity` to reach, in [0, 1]; 0 leaves the labels as they are.
+    seed : int
+        Seed of the swaps: the same result for the same seed.
+
+    Returns
+    -------
+    array of int32, shape (n_agents,)
+        The labels, placed anew. Their assortativity is as near to `homophily` as one swap allows, or at most
+        :data:`TOLERANCE` below.
+
+    Raises
+    ------
+    InputError
+        When `homophily` lies outside [0, 1], there is one label only, or the search ends below it: few networks can
+        be labelled so that all neighbours are alike, and random ones least of all.
+
+    Notes
+    -----
+    Simulated annealing, as Kirkpatrick, Gelatt & Vecchi (1983), doi:10.1126/science.220.4598.671, part a graph. An
+    agent is drawn, and the label of one of its neighbours; it exchanges labels with a random agent of that label. The
+    exchange stands with probability `min(1, exp(Δ / T))`, where `Δ` is the change of `Σ_a (e_aa - b_a²)` times the
+    number of edges. `1 / T` rises from 0 to 4 in 400 sweeps of as many trials as there are agents; then only gains
+    stand, until a sweep brings none. The search stops as soon as it passes the target (and turns `Δ` round where the
+    labels began above it).
+    """
+    before = assortativity(network, labels)
+    check_homophily(homophily)
+    placed = np.array(labels, dtype=np.int32)
+    if homophily == 0.0:
+        return placed
+    if np.isnan(before):
+        raise InputError(f"homophily = {homophily:g}: all agents are of one persona; give two or more, or leave it out")
+    counts = np.bincount(placed)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+    reached = _anneal(
+        network.indptr,
+        network.indices,
+        placed,
+        np.argsort(placed, kind="stable").astype(np.int32),
+        np.concatenate([[0], np.cumsum(counts)]),
+        homophily,
+        np.linspace(0.0, _COLDEST, _SWEEPS),
+        rng,
+    )
+    after = assortativity(network, placed)
+    if not reached and abs(after - homophily) > TOLERANCE:
+        most = max(np.floor(after * 100) / 100, 0)
+        raise InputError(
+            f"homophily = {homophily:g} was not reached on this network ({network.name}) with these personas: the "
+            f"search ended at {after:.3f}; ask for at most {most:g}, or choose a network with more clusters, or fewer "
+            "personas"
+        )
+    return placed
+
+
+def check_homophily(homophily: float) -> None:
+    """Raise an InputError when `homophily` is no assortativity that can be asked for."""
+    if not 0.0 <= homophily <= 1.0:
+        raise InputError(f"homophily = {homophily}: must lie in [0, 1] (0: at random)")
+
+
+@njit(nogil=True, cache=True)
+def _anneal(
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    labels: NDArray[np.int32],
+    holders: NDArray[np.int32],
+    begin: NDArray[np.int64],
+    target: float,
+    coldness: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> bool:
+    """Swap labels in place until their assortativity passes the target; returns whether it did.
+
+    `holders[begin[a]:begin[a + 1]]` are the agents of label `a`.
+    """
+    n_agents = labels.size
+    n_ends = indices.size
+    place = np.empty(n_agents, dtype=np.int64)
+    for i in range(n_agents):
+        place[holders[i]] = i
+    ends = np.zeros(begin.size - 1, dtype=np.int64)
+    same = 0
+    for agent in range(n_agents):
+        ends[labels[agent]] += indptr[agent + 1] - indptr[agent]
+        for edge in range(indptr[agent], indptr[agent + 1]):
+            same += labels[agent] == labels[indices[edge]]
+    squares = 0.0
+    for a in range(ends.size):
+        squares += float(ends[a]) ** 2
+    r = _coefficient(same, squares, n_ends)
+    if r == target:
+        return True
+    sign = 1.0 if r < target else -1.0
+    sweep = 0
+    changed = True
+    while sweep < coldness.size or changed:
+        changed = False
+        for _ in range(n_agents):
+            u = int(rng.random() * n_agents)
+            degree_u = indptr[u + 1] - indptr[u]
+            if degree_u == 0:
+                continue
+            a = labels[u]
+            b = labels[indices[indptr[u] + int(rng.random() * degree_u)]]
+            if a == b:
+                continue
+            v = holders[begin[b] + int(rng.random() * (begin[b + 1] - begin[b]))]
+            # An edge between the two stays as it is.
+            more = 0
+            for edge in range(indptr[u], indptr[u + 1]):
+                other = indices[edge]
+                if other != v:
+                    more += int(labels[other] == b) - int(labels[other] == a)
+            for edge in range(indptr[v], indptr[v + 1]):
+                other = indices[edge]
+                if other != u:
+                    more += int(labels[other] == a) - int(labels[other] == b)
+            moved = float(indptr[v + 1] - indptr[v] - degree_u)
+            more_squares = 2.0 * moved * (ends[a] - ends[b] + moved)
+            # By chance alone, as many edges as this would now join agents that are alike.
+            gain = sign * (more - more_squares / (2.0 * n_ends))
+            if gain <= 0.0 and (
+                sweep >= coldness.size or (gain < 0.0 and rng.random() >= np.exp(coldness[sweep] * gain))
+            ):
+                continue
+            after = _coefficient(same + 2 * more, squares + more_squares, n_ends)
+            passed = sign * (after - target) >= 0.0
+            if passed and abs(after - target) > abs(r - target):
+                return True
+            labels[u], labels[v] = b, a
+            holders[place[u]], holders[place[v]] = v, u
+            place[u], place[v] = place[v], place[u]
+            ends[a] += int(moved)
+            ends[b] -= int(moved)
+            same += 2 * more
+            squares += more_squares
+            r = after
+            changed = True
+            if passed:
+                return True
+        sweep += 1
+    return False
+
+
+@njit(nogil=True, cache=True)
+def _coefficient(same: int, squares: float, n_ends: int) -> float:
+    chance = squares / n_ends / n_ends
+    return (same / n_ends - chance) / (1.0 - chance)

@@ -1,0 +1,65 @@
+"""Who decides, and where they sit."""
+
+import numpy as np
+import pytest
+
+from tworate.agents import DecisionTable, Mixture, Persona, all_personas, shipped_events
+from tworate.analysis.experiment import SpreadSettings, make_population, simulate_events
+from tworate.errors import InputError
+from tworate.simulate import assortativity
+
+TWO = (Persona("OCEAN"), Persona("ocean"))
+SMALL = SpreadSettings(agents=100, degree=4, replicates=2, rounds=4)
+
+
+def table_of(personas, qualifier="very"):
+    probabilities = np.full((len(personas), 2), 0.2)
+    nothing = np.zeros_like(probabilities)
+    return DecisionTable(shipped_events()[0], tuple(personas), probabilities, nothing, nothing, qualifier)
+
+
+def test_a_population_has_the_mixture_and_the_homophily_asked_for():
+    mixture = Mixture(TWO, (3, 1))
+    population = make_population(SpreadSettings(agents=400, homophily=0.3), mixture)
+    assert np.bincount(population.members).tolist() == [300, 100]
+    assert population.assortativity == assortativity(population.network, population.members)
+    assert population.assortativity == pytest.approx(0.3, abs=0.02)
+    assert (
+        population.describe() == f"population: 400 agents of 2 personas, assortativity {population.assortativity:.3f}"
+    )
+
+
+def test_one_persona_has_no_assortativity():
+    population = make_population(SMALL, [Persona("-----")])
+    assert np.isnan(population.assortativity)
+    assert population.describe() == "population: 100 agents of 1 persona"
+    trajectories = simulate_events([table_of([Persona("-----")])], SMALL, population=population)
+    assert trajectories.conditions == ["network", "event", "event_type", "qualifier"]
+
+
+def test_personas_without_agents_are_told():
+    told = make_population(SpreadSettings(agents=28)).describe()
+    assert told.endswith("; no agent for oceAN, oceAn, oceaN, ocean")
+    assert "no agent" not in make_population(SpreadSettings(agents=32)).describe()
+
+
+def test_trajectories_name_qualifier_and_assortativity():
+    population = make_population(SMALL, TWO)
+    table = simulate_events([table_of(TWO, "a bit")], SMALL, population=population).table
+    assert set(table["qualifier"]) == {"a bit"}
+    assert set(table["homophily"]) == {0.0}
+    assert set(table["assortativity"]) == {population.assortativity}
+
+
+def test_a_population_is_drawn_from_the_tables_by_default():
+    personas = all_personas()
+    drawn = simulate_events([table_of(personas)], SMALL).table
+    given = simulate_events([table_of(personas)], SMALL, population=make_population(SMALL)).table
+    assert list(drawn["infected"]) == list(given["infected"])
+    with pytest.raises(ValueError, match="different personas"):
+        simulate_events([table_of(personas)], SMALL, population=make_population(SMALL, TWO))
+
+
+def test_homophily_out_of_range_is_refused_before_anything_is_drawn():
+    with pytest.raises(InputError, match="homophily = -1"):
+        SpreadSettings(homophily=-1.0).check()
