@@ -1,8 +1,7 @@
 """Comparing the models on each condition: the central output."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from ..simulate.trajectories import as_trajectories
 from .derived import derive
 from .diagnostics import prior_sensitivity
 from .evidence import log_evidence
-from .fitting import Drawn, check_closure_of, check_names, complete, observed, sample_again
+from .fitting import Drawing, Drawn, check_closure_of, check_names, complete, observed
 from .likelihoods import LIKELIHOODS
 from .loo import UNITS, Elpd, elpd_difference, future_density, loo, refit_bad, stacking_weights, unit_log_likelihood
 from .observations import Transitions, choose_closure
@@ -189,9 +188,10 @@ class _Condition:
 
     def compared(self, condition: dict[str, Any]) -> ConditionResult:
         """Fit, judge, challenge."""
-        for number, (specification, drawing) in enumerate(self._drawing(self.specifications)):
-            self.report(f"fitting {specification.name}", number)
-            self.finish(specification, drawing.result())
+        for specification, drawn in self._drawn("fitting", self.specifications):
+            if isinstance(drawn, JobError):
+                raise drawn
+            self.finish(specification, drawn)
         pair = self._pair()
         elpd_diff, dse = float("nan"), float("nan")
         verdict: Verdict = "undecided"
@@ -247,17 +247,25 @@ class _Condition:
             predict_from=self.options.predict_from,
         )
 
-    def _drawing(self, specifications: Iterable[Specification]) -> Iterator[tuple[Specification, Future[Drawn]]]:
-        """Sample one specification after the other, each while what follows from the last is worked out."""
-        with ThreadPoolExecutor(1) as sampler:
-            try:
-                drawings = [(each, sampler.submit(self._sample, each, self.data)) for each in specifications]
-                yield from drawings
-            finally:
-                sampler.shutdown(wait=False, cancel_futures=True)
+    def _drawn(
+        self, doing: str, specifications: Sequence[Specification]
+    ) -> Iterator[tuple[Specification, Drawn | JobError]]:
+        """Sample one specification after the other, each while the caller works out what follows from the last."""
+        under_way = None
+        try:
+            for number, specification in enumerate(specifications):
+                self.report(f"{doing} {specification.name}", len(self.fits))
+                drawing = under_way or self._begin(specification, self.data)
+                result = _result(drawing)
+                following = specifications[number + 1 : number + 2]
+                under_way = self._begin(following[0], self.data) if following else None
+                yield specification, result
+        finally:
+            if under_way:
+                under_way.abort()
 
-    def _sample(self, specification: Specification, data: Transitions) -> Drawn:
-        return sample_again(specification, data, seed=self.options.seed, settings=self.options.sampler)
+    def _begin(self, specification: Specification, data: Transitions) -> Drawing:
+        return Drawing(specification, data, seed=self.options.seed, settings=self.options.sampler)
 
     def finish(self, specification: Specification, drawn: Drawn) -> None:
         """Work out what follows from a posterior, and leave one out."""
@@ -267,11 +275,8 @@ class _Condition:
 
         def refitted(data: Transitions) -> NDArray[np.float64] | None:
             self.report(f"refitting {specification.name} without one {options.method.unit}", len(self.fits))
-            try:
-                again = self._sample(specification, data)
-            except JobError:
-                return None
-            if again.problems:
+            again = _result(self._begin(specification, data))
+            if isinstance(again, JobError) or again.problems:
                 return None
             return unit_log_likelihood(specification, again.posterior.posterior, self.data, options.method.unit)
 
@@ -300,12 +305,11 @@ class _Condition:
 
     def _challenged(self, rivals: Sequence[Specification], two: str) -> tuple[list[str], list[str]]:
         failures = {}
-        for rival, drawing in self._drawing(rival for rival in rivals if rival.name not in self.fits):
-            self.report(f"challenge by {rival.name}", len(self.fits))
-            try:
-                self.finish(rival, drawing.result())
-            except JobError as error:
-                failures[rival.name] = str(error)
+        for rival, drawn in self._drawn("challenge by", [rival for rival in rivals if rival.name not in self.fits]):
+            if isinstance(drawn, JobError):
+                failures[rival.name] = str(drawn)
+            else:
+                self.finish(rival, drawn)
         entries = []
         for rival in rivals:
             if rival.name in failures:
@@ -347,7 +351,15 @@ class _Condition:
             weight=np.where(future, 0.0, self.data.weight),
             window=float(self.data.time_end[~future].max()),
         )
-        return future_density(specification, self._sample(specification, seen).posterior.posterior, self.data, future)
+        drawn = self._begin(specification, seen).result()
+        return future_density(specification, drawn.posterior.posterior, self.data, future)
+
+
+def _result(drawing: Drawing) -> Drawn | JobError:
+    try:
+        return drawing.result()
+    except JobError as error:
+        return error
 
 
 def _splits(data: Transitions, start: float) -> bool:

@@ -4,6 +4,7 @@ import json
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -24,7 +25,7 @@ from .diagnostics import diagnose, summarize
 from .likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
 from .observations import Transitions, choose_closure, observe
 from .predictor import predictor
-from .sampling import SamplerSettings, sample
+from .sampling import SamplerSettings, Sampling
 from .specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
 
 FloatArray = NDArray[np.float64]
@@ -141,7 +142,7 @@ def fit_specification(
     specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
 ) -> az.InferenceData:
     """Fit a specification to observations; see :func:`fit`."""
-    return complete(sample_again(specification, data, seed=seed, settings=settings), specification, data, seed)
+    return complete(Drawing(specification, data, seed=seed, settings=settings).result(), specification, data, seed)
 
 
 def complete(drawn: Drawn, specification: Specification, data: Transitions, seed: int) -> az.InferenceData:
@@ -163,16 +164,33 @@ def complete(drawn: Drawn, specification: Specification, data: Transitions, seed
     return result
 
 
-def sample_again(specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings) -> Drawn:
-    """Sample, and once more and harder when the diagnostics are bad."""
+class Drawing:
+    """Sampling in the background, and once more and harder when the diagnostics are bad; begins when this is made."""
 
-    def drawn(settings: SamplerSettings) -> Drawn:
-        posterior = sample(specification, data, seed=seed, settings=settings)
+    def __init__(
+        self, specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
+    ) -> None:
+        self._begin = partial(Sampling, specification, data, seed=seed)
+        self._settings = settings.of(specification)
+        self._sampling = self._begin(settings=self._settings)
+
+    def result(self) -> Drawn:
+        """Wait for the draws; raises a JobError when the sampler gives up."""
+        first = self._drawn()
+        if not first.problems:
+            return first
+        self._settings = self._settings.harder()
+        self._sampling = self._begin(settings=self._settings)
+        return self._drawn()
+
+    def abort(self) -> None:
+        """Stop sampling; nothing is kept."""
+        self._sampling.abort()
+
+    def _drawn(self) -> Drawn:
+        posterior = self._sampling.result()
         summary = summarize(posterior)
-        return Drawn(posterior, settings, summary, diagnose(posterior, summary))
-
-    first = drawn(settings.of(specification))
-    return drawn(first.settings.harder()) if first.problems else first
+        return Drawn(posterior, self._settings, summary, diagnose(posterior, summary))
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:

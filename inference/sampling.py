@@ -54,39 +54,68 @@ class SamplerSettings:
         return SamplerSettings(self.chains, tune=2 * self.tune, draws=2 * self.draws, target_accept=0.99)
 
 
-def sample(
-    specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
-) -> az.InferenceData:
-    """Draw from the posterior.
+class Sampling:
+    """Sampling of a posterior, in the background: it begins when this is made.
 
-    Returns
-    -------
-    arviz.InferenceData
-        Groups `posterior` (rates per unit of the data's time) and `sample_stats`.
-
-    Raises
-    ------
-    JobError
-        When the sampler gives up.
+    Parameters
+    ----------
+    specification : Specification
+        What is fitted.
+    data : Transitions
+        Observations.
+    seed : int
+        Seed.
+    settings : SamplerSettings
+        How to sample; the target acceptance must be a number.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            trace = nutpie.sample(
-                nutpie_model(specification, data),
-                draws=settings.draws,
-                tune=settings.tune,
-                # Parameters lean on each other: learning that saves up to two fifths of the steps.
-                low_rank_modified_mass_matrix=True,
-                chains=settings.chains,
-                target_accept=settings.target_accept,
-                seed=seed,
-                progress_bar=False,
-                save_warmup=False,
-            )
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise JobError(f"the sampler gave up on the {specification.name} model ({reason})") from error
+
+    def __init__(
+        self, specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
+    ) -> None:
+        self._specification, self._data = specification, data
+        self._running = nutpie.sample(
+            nutpie_model(specification, data),
+            draws=settings.draws,
+            tune=settings.tune,
+            # Parameters lean on each other: learning that saves up to two fifths of the steps.
+            low_rank_modified_mass_matrix=True,
+            chains=settings.chains,
+            target_accept=settings.target_accept,
+            seed=seed,
+            progress_bar=False,
+            save_warmup=False,
+            blocking=False,
+        )
+
+    def abort(self) -> None:
+        """Stop sampling; nothing is kept."""
+        self._running.abort()
+
+    def result(self) -> az.InferenceData:
+        """Wait for the draws.
+
+        Returns
+        -------
+        arviz.InferenceData
+            Groups `posterior` (rates per unit of the data's time) and `sample_stats`.
+
+        Raises
+        ------
+        JobError
+            When the sampler gives up.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                trace = self._running.wait()
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise JobError(f"the sampler gave up on the {self._specification.name} model ({reason})") from error
+        return _constrained(trace, self._specification, self._data)
+
+
+def _constrained(trace: az.InferenceData, specification: Specification, data: Transitions) -> az.InferenceData:
+    """Parameters in units of the data's time, from draws of what is sampled."""
     drawn = trace.posterior
     scalars = {name: constrain(spec, drawn[name]) for name, spec in specification.scalars.items()}
     # The parameters follow from the coordinates by the model's own formula.
