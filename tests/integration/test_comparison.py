@@ -12,10 +12,10 @@ from tworate import Trajectories, compare, fit, forecast, load_comparison, sprea
 from tworate.errors import InputError
 from tworate.inference import SamplerSettings, comparison
 from tworate.inference.evidence import log_evidence
-from tworate.inference.fitting import fit_specification, observed, predicted_draws
+from tworate.inference.fitting import Drawing, fit_specification, observed, predicted_draws
 from tworate.inference.likelihoods import LIKELIHOODS, pointwise_log_likelihood
 from tworate.inference.loo import future_density, loo, refit_bad, unit_log_likelihood
-from tworate.inference.sampling import sample
+from tworate.inference.sampling import Sampling
 from tworate.inference.specification import Specification
 from tworate.models import MeanField, OneRateSI, OnlineOfflineSI, TwoRateSI
 from tworate.models.parameters import RATE_PRIOR
@@ -64,7 +64,7 @@ def test_leave_one_out_and_exact_refits_equal_a_grid(plain, grid):
 
     def refitted(data):
         assert np.count_nonzero(data.weight == 0) == 1
-        draws = sample(BINOMIAL, data, seed=2, settings=SamplerSettings())
+        draws = Drawing(BINOMIAL, data, seed=2, settings=SamplerSettings()).result().posterior
         return unit_log_likelihood(BINOMIAL, draws.posterior, plain, "increment")
 
     mended = refit_bad(suspect, plain, "increment", refitted, most=2)
@@ -85,7 +85,7 @@ def test_leaving_trajectories_out_equals_a_grid(plain, grid):
 def test_the_future_is_predicted_from_the_past_alone(plain, grid):
     future = plain.time > 12
     seen = dataclasses.replace(plain, weight=np.where(future, 0.0, 1.0))
-    draws = sample(BINOMIAL, seen, seed=3, settings=SamplerSettings())
+    draws = Drawing(BINOMIAL, seen, seed=3, settings=SamplerSettings()).result().posterior
     found = future_density(BINOMIAL, draws.posterior, plain, future)
     exact = [expected_elpd(grid, future & (plain.path == path), ~future) for path in range(3)]
     np.testing.assert_allclose(found, exact, atol=5 / np.sqrt(1000))
@@ -259,7 +259,8 @@ def test_a_left_out_replicate_has_its_effect_integrated_out(make_trajectories):
     )
     specification = Specification(OneRateSI, LIKELIHOODS["beta-binomial"], "rounds", True)
     data = observed(Trajectories(table), "mean-field", specification)
-    draws = sample(specification, data, seed=1, settings=SamplerSettings(draws=100)).posterior
+    settings = SamplerSettings(draws=100, target_accept=0.8)
+    draws = Sampling(specification, data, seed=1, settings=settings).result().posterior
     found = unit_log_likelihood(specification, draws, data, "trajectory")[:20]
     few = draws.isel(chain=[0], draw=slice(0, 20))
     sd = few["replicate_sd"].to_numpy().reshape(-1, 1)
