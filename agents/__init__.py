@@ -4,8 +4,9 @@ torch and transformers load when a language model does.
 """
 
 from .decision_table import DecisionTable, decide
+from .elicitation import Elicitation, Elicited, parse_wordings
 from .events import EVENT_TYPES, Event, find_event, read_events, shipped_events
-from .language_model import Elicited, LanguageModel, load_language_model
+from .language_model import LanguageModel, load_language_model
 from .personas import TRAITS, Persona, all_personas, assign_personas, parse_personas
 from .prompts import PromptTemplates, Question
 
@@ -13,6 +14,7 @@ __all__ = [
     "EVENT_TYPES",
     "TRAITS",
     "DecisionTable",
+    "Elicitation",
     "Elicited",
     "Event",
     "LanguageModel",
@@ -25,6 +27,7 @@ __all__ = [
     "find_event",
     "load_language_model",
     "parse_personas",
+    "parse_wordings",
     "read_events",
     "shipped_events",
 ]
