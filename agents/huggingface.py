@@ -96,7 +96,7 @@ class HuggingFaceModel(LanguageModel):
     def notice(self) -> str | None:
         """What a user should know of how the model is loaded and prompted, if anything."""
         if self.trust_remote_code:
-            return f"{self.name}: code that came with the model was run (--trust-remote-code)"
+            return f"{self.name}: code that comes with the model was allowed to run (--trust-remote-code)"
         if not self.encoder.has_template:
             return f"{self.name}: the tokenizer has no chat template (a base model?); prompts are plain text"
         if not self.encoder.has_system_role:

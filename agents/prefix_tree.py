@@ -95,7 +95,11 @@ def _branches(ordered: Sequence[Tokens], depth: int) -> list[Node]:
         while shared < min(len(first), len(last)) and first[shared] == last[shared]:
             shared += 1
         ends = [first] if len(first) == shared else []
-        nodes.append(Node(first[depth:shared], _branches(ordered[start:end], shared), ends=ends))
+        node = Node(first[depth:shared], _branches(ordered[start:end], shared), ends=ends)
+        if len(node.children) == 1:  # one sequence ends here and all others go on alike
+            (child,) = node.children
+            node = Node(node.tokens + child.tokens, child.children, ends=ends + child.ends)
+        nodes.append(node)
         start = end
     return nodes
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..agents import Event, LanguageModel, Persona, all_personas, decide
+from ..agents import Elicitation, Event, LanguageModel, Persona, all_personas, decide
 from ..errors import InputError
 from ..files import check_writable, write_text
 from ..inference import Comparison, compare
@@ -26,6 +26,7 @@ def run(
     *,
     settings: SpreadSettings | None = None,
     personas: Sequence[Persona] | None = None,
+    elicitation: Elicitation | None = None,
     closure: str | None = None,
     likelihood: str = "beta-binomial",
     challenge: bool = True,
@@ -45,6 +46,8 @@ def run(
         Network and process.
     personas : sequence of Persona, optional
         Profiles among the agents, in equal numbers; all 32 by default.
+    elicitation : Elicitation, optional
+        How the model is asked.
     closure, likelihood, challenge
         As in :func:`tworate.inference.compare`.
     progress : callable, optional
@@ -64,14 +67,15 @@ def run(
         if progress:
             progress("asking the language model", done, total)
 
-    tables = decide(model, events, personas, progress=deciding)
+    elicitation = elicitation or Elicitation()
+    tables = decide(model, events, personas, elicitation=elicitation, progress=deciding)
     trajectories = simulate_events(tables, settings, progress)
     # An earlier comparison in the folder is of other data, and must not stand beside these if the job is interrupted.
     (folder / COMPARISON).unlink(missing_ok=True)
     # Saved before the fits: what the model calls cost is not lost if something fails later.
     write_decisions(tables, folder / "decisions.csv")
     trajectories.save(folder / TRAJECTORIES)
-    record = run_record(model, events, personas, settings, trajectories)
+    record = run_record(model, events, personas, elicitation, settings, trajectories)
     write_text(folder / RUN, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     by = ["event"] if len(events) > 1 else []
     comparison = compare(
@@ -107,6 +111,7 @@ def run_record(
     model: LanguageModel,
     events: Sequence[Event],
     personas: Sequence[Persona],
+    elicitation: Elicitation,
     settings: SpreadSettings,
     trajectories: Trajectories,
 ) -> dict[str, Any]:
@@ -121,6 +126,7 @@ def run_record(
         "personas": "all 32 Big Five profiles"
         if len(personas) == 32
         else ", ".join(persona.code for persona in personas),
+        "elicitation": asdict(elicitation),
         **asdict(settings),
         # A network from a file has its own numbers.
         "agents": int(trajectories.table["population"].iloc[0]),

@@ -16,6 +16,17 @@ def decide(
     sightings: Annotated[
         int, typer.Option("--sightings", metavar="M", min=1, help="Sightings told apart; the last means M or more.")
     ] = 5,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    think: options.Think = False,
+    elicitation: options.ElicitationMethod = "logits",
+    wording: options.Wordings = None,
+    samples: options.Samples = 100,
+    temperature: options.Temperature = 1.0,
+    max_unparsable: options.MaxUnparsable = 0.2,
+    max_tokens: options.MaxTokens = 16,
+    seed: options.Seed = 0,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="CSV file; default: stdout.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -26,11 +37,15 @@ def decide(
         tworate decide --event VAR1 --personas OCEAN,ocean
 
         tworate decide --model ./my-model --events acled.csv --event all --out decisions.csv
+
+        tworate decide --model ./my-model --wording share/ignore --wording repost/skip
     """
+    from dataclasses import asdict
+
     import pandas as pd
 
+    from ...agents import Elicitation, parse_personas, parse_wordings
     from ...agents import decide as ask
-    from ...agents import parse_personas
     from ...files import check_writable
     from ..experiment import write_decisions
     from .inputs import chosen_events, loaded_model
@@ -38,12 +53,18 @@ def decide(
 
     chosen = chosen_events(events, event)
     profiles = parse_personas(personas)
+    asking = Elicitation(elicitation, parse_wordings(wording), samples, temperature, max_unparsable, max_tokens, seed)
     if out:
         check_writable(out)
-    language_model = loaded_model(model)
+    language_model = loaded_model(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code, think=think)
     with progress_bar() as bar:
         tables = ask(
-            language_model, chosen, profiles, sightings=sightings, progress=bar.of("asking the language model")
+            language_model,
+            chosen,
+            profiles,
+            sightings=sightings,
+            elicitation=asking,
+            progress=bar.of("asking the language model"),
         )
     if out:
         write_decisions(tables, out)
@@ -55,6 +76,7 @@ def decide(
                 "model": language_model.name,
                 "fingerprint": language_model.fingerprint,
                 "warning": language_model.warning,
+                "elicitation": asdict(asking),
                 "decisions": frame.to_dict("records"),
             }
         )

@@ -14,6 +14,16 @@ def run(
     events: options.Events = None,
     event: options.EventIds = None,
     personas: options.Personas = "all",
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    think: options.Think = False,
+    elicitation: options.ElicitationMethod = "logits",
+    wording: options.Wordings = None,
+    samples: options.Samples = 100,
+    temperature: options.Temperature = 1.0,
+    max_unparsable: options.MaxUnparsable = 0.2,
+    max_tokens: options.MaxTokens = 16,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results; default: runs/ and the time.")
     ] = None,
@@ -40,7 +50,7 @@ def run(
 
         tworate run --model ./my-model --events acled.csv --event all --out runs/mine
     """
-    from ...agents import parse_personas
+    from ...agents import Elicitation, parse_personas, parse_wordings
     from ...inference import comparison_dict
     from ..experiment import SpreadSettings
     from ..pipeline import check_job
@@ -51,10 +61,11 @@ def run(
 
     chosen = chosen_events(events, event)
     profiles = parse_personas(personas)
+    asking = Elicitation(elicitation, parse_wordings(wording), samples, temperature, max_unparsable, max_tokens, seed)
     settings = SpreadSettings(network, agents, degree, replicates, rounds, initial_sharers, visibility, seed)
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     check_job(settings, folder, closure, likelihood)
-    language_model = loaded_model(model)
+    language_model = loaded_model(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code, think=think)
     with progress_bar() as bar:
         comparison = run_job(
             language_model,
@@ -62,6 +73,7 @@ def run(
             folder,
             settings=settings,
             personas=profiles,
+            elicitation=asking,
             closure=closure,
             likelihood=likelihood,
             challenge=not no_challenge,

@@ -13,6 +13,16 @@ def simulate(
     events: options.Events = None,
     event: options.EventIds = None,
     personas: options.Personas = "all",
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    think: options.Think = False,
+    elicitation: options.ElicitationMethod = "logits",
+    wording: options.Wordings = None,
+    samples: options.Samples = 100,
+    temperature: options.Temperature = 1.0,
+    max_unparsable: options.MaxUnparsable = 0.2,
+    max_tokens: options.MaxTokens = 16,
     network: options.Network = "random-regular",
     agents: options.Agents = 1000,
     degree: options.Degree = 8,
@@ -35,7 +45,7 @@ def simulate(
 
         tworate simulate --agents 5000 --degree 16 --event all --out trajectories.parquet
     """
-    from ...agents import decide, parse_personas
+    from ...agents import Elicitation, decide, parse_personas, parse_wordings
     from ...simulate.trajectories import check_destination
     from ..experiment import SpreadSettings, simulate_events
     from .inputs import chosen_events, loaded_model
@@ -43,13 +53,15 @@ def simulate(
 
     chosen = chosen_events(events, event)
     profiles = parse_personas(personas)
+    asking = Elicitation(elicitation, parse_wordings(wording), samples, temperature, max_unparsable, max_tokens, seed)
     settings = SpreadSettings(network, agents, degree, replicates, rounds, initial_sharers, visibility, seed)
     settings.check()
     if out:
         check_destination(out)
-    language_model = loaded_model(model)
+    language_model = loaded_model(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code, think=think)
     with progress_bar() as bar:
-        tables = decide(language_model, chosen, profiles, progress=bar.of("asking the language model"))
+        asked = bar.of("asking the language model")
+        tables = decide(language_model, chosen, profiles, elicitation=asking, progress=asked)
         trajectories = simulate_events(tables, settings, bar)
     if out:
         trajectories.save(out)

@@ -287,7 +287,7 @@ def test_notices(make_tokenizer, make_model, make_folder, questions):
     assert "no system role" in make_model(make_tokenizer(template="gemma")).notice
     assert make_model().notice is None
     trusted = load_language_model(str(make_folder()), trust_remote_code=True)
-    assert "code that came with the model was run" in trusted.notice
+    assert "was allowed to run" in trusted.notice
 
 
 def test_code_of_a_model_runs_only_when_asked(make_folder):
