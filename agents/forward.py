@@ -258,9 +258,10 @@ def _selected(past: Past, parents: Sequence[int]) -> tuple[DynamicCache, torch.T
     columns = past.mask[rows].any(dim=0).nonzero()[:, 0]
     cache = DynamicCache()
     for number, layer in enumerate(past.cache.layers):
-        cache.update(
-            layer.keys[rows][:, :, columns].contiguous(), layer.values[rows][:, :, columns].contiguous(), number
-        )
+        keys, values = layer.keys[rows], layer.values[rows]
+        if len(columns) < past.mask.shape[1]:
+            keys, values = keys[:, :, columns], values[:, :, columns]
+        cache.update(keys, values, number)
     return cache, past.mask[rows][:, columns], past.lengths[rows]
 
 
