@@ -15,6 +15,8 @@ from . import embedded
 HUB_TIMEOUT = 10.0
 """Seconds that the hub may take to say which revision of a model is current."""
 _FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
+# Subfolders and the original weights of some publishers hold the same model in other formats.
+_NOT_WANTED = ["*/*", "consolidated*.safetensors"]
 _HASHED = (".safetensors", ".json", ".jinja", ".txt", ".model")
 
 
@@ -88,7 +90,7 @@ def _from_hub(name: str, files: list[str]) -> Path:
                 revision=revision,
                 local_files_only=revision is None,
                 allow_patterns=files,
-                ignore_patterns=["*/*"],
+                ignore_patterns=_NOT_WANTED,
             )
         except Exception as error:
             reason = unreachable if revision is None else _first_line(error)

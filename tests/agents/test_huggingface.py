@@ -1,6 +1,7 @@
 """Scoring and sampling answers, against the plainest way of doing it, on small models with random weights."""
 
 import json
+import sys
 import time
 
 import numpy as np
@@ -290,20 +291,31 @@ def test_notices(make_tokenizer, make_model, make_folder, questions):
     assert "was allowed to run" in trusted.notice
 
 
-def test_code_of_a_model_runs_only_when_asked(make_folder):
+def test_code_of_a_model_runs_only_when_asked(make_folder, tmp_path, monkeypatch):
+    from transformers import dynamic_module_utils
+
+    monkeypatch.setattr(dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr("sys.path", [*sys.path])
     folder = make_folder()
-    (folder / "evil.py").write_text(
-        "from transformers import LlamaConfig, LlamaForCausalLM\n"
+    (folder / "own_code.py").write_text(
         "from pathlib import Path\n"
+        "from transformers import LlamaConfig, LlamaForCausalLM\n"
         f"Path({str(folder / 'ran')!r}).touch()\n"
-        "class Evil(LlamaForCausalLM):\n    pass\n"
+        "class OwnConfig(LlamaConfig):\n    model_type = 'own'\n"
+        "class OwnModel(LlamaForCausalLM):\n    config_class = OwnConfig\n"
     )
     config = json.loads((folder / "config.json").read_text())
-    config |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.Missing", "AutoModelForCausalLM": "evil.Evil"}}
+    config |= {
+        "model_type": "own",
+        "auto_map": {"AutoConfig": "own_code.OwnConfig", "AutoModelForCausalLM": "own_code.OwnModel"},
+    }
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="give --trust-remote-code if you trust its authors"):
         load_language_model(str(folder))
     assert not (folder / "ran").exists()
+    trusted = load_language_model(str(folder), trust_remote_code=True)
+    assert type(trusted.model).__name__ == "OwnModel"
+    assert (folder / "ran").exists()
 
 
 def test_fingerprint_changes_with_the_weights(make_folder):
