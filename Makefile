@@ -27,6 +27,7 @@ calibrate: $(VENV)/installed-test  ## The longer statistical studies (minutes).
 bench: $(VENV)/installed  ## Side-by-side measurements.
 	$(BIN)/python benchmarks/main_job.py
 	$(BIN)/python benchmarks/inference.py
+	$(BIN)/python benchmarks/decide.py
 	$(BIN)/python benchmarks/population.py
 
 $(VENV)/installed: pyproject.toml constraints.txt

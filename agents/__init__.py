@@ -4,9 +4,10 @@ torch and transformers load when a language model does.
 """
 
 from .decision_table import DecisionTable, decide
+from .elicitation import Elicitation, Elicited, parse_wordings
 from .event_filter import EventFilter
 from .events import EVENT_TYPES, Event, find_event, read_events, shipped_events
-from .language_model import Elicited, LanguageModel, load_language_model
+from .language_model import LanguageModel, load_language_model
 from .mixtures import Mixture, as_mixture, assign_personas, parse_mixture, read_mixture
 from .personas import QUALIFIERS, TRAITS, Persona, all_personas, parse_personas
 from .prompts import PromptTemplates, Question
@@ -16,6 +17,7 @@ __all__ = [
     "QUALIFIERS",
     "TRAITS",
     "DecisionTable",
+    "Elicitation",
     "Elicited",
     "Event",
     "EventFilter",
@@ -32,6 +34,7 @@ __all__ = [
     "load_language_model",
     "parse_mixture",
     "parse_personas",
+    "parse_wordings",
     "read_events",
     "read_mixture",
     "shipped_events",

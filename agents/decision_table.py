@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .elicitation import Elicitation
 from .events import Event
 from .language_model import LanguageModel, Progress
 from .personas import DEFAULT_QUALIFIER, Persona, all_personas
@@ -14,6 +15,9 @@ from .prompts import PromptTemplates, Question, default_templates
 
 MAX_SIGHTINGS = 5
 """Default number of sightings told apart: the last one stands for it and all later ones."""
+
+DIAGNOSTICS = ("option_mass", "order_effect", "wording_effect", "unparsable", "standard_error")
+"""What is recorded beside each probability."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class DecisionTable:
         Rows.
     probabilities : array, shape (n_personas, n_sightings)
         `P[z, m]`: probability that persona `z` shares at its m-th sighting; the last column is "M or more".
-    option_mass, order_effect : array, shape (n_personas, n_sightings)
-        Diagnostics, see :class:`tworate.agents.language_model.Elicited`.
+    option_mass, order_effect, wording_effect, unparsable, standard_error : array, shape (n_personas, n_sightings)
+        Diagnostics, see :class:`tworate.agents.elicitation.Elicited`.
     qualifier : str
         How strongly the personas' adjectives were put.
     """
@@ -39,6 +43,9 @@ class DecisionTable:
     probabilities: NDArray[np.float64]
     option_mass: NDArray[np.float64] = field(repr=False)
     order_effect: NDArray[np.float64] = field(repr=False)
+    wording_effect: NDArray[np.float64] = field(repr=False)
+    unparsable: NDArray[np.int64] = field(repr=False)
+    standard_error: NDArray[np.float64] = field(repr=False)
     qualifier: str = DEFAULT_QUALIFIER
 
     def to_frame(self) -> pd.DataFrame:
@@ -61,8 +68,7 @@ class DecisionTable:
                 "qualifier": self.qualifier,
                 "sighting": np.tile(np.arange(1, n_sightings + 1), n_personas),
                 "p_share": self.probabilities.ravel(),
-                "option_mass": self.option_mass.ravel(),
-                "order_effect": self.order_effect.ravel(),
+                **{name: getattr(self, name).ravel() for name in DIAGNOSTICS},
             }
         )
 
@@ -74,6 +80,7 @@ def decide(
     *,
     sightings: int = MAX_SIGHTINGS,
     templates: PromptTemplates | None = None,
+    elicitation: Elicitation | None = None,
     progress: Progress | None = None,
 ) -> list[DecisionTable]:
     """Elicit the decision table of each event from a language model.
@@ -88,7 +95,7 @@ def decide(
         Rows; all 32 by default.
     sightings : int
         Number of columns M, at least 1; the last stands for "M or more".
-    templates, progress
+    templates, elicitation, progress
         As in :meth:`LanguageModel.share_probability`.
 
     Returns
@@ -106,12 +113,17 @@ def decide(
         for sighting in range(1, sightings + 1)
     ]
     templates = templates or default_templates()
-    elicited = model.share_probability(questions, templates, progress)
+    elicited = model.share_probability(questions, templates, progress, elicitation=elicitation)
     shape = (len(events), len(personas), sightings)
-    p_share, option_mass, order_effect = (
-        values.reshape(shape) for values in (elicited.p_share, elicited.option_mass, elicited.order_effect)
-    )
+    p_share = elicited.p_share.reshape(shape)
+    diagnostics = {name: getattr(elicited, name).reshape(shape) for name in DIAGNOSTICS}
     return [
-        DecisionTable(event, personas, p_share[i], option_mass[i], order_effect[i], templates.qualifier)
+        DecisionTable(
+            event,
+            personas,
+            p_share[i],
+            **{name: values[i] for name, values in diagnostics.items()},
+            qualifier=templates.qualifier,
+        )
         for i, event in enumerate(events)
     ]

@@ -1,13 +1,8 @@
 """Language models in HuggingFace format, from a local folder or the hub, on transformers and torch."""
 
-import filecmp
-import hashlib
-import inspect
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,71 +10,103 @@ from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from ..errors import InputError
+from ..errors import InputError, JobError
 from . import embedded
 from .chat import ChatEncoder
+from .forward import Forward, Work, out_of_memory
 from .language_model import LanguageModel, Progress
+from .model_source import find_model, is_embedded
+from .prefix_tree import Node, Tokens, chains, prefix_tree
 from .prompts import Conversation
+from .sampling import Sampler
 
-TOKENS_PER_BATCH = 16384
-"""Padded tokens in one forward pass: bounds memory."""
-
-
-Feed = tuple[int, ...]
-"""Token ids of one forward pass."""
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
-class Scored(NamedTuple):
-    """An answer to score: its place in the result, the position that predicts its first token, its token ids."""
+class Target(NamedTuple):
+    """A token to score: which answer it belongs to, its place there, and its id."""
 
     cell: tuple[int, int]
-    start: int
-    answer: list[int]
+    place: int
+    token: int
 
 
 class HuggingFaceModel(LanguageModel):
-    """A causal language model that scores whole answers under its chat template.
+    """A causal language model that scores whole answers under its chat template, and samples them.
 
     Parameters
     ----------
     name : str
-        `embedded`, a local folder, or a hub id. Weights must be safetensors; no code from the model's repository runs.
+        `embedded`, a local folder, or a hub id. Weights must be safetensors.
     device : str, optional
-        torch device; CUDA where there is one, else the CPU.
+        torch device such as "cuda:1"; by default an accelerator where there is one, else the CPU.
     dtype : str, optional
-        torch dtype such as "bfloat16"; by default that of the saved weights on an accelerator, and float32 on a CPU.
+        "float32", "bfloat16", "float16", or "auto" for that of the saved weights; by default "auto" on an accelerator,
+        and float32 on a CPU.
+    trust_remote_code : bool
+        Run code that comes with the model: only for models whose authors you trust.
+    think : bool
+        Let a reasoning model think before it answers, which takes `sample` and an ample `max_tokens`. Otherwise its
+        template is asked not to open a block of thoughts, and a block that it opens is closed at once.
+    tokens_per_batch : int, optional
+        Tokens in a forward pass, kept ones included; by default as the device bears, and halved when memory runs out.
 
     Raises
     ------
     InputError
-        When the name is no model, or the model has no safetensors weights.
+        When the name is no model, the model has no safetensors weights, or device or dtype are none.
+    JobError
+        When the device has no room for the weights.
     """
 
-    def __init__(self, name: str = "embedded", *, device: str | None = None, dtype: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str = "embedded",
+        *,
+        device: str | None = None,
+        dtype: str | None = None,
+        trust_remote_code: bool = False,
+        think: bool = False,
+        tokens_per_batch: int | None = None,
+    ) -> None:
         self.name = name
-        source = str(embedded.FOLDER) if name == "embedded" else name
-        if _is_embedded(Path(source)):
+        self.trust_remote_code = trust_remote_code
+        self.device = _device(device)
+        if dtype is not None and dtype not in DTYPES:
+            raise InputError(f"dtype '{dtype}': must be one of {', '.join(DTYPES)}")
+        source = find_model(name, with_code=trust_remote_code)
+        if is_embedded(source.folder):
             self.warning = embedded.WARNING
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         default = "float32" if self.device.type == "cpu" else "auto"
-        _check_source(source)
         with _quiet_transformers(), _explained(name):
-            self.tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+            self.tokenizer = AutoTokenizer.from_pretrained(source.folder, trust_remote_code=trust_remote_code)
             self.model = AutoModelForCausalLM.from_pretrained(
-                source, trust_remote_code=False, use_safetensors=True, dtype=dtype or default
+                source.folder,
+                trust_remote_code=trust_remote_code,
+                use_safetensors=True,
+                dtype=dtype or default,
             )
-        self.model.to(self.device).eval()
-        self.encoder = ChatEncoder(self.tokenizer)
-        self.fingerprint = _fingerprint(source, self.model)
+            self.model.to(self.device).eval()
+        self.encoder = ChatEncoder(self.tokenizer, think=think)
+        self.forward = Forward(self.model, tokens_per_batch)
+        thinking = ":think" if think else ""
+        self.fingerprint = f"{source.identity}:{str(self.model.dtype).removeprefix('torch.')}{thinking}"
 
     @property
     def notice(self) -> str | None:
-        """What a user should know of how the model is prompted, if anything."""
+        """What a user should know of how the model is loaded and prompted, if anything."""
+        if self.trust_remote_code:
+            return f"{self.name}: code that comes with the model was allowed to run (--trust-remote-code)"
         if not self.encoder.has_template:
             return f"{self.name}: the tokenizer has no chat template (a base model?); prompts are plain text"
         if not self.encoder.has_system_role:
             return f"{self.name}: the chat template has no system role; the persona begins the user's message"
         return None
+
+    @property
+    def work(self) -> Work:
+        """Forward passes and tokens so far."""
+        return self.forward.work
 
     def option_log_probabilities(  # noqa: D102
         self,
@@ -87,78 +114,122 @@ class HuggingFaceModel(LanguageModel):
         options: Sequence[str],
         progress: Progress | None = None,
     ) -> NDArray[np.float64]:
-        # An answer's last token is scored but never fed, so one-token options share a single forward pass.
-        feeds: dict[Feed, list[Scored]] = {}
-        for i, conversation in enumerate(conversations):
-            for j, option in enumerate(options):
-                prompt, answer = self.encoder.encode(conversation, option)
-                scored = Scored(cell=(i, j), start=len(prompt) - 1, answer=answer)
-                feeds.setdefault((*prompt, *answer[:-1]), []).append(scored)
-        result = np.empty((len(conversations), len(options)))
-        done = 0
-        for batch in _batches(sorted(feeds, key=len, reverse=True)):
-            for cell, value in self._score(batch, feeds):
-                result[cell] = value
-            done += len(batch)
-            if progress:
-                progress(done, len(feeds))
-        return result
+        scores = self.score_answers(conversations, [options] * len(conversations), progress)
+        return np.array(scores).reshape(len(conversations), len(options))
 
-    @torch.inference_mode()
-    def _score(self, batch: Sequence[Feed], feeds: Mapping[Feed, list[Scored]]) -> list[tuple[tuple[int, int], float]]:
-        # Padding on the right of a causal model changes nothing to its left.
-        longest = max(len(feed) for feed in batch)
-        ids = torch.zeros((len(batch), longest), dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, feed in enumerate(batch):
-            ids[row, : len(feed)] = torch.tensor(feed)
-            mask[row, : len(feed)] = 1
-        answers = [(row, scored) for row, feed in enumerate(batch) for scored in feeds[feed]]
-        # Only the positions that score an answer go through the vocabulary, or a batch would fill gigabytes.
-        kept = sorted({scored.start + k for _, scored in answers for k in range(len(scored.answer))})
-        logits = self._logits(ids.to(self.device), mask.to(self.device), torch.tensor(kept, device=self.device))
-        place = {position: index for index, position in enumerate(kept)}
-        scores = []
-        for row, scored in answers:
-            tokens = torch.tensor(scored.answer, device=self.device)
-            first = place[scored.start]
-            log_p = logits[row, first : first + len(tokens)].double().log_softmax(-1)
-            scores.append((scored.cell, float(log_p.gather(1, tokens[:, None]).sum())))
-        return scores
-
-    def _logits(self, ids: torch.Tensor, mask: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-        """Logits at the kept positions, shape (batch, len(kept), vocabulary)."""
-        arguments: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
-        if "logits_to_keep" in inspect.signature(self.model.forward).parameters:
-            return self.model(**arguments, logits_to_keep=kept).logits
-        return self.model(**arguments).logits[:, kept]
-
-
-def _batches(feeds: Sequence[Feed]) -> Iterator[list[Feed]]:
-    """Group feeds, longest first, so that a padded batch holds at most TOKENS_PER_BATCH tokens."""
-    batch: list[Feed] = []
-    for feed in feeds:
-        if batch and len(batch[0]) * (len(batch) + 1) > TOKENS_PER_BATCH:
-            yield batch
-            batch = []
-        batch.append(feed)
-    if batch:
-        yield batch
-
-
-def _check_source(source: str) -> None:
-    path = Path(source)
-    if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise InputError(f"{source}: holds no model (no config.json); give a folder in HuggingFace layout")
-        if not list(path.glob("*.safetensors")):
+    def score_answers(  # noqa: D102
+        self,
+        conversations: Sequence[Conversation],
+        options: Sequence[Sequence[str]],
+        progress: Progress | None = None,
+    ) -> list[NDArray[np.float64]]:
+        if self.encoder.think:
             raise InputError(
-                f"{source}: has no safetensors weights; only that format is loaded, convert the model first"
+                f"{self.name}: an answer that follows thoughts cannot be scored; sample answers (--elicitation "
+                "sample), or leave out --think"
             )
-    elif path.exists():
-        raise InputError(f"{source}: is a file; give the model's folder or a hub id such as org/model")
-    elif source.count("/") > 1 or source.startswith((".", "/", "~")):
-        raise InputError(f"{source}: there is no such folder")
+        # An answer's last token is scored but never fed, so one-token options share a single forward pass.
+        feeds: dict[Tokens, list[tuple[int, Target]]] = {}
+        result = []
+        for i, (conversation, of_one) in enumerate(zip(conversations, options, strict=True)):
+            prompt, answers = self.encoder.encode(conversation, of_one)
+            for j, answer in enumerate(answers):
+                targets = feeds.setdefault((*prompt, *answer[:-1]), [])
+                targets += [(len(prompt) - 1 + k, Target((i, j), k, token)) for k, token in enumerate(answer)]
+            result.append([np.full(len(answer), np.nan) for answer in answers])
+        roots = prefix_tree(feeds)
+        if not self.forward.can_share(roots):
+            roots = chains(feeds)
+        _place_targets(roots, feeds)
+        left = [sum(map(len, of_one)) for of_one in result]
+        done = 0
+
+        def visit(node: Node, log_p: torch.Tensor) -> list[Node]:
+            nonlocal done
+            rows = torch.tensor([place for place, _ in node.content], device=log_p.device)
+            tokens = torch.tensor([target.token for _, target in node.content], device=log_p.device)
+            for (_, target), value in zip(node.content, log_p[rows, tokens].tolist(), strict=True):
+                i, j = target.cell
+                left[i] -= bool(np.isnan(result[i][j][target.place]))
+                result[i][j][target.place] = value
+                done += left[i] == 0
+            if progress:
+                progress(sum(n == 0 for n in left), len(left))
+            return []
+
+        self.forward.walk(roots, visit)
+        return [np.array([answer.sum() for answer in of_one]) for of_one in result]
+
+    def sample_answers(  # noqa: D102
+        self,
+        conversations: Sequence[Conversation],
+        *,
+        samples: int,
+        temperature: float,
+        seed: int,
+        max_tokens: int = 16,
+        progress: Progress | None = None,
+    ) -> list[list[str]]:
+        sampler = Sampler(
+            self.forward, self._ends, samples=samples, temperature=temperature, seed=seed, max_tokens=max_tokens
+        )
+        prompts = [tuple(self.encoder.prompt(conversation)) for conversation in conversations]
+        texts: dict[Tokens, str] = {}
+        answers = sampler.sample(prompts, progress)
+        for answer in {answer for of_one in answers for answer in of_one}:
+            texts[answer] = self.encoder.text(answer)
+        return [[texts[answer] for answer in of_one] for of_one in answers]
+
+    def _ends(self, written: Tokens) -> bool:
+        if written[-1] in self._end_tokens:
+            return True
+        if self.encoder.has_template:
+            return False
+        # The answer of a base model is one line.
+        text: str = self.tokenizer.decode(list(written))
+        return "\n" in text.lstrip()
+
+    @property
+    def _end_tokens(self) -> set[int]:
+        ends: set[int] = set()
+        for end in (self.tokenizer.eos_token_id, getattr(self.model.generation_config, "eos_token_id", None)):
+            if end is not None:
+                ends |= set(end) if isinstance(end, list | tuple) else {end}
+        return ends | set(self.encoder.end[-1:] if self.encoder.has_template else [])
+
+
+def _place_targets(roots: Sequence[Node], feeds: dict[Tokens, list[tuple[int, Target]]]) -> None:
+    """Tell every node which of its places score which tokens."""
+    for root in roots:
+        for path in root.walk():
+            for feed in path[-1].ends:
+                for position, target in feeds[feed]:
+                    start = 0
+                    for node in path:
+                        if position < start + len(node.tokens):
+                            node.content = [*(node.content or []), (position - start, target)]
+                            break
+                        start += len(node.tokens)
+    for root in roots:
+        for *_, node in root.walk():
+            node.reads = sorted({place for place, _ in node.content or []})
+            row = {place: number for number, place in enumerate(node.reads)}
+            node.content = [(row[place], target) for place, target in node.content or []]
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None or name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(
+            f"device '{name}': cannot be used here ({str(error).splitlines()[0]}); leave it out, or say cpu or cuda"
+        ) from error
+    return device
 
 
 @contextmanager
@@ -166,11 +237,20 @@ def _explained(name: str) -> Iterator[None]:
     """Turn the many ways in which loading can fail into one line."""
     try:
         yield
-    except Exception as error:  # the hub client, tokenizers and safetensors each raise their own kinds
+    except Exception as error:  # tokenizers, safetensors and models each raise their own kinds
+        if out_of_memory(error):
+            raise JobError(
+                f"{name}: the device has no room for the weights; take a smaller --dtype such as bfloat16, or another "
+                "--device"
+            ) from error
         text = str(error).strip() or type(error).__name__
+        remedy = (
+            "it needs code of its own: give --trust-remote-code if you trust its authors"
+            if "trust_remote_code" in text
+            else "give a local folder, or a hub id while online"
+        )
         raise InputError(
-            f"{name}: cannot be loaded as a HuggingFace causal language model ({text.splitlines()[0]}); "
-            "give a local folder, or a hub id while online"
+            f"{name}: cannot be loaded as a HuggingFace causal language model ({text.splitlines()[0]}); {remedy}"
         ) from error
 
 
@@ -185,27 +265,3 @@ def _quiet_transformers() -> Iterator[None]:
     finally:
         transformers_logging.set_verbosity(verbosity)
         transformers_logging.enable_progress_bar()
-
-
-def _is_embedded(folder: Path) -> bool:
-    """Whether a folder holds the embedded model's weights, wherever it lies: its warning goes with it."""
-    theirs, ours = (path / "model.safetensors" for path in (folder, embedded.FOLDER))
-    return (
-        theirs.is_file() and theirs.stat().st_size == ours.stat().st_size and filecmp.cmp(theirs, ours, shallow=False)
-    )
-
-
-def _fingerprint(source: str, model: Any) -> str:
-    """Hash a local model's files; for one from the hub, its id and revision."""
-    path = Path(source)
-    dtype = str(model.dtype).removeprefix("torch.")
-    if not path.is_dir():
-        return f"{source}@{getattr(model.config, '_commit_hash', None) or 'unknown'}:{dtype}"
-    digest = hashlib.sha256()
-    suffixes = (".safetensors", ".json", ".jinja", ".txt", ".model")
-    for file in sorted(file for file in path.iterdir() if file.suffix in suffixes):
-        digest.update(json.dumps([file.name, file.stat().st_size]).encode())
-        with file.open("rb") as handle:
-            while chunk := handle.read(1 << 20):
-                digest.update(chunk)
-    return f"sha256:{digest.hexdigest()[:16]}:{dtype}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..agents import Event, LanguageModel, Mixture, Persona, PromptTemplates, as_mixture, decide
+from ..agents import Elicitation, Event, LanguageModel, Mixture, Persona, PromptTemplates, as_mixture, decide
 from ..errors import InputError
 from ..files import check_writable, write_text
 from ..inference import Comparison, compare
@@ -28,6 +28,7 @@ def run(
     settings: SpreadSettings | None = None,
     personas: Mixture | Sequence[Persona] | None = None,
     templates: PromptTemplates | None = None,
+    elicitation: Elicitation | None = None,
     closure: str | None = None,
     likelihood: str = "beta-binomial",
     challenge: bool = True,
@@ -50,6 +51,8 @@ def run(
         Profiles among the agents, a sequence in equal numbers; all 32 by default.
     templates : PromptTemplates, optional
         Wording of the prompts; the shipped one by default.
+    elicitation : Elicitation, optional
+        How the model is asked.
     closure, likelihood, challenge
         As in :func:`tworate.inference.compare`.
     progress : callable, optional
@@ -73,14 +76,17 @@ def run(
         if progress:
             progress("asking the language model", done, total)
 
-    tables = decide(model, events, population.mixture.personas, templates=templates, progress=deciding)
+    elicitation = elicitation or Elicitation()
+    tables = decide(
+        model, events, population.mixture.personas, templates=templates, elicitation=elicitation, progress=deciding
+    )
     trajectories = simulate_events(tables, settings, progress, population)
     # An earlier comparison in the folder is of other data, and must not stand beside these if the job is interrupted.
     (folder / COMPARISON).unlink(missing_ok=True)
     # Saved before the fits: what the model calls cost is not lost if something fails later.
     write_decisions(tables, folder / "decisions.csv")
     trajectories.save(folder / TRAJECTORIES)
-    record = run_record(model, events, population, settings, tables[0].qualifier)
+    record = run_record(model, events, population, elicitation, settings, tables[0].qualifier)
     write_text(folder / RUN, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     by = ["event"] if len(events) > 1 else []
     comparison = compare(
@@ -116,6 +122,7 @@ def run_record(
     model: LanguageModel,
     events: Sequence[Event],
     population: Population,
+    elicitation: Elicitation,
     settings: SpreadSettings,
     qualifier: str,
 ) -> dict[str, Any]:
@@ -131,6 +138,7 @@ def run_record(
         "personas": population.mixture.describe(),
         "mixture": population.mixture.to_records(network.n_agents),
         "qualifier": qualifier,
+        "elicitation": asdict(elicitation),
         **asdict(settings),
         "assortativity": None if np.isnan(population.assortativity) else population.assortativity,
         # A network from a file has its own numbers.

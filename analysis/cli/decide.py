@@ -23,6 +23,17 @@ def decide(
     sightings: Annotated[
         int, typer.Option("--sightings", metavar="M", min=1, help="Sightings told apart; the last means M or more.")
     ] = 5,
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    think: options.Think = False,
+    elicitation: options.ElicitationMethod = "logits",
+    wording: options.Wordings = None,
+    samples: options.Samples = 100,
+    temperature: options.Temperature = 1.0,
+    max_unparsable: options.MaxUnparsable = 0.2,
+    max_tokens: options.MaxTokens = 16,
+    seed: options.Seed = 0,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="CSV file; default: stdout.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -35,10 +46,13 @@ def decide(
         tworate decide --model ./my-model --events acled.csv --event all --out decisions.csv
 
         tworate decide --event-type Riots --event all --personas O-e-- --qualifier extremely
+        tworate decide --model ./my-model --wording share/ignore --wording repost/skip
     """
+    from dataclasses import asdict
+
     import pandas as pd
 
-    from ...agents import PromptTemplates, parse_mixture
+    from ...agents import Elicitation, PromptTemplates, parse_mixture, parse_wordings
     from ...agents import decide as ask
     from ...files import check_writable
     from ..experiment import write_decisions
@@ -49,9 +63,10 @@ def decide(
     chosen = chosen_events(events, event, where)
     mixture = parse_mixture(personas)
     templates = PromptTemplates(qualifier=qualifier)
+    asking = Elicitation(elicitation, parse_wordings(wording), samples, temperature, max_unparsable, max_tokens, seed)
     if out:
         check_writable(out)
-    language_model = loaded_model(model)
+    language_model = loaded_model(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code, think=think)
     with progress_bar() as bar:
         tables = ask(
             language_model,
@@ -59,6 +74,7 @@ def decide(
             mixture.personas,
             sightings=sightings,
             templates=templates,
+            elicitation=asking,
             progress=bar.of("asking the language model"),
         )
     if out:
@@ -72,6 +88,7 @@ def decide(
                 "fingerprint": language_model.fingerprint,
                 "warning": language_model.warning,
                 "qualifier": qualifier,
+                "elicitation": asdict(asking),
                 "decisions": frame.to_dict("records"),
             }
         )

@@ -1,7 +1,7 @@
 """What commands read before they work: events and language models, by the user's names."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ...agents import Event, EventFilter, LanguageModel
@@ -44,12 +44,24 @@ def chosen_events(path: Path | None, ids: list[str] | None, where: "EventFilter 
     return [find_event(events, name, there) for name in dict.fromkeys(ids)]
 
 
-def loaded_model(name: str) -> "LanguageModel":
-    """Load a language model, and tell the user what every result made with it must say."""
+def loaded_model(name: str, *, trust_remote_code: bool = False, **settings: Any) -> "LanguageModel":
+    """Load a language model, and tell the user what every result made with it must say.
+
+    Parameters
+    ----------
+    name : str
+        As in :func:`tworate.agents.load_language_model`.
+    trust_remote_code : bool
+        Run code that comes with the model, and warn of it.
+    **settings
+        As in :class:`tworate.agents.huggingface.HuggingFaceModel`.
+    """
     from ...agents import load_language_model
     from .output import say
 
-    model = load_language_model(name)
+    if trust_remote_code:
+        say(f"warning: --trust-remote-code: code that comes with {name} may do on this machine whatever you may")
+    model = load_language_model(name, trust_remote_code=trust_remote_code, **settings)
     for message in (model.warning, getattr(model, "notice", None)):
         if message:
             say(f"note: {message}")

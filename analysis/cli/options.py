@@ -8,6 +8,58 @@ import typer
 Model = Annotated[
     str, typer.Option("--model", metavar="MODEL", help="`embedded`, a local HuggingFace folder, or a hub id.")
 ]
+Device = Annotated[
+    str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default: what there is.")
+]
+Dtype = Annotated[
+    str | None,
+    typer.Option(
+        "--dtype",
+        metavar="NAME",
+        help="float32, bfloat16, float16, or auto (as saved); default: float32 on a CPU, else auto.",
+    ),
+]
+TrustRemoteCode = Annotated[
+    bool,
+    typer.Option("--trust-remote-code", help="Run code that comes with the model: only if you trust its authors."),
+]
+Think = Annotated[
+    bool,
+    typer.Option(
+        "--think",
+        help="Let a reasoning model think first; takes --elicitation sample and, say, --max-tokens 2000.",
+    ),
+]
+ElicitationMethod = Annotated[
+    str,
+    typer.Option(
+        "--elicitation",
+        metavar="METHOD",
+        help="logits (log-probabilities of the two options) or sample (answers drawn and read).",
+    ),
+]
+Wordings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--wording",
+        metavar="A/B",
+        help="The two options, sharing first; repeated, the mean of several; default: share/ignore.",
+    ),
+]
+Samples = Annotated[
+    int, typer.Option("--samples", metavar="N", help="With sample: answers for each decision, order and wording.")
+]
+Temperature = Annotated[
+    float,
+    typer.Option("--temperature", metavar="T", help="With sample: only at 1 is the result what logits computes."),
+]
+MaxUnparsable = Annotated[
+    float,
+    typer.Option(
+        "--max-unparsable", metavar="F", help="With sample: fraction of answers that may name neither option."
+    ),
+]
+MaxTokens = Annotated[int, typer.Option("--max-tokens", metavar="N", help="With sample: longest answer.")]
 Events = Annotated[
     Path | None,
     typer.Option("--events", metavar="FILE", help="ACLED export (CSV) or JSON Lines; default: the shipped events."),

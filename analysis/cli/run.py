@@ -21,6 +21,16 @@ def run(
     max_fatalities: options.MaxFatalities = None,
     personas: options.Personas = "all",
     qualifier: options.Qualifier = "very",
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    think: options.Think = False,
+    elicitation: options.ElicitationMethod = "logits",
+    wording: options.Wordings = None,
+    samples: options.Samples = 100,
+    temperature: options.Temperature = 1.0,
+    max_unparsable: options.MaxUnparsable = 0.2,
+    max_tokens: options.MaxTokens = 16,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results; default: runs/ and the time.")
     ] = None,
@@ -50,7 +60,7 @@ def run(
 
         tworate run --events acled.csv --country Mali --since 2023-01-01 --personas village.csv --homophily 0.2
     """
-    from ...agents import PromptTemplates, parse_mixture
+    from ...agents import Elicitation, PromptTemplates, parse_mixture, parse_wordings
     from ...inference import comparison_dict
     from ..experiment import SpreadSettings
     from ..pipeline import check_job
@@ -63,10 +73,11 @@ def run(
     chosen = chosen_events(events, event, where)
     mixture = parse_mixture(personas)
     templates = PromptTemplates(qualifier=qualifier)
+    asking = Elicitation(elicitation, parse_wordings(wording), samples, temperature, max_unparsable, max_tokens, seed)
     settings = SpreadSettings(network, agents, degree, replicates, rounds, initial_sharers, visibility, seed, homophily)
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     check_job(settings, folder, closure, likelihood)
-    language_model = loaded_model(model)
+    language_model = loaded_model(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code, think=think)
     with progress_bar() as bar:
         comparison = run_job(
             language_model,
@@ -75,6 +86,7 @@ def run(
             settings=settings,
             personas=mixture,
             templates=templates,
+            elicitation=asking,
             closure=closure,
             likelihood=likelihood,
             challenge=not no_challenge,

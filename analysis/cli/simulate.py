@@ -20,6 +20,16 @@ def simulate(
     max_fatalities: options.MaxFatalities = None,
     personas: options.Personas = "all",
     qualifier: options.Qualifier = "very",
+    device: options.Device = None,
+    dtype: options.Dtype = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    think: options.Think = False,
+    elicitation: options.ElicitationMethod = "logits",
+    wording: options.Wordings = None,
+    samples: options.Samples = 100,
+    temperature: options.Temperature = 1.0,
+    max_unparsable: options.MaxUnparsable = 0.2,
+    max_tokens: options.MaxTokens = 16,
     network: options.Network = "random-regular",
     agents: options.Agents = 1000,
     degree: options.Degree = 8,
@@ -45,7 +55,7 @@ def simulate(
 
         tworate simulate --personas OCEAN,ocean --homophily 0.3 --out alike.parquet
     """
-    from ...agents import PromptTemplates, decide, parse_mixture
+    from ...agents import Elicitation, PromptTemplates, decide, parse_mixture, parse_wordings
     from ...simulate.trajectories import check_destination
     from ..experiment import SpreadSettings, make_population, simulate_events
     from .inputs import chosen_events, event_filter, loaded_model
@@ -55,16 +65,23 @@ def simulate(
     chosen = chosen_events(events, event, where)
     mixture = parse_mixture(personas)
     templates = PromptTemplates(qualifier=qualifier)
+    asking = Elicitation(elicitation, parse_wordings(wording), samples, temperature, max_unparsable, max_tokens, seed)
     settings = SpreadSettings(network, agents, degree, replicates, rounds, initial_sharers, visibility, seed, homophily)
     settings.check()
     if out:
         check_destination(out)
     population = make_population(settings, mixture)
     say(population.describe())
-    language_model = loaded_model(model)
+    language_model = loaded_model(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code, think=think)
     with progress_bar() as bar:
-        asking = bar.of("asking the language model")
-        tables = decide(language_model, chosen, mixture.personas, templates=templates, progress=asking)
+        tables = decide(
+            language_model,
+            chosen,
+            mixture.personas,
+            templates=templates,
+            elicitation=asking,
+            progress=bar.of("asking the language model"),
+        )
         trajectories = simulate_events(tables, settings, bar, population)
     if out:
         trajectories.save(out)

@@ -49,6 +49,21 @@ def test_decide_prints_a_table_and_warns_on_stderr():
     assert "synthetic" in done.stderr
 
 
+def test_decide_says_how_it_asked_and_fails_with_status_1_where_answers_cannot_be_read():
+    asked = ["decide", "--personas", "OCEAN", "--sightings", "1", "--elicitation", "sample", "--samples", "40"]
+    done = tworate(*asked, "--max-tokens", "1", "--seed", "3", "--trust-remote-code", "--json")
+    told = json.loads(done.stdout)
+    assert told["elicitation"]["method"] == "sample"
+    assert told["elicitation"]["wordings"] == [["share", "ignore"]]
+    assert told["decisions"][0]["standard_error"] > 0
+    assert "warning: --trust-remote-code" in done.stderr
+    # The embedded model answers with no other words than its own.
+    failed = tworate(*asked, "--wording", "yes/no")
+    assert failed.returncode == 1
+    assert failed.stdout == ""
+    assert "sampled answers begin with neither option" in failed.stderr.splitlines()[-1]
+
+
 def test_simulate_gives_the_same_trajectories_for_the_same_seed(tmp_path):
     small = ["simulate", "--agents", 100, "--degree", 4, "--replicates", 2, "--rounds", 6, "--personas", "OCEAN"]
     printed = tworate(*small, "--seed", 4)
@@ -117,6 +132,12 @@ BAD = [
     (["simulate", "--homophily", "2"], "homophily = 2.0: must lie in [0, 1]"),
     (["simulate", "--homophily", "0.9"], "homophily = 0.9 was not reached on this network (random-regular)"),
     (["run", "--homophily", "0.1", "--personas", "OCEAN", "--out", "out"], "all agents are of one persona"),
+    (["decide", "--wording", "share"], "wording 'share': give two options"),
+    (["decide", "--elicitation", "guess"], "elicitation 'guess': must be one of logits, sample"),
+    (["decide", "--elicitation", "sample", "--temperature", "0"], "temperature = 0: must be above 0"),
+    (["run", "--max-unparsable", "2", "--out", "out"], "max-unparsable = 2: must be a fraction"),
+    (["simulate", "--device", "gpu"], "device 'gpu': cannot be used here"),
+    (["decide", "--dtype", "int8"], "dtype 'int8': must be one of"),
     (["report", "."], "holds no comparison"),
 ]
 

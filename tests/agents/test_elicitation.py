@@ -1,0 +1,173 @@
+"""Reading answers, and two ways of asking that give one probability."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from transformers import PreTrainedTokenizerFast
+
+from tworate.agents import Elicitation, LanguageModel, all_personas, load_language_model, parse_wordings, shipped_events
+from tworate.agents.elicitation import from_answers, parse_answer
+from tworate.agents.prompts import Question
+from tworate.errors import InputError, JobError
+
+OPTIONS = ("share", "ignore")
+
+
+@pytest.mark.parametrize(
+    ("answer", "place"),
+    [
+        ("share", 0), (" Ignore.", 1), ("**Share**", 0), ('"ignore" - because', 1), ("SHARE\nit", 0),
+        ("sharing", None), ("I would share", None), ("shareholder", None), ("", None), ("no", None),
+        ("not ignore", None), ("<think> share", None),
+    ],
+)  # fmt: skip
+def test_answers_are_read_from_their_beginning(answer, place):
+    assert parse_answer(answer, OPTIONS) == place
+
+
+def test_longer_option_that_fits_is_read():
+    options = ("pass it on", "pass")
+    assert [parse_answer(answer, options) for answer in ("Pass  it on!", "pass", "pass it")] == [0, 1, 1]
+
+
+@pytest.mark.parametrize("text", ["share", "share/", "a/b/c", "/", "Share/share"])
+def test_wordings_that_are_not_two_options_are_refused(text):
+    with pytest.raises(InputError, match="wording"):
+        parse_wordings([text])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"method": "guess"}, "must be one of logits, sample"),
+        ({"samples": 0}, "samples = 0"),
+        ({"temperature": 0.0}, "temperature = 0"),
+        ({"temperature": float("nan")}, "temperature = nan"),
+        ({"max_unparsable": 1.1}, "max-unparsable"),
+        ({"max_tokens": 0}, "max-tokens"),
+        ({"seed": -1}, "seed"),
+        ({"wordings": ()}, "no wording"),
+        ({"wordings": (OPTIONS, OPTIONS)}, "given twice"),
+        ({"wordings": (("a", " "),)}, "two options"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        Elicitation(**settings)
+
+
+def test_unparsable_answers_are_counted_for_neither_option_and_bounded():
+    answers = [["share"] * 6 + ["ignore"] * 2 + ["well", "no"], ["ignore"] * 10]
+    found = from_answers(answers, [OPTIONS, OPTIONS], 0.1, "m")
+    np.testing.assert_array_equal(found.unparsable, [2, 0])
+    np.testing.assert_allclose(found.option_mass, [0.8, 1.0])
+    # Two answers that cannot be read leave 6 against 2, and are no part of either.
+    np.testing.assert_allclose(found.log_odds, np.log([6.5 / 2.5, 0.5 / 10.5]))
+    np.testing.assert_allclose(found.variance, [1 / 6.5 + 1 / 2.5, 1 / 0.5 + 1 / 10.5])
+    with pytest.raises(
+        JobError, match=r"m: 2 of 20 sampled answers begin with neither option \(at most 5% may\).*well"
+    ):
+        from_answers(answers, [OPTIONS, OPTIONS], 0.05, "m")
+    with pytest.raises(JobError, match="all answers to 1 of 2 prompts"):
+        from_answers([["share"], ["no"]], [OPTIONS, OPTIONS], 1.0, "m")
+
+
+def test_model_that_says_something_else_is_an_error(make_model, questions):
+    with pytest.raises(JobError, match="begin with neither option"):
+        make_model().share_probability(questions[:2], elicitation=Elicitation("sample", samples=5))
+
+
+def few_words(words):
+    """A tokenizer with one token a word, which reads every prompt as unknown words."""
+    backend = Tokenizer(WordLevel({word: i for i, word in enumerate(["<unk>", "</s>", *words])}, unk_token="<unk>"))
+    backend.pre_tokenizer = WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>", eos_token="</s>")
+    tokenizer.chat_template = "{% for m in messages %}{{ m.content }} {% endfor %}"
+    return tokenizer
+
+
+@pytest.mark.parametrize(
+    "wordings", [(("pass it", "say nothing"),), (("pass it", "say nothing"), ("it", "nothing"))], ids=["one", "two"]
+)
+def test_sampling_and_scoring_give_the_same_probability_of_answers_of_several_tokens(make_model, questions, wordings):
+    # Few words, so that a random model says an option often enough; all of a prompt's variety is in the words it knows.
+    words = "pass it say nothing You have not seen this post 1 3 time times before. very a in of the".split()
+    model = make_model(few_words(words), spread=0.15, seed=3)
+    settings = {"wordings": wordings, "max_tokens": 2}
+    exact = model.share_probability(questions, elicitation=Elicitation(**settings))
+    n = 10_000
+    sampled = model.share_probability(
+        questions, elicitation=Elicitation("sample", samples=n, max_unparsable=1.0, seed=1, **settings)
+    )
+    distinct = np.unique(exact.p_share.round(9), return_index=True)[1]
+    assert len(distinct) >= 4
+    z = ((sampled.p_share - exact.p_share) / sampled.standard_error)[distinct]
+    # Independent prompts, errors close to normal: a false alarm once in 1,000 seeds, were the seed not fixed.
+    assert stats.chi2.sf((z**2).sum(), len(z)) > 1e-3
+    assert np.all(sampled.standard_error < 0.1)
+    mass_error = np.sqrt(exact.option_mass * (1 - exact.option_mass) / n)
+    assert np.all(np.abs(sampled.option_mass - exact.option_mass) < 4 * mass_error)
+    # The test can see: averaging probabilities in place of log-odds, or another temperature, would not pass.
+    warm = model.share_probability(
+        questions, elicitation=Elicitation("sample", samples=n, temperature=2.0, max_unparsable=1.0, **settings)
+    )
+    z = ((warm.p_share - exact.p_share) / warm.standard_error)[distinct]
+    assert stats.chi2.sf((z**2).sum(), len(z)) < 1e-3
+
+
+def test_sampling_and_scoring_give_the_same_probability_with_the_embedded_model():
+    model = load_language_model("embedded")
+    asked = [Question(persona, event, 1) for persona in all_personas()[::5] for event in shipped_events()[::6]]
+    exact = model.share_probability(asked)
+    # It was trained on the answer's one token and does not know how to stop.
+    sampled = model.share_probability(asked, elicitation=Elicitation("sample", samples=2000, max_tokens=1))
+    z = (sampled.p_share - exact.p_share) / sampled.standard_error
+    assert stats.chi2.sf((z**2).sum(), len(z)) > 1e-3
+    assert np.all(sampled.unparsable <= 20)
+    # Standard errors are as large as they should be: z has unit variance, within what that many prompts can tell.
+    assert 0.4 < z.std() < 1.6
+
+
+class TwoWays(LanguageModel):
+    """A model known exactly, whose opinion depends on the order of the options."""
+
+    name, fingerprint = "two-ways", "none"
+
+    def __init__(self, p_first, p_second):
+        self.p = (p_first, p_second)
+
+    def _p(self, conversation):
+        return self.p["ignore or share" in conversation[1]["content"]]
+
+    def option_log_probabilities(self, conversations, options, progress=None):
+        return np.array([np.log([self._p(c), 1 - self._p(c)]) for c in conversations])
+
+    def sample_answers(self, conversations, *, samples, temperature, seed, max_tokens=16, progress=None):
+        rng = np.random.default_rng(seed)
+        return [["share" if u < self._p(c) else "ignore" for u in rng.random(samples)] for c in conversations]
+
+
+def test_orders_that_disagree_are_averaged_on_the_logit_scale_by_both(questions):
+    model = TwoWays(0.99, 0.4)
+    exact = model.share_probability(questions[:1]).p_share[0]
+    log_odds = np.log([0.99 / 0.01, 0.4 / 0.6])
+    np.testing.assert_allclose(exact, 1 / (1 + np.exp(-log_odds.mean())))
+    sampled = model.share_probability(questions[:1], elicitation=Elicitation("sample", samples=200_000))
+    assert abs(sampled.p_share[0] - exact) < 4 * sampled.standard_error[0]
+    # The mean of the probabilities is another number, far outside of the error.
+    assert abs(0.695 - exact) > 20 * sampled.standard_error[0]
+    np.testing.assert_allclose(sampled.order_effect[0], log_odds[0] - log_odds[1], atol=0.15)
+
+
+def test_standard_error_is_that_of_repeated_sampling(questions):
+    model = TwoWays(0.8, 0.3)
+    runs = [
+        model.share_probability(questions[:1], elicitation=Elicitation("sample", samples=200, seed=seed))
+        for seed in range(300)
+    ]
+    spread = np.std([run.p_share[0] for run in runs])
+    # The standard deviation of 300 values is known to about 4%.
+    np.testing.assert_allclose(np.mean([run.standard_error[0] for run in runs]), spread, rtol=0.15)
