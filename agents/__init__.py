@@ -3,6 +3,8 @@
 torch and transformers load when a language model does.
 """
 
+from .answer_store import AnswerStore
+from .cache import CachedLanguageModel
 from .decision_table import DecisionTable, decide
 from .events import EVENT_TYPES, Event, find_event, read_events, shipped_events
 from .language_model import Elicited, LanguageModel, load_language_model
@@ -12,6 +14,8 @@ from .prompts import PromptTemplates, Question
 __all__ = [
     "EVENT_TYPES",
     "TRAITS",
+    "AnswerStore",
+    "CachedLanguageModel",
     "DecisionTable",
     "Elicited",
     "Event",

@@ -18,7 +18,7 @@ from transformers.utils import logging as transformers_logging
 from ..errors import InputError
 from . import embedded
 from .chat import ChatEncoder
-from .language_model import LanguageModel, Progress
+from .language_model import MAX_ANSWER_TOKENS, LanguageModel, Progress
 from .prompts import Conversation
 
 TOKENS_PER_BATCH = 16384
@@ -55,6 +55,8 @@ class HuggingFaceModel(LanguageModel):
         When the name is no model, or the model has no safetensors weights.
     """
 
+    sources = ("chat", "huggingface")
+
     def __init__(self, name: str = "embedded", *, device: str | None = None, dtype: str | None = None) -> None:
         self.name = name
         source = str(embedded.FOLDER) if name == "embedded" else name
@@ -71,6 +73,8 @@ class HuggingFaceModel(LanguageModel):
         self.model.to(self.device).eval()
         self.encoder = ChatEncoder(self.tokenizer)
         self.fingerprint = _fingerprint(source, self.model)
+        template = json.dumps(getattr(self.tokenizer, "chat_template", None))
+        self.chat_template_hash = hashlib.sha256(template.encode()).hexdigest()[:16]
 
     @property
     def notice(self) -> str | None:
@@ -103,6 +107,20 @@ class HuggingFaceModel(LanguageModel):
             if progress:
                 progress(done, len(feeds))
         return result
+
+    def sample_answers(  # noqa: D102
+        self,
+        conversations: Sequence[Conversation],
+        *,
+        samples: int,
+        temperature: float,
+        seed: int,
+        max_tokens: int = MAX_ANSWER_TOKENS,
+        progress: Progress | None = None,
+    ) -> list[list[str]]:
+        raise InputError(
+            f"{self.name}: answers of a HuggingFace model cannot be sampled yet; use its log-probabilities"
+        )
 
     @torch.inference_mode()
     def _score(self, batch: Sequence[Feed], feeds: Mapping[Feed, list[Scored]]) -> list[tuple[tuple[int, int], float]]:

@@ -10,6 +10,10 @@ from . import options
 
 def decide(
     model: options.Model = "embedded",
+    base_url: options.BaseUrl = None,
+    concurrency: options.Concurrency = 8,
+    cache: options.Cache = None,
+    no_cache: options.NoCache = False,
     events: options.Events = None,
     event: options.EventIds = None,
     personas: options.Personas = "all",
@@ -33,14 +37,14 @@ def decide(
     from ...agents import parse_personas
     from ...files import check_writable
     from ..experiment import write_decisions
-    from .inputs import chosen_events, loaded_model
+    from .inputs import chosen_events, loaded_model, store
     from .output import emit, emit_json, progress_bar, say
 
     chosen = chosen_events(events, event)
     profiles = parse_personas(personas)
     if out:
         check_writable(out)
-    language_model = loaded_model(model)
+    language_model = loaded_model(model, base_url, concurrency, None if no_cache else store(cache))
     with progress_bar() as bar:
         tables = ask(
             language_model, chosen, profiles, sightings=sightings, progress=bar.of("asking the language model")

@@ -11,6 +11,10 @@ from . import options
 
 def run(
     model: options.Model = "embedded",
+    base_url: options.BaseUrl = None,
+    concurrency: options.Concurrency = 8,
+    cache: options.Cache = None,
+    no_cache: options.NoCache = False,
     events: options.Events = None,
     event: options.EventIds = None,
     personas: options.Personas = "all",
@@ -45,7 +49,7 @@ def run(
     from ..experiment import SpreadSettings
     from ..pipeline import check_job
     from ..pipeline import run as run_job
-    from .inputs import chosen_events, loaded_model
+    from .inputs import chosen_events, loaded_model, store
     from .output import emit_json, progress_bar
     from .verdicts import show_comparison
 
@@ -54,7 +58,7 @@ def run(
     settings = SpreadSettings(network, agents, degree, replicates, rounds, initial_sharers, visibility, seed)
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     check_job(settings, folder, closure, likelihood)
-    language_model = loaded_model(model)
+    language_model = loaded_model(model, base_url, concurrency, None if no_cache else store(cache))
     with progress_bar() as bar:
         comparison = run_job(
             language_model,

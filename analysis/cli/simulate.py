@@ -10,6 +10,10 @@ from . import options
 
 def simulate(
     model: options.Model = "embedded",
+    base_url: options.BaseUrl = None,
+    concurrency: options.Concurrency = 8,
+    cache: options.Cache = None,
+    no_cache: options.NoCache = False,
     events: options.Events = None,
     event: options.EventIds = None,
     personas: options.Personas = "all",
@@ -38,7 +42,7 @@ def simulate(
     from ...agents import decide, parse_personas
     from ...simulate.trajectories import check_destination
     from ..experiment import SpreadSettings, simulate_events
-    from .inputs import chosen_events, loaded_model
+    from .inputs import chosen_events, loaded_model, store
     from .output import emit, emit_json, progress_bar, say
 
     chosen = chosen_events(events, event)
@@ -47,7 +51,7 @@ def simulate(
     settings.check()
     if out:
         check_destination(out)
-    language_model = loaded_model(model)
+    language_model = loaded_model(model, base_url, concurrency, None if no_cache else store(cache))
     with progress_bar() as bar:
         tables = decide(language_model, chosen, profiles, progress=bar.of("asking the language model"))
         trajectories = simulate_events(tables, settings, bar)
