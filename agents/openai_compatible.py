@@ -97,7 +97,7 @@ class OpenAICompatibleModel(LanguageModel):
         url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
         self._host, password = _host(url)
         self._is_openai = self._host == _host(OPENAI_URL)[0]
-        key = os.environ.get("OPENAI_API_KEY", "")
+        key = os.environ.get("OPENAI_API_KEY", "").strip()
         if not key and self._is_openai:
             raise InputError(f"{self.name}: set the environment variable OPENAI_API_KEY, or give a --base-url")
         self._secrets = [secret for secret in (key, password, unquote(password)) if secret]
