@@ -3,6 +3,8 @@
 torch and transformers load when a language model does.
 """
 
+from .answer_store import AnswerStore
+from .cache import CachedLanguageModel
 from .decision_table import DecisionTable, decide
 from .elicitation import Elicitation, Elicited, parse_wordings
 from .event_filter import EventFilter
@@ -16,6 +18,8 @@ __all__ = [
     "EVENT_TYPES",
     "QUALIFIERS",
     "TRAITS",
+    "AnswerStore",
+    "CachedLanguageModel",
     "DecisionTable",
     "Elicitation",
     "Elicited",

@@ -36,6 +36,8 @@ class DecisionTable:
         Diagnostics, see :class:`tworate.agents.elicitation.Elicited`.
     qualifier : str
         How strongly the personas' adjectives were put.
+    elicitation : str
+        How the model was asked: `logits` or `sample`.
     """
 
     event: Event
@@ -47,11 +49,13 @@ class DecisionTable:
     unparsable: NDArray[np.int64] = field(repr=False)
     standard_error: NDArray[np.float64] = field(repr=False)
     qualifier: str = DEFAULT_QUALIFIER
+    elicitation: str = "logits"
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a persona and sighting: event, event_type, persona, qualifier, sighting, p_share and diagnostics.
+        """One row a persona and sighting: event, event_type, persona, qualifier, sighting, p_share, and how it was got.
 
-        Where personas have them, their `name` and `biography` stand beside `persona`, the code.
+        Where personas have them, their `name` and `biography` stand beside `persona`, the code; `elicitation` and the
+        diagnostics come last.
         """
         n_personas, n_sightings = self.probabilities.shape
         told = {
@@ -68,6 +72,7 @@ class DecisionTable:
                 "qualifier": self.qualifier,
                 "sighting": np.tile(np.arange(1, n_sightings + 1), n_personas),
                 "p_share": self.probabilities.ravel(),
+                "elicitation": self.elicitation,
                 **{name: getattr(self, name).ravel() for name in DIAGNOSTICS},
             }
         )
@@ -124,6 +129,7 @@ def decide(
             p_share[i],
             **{name: values[i] for name, values in diagnostics.items()},
             qualifier=templates.qualifier,
+            elicitation=elicited.method,
         )
         for i, event in enumerate(events)
     ]

@@ -166,6 +166,8 @@ class Elicited:
         Sampled answers that began with neither option; they count for neither. 0 with `logits`.
     standard_error : array
         Monte-Carlo standard error of `p_share`; 0 with `logits`.
+    method : str
+        How the model was asked at last: `logits` or `sample`.
     """
 
     p_share: NDArray[np.float64]
@@ -174,6 +176,7 @@ class Elicited:
     wording_effect: NDArray[np.float64]
     unparsable: NDArray[np.int64]
     standard_error: NDArray[np.float64]
+    method: str = "logits"
 
 
 class Prompted(NamedTuple):

@@ -1,5 +1,7 @@
 """Language models in HuggingFace format, from a local folder or the hub, on transformers and torch."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -59,6 +61,8 @@ class HuggingFaceModel(LanguageModel):
         When the device has no room for the weights.
     """
 
+    sources = ("chat", "forward", "huggingface", "prefix_tree", "sampling")
+
     def __init__(
         self,
         name: str = "embedded",
@@ -88,6 +92,8 @@ class HuggingFaceModel(LanguageModel):
             )
             self.model.to(self.device).eval()
         self.encoder = ChatEncoder(self.tokenizer, think=think)
+        template = json.dumps(getattr(self.tokenizer, "chat_template", None))
+        self.chat_template_hash = hashlib.sha256(template.encode()).hexdigest()[:16]
         self.forward = Forward(self.model, tokens_per_batch)
         thinking = ":think" if think else ""
         self.fingerprint = f"{source.identity}:{str(self.model.dtype).removeprefix('torch.')}{thinking}"

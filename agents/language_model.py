@@ -1,17 +1,29 @@
 """What a language model must do for tworate: say how probable an answer is, and answer."""
 
+import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .elicitation import Elicitation, Elicited, from_answers, from_scores, summarise
+from ..errors import InputError
+from .elicitation import Elicitation, Elicited, Prompted, Wording, from_answers, from_scores, summarise
 from .prompts import Conversation, PromptTemplates, Question, default_templates
 
 Progress = Callable[[int, int], None]
 """Called with the number of prompts done and the total."""
+
+CONVERSATIONS_AT_ONCE = 256
+"""Conversations asked together on behalf of a caller that keeps answers as they come: what an interruption can lose."""
+
+MAX_ANSWER_TOKENS = 16
+"""Default length of a sampled answer."""
+
+
+class NoLogProbabilitiesError(InputError):
+    """The model cannot say how probable an option is: its answers can only be sampled."""
 
 
 class LanguageModel(ABC):
@@ -23,6 +35,17 @@ class LanguageModel(ABC):
     """Identifies weights, tokenizer and whatever else decides the answers to a conversation."""
     warning: str | None = None
     """What every result made with the model must say, if anything."""
+    gives_log_probabilities: bool = True
+    """Whether `option_log_probabilities` can be asked; where not, answers are sampled."""
+    chat_template_hash: str = ""
+    """Identifies how conversations become the model's text, where that is done here; for the cache."""
+    sources: ClassVar[tuple[str, ...]] = ()
+    """Modules of this folder that answers follow from: their text is part of the key of cached answers."""
+
+    @property
+    def notice(self) -> str | None:
+        """What a user should know of how the model is asked, if anything."""
+        return None
 
     @abstractmethod
     def option_log_probabilities(
@@ -46,7 +69,7 @@ class LanguageModel(ABC):
         samples: int,
         temperature: float,
         seed: int,
-        max_tokens: int = 16,
+        max_tokens: int = MAX_ANSWER_TOKENS,
         progress: Progress | None = None,
     ) -> list[list[str]]:
         """Answers to each conversation, as the model wrote them.
@@ -97,6 +120,36 @@ class LanguageModel(ABC):
             done += len(places)
         return result
 
+    def scored_in_parts(
+        self,
+        conversations: Sequence[Conversation],
+        options: Sequence[Sequence[str]],
+        progress: Progress | None = None,
+    ) -> Iterator[list[tuple[int, NDArray[np.float64]]]]:
+        """Yield what `score_answers` returns in parts, as they are known: (position, row) pairs.
+
+        For callers that keep answers as they come; `progress` counts conversations.
+        """
+        for start, part, report in _parts(conversations, progress):
+            yield list(enumerate(self.score_answers(part, options[start : start + len(part)], report), start))
+
+    def sampled_in_parts(
+        self,
+        conversations: Sequence[Conversation],
+        *,
+        samples: int,
+        temperature: float,
+        seed: int,
+        max_tokens: int = MAX_ANSWER_TOKENS,
+        progress: Progress | None = None,
+    ) -> Iterator[list[tuple[int, list[str]]]]:
+        """Yield what `sample_answers` returns in parts, as they are known: (position, answers) pairs."""
+        for start, part, report in _parts(conversations, progress):
+            answers = self.sample_answers(
+                part, samples=samples, temperature=temperature, seed=seed, max_tokens=max_tokens, progress=report
+            )
+            yield list(enumerate(answers, start))
+
     def share_probability(
         self,
         questions: Sequence[Question],
@@ -116,7 +169,8 @@ class LanguageModel(ABC):
         progress : callable, optional
             Called with prompts done and total.
         elicitation : Elicitation, optional
-            How to ask; by default the log-probabilities of the options in their default wording.
+            How to ask; by default the log-probabilities of the options in their default wording. Where the model does
+            not give those, answers are sampled, and `method` of the result says so.
 
         Raises
         ------
@@ -136,21 +190,54 @@ class LanguageModel(ABC):
         row = {key: i for i, key in enumerate(first)}
         conversations = [asked[position][0] for position in first.values()]
         wordings = [asked[position][1] for position in first.values()]
-        if settings.method == "logits":
-            scores = self.score_answers(conversations, wordings, progress)
-            prompted = from_scores(np.array(scores).reshape(-1, 2))
-        else:
-            answers = self.sample_answers(
-                conversations,
-                samples=settings.samples,
-                temperature=settings.temperature,
-                seed=settings.seed,
-                max_tokens=settings.max_tokens,
-                progress=progress,
-            )
-            prompted = from_answers(answers, wordings, settings.max_unparsable, self.name)
+        prompted, method = self._prompt(conversations, wordings, settings, progress)
         places = np.array([row[key] for key in keys], dtype=np.intp)
-        return summarise(prompted, places.reshape(len(settings.wordings), 2, len(questions)))
+        found = summarise(prompted, places.reshape(len(settings.wordings), 2, len(questions)))
+        return dataclasses.replace(found, method=method)
+
+    def _prompt(
+        self,
+        conversations: Sequence[Conversation],
+        wordings: Sequence[Wording],
+        settings: Elicitation,
+        progress: Progress | None,
+    ) -> tuple[Prompted, str]:
+        """What each prompt said, and by which method: answers are sampled where log-probabilities are not to be had."""
+        if settings.method == "logits" and self.gives_log_probabilities:
+            try:
+                scores = self.score_answers(conversations, wordings, progress)
+                return from_scores(np.array(scores).reshape(-1, 2)), "logits"
+            except NoLogProbabilitiesError:
+                # Some option lies beyond what the server lists. One table is not mixed of two methods.
+                pass
+        answers = self.sample_answers(
+            conversations,
+            samples=settings.samples,
+            temperature=settings.temperature,
+            seed=settings.seed,
+            max_tokens=settings.max_tokens,
+            progress=progress,
+        )
+        return from_answers(answers, wordings, settings.max_unparsable, self.name), "sample"
+
+
+def _parts(
+    conversations: Sequence[Conversation], progress: Progress | None
+) -> Iterator[tuple[int, Sequence[Conversation], Progress]]:
+    """Cut conversations into parts, each with its start and a callback that counts from there."""
+    for start in range(0, len(conversations), CONVERSATIONS_AT_ONCE):
+        part = conversations[start : start + CONVERSATIONS_AT_ONCE]
+
+        def report(done: int, total: int, start: int = start, size: int = len(part)) -> None:
+            # A model counts in its own units: what counts here is which share of the part is done.
+            if progress and total:
+                progress(start + size * done // total, len(conversations))
+
+        yield start, part, report
+
+
+OPENAI_PREFIX = "openai:"
+"""What the name of a model behind an OpenAI-compatible server begins with."""
 
 
 def load_language_model(name: str = "embedded", **options: Any) -> LanguageModel:
@@ -159,15 +246,27 @@ def load_language_model(name: str = "embedded", **options: Any) -> LanguageModel
     Parameters
     ----------
     name : str
-        `embedded`, a local folder in HuggingFace layout, or a hub id such as `org/model`.
+        `embedded`, a local folder in HuggingFace layout, a hub id such as `org/model`, or `openai:NAME` for a model
+        behind an OpenAI-compatible server.
     **options
-        Passed to :class:`tworate.agents.huggingface.HuggingFaceModel`.
+        Passed to :class:`tworate.agents.huggingface.HuggingFaceModel` or
+        :class:`tworate.agents.openai_compatible.OpenAICompatibleModel`.
 
     Raises
     ------
     InputError
-        When the folder holds no model or the hub id cannot be loaded.
+        When the folder holds no model, the hub id cannot be loaded, or the server refuses the model or the key.
+    JobError
+        When the server cannot be reached.
     """
+    if name.startswith(OPENAI_PREFIX):
+        try:
+            from .openai_compatible import OpenAICompatibleModel
+        except ModuleNotFoundError as error:
+            if error.name != "openai":
+                raise
+            raise InputError(f"{name}: needs the openai client: pip install 'tworate[openai]'") from error
+        return OpenAICompatibleModel(name.removeprefix(OPENAI_PREFIX), **options)
     from .huggingface import HuggingFaceModel  # torch and transformers load here, on first use
 
     return HuggingFaceModel(name, **options)

@@ -1,8 +1,8 @@
 """Time and memory of the main job and of a comparison, through the installed command.
 
-Run with `python benchmarks/main_job.py`; a few minutes. Cold means empty compilation and font caches, as on a machine
-that never ran tworate; warm means the same caches again. Prints one Markdown table with the figures to reach beside
-those measured.
+Run with `python benchmarks/main_job.py`; a few minutes. Cold means empty compilation, font and answer caches, as on a
+machine that never ran tworate; warm means the same caches again. Prints one Markdown table with the figures to reach
+beside those measured.
 """
 
 import os
@@ -37,6 +37,7 @@ def main() -> None:
             "NUMBA_CACHE_DIR": str(folder / "numba"),
             "PYTENSOR_FLAGS": f"base_compiledir={folder / 'pytensor'}",
             "MPLCONFIGDIR": str(folder / "matplotlib"),
+            "TWORATE_CACHE": str(folder / "answers"),
         }
         environment = {**os.environ, **caches}
         demo, data = folder / "demo", folder / "demo" / "trajectories.parquet"

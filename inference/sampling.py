@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import arviz as az
 import nutpie
@@ -73,23 +74,30 @@ class Sampling:
         self, specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
     ) -> None:
         self._specification, self._data = specification, data
-        self._running = nutpie.sample(
-            nutpie_model(specification, data),
-            draws=settings.draws,
-            tune=settings.tune,
-            # Parameters lean on each other: learning that saves up to two fifths of the steps.
-            low_rank_modified_mass_matrix=True,
-            chains=settings.chains,
-            target_accept=settings.target_accept,
-            seed=seed,
-            progress_bar=False,
-            save_warmup=False,
-            blocking=False,
-        )
+        model = nutpie_model(specification, data)
+        self._running: Any = None
+        try:
+            self._running = nutpie.sample(
+                model,
+                draws=settings.draws,
+                tune=settings.tune,
+                # Parameters lean on each other: learning that saves up to two fifths of the steps.
+                low_rank_modified_mass_matrix=True,
+                chains=settings.chains,
+                target_accept=settings.target_accept,
+                seed=seed,
+                progress_bar=False,
+                save_warmup=False,
+                blocking=False,
+            )
+        except RuntimeError as error:
+            # Told where the result is waited for, as all that fails later.
+            self._failure = error
 
     def abort(self) -> None:
         """Stop sampling; nothing is kept."""
-        self._running.abort()
+        if self._running:
+            self._running.abort()
 
     def result(self) -> az.InferenceData:
         """Wait for the draws.
@@ -105,6 +113,8 @@ class Sampling:
             When the sampler gives up.
         """
         try:
+            if not self._running:
+                raise self._failure
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 trace = self._running.wait()

@@ -7,6 +7,14 @@ import pytest
 from tworate.models import Closure, SIModel
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_its_own(tmp_path_factory):
+    """Tests, and the commands that they start, neither read nor fill the user's cache of answers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TWORATE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(20261120)

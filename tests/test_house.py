@@ -62,13 +62,14 @@ def test_imports_follow_the_arrows(folder):
         "import sys; sys.argv = ['tworate', '--help']; from tworate.analysis.cli import main; main()",
         "import sys; sys.argv = ['tworate', 'run', '--help']; from tworate.analysis.cli import main; main()",
         "import sys; sys.argv = ['tworate', 'models']; from tworate.analysis.cli import main; main()",
+        "import sys; sys.argv = ['tworate', 'cache', 'info']; from tworate.analysis.cli import main; main()",
         "import sys; sys.argv = ['tworate', 'personas']; from tworate.analysis.cli import main; main()",
     ],
 )
 def test_what_must_stay_light_does(statement):
     check = (
         "import atexit, sys\n"
-        "heavy = {'torch', 'transformers', 'pymc', 'pytensor', 'matplotlib', 'nutpie', 'arviz'}\n"
+        "heavy = {'torch', 'transformers', 'pymc', 'pytensor', 'matplotlib', 'nutpie', 'arviz', 'openai'}\n"
         "atexit.register(lambda: print('HEAVY', sorted(heavy & set(sys.modules)), file=sys.stderr))\n" + statement
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ import typer
 
 from ... import __version__
 from ...errors import InputError, JobError
-from . import compare, decide, listings, report, run, simulate
+from . import cache, compare, decide, listings, report, run, simulate
 
 app = typer.Typer(
     name="tworate",
@@ -46,6 +46,7 @@ app.command("decide")(decide.decide)
 app.command("report")(report.report)
 app.command("personas")(listings.personas)
 app.command("models")(listings.models)
+app.add_typer(cache.app, name="cache")
 
 
 def main() -> None:

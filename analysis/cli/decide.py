@@ -10,6 +10,10 @@ from . import options
 
 def decide(
     model: options.Model = "embedded",
+    base_url: options.BaseUrl = None,
+    concurrency: options.Concurrency = 8,
+    cache: options.Cache = None,
+    no_cache: options.NoCache = False,
     events: options.Events = None,
     event: options.EventIds = None,
     event_type: options.EventTypes = None,
@@ -56,7 +60,7 @@ def decide(
     from ...agents import decide as ask
     from ...files import check_writable
     from ..experiment import write_decisions
-    from .inputs import chosen_events, event_filter, loaded_model
+    from .inputs import chosen_events, event_filter, loaded_model, store
     from .output import emit, emit_json, progress_bar, say
 
     where = event_filter(event_type, country, since, until, min_fatalities, max_fatalities)
@@ -66,7 +70,16 @@ def decide(
     asking = Elicitation(elicitation, parse_wordings(wording), samples, temperature, max_unparsable, max_tokens, seed)
     if out:
         check_writable(out)
-    language_model = loaded_model(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code, think=think)
+    language_model = loaded_model(
+        model,
+        base_url,
+        concurrency,
+        None if no_cache else store(cache),
+        device=device,
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
+        think=think,
+    )
     with progress_bar() as bar:
         tables = ask(
             language_model,

@@ -6,7 +6,12 @@ from typing import Annotated
 import typer
 
 Model = Annotated[
-    str, typer.Option("--model", metavar="MODEL", help="`embedded`, a local HuggingFace folder, or a hub id.")
+    str,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="`embedded`, a local HuggingFace folder, a hub id, or openai:NAME for a model behind a server.",
+    ),
 ]
 Device = Annotated[
     str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default: what there is.")
@@ -60,6 +65,24 @@ MaxUnparsable = Annotated[
     ),
 ]
 MaxTokens = Annotated[int, typer.Option("--max-tokens", metavar="N", help="With sample: longest answer.")]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url",
+        metavar="URL",
+        help="Server of an openai: model; default: OPENAI_BASE_URL, else OpenAI. The key is read from OPENAI_API_KEY.",
+    ),
+]
+Concurrency = Annotated[
+    int, typer.Option("--concurrency", metavar="N", min=1, help="Requests to a server under way at once.")
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache", metavar="DIR", help="Folder of kept answers; default: TWORATE_CACHE, else the platform's own."
+    ),
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither use nor keep earlier answers.")]
 Events = Annotated[
     Path | None,
     typer.Option("--events", metavar="FILE", help="ACLED export (CSV) or JSON Lines; default: the shipped events."),

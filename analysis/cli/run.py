@@ -11,6 +11,10 @@ from . import options
 
 def run(
     model: options.Model = "embedded",
+    base_url: options.BaseUrl = None,
+    concurrency: options.Concurrency = 8,
+    cache: options.Cache = None,
+    no_cache: options.NoCache = False,
     events: options.Events = None,
     event: options.EventIds = None,
     event_type: options.EventTypes = None,
@@ -65,7 +69,7 @@ def run(
     from ..experiment import SpreadSettings
     from ..pipeline import check_job
     from ..pipeline import run as run_job
-    from .inputs import chosen_events, event_filter, loaded_model
+    from .inputs import chosen_events, event_filter, loaded_model, store
     from .output import emit_json, progress_bar, say
     from .verdicts import show_comparison
 
@@ -77,7 +81,16 @@ def run(
     settings = SpreadSettings(network, agents, degree, replicates, rounds, initial_sharers, visibility, seed, homophily)
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     check_job(settings, folder, closure, likelihood)
-    language_model = loaded_model(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code, think=think)
+    language_model = loaded_model(
+        model,
+        base_url,
+        concurrency,
+        None if no_cache else store(cache),
+        device=device,
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
+        think=think,
+    )
     with progress_bar() as bar:
         comparison = run_job(
             language_model,

@@ -10,6 +10,10 @@ from . import options
 
 def simulate(
     model: options.Model = "embedded",
+    base_url: options.BaseUrl = None,
+    concurrency: options.Concurrency = 8,
+    cache: options.Cache = None,
+    no_cache: options.NoCache = False,
     events: options.Events = None,
     event: options.EventIds = None,
     event_type: options.EventTypes = None,
@@ -58,7 +62,7 @@ def simulate(
     from ...agents import Elicitation, PromptTemplates, decide, parse_mixture, parse_wordings
     from ...simulate.trajectories import check_destination
     from ..experiment import SpreadSettings, make_population, simulate_events
-    from .inputs import chosen_events, event_filter, loaded_model
+    from .inputs import chosen_events, event_filter, loaded_model, store
     from .output import emit, emit_json, progress_bar, say
 
     where = event_filter(event_type, country, since, until, min_fatalities, max_fatalities)
@@ -72,7 +76,16 @@ def simulate(
         check_destination(out)
     population = make_population(settings, mixture)
     say(population.describe())
-    language_model = loaded_model(model, device=device, dtype=dtype, trust_remote_code=trust_remote_code, think=think)
+    language_model = loaded_model(
+        model,
+        base_url,
+        concurrency,
+        None if no_cache else store(cache),
+        device=device,
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
+        think=think,
+    )
     with progress_bar() as bar:
         tables = decide(
             language_model,

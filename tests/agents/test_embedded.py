@@ -68,8 +68,8 @@ def test_decision_table_has_a_row_a_persona_and_a_column_a_sighting(embedded):
     assert table.probabilities.shape == (32, 3)
     frame = table.to_frame()
     assert list(frame.columns) == [
-        "event", "event_type", "persona", "qualifier", "sighting", "p_share", "option_mass", "order_effect",
-        "wording_effect", "unparsable", "standard_error",
+        "event", "event_type", "persona", "qualifier", "sighting", "p_share", "elicitation",
+        "option_mass", "order_effect", "wording_effect", "unparsable", "standard_error",
     ]  # fmt: skip
     row = frame[(frame["persona"] == "OcEan") & (frame["sighting"] == 2)].iloc[0]
     codes = [persona.code for persona in table.personas]

@@ -20,7 +20,10 @@ def tworate(*arguments, cwd=None):
     return subprocess.run([TWORATE, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False)
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["compare"], ["simulate"], ["decide"], ["report"], ["models"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["run"], ["compare"], ["simulate"], ["decide"], ["report"], ["models"], ["cache", "info"], ["cache", "clear"]],
+)
 def test_help_has_an_example(command):
     shown = tworate(*command, "--help")
     assert shown.returncode == 0
@@ -111,6 +114,8 @@ BAD = [
     (["compare", "good.csv", "--likelihood", "poisson"], "likelihood 'poisson' is unknown"),
     (["compare", "good.csv", "--out", "good.csv"], "good.csv/report.html: cannot be written"),
     (["run", "--model", ".", "--out", "out"], ".: holds no model (no config.json)"),
+    (["decide", "--base-url", "http://localhost/v1"], "--base-url goes with --model openai:NAME"),
+    (["decide", "--model", "openai:m", "--base-url", "localhost:8000"], "write it as in http://localhost:8000/v1"),
     (["run", "--events", "good.csv", "--out", "out"], "good.csv, line 1: missing event_id_cnty"),
     (["run", "--agents", "11", "--degree", "3", "--out", "out"], "the product must be even"),
     (["run", "--visibility", "2", "--out", "out"], "visibility = 2.0: must lie in (0, 1]"),

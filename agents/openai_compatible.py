@@ -1,0 +1,383 @@
+"""Language models behind a server that speaks OpenAI's chat completions: OpenAI, vLLM, llama.cpp, TGI and others."""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import openai
+from numpy.typing import NDArray
+
+from ..errors import InputError, JobError
+from .answer_paths import AnswerPaths, Place
+from .events import shipped_events
+from .language_model import MAX_ANSWER_TOKENS, OPENAI_PREFIX, LanguageModel, NoLogProbabilitiesError, Progress
+from .personas import Persona
+from .prompts import OPTIONS, Conversation, Question, default_templates
+
+OPENAI_URL = "https://api.openai.com/v1"
+
+CONCURRENCY = 8
+"""Requests under way at once, by default."""
+
+LIST_LENGTHS = (20, 5)
+"""Numbers of likely tokens to ask for: the most that servers usually give, then what the stricter ones do."""
+
+EXPLORING_ANSWERS = 32
+"""Answers sampled to follow an option of several tokens."""
+
+NEGLIGIBLE = 1e-4
+"""An option that no list shows counts with its upper bound where that is at most this share of the other options."""
+
+_CHOICES_AT_ONCE = 128
+"""The most answers that servers give to one request."""
+
+_Answer = TypeVar("_Answer")
+
+
+class OpenAICompatibleModel(LanguageModel):
+    """A model behind an OpenAI-compatible server.
+
+    The key comes from the environment variable `OPENAI_API_KEY` and goes nowhere but into requests. A question is
+    asked at once, to see whether the server answers and whether its log-probabilities reach the options.
+
+    Parameters
+    ----------
+    model : str
+        The server's name for the model.
+    base_url : str, optional
+        Where the server's interface begins, as in `http://localhost:8000/v1`; by default `OPENAI_BASE_URL` of the
+        environment, else OpenAI's own.
+    concurrency : int
+        Requests under way at once, at least 1.
+    timeout : float
+        Seconds to wait for an answer.
+    retries : int
+        How often a request is repeated, with growing pauses, when the server is busy, fails or is silent.
+
+    Raises
+    ------
+    InputError
+        When there is no key for OpenAI, or the server refuses the key, the model or the request.
+    JobError
+        When the server cannot be reached or gives what is no answer.
+
+    Notes
+    -----
+    The server applies the chat template. A log-probability is that of the answer beginning with the option, in the
+    most probable of its spellings; see :mod:`tworate.agents.answer_paths` for how far that can be known.
+    """
+
+    sources = ("answer_paths", "openai_compatible")
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        concurrency: int = CONCURRENCY,
+        timeout: float = 60.0,
+        retries: int = 5,
+    ) -> None:
+        if not model:
+            raise InputError("openai: names no model; write openai: and the server's name for it")
+        if concurrency < 1:
+            raise InputError(f"concurrency = {concurrency}: must be at least 1")
+        self.name = f"{OPENAI_PREFIX}{model}"
+        self.concurrency = concurrency
+        self._model = model
+        self._timeout, self._retries = timeout, retries
+        url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
+        self._host, password = _host(url)
+        self._is_openai = self._host == _host(OPENAI_URL)[0]
+        key = os.environ.get("OPENAI_API_KEY", "").strip()
+        if not key and self._is_openai:
+            raise InputError(f"{self.name}: set the environment variable OPENAI_API_KEY, or give a --base-url")
+        self._secrets = [secret for secret in (key, password, unquote(password)) if secret]
+        # The client wants a key even for servers that do not.
+        self._client = openai.OpenAI(api_key=key or "none", base_url=url, timeout=timeout, max_retries=retries)
+        self._list_length: int | None = None
+        self._system = self._try_out()
+        self.fingerprint = f"openai:{self._host}/{model}" + (f"@{self._system}" if self._system else "")
+
+    @property
+    def notice(self) -> str | None:
+        """What a user should know of how the model is asked, if anything."""
+        if self._list_length is None:
+            return f"{self.name}: the server gives no log-probabilities; answers can only be sampled"
+        if not self.gives_log_probabilities:
+            return f"{self.name}: the server's log-probabilities do not reach the options; answers can only be sampled"
+        return None
+
+    def option_log_probabilities(  # noqa: D102
+        self,
+        conversations: Sequence[Conversation],
+        options: Sequence[str],
+        progress: Progress | None = None,
+    ) -> NDArray[np.float64]:
+        rows = self.score_answers(conversations, [options] * len(conversations), progress)
+        return np.array(rows).reshape(len(conversations), len(options))
+
+    def score_answers(  # noqa: D102
+        self,
+        conversations: Sequence[Conversation],
+        options: Sequence[Sequence[str]],
+        progress: Progress | None = None,
+    ) -> list[NDArray[np.float64]]:
+        return _in_order(self.scored_in_parts(conversations, options, progress))
+
+    def sample_answers(  # noqa: D102
+        self,
+        conversations: Sequence[Conversation],
+        *,
+        samples: int,
+        temperature: float,
+        seed: int,
+        max_tokens: int = MAX_ANSWER_TOKENS,
+        progress: Progress | None = None,
+    ) -> list[list[str]]:
+        return _in_order(
+            self.sampled_in_parts(
+                conversations,
+                samples=samples,
+                temperature=temperature,
+                seed=seed,
+                max_tokens=max_tokens,
+                progress=progress,
+            )
+        )
+
+    def scored_in_parts(  # noqa: D102
+        self,
+        conversations: Sequence[Conversation],
+        options: Sequence[Sequence[str]],
+        progress: Progress | None = None,
+    ) -> Iterator[list[tuple[int, NDArray[np.float64]]]]:
+        asked = zip(conversations, options, strict=True)
+        return self._in_parts([partial(self._score, *pair) for pair in asked], progress)
+
+    def sampled_in_parts(  # noqa: D102
+        self,
+        conversations: Sequence[Conversation],
+        *,
+        samples: int,
+        temperature: float,
+        seed: int,
+        max_tokens: int = MAX_ANSWER_TOKENS,
+        progress: Progress | None = None,
+    ) -> Iterator[list[tuple[int, list[str]]]]:
+        ask = partial(self._sample, samples=samples, temperature=temperature, seed=seed, max_tokens=max_tokens)
+        return self._in_parts([partial(ask, conversation) for conversation in conversations], progress)
+
+    def _in_parts(
+        self, calls: Sequence[Callable[[], _Answer]], progress: Progress | None
+    ) -> Iterator[list[tuple[int, _Answer]]]:
+        """Make calls in threads; after a failure nothing new is asked, but what is under way still counts."""
+        waiting = iter(enumerate(calls))
+        running: dict[Future[_Answer], int] = {}
+        failure: BaseException | None = None
+        done = 0
+        with ThreadPoolExecutor(self.concurrency) as pool:
+            while True:
+                if failure is None:
+                    for position, call in islice(waiting, self.concurrency - len(running)):
+                        running[pool.submit(call)] = position
+                if not running:
+                    break
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                part = []
+                for future in finished:
+                    position = running.pop(future)
+                    error = future.exception()
+                    if error is None:
+                        part.append((position, future.result()))
+                    failure = failure or error
+                yield part
+                done += len(part)
+                if progress and part:
+                    progress(done, len(calls))
+        if failure is not None:
+            raise failure
+
+    def _score(self, conversation: Conversation, options: Sequence[str]) -> NDArray[np.float64]:
+        if self._list_length is None:
+            raise NoLogProbabilitiesError(f"{self.name}: the server gives no log-probabilities; sample answers instead")
+        paths = AnswerPaths()
+        # As the model is, not as a server's own defaults would have it.
+        settings = {"temperature": 1.0, "top_p": 1.0, "seed": _seed(0, conversation)}
+        settings |= {"logprobs": True, "top_logprobs": self._list_length}
+        self._learn(paths, self._ask(conversation, max_tokens=1, n=1, **settings))
+        reaches = [paths.reach(option) for option in options]
+        if any(reach.unexplored and reach.hidden > reach.found for reach in reaches):
+            # A token has a byte at least, and space may come first.
+            length = 1 + max(len(option.encode()) for option in options)
+            self._learn(paths, self._ask(conversation, max_tokens=length, n=EXPLORING_ANSWERS, **settings))
+            reaches = [paths.reach(option) for option in options]
+        certain = math.fsum(math.exp(reach.found) for reach in reaches if reach.found >= reach.hidden)
+        for option, reach in zip(options, reaches, strict=True):
+            if reach.hidden > reach.found and math.exp(reach.hidden) > NEGLIGIBLE * certain:
+                raise NoLogProbabilitiesError(
+                    f"{self.name}: the server's log-probabilities do not reach the option {option!r} (its probability "
+                    f"is between {math.exp(reach.found):.2g} and {math.exp(reach.hidden):.2g}); sample answers instead"
+                )
+        # What no list shows counts with its upper bound: here that is negligible.
+        return np.array([max(reach.found, reach.hidden) for reach in reaches])
+
+    def _sample(
+        self, conversation: Conversation, *, samples: int, temperature: float, seed: int, max_tokens: int
+    ) -> list[str]:
+        answers: list[str] = []
+        # Some servers give one answer whatever number is asked for.
+        while len(answers) < samples:
+            response = self._ask(
+                conversation,
+                max_tokens=max_tokens,
+                n=min(samples - len(answers), _CHOICES_AT_ONCE),
+                temperature=temperature,
+                top_p=1.0,
+                seed=_seed(seed, conversation, len(answers)),
+            )
+            answers += [self._scrubbed(choice.message.content or "") for choice in response.choices]
+        return answers[:samples]
+
+    def _learn(self, paths: AnswerPaths, response: Any) -> None:
+        for choice in response.choices:
+            try:
+                places = [_place(token) for token in choice.logprobs.content]
+            except (AttributeError, TypeError, ValueError):
+                raise self._garbage("log-probabilities that are none") from None
+            paths.add(places)
+
+    def _try_out(self) -> str:
+        """Ask one question to see what the server gives; return its own fingerprint of what runs, or nothing."""
+        conversation = default_templates().conversation(Question(Persona("OCEAN"), shipped_events()[0], 1))
+        for length in LIST_LENGTHS:
+            try:
+                settings = {"temperature": 1.0, "top_p": 1.0, "logprobs": True, "top_logprobs": length}
+                response = self._ask(conversation, max_tokens=1, n=1, **settings)
+            except _RequestRefusedError:
+                continue
+            if getattr(getattr(response.choices[0], "logprobs", None), "content", None):
+                self._list_length = length
+            break
+        else:
+            response = self._ask(conversation, max_tokens=1, n=1)
+        try:
+            self._score(conversation, OPTIONS)
+        except NoLogProbabilitiesError:
+            self.gives_log_probabilities = False
+        return str(getattr(response, "system_fingerprint", None) or "")
+
+    def _ask(self, conversation: Conversation, *, max_tokens: int, **settings: Any) -> Any:
+        """Make one request; its response has choices, and each of them a message."""
+        # OpenAI renamed the limit; other servers know the old name.
+        settings["max_completion_tokens" if self._is_openai else "max_tokens"] = max_tokens
+        try:
+            messages: Any = conversation
+            response: Any = self._client.chat.completions.create(model=self._model, messages=messages, **settings)
+        except (openai.OpenAIError, ValueError) as error:
+            # Without the cause: what the client's errors hold of request and response is not ours to print.
+            raise self._explained(error, conversation) from None
+        try:
+            for choice in response.choices:
+                if getattr(choice.message, "refusal", None) or choice.finish_reason == "content_filter":
+                    raise self._refused(conversation)
+                if not isinstance(choice.message.content, str | None):
+                    raise TypeError
+            if not response.choices:
+                raise TypeError
+        except (AttributeError, TypeError):
+            raise self._garbage("a response without an answer") from None
+        return response
+
+    def _explained(self, error: Exception, conversation: Conversation) -> Exception:
+        where, status = f"{self.name} at {self._host}", getattr(error, "status_code", None)
+        said = self._scrubbed(" ".join(str(getattr(error, "message", error)).split()))[:200]
+        tried = f"tried {self._retries + 1} times"
+        if isinstance(error, openai.APITimeoutError):
+            return JobError(f"{where}: no answer within {self._timeout:g} s ({tried})")
+        if isinstance(error, openai.APIConnectionError):
+            return JobError(f"{where}: the server cannot be reached ({tried}); check --base-url")
+        if status in (401, 403):
+            # What servers say here may quote part of the key.
+            return InputError(f"{where}: the server refuses the key (status {status}); set OPENAI_API_KEY")
+        if status == 404:
+            return InputError(f"{where}: there is no such model or address ({said}); a base URL mostly ends in /v1")
+        if status == 429:
+            return JobError(f"{where}: the server is busy or a quota is used up (status 429, {tried}: {said})")
+        if status is not None and 400 <= status < 500:
+            if "content_filter" in str(getattr(error, "code", "")):
+                return self._refused(conversation)
+            return _RequestRefusedError(f"{where}: the server refuses the request (status {status}: {said})")
+        if status is not None:
+            return JobError(f"{where}: the server failed (status {status}, {tried}: {said})")
+        return self._garbage("a response that cannot be read")
+
+    def _refused(self, conversation: Conversation) -> JobError:
+        asked = " ".join(conversation[-1]["content"].split())[:80]
+        return JobError(f"{self.name} at {self._host}: the server refused to answer (content filter) to: {asked} …")
+
+    def _garbage(self, what: str) -> JobError:
+        return JobError(f"{self.name} at {self._host}: gave {what}; is it an OpenAI-compatible server?")
+
+    def _scrubbed(self, text: str) -> str:
+        """Take the key out of what a server says."""
+        for secret in self._secrets:
+            text = text.replace(secret, "[secret]")
+        return text
+
+
+class _RequestRefusedError(InputError):
+    """The server does not take this request."""
+
+
+def _in_order(parts: Iterable[list[tuple[int, _Answer]]]) -> list[_Answer]:
+    answers = dict(pair for part in parts for pair in part)
+    return [answers[position] for position in range(len(answers))]
+
+
+def _host(url: str) -> tuple[str, str]:
+    """Host and port of a URL, and the password in it, which is never to be shown."""
+    try:
+        parts = urlsplit(url)
+        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https"):
+        raise InputError("the base URL is none; write it as in http://localhost:8000/v1")
+    return host, parts.password or ""
+
+
+def _seed(seed: int, conversation: Conversation, position: int = 0) -> int:
+    """Seed of a request: each conversation has luck of its own, whatever is asked beside it."""
+    text = json.dumps([seed, position, conversation], sort_keys=True)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1
+
+
+def _text(token: Any) -> bytes:
+    """Text of a token: the bytes that the server gives, for part of a character has no other text."""
+    given = getattr(token, "bytes", None)
+    return bytes(given) if given else str(token.token).encode()
+
+
+def _place(token: Any) -> Place:
+    listed: dict[bytes, float] = {}
+    for other in token.top_logprobs or ():
+        text = _text(other)
+        listed[text] = max(_log_probability(other), listed.get(text, -math.inf))
+    return Place(_text(token), _log_probability(token), listed)
+
+
+def _log_probability(token: Any) -> float:
+    value = float(token.logprob)
+    # A hair above 0 is rounding.
+    if not value <= 1e-4:
+        raise ValueError
+    return min(value, 0.0)

@@ -1,0 +1,509 @@
+"""The backend for OpenAI-compatible servers, against a real HTTP server that serves the embedded model."""
+
+import json
+import logging
+import math
+import sys
+import threading
+import time
+import traceback
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+import torch
+
+from tworate.agents import (
+    AnswerStore,
+    CachedLanguageModel,
+    Elicitation,
+    Question,
+    all_personas,
+    load_language_model,
+    shipped_events,
+)
+from tworate.agents.answer_paths import AnswerPaths, Place
+from tworate.agents.language_model import NoLogProbabilitiesError
+from tworate.agents.openai_compatible import OpenAICompatibleModel
+from tworate.agents.prompts import OPTIONS, default_templates
+from tworate.analysis.cli import main
+from tworate.errors import InputError, JobError
+
+KEY = "sk-secret-0123456789"
+
+
+class EmbeddedServer(ThreadingHTTPServer):
+    """Chat completions of the embedded model; `mode` says how the server behaves."""
+
+    daemon_threads = True
+
+    def __init__(self, model):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.model = model
+        self.guard = threading.Lock()
+        self.released = threading.Event()
+        self.known = {}
+        self.reset()
+
+    def reset(self, mode="logprobs", *, healthy=0, listed=20):
+        """Behave as `mode` after `healthy` requests; list at most so many tokens."""
+        self.mode, self.healthy, self.listed = mode, healthy, listed
+        self.requests, self.under_way, self.most_under_way = [], 0, 0
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def next_tokens(self, ids):
+        """Log-probability of each token after some; torch is asked once for each beginning."""
+        with self.guard:
+            if ids not in self.known:
+                with torch.inference_mode():
+                    logits = self.model.model(torch.tensor([ids])).logits[0, -1]
+                self.known[ids] = logits.double().log_softmax(-1).numpy()
+            return self.known[ids]
+
+
+class Handler(BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        server = self.server
+        with server.guard:
+            server.requests.append(body)
+            server.under_way += 1
+            server.most_under_way = max(server.most_under_way, server.under_way)
+            mode = server.mode if len(server.requests) > server.healthy else "logprobs"
+        try:
+            self.answer(body, mode)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the client's patience was at its end
+        finally:
+            with server.guard:
+                server.under_way -= 1
+
+    def answer(self, body, mode):
+        echo = self.headers["Authorization"]
+        if mode == "hanging":
+            self.server.released.wait(20)
+        elif mode == "busy":
+            self.send({"error": {"message": f"slow down, {echo}"}}, 429, {"retry-after-ms": "20"})
+        elif mode == "busy at first":
+            self.server.mode = "logprobs" if len(self.server.requests) >= 2 else mode
+            self.send({"error": {"message": "slow down"}}, 429, {"retry-after-ms": "20"})
+        elif mode == "failing":
+            self.send({"error": {"message": f"out of order, {echo}"}}, 500, {"retry-after-ms": "20"})
+        elif mode == "unauthorised":
+            self.send({"error": {"message": f"Incorrect API key provided: {echo}"}}, 401)
+        elif mode == "unknown":
+            self.send({"error": {"message": f"no model for {echo}"}}, 404)
+        elif mode == "strict" and body.get("top_logprobs", 0) > 5:
+            self.send({"error": {"message": "top_logprobs must be at most 5"}}, 400)
+        elif mode == "rejecting log-probabilities" and "logprobs" in body:
+            self.send({"error": {"message": f"logprobs are not supported, {echo}"}}, 400)
+        elif mode == "rejecting":
+            self.send({"error": {"message": f"no such parameter, {echo}"}}, 400)
+        elif mode == "prompt filter":
+            self.send({"error": {"message": "filtered", "code": "content_filter"}}, 400)
+        elif mode == "page":
+            self.send_bytes(b"<html>welcome</html>", 200, {"Content-Type": "text/html"})
+        elif mode == "broken":
+            self.send_bytes(b'{"choices": [', 200, {"Content-Type": "application/json"})
+        elif mode == "empty":
+            self.send({"choices": []}, 200)
+        else:
+            self.send(self.completion(body, mode, echo), 200)
+
+    def completion(self, body, mode, echo):
+        tokenizer = self.server.model.tokenizer
+        text = tokenizer.apply_chat_template(body["messages"], tokenize=False, add_generation_prompt=True)
+        prompt = tuple(tokenizer.encode(text, add_special_tokens=False))
+        luck = np.random.default_rng(body.get("seed"))
+        n = 1 if mode == "one answer" else body.get("n", 1)
+        choices = [self.choice(prompt, luck, body, mode) for _ in range(n)]
+        for choice in choices:
+            if mode == "refusing":
+                choice["message"] = {"role": "assistant", "content": None, "refusal": "I cannot help with that."}
+            if mode == "filtering":
+                choice["finish_reason"] = "content_filter"
+            if mode == "silent":
+                choice["message"]["content"] = None
+            if mode == "parrot":
+                choice["message"]["content"] = f"share {echo}"
+            if mode == "nonsense":
+                choice["logprobs"]["content"][0]["logprob"] = 3.0
+        return {"id": "1", "object": "chat.completion", "system_fingerprint": "fp_test", "choices": choices}
+
+    def choice(self, prompt, luck, body, mode):
+        tokenizer = self.server.model.tokenizer
+        end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+        places, ids, finish, piece = [], prompt, "length", None
+        for _ in range(body["max_tokens"]):
+            log_p = self.server.next_tokens(ids)
+            weights = np.exp(log_p / body["temperature"] if body.get("temperature") else log_p)
+            if mode == "split" and ids == prompt:
+                # As a tokenizer would that cuts the first word after its second character.
+                texts = [tokenizer.decode([i]) for i in range(len(log_p))]
+                if piece is None:
+                    heads = {}
+                    for token, value in zip(texts, weights, strict=True):
+                        heads[token[:2]] = heads.get(token[:2], 0.0) + value
+                    piece, place = self.draw(heads, luck, body)
+                    places.append(place)
+                    continue
+                tails = {t[2:]: w for t, w in zip(texts, weights, strict=True) if t[:2] == piece and len(t) > 2}
+                if not tails:
+                    break
+                tail, place = self.draw(tails, luck, body)
+                places.append(place)
+                ids = (*ids, texts.index(piece + tail))
+                continue
+            drawn = int(luck.choice(len(weights), p=weights / weights.sum()))
+            if drawn == end:
+                finish = "stop"
+                break
+            most = np.argsort(-log_p)[: min(body.get("top_logprobs", 0), self.server.listed)]
+            listed = [self.place(tokenizer.decode([i]), log_p[i]) for i in most]
+            places.append({**self.place(tokenizer.decode([drawn]), log_p[drawn]), "top_logprobs": listed})
+            ids = (*ids, drawn)
+        message = {"role": "assistant", "content": "".join(place["token"] for place in places)}
+        choice = {"index": 0, "message": message, "finish_reason": finish}
+        if body.get("logprobs") and mode != "no log-probabilities":
+            choice["logprobs"] = {"content": places}
+        return choice
+
+    def draw(self, weights, luck, body):
+        total = sum(weights.values())
+        drawn = list(weights)[luck.choice(len(weights), p=np.array(list(weights.values())) / total)]
+        most = sorted(weights, key=weights.get, reverse=True)[: body.get("top_logprobs", 0)]
+        listed = [self.place(text, math.log(weights[text] / total)) for text in most]
+        return drawn, {**self.place(drawn, math.log(weights[drawn] / total)), "top_logprobs": listed}
+
+    @staticmethod
+    def place(text, log_p):
+        return {"token": text, "bytes": list(text.encode()), "logprob": float(log_p)}
+
+    def send(self, content, status, headers=None):
+        self.send_bytes(json.dumps(content).encode(), status, {"Content-Type": "application/json", **(headers or {})})
+
+    def send_bytes(self, content, status, headers):
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    return load_language_model("embedded")
+
+
+@pytest.fixture(scope="module")
+def running_server(embedded):
+    with EmbeddedServer(embedded) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.released.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def server(running_server, monkeypatch):
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    running_server.reset()
+    return running_server
+
+
+def connect(server, **options):
+    return load_language_model("openai:embedded", base_url=server.url, **{"timeout": 10.0, "retries": 2, **options})
+
+
+@pytest.fixture(scope="module")
+def questions():
+    personas, events = all_personas()[::11], shipped_events()[::8]
+    return [Question(persona, event, sighting) for persona in personas for event in events for sighting in (1, 3)]
+
+
+@pytest.mark.parametrize("mode", ["logprobs", "strict", "split"])
+def test_share_probability_is_that_of_the_same_model_here(server, embedded, questions, mode):
+    if mode == "split":
+        # Options of two tokens, which no list of likely tokens shows whole: both must be likely enough to be met.
+        likely = [0.25 < p < 0.75 for p in embedded.share_probability(questions).p_share]
+        questions = [question for question, is_likely in zip(questions, likely, strict=True) if is_likely][:4]
+        assert len(questions) == 4
+    server.reset(mode)
+    model = connect(server)
+    assert model.gives_log_probabilities
+    assert model.notice is None
+    here, there = embedded.share_probability(questions), model.share_probability(questions)
+    np.testing.assert_allclose(there.p_share, here.p_share, atol=1e-4)
+    np.testing.assert_allclose(there.option_mass, here.option_mass, atol=1e-4)
+    np.testing.assert_allclose(there.order_effect, here.order_effect, atol=1e-2)
+    if mode == "split":
+        assert max(body["n"] for body in server.requests) > 1
+    else:
+        assert {body["max_tokens"] for body in server.requests} == {1}
+
+
+@pytest.mark.parametrize("mode", ["logprobs", "one answer", "no log-probabilities"])
+def test_sampled_answers_have_the_probabilities_of_the_same_model_here(server, embedded, questions, mode):
+    conversations = [default_templates().conversation(question) for question in questions[:3]]
+    probability = np.exp(embedded.option_log_probabilities(conversations, OPTIONS))
+    server.reset(mode)
+    n = 60 if mode == "one answer" else 600
+    answers = connect(server).sample_answers(conversations, samples=n, temperature=1.0, seed=7, max_tokens=1)
+    assert [len(of_one) for of_one in answers] == [n] * 3
+    for of_one, p in zip(answers, probability, strict=True):
+        counts = np.array([of_one.count(option) for option in OPTIONS])
+        # Four standard errors of a binomial share: by luck once in some thousand runs, and the seed is fixed.
+        assert np.all(np.abs(counts / n - p) < 4 * np.sqrt(p * (1 - p) / n) + 1e-3)
+
+
+def test_answers_follow_from_the_seed_and_the_question_alone(server, questions):
+    model = connect(server)
+    conversations = [default_templates().conversation(question) for question in questions[:4]]
+    settings = {"samples": 20, "temperature": 1.0, "max_tokens": 3}
+    together = model.sample_answers(conversations, seed=1, **settings)
+    assert model.sample_answers(conversations[2:], seed=1, **settings) == together[2:]
+    assert model.sample_answers(conversations, seed=2, **settings) != together
+    cold = model.sample_answers(conversations, samples=20, temperature=0.005, seed=1, max_tokens=1)
+    assert all(len(set(of_one)) == 1 for of_one in cold)
+
+
+@pytest.mark.parametrize("mode", ["no log-probabilities", "rejecting log-probabilities"])
+def test_a_server_without_log_probabilities_is_known_as_one(server, questions, mode):
+    server.reset(mode)
+    model = connect(server)
+    assert not model.gives_log_probabilities
+    assert "gives no log-probabilities" in model.notice
+    assert not CachedLanguageModel(model, AnswerStore()).gives_log_probabilities
+    conversation = default_templates().conversation(questions[0])
+    with pytest.raises(NoLogProbabilitiesError, match="sample answers instead"):
+        model.option_log_probabilities([conversation], OPTIONS)
+
+
+@pytest.mark.parametrize("change", [{"mode": "no log-probabilities"}, {"listed": 0}])
+def test_where_log_probabilities_are_not_to_be_had_answers_are_sampled(server, embedded, questions, change):
+    server.reset(**change)
+    asked = Elicitation(samples=200, max_tokens=1)
+    found = connect(server).share_probability(questions[:3], elicitation=asked)
+    assert found.method == "sample"
+    here = embedded.share_probability(questions[:3])
+    assert here.method == "logits"
+    assert np.all(np.abs(found.p_share - here.p_share) < 4 * found.standard_error + 1e-3)
+
+
+def test_an_option_that_no_list_reaches_is_an_error_or_its_bound(server, embedded, questions):
+    server.reset(listed=0)
+    model = connect(server)
+    assert not model.gives_log_probabilities
+    assert "do not reach the options" in model.notice
+    with pytest.raises(NoLogProbabilitiesError, match=r"do not reach the option '\w+' \(its probability is between"):
+        model.option_log_probabilities([default_templates().conversation(question) for question in questions], OPTIONS)
+    # With all its likely tokens listed, what the model all but never says is bounded instead.
+    server.reset()
+    conversations = [default_templates().conversation(question) for question in questions[:2]]
+    options = (*OPTIONS, "zebra")
+    there = connect(server).option_log_probabilities(conversations, options)
+    here = embedded.option_log_probabilities(conversations, options)
+    np.testing.assert_allclose(there[:, :2], here[:, :2], atol=1e-4)
+    assert np.all(here[:, 2] <= there[:, 2])
+    assert np.all(there[:, 2] < math.log(1e-4))
+
+
+def test_requests_under_way_stay_within_the_limit(server, questions):
+    model = connect(server, concurrency=3)
+    server.reset()
+    seen = []
+    model.option_log_probabilities(
+        [default_templates().conversation(question) for question in questions], OPTIONS, lambda *step: seen.append(step)
+    )
+    assert 1 < server.most_under_way <= 3
+    assert len(server.requests) == len(questions)
+    counts = [done for done, _ in seen]
+    assert counts == sorted(counts)
+    assert seen[-1] == (len(questions), len(questions))
+
+
+def test_a_busy_server_is_asked_again(server, embedded, questions):
+    server.reset("busy at first")
+    model = connect(server)
+    np.testing.assert_allclose(
+        model.share_probability(questions[:2]).p_share, embedded.share_probability(questions[:2]).p_share, atol=1e-4
+    )
+
+
+FAILURES = [
+    ("busy", JobError, "the server is busy or a quota is used up (status 429, tried 3 times: "),
+    ("failing", JobError, "the server failed (status 500, tried 3 times: "),
+    ("unauthorised", InputError, "the server refuses the key (status 401); set OPENAI_API_KEY"),
+    ("unknown", InputError, "there is no such model or address ("),
+    ("rejecting", InputError, "the server refuses the request (status 400: "),
+    ("refusing", JobError, "the server refused to answer (content filter) to: "),
+    ("filtering", JobError, "the server refused to answer (content filter) to: "),
+    ("prompt filter", JobError, "the server refused to answer (content filter) to: "),
+    ("page", JobError, "gave a response without an answer; is it an OpenAI-compatible server?"),
+    ("broken", JobError, "gave a response that cannot be read; is it"),
+    ("empty", JobError, "gave a response without an answer; is it"),
+    ("nonsense", JobError, "gave log-probabilities that are none; is it"),
+]
+
+
+@pytest.mark.parametrize(("mode", "kind", "message"), FAILURES, ids=[case[0] for case in FAILURES])
+def test_failures_say_what_is_wrong_keep_the_rest_and_never_the_key(
+    server, questions, tmp_path, caplog, mode, kind, message
+):
+    caplog.set_level(logging.DEBUG)
+    server.reset(mode)
+    with pytest.raises(kind) as caught:
+        connect(server)
+    assert f"openai:embedded at 127.0.0.1:{server.server_address[1]}: {message}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    told = "".join(traceback.format_exception(caught.value))
+
+    server.reset()
+    model = CachedLanguageModel(connect(server, concurrency=2), AnswerStore(tmp_path, say=pytest.fail))
+    server.reset(mode, healthy=7)
+    with pytest.raises(kind) as caught:
+        model.share_probability(questions)
+    told += "".join(traceback.format_exception(caught.value))
+    (kept,) = model.store.models()
+    # Two requests are under way at once; those that fail may stand among the healthy ones.
+    assert 5 <= kept.entries <= 7
+    if kind is JobError:
+        assert f"{kept.entries} answers are kept, and the same command goes on from there" in str(caught.value)
+    server.reset()
+    model.share_probability(questions)
+    assert len(server.requests) == 2 * len(questions) - kept.entries
+    model.store.close()
+    stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert KEY not in told + caplog.text
+    assert KEY.encode() not in stored
+
+
+def test_a_server_that_is_silent_is_given_up_and_what_was_answered_is_kept(server, questions, tmp_path):
+    model = CachedLanguageModel(connect(server, timeout=0.5, retries=1, concurrency=2), AnswerStore(tmp_path))
+    server.reset("hanging", healthy=5)
+    started = time.perf_counter()
+    with pytest.raises(JobError, match=r"no answer within 0.5 s \(tried 2 times\); \d answers are kept"):
+        model.share_probability(questions)
+    assert time.perf_counter() - started < 10
+    assert model.store.models()[0].entries >= 4
+    server.released.set()
+    server.released = threading.Event()
+
+
+def test_a_server_that_is_not_there(server):
+    with pytest.raises(JobError, match=r"127.0.0.1:9: the server cannot be reached \(tried 1 times\)"):
+        load_language_model("openai:m", base_url="http://127.0.0.1:9/v1", retries=0)
+
+
+def test_a_server_that_says_the_key_is_not_quoted(server, questions, tmp_path):
+    server.reset("parrot")
+    model = CachedLanguageModel(connect(server), AnswerStore(tmp_path))
+    conversations = [default_templates().conversation(questions[0])]
+    answers = model.sample_answers(conversations, samples=2, temperature=1.0, seed=0)
+    assert answers == [["share Bearer [secret]"] * 2]
+    model.store.close()
+    assert KEY.encode() not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    server.reset("silent")
+    assert connect(server).sample_answers(conversations, samples=2, temperature=1.0, seed=0) == [["", ""]]
+
+
+def test_fingerprint_names_host_model_and_what_the_server_says_of_itself(server):
+    host = f"127.0.0.1:{server.server_address[1]}"
+    assert connect(server).fingerprint == f"openai:{host}/embedded@fp_test"
+    model = OpenAICompatibleModel("embedded", base_url=f"http://me:hidden@{host}/v1")
+    assert model.fingerprint == f"openai:{host}/embedded@fp_test"
+
+
+def test_where_the_server_and_the_key_come_from(server, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    assert load_language_model("openai:embedded").name == "openai:embedded"
+    monkeypatch.delenv("OPENAI_API_KEY")
+    assert load_language_model("openai:embedded").gives_log_probabilities
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    with pytest.raises(InputError, match="set the environment variable OPENAI_API_KEY"):
+        load_language_model("openai:embedded")
+    for url in ("localhost:8000", "ftp://host/v1", "http://host:port/v1"):
+        with pytest.raises(InputError, match="write it as in http://localhost:8000/v1"):
+            load_language_model("openai:m", base_url=url)
+    with pytest.raises(InputError, match="names no model"):
+        load_language_model("openai:")
+    with pytest.raises(InputError, match="concurrency = 0"):
+        load_language_model("openai:m", concurrency=0)
+
+
+def test_without_the_client_the_extra_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "tworate.agents.openai_compatible")
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with pytest.raises(InputError, match=r"openai:m: needs the openai client: pip install 'tworate\[openai\]'"):
+        load_language_model("openai:m")
+
+
+def test_the_command_asks_the_server_and_keeps_the_key_to_itself(server, embedded, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "decisions.csv"
+    arguments = ["decide", "--model", "openai:embedded", "--base-url", server.url, "--personas", "OCEAN,ocean"]
+    monkeypatch.setattr(sys, "argv", ["tworate", *arguments, "--cache", str(tmp_path), "--out", str(out), "--json"])
+    for _ in range(2):
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code == 0
+        printed = capsys.readouterr()
+        shown = json.loads(printed.out)
+    # 2 personas, 5 sightings, 2 orders; two questions to begin with, in each of two runs.
+    assert len(server.requests) == 20 + 2 * 2
+    assert shown["model"] == "openai:embedded"
+    assert shown["fingerprint"].endswith("/embedded@fp_test")
+    personas = [all_personas()[0], all_personas()[-1]]
+    questions = [Question(p, shipped_events()[0], s, is_last=s == 5) for p in personas for s in range(1, 6)]
+    expected = embedded.share_probability(questions).p_share
+    np.testing.assert_allclose([row["p_share"] for row in shown["decisions"]], expected, atol=1e-4)
+    files = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert KEY not in printed.out + printed.err
+    assert KEY.encode() not in files
+
+
+def place(written, **listed):
+    log_p = {text.encode(): math.log(value) for text, value in listed.items()}
+    return Place(written, log_p.get(written, math.log(0.001)), log_p)
+
+
+def test_paths_of_several_tokens_multiply_and_their_ends_are_bounded():
+    paths = AnswerPaths()
+    paths.add([place(b"sh", sh=0.5, ig=0.3, no=0.1)])
+    before = paths.reach("share")
+    assert (before.found, before.unexplored) == (-math.inf, True)
+    assert before.hidden == pytest.approx(math.log(0.5))
+    paths.add([place(b"sh", sh=0.5, ig=0.3, no=0.1), place(b"are", are=0.8, out=0.2)])
+    after = paths.reach("share")
+    assert after.found == pytest.approx(math.log(0.4))
+    # What is not listed at the first place has 0.1 left, and is at most as probable as the last one listed.
+    assert after.hidden == pytest.approx(math.log(0.1))
+    assert not after.unexplored
+    assert paths.reach("ignore").unexplored
+    assert paths.reach("zebra").hidden == pytest.approx(math.log(0.1))
+
+
+def test_a_rare_token_that_was_written_bounds_nothing():
+    paths = AnswerPaths()
+    paths.add([place(b"rare", sh=0.5, ig=0.3)])
+    assert paths.reach("rare").found == pytest.approx(math.log(0.001))
+    assert paths.reach("zebra").hidden == pytest.approx(math.log(0.199))
+    alone = AnswerPaths()
+    alone.add([place(b"rare")])
+    assert alone.reach("zebra").hidden == pytest.approx(math.log(0.999))
+
+
+def test_space_before_an_answer_does_not_count_and_part_of_a_character_is_a_token():
+    paths = AnswerPaths()
+    paths.add([Place(b" share", math.log(0.6), {b"share": math.log(0.2), b"\xc3": math.log(0.2)})])
+    assert paths.reach("share").found == pytest.approx(math.log(0.6))
+    paths.add([Place(b"\xc3", math.log(0.2), {}), Place(b"\xa9", math.log(0.5), {})])
+    assert paths.reach("é").found == pytest.approx(math.log(0.1))
