@@ -32,7 +32,8 @@ def compare(
         str, typer.Option("--unit", metavar="NAME", help="What leave-one-out leaves out: increment or trajectory.")
     ] = "increment",
     replicate_effects: Annotated[
-        bool, typer.Option("--replicate-effects", help="Give each trajectory a random factor of transmission.")
+        bool,
+        typer.Option("--replicate-effects", metavar="", help="Give each trajectory a random factor of transmission."),
     ] = False,
     no_challenge: options.NoChallenge = False,
     predict_from: Annotated[
@@ -40,7 +41,10 @@ def compare(
         typer.Option("--predict-from", metavar="T", help="Also fit up to time T and score the rest of the curves."),
     ] = None,
     evidence: Annotated[
-        bool, typer.Option("--evidence", help="Also estimate log marginal likelihoods (a minute or more a model).")
+        bool,
+        typer.Option(
+            "--evidence", metavar="", help="Also estimate log marginal likelihoods (a minute or more a model)."
+        ),
     ] = False,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tworate.agents import DecisionTable, Mixture, Persona, all_personas, shipped_events
+from tworate.agents.decision_table import DIAGNOSTICS
 from tworate.analysis.experiment import SpreadSettings, make_population, simulate_events
 from tworate.errors import InputError
 from tworate.simulate import assortativity
@@ -15,7 +16,8 @@ SMALL = SpreadSettings(agents=100, degree=4, replicates=2, rounds=4)
 def table_of(personas, qualifier="very"):
     probabilities = np.full((len(personas), 2), 0.2)
     nothing = np.zeros_like(probabilities)
-    return DecisionTable(shipped_events()[0], tuple(personas), probabilities, nothing, nothing, qualifier)
+    diagnostics = dict.fromkeys(DIAGNOSTICS, nothing)
+    return DecisionTable(shipped_events()[0], tuple(personas), probabilities, **diagnostics, qualifier=qualifier)
 
 
 def test_a_population_has_the_mixture_and_the_homophily_asked_for():

@@ -1,0 +1,353 @@
+"""Options that several commands share, in groups: who is asked, how, about what, and how the news spreads.
+
+A command takes a group as one argument, and :func:`grouped` makes the group's fields options of the command.
+"""
+
+import copy
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
+
+import typer
+
+from ...errors import InputError
+from .options import Cache
+
+if TYPE_CHECKING:
+    from ...agents import Elicitation, Event, LanguageModel, Mixture, PromptTemplates
+    from ..experiment import SpreadSettings
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take groups of options: their fields become its options, under the group's heading in the help.
+
+    Parameters
+    ----------
+    command : callable
+        A function whose parameters are typer's, or have a dataclass with a `heading` for their type.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
+    parameters = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name in groups:
+            parameters += _options(groups[name])
+        else:
+            parameters.append(parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hints[name]))
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> None:
+        taken = {
+            name: group(**{field.name: given.pop(field.name) for field in dataclasses.fields(group)})
+            for name, group in groups.items()
+        }
+        command(**taken, **given)
+
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_options
+
+
+def _options(group: Any) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    found = []
+    for field in dataclasses.fields(group):
+        kind, option = hints[field.name].__origin__, copy.copy(hints[field.name].__metadata__[0])
+        option.rich_help_panel = group.heading
+        annotation = Annotated[kind, option]  # type: ignore[valid-type]
+        found.append(
+            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which language model is asked, and where."""
+
+    heading: ClassVar[str] = "Language model"
+
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="`embedded`, a local HuggingFace folder, a hub id, or openai:NAME for a model behind a server.",
+        ),
+    ] = "embedded"
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            "--base-url",
+            metavar="URL",
+            help="Server of an openai: model; default: OPENAI_BASE_URL, else OpenAI. "
+            "The key is read from OPENAI_API_KEY.",
+        ),
+    ] = None
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", metavar="N", min=1, help="Requests to a server under way at once.")
+    ] = 8
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default: what there is.")
+    ] = None
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            "--dtype",
+            metavar="NAME",
+            help="float32, bfloat16, float16, or auto (as saved); default: float32 on a CPU, else auto.",
+        ),
+    ] = None
+    think: Annotated[
+        bool,
+        typer.Option(
+            "--think",
+            metavar="",
+            help="Let a reasoning model think first; takes --elicitation sample and, say, --max-tokens 2000.",
+        ),
+    ] = False
+    trust_remote_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-remote-code", metavar="", help="Run code that comes with the model: only if you trust its authors."
+        ),
+    ] = False
+    cache: Cache = None
+    no_cache: Annotated[bool, typer.Option("--no-cache", metavar="", help="Neither use nor keep earlier answers.")] = (
+        False
+    )
+
+    def load(self) -> "LanguageModel":
+        """Load the model, and tell the user what every result made with it must say.
+
+        Raises
+        ------
+        InputError
+            When an option does not go with the model, beside the errors of
+            :func:`tworate.agents.load_language_model`.
+        """
+        from ...agents import CachedLanguageModel, load_language_model
+        from ...agents.language_model import OPENAI_PREFIX
+        from .inputs import store
+        from .output import say
+
+        here = {name: getattr(self, name) for name in ("device", "dtype", "think", "trust_remote_code")}
+        if self.model.startswith(OPENAI_PREFIX):
+            for name, value in here.items():
+                if value:
+                    option = name.replace("_", "-")
+                    raise InputError(f"--{option} goes with a model that runs here, not with --model {self.model}")
+            model = load_language_model(self.model, base_url=self.base_url, concurrency=self.concurrency)
+        elif self.base_url is not None:
+            raise InputError(f"--base-url goes with --model {OPENAI_PREFIX}NAME, not with --model {self.model}")
+        else:
+            if self.trust_remote_code:
+                say(
+                    f"warning: --trust-remote-code: code that comes with {self.model} may do on this machine whatever "
+                    "you may"
+                )
+            model = load_language_model(self.model, **here)
+        if not self.no_cache:
+            model = CachedLanguageModel(model, store(self.cache))
+        for message in (model.warning, model.notice):
+            if message:
+                say(f"note: {message}")
+        return model
+
+
+@dataclass(frozen=True)
+class EventOptions:
+    """Which events the post is about."""
+
+    heading: ClassVar[str] = "Events"
+
+    events: Annotated[
+        Path | None,
+        typer.Option("--events", metavar="FILE", help="ACLED export (CSV) or JSON Lines; default: the shipped events."),
+    ] = None
+    event: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--event", metavar="ID", help="Event to use, by event_id_cnty; may be repeated; `all` for every one."
+        ),
+    ] = None
+    event_type: Annotated[
+        list[str] | None,
+        typer.Option("--event-type", metavar="TYPE", help="Only events of this ACLED type; may be repeated."),
+    ] = None
+    country: Annotated[
+        list[str] | None,
+        typer.Option("--country", metavar="NAME", help="Only events of this country; may be repeated."),
+    ] = None
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="DATE", help="Only events of this date, such as 2023-05-01, or later."),
+    ] = None
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="DATE", help="Only events of this date or earlier.")
+    ] = None
+    min_fatalities: Annotated[
+        int | None, typer.Option("--min-fatalities", metavar="N", help="Only events with at least so many fatalities.")
+    ] = None
+    max_fatalities: Annotated[
+        int | None, typer.Option("--max-fatalities", metavar="N", help="Only events with at most so many fatalities.")
+    ] = None
+
+    def chosen(self) -> "list[Event]":
+        """Events that the filters leave, by identifier: the first one by default, `all` for all."""
+        from ...agents import EventFilter, find_event, read_events, shipped_events
+        from .output import say
+
+        def note(message: str) -> None:
+            say(f"note: {message}")
+
+        where = EventFilter.from_text(
+            self.event_type or (),
+            self.country or (),
+            self.min_fatalities,
+            self.max_fatalities,
+            self.since,
+            self.until,
+        )
+        left = shipped_events(where, note) if self.events is None else read_events(self.events, where, note)
+        if not self.event:
+            if where.steps and len(left) > 1:
+                note(f"taking the first of them, {left[0].event_id_cnty}; --event all takes all {len(left)}")
+            return left[:1]
+        if self.event == ["all"]:
+            return left
+        there = "the filters leave" if where.steps else "the file has"
+        return [find_event(left, name, there) for name in dict.fromkeys(self.event)]
+
+
+@dataclass(frozen=True)
+class PersonaOptions:
+    """Who the agents are."""
+
+    heading: ClassVar[str] = "Personas"
+
+    personas: Annotated[
+        str,
+        typer.Option(
+            "--personas",
+            metavar="CODES|FILE",
+            help="`all`; or profiles such as OCEAN,O-e-- (upper case: high trait, -: not spoken of); or a CSV with "
+            "persona, weight and, if wanted, biography and name.",
+        ),
+    ] = "all"
+    qualifier: Annotated[
+        str,
+        typer.Option(
+            "--qualifier",
+            metavar="LEVEL",
+            help='How strongly the adjectives of personas are put: "a bit", plain, very or extremely.',
+        ),
+    ] = "very"
+
+    def mixture(self) -> "Mixture":
+        """Return the personas and their weights."""
+        from ...agents import parse_mixture
+
+        return parse_mixture(self.personas)
+
+    def templates(self) -> "PromptTemplates":
+        """Return the wording of the prompts."""
+        from ...agents import PromptTemplates
+
+        return PromptTemplates(qualifier=self.qualifier)
+
+
+@dataclass(frozen=True)
+class ElicitationOptions:
+    """How a decision is asked."""
+
+    heading: ClassVar[str] = "Elicitation"
+
+    elicitation: Annotated[
+        str,
+        typer.Option(
+            "--elicitation",
+            metavar="METHOD",
+            help="logits (log-probabilities of the two options) or sample (answers drawn and read).",
+        ),
+    ] = "logits"
+    wording: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--wording",
+            metavar="A/B",
+            help="The two options, sharing first; repeated, the mean of several; default: share/ignore.",
+        ),
+    ] = None
+    samples: Annotated[
+        int, typer.Option("--samples", metavar="N", help="With sample: answers for each decision, order and wording.")
+    ] = 100
+    temperature: Annotated[
+        float,
+        typer.Option("--temperature", metavar="T", help="With sample: only at 1 is the result what logits computes."),
+    ] = 1.0
+    max_unparsable: Annotated[
+        float,
+        typer.Option(
+            "--max-unparsable", metavar="F", help="With sample: fraction of answers that may name neither option."
+        ),
+    ] = 0.2
+    max_tokens: Annotated[int, typer.Option("--max-tokens", metavar="N", help="With sample: longest answer.")] = 16
+
+    def settings(self, seed: int) -> "Elicitation":
+        """Return what the language model's layer takes."""
+        from ...agents import Elicitation, parse_wordings
+
+        return Elicitation(
+            self.elicitation,
+            parse_wordings(self.wording),
+            self.samples,
+            self.temperature,
+            self.max_unparsable,
+            self.max_tokens,
+            seed,
+        )
+
+
+@dataclass(frozen=True)
+class SpreadOptions:
+    """How the news spreads; fields as in :class:`tworate.analysis.experiment.SpreadSettings`."""
+
+    heading: ClassVar[str] = "Network and spread"
+
+    network: Annotated[
+        str,
+        typer.Option(
+            "--network",
+            metavar="NAME|FILE",
+            help="random-regular, erdos-renyi, watts-strogatz, barabasi-albert, or a file (edge list or GraphML).",
+        ),
+    ] = "random-regular"
+    agents: Annotated[int, typer.Option("--agents", metavar="N", help="Number of agents.")] = 1000
+    degree: Annotated[int, typer.Option("--degree", metavar="K", help="Neighbours of each agent, or their mean.")] = 8
+    homophily: Annotated[
+        float,
+        typer.Option(
+            "--homophily",
+            metavar="H",
+            help="Assortativity of personas among neighbours, from 0 (at random) towards 1 (neighbours alike).",
+        ),
+    ] = 0.0
+    replicates: Annotated[int, typer.Option("--replicates", metavar="R", help="Independent repetitions.")] = 10
+    rounds: Annotated[int, typer.Option("--rounds", metavar="T", help="Rounds of each replicate.")] = 40
+    initial_sharers: Annotated[
+        int, typer.Option("--initial-sharers", metavar="N", help="Agents that have shared at the start.")
+    ] = 5
+    visibility: Annotated[
+        float, typer.Option("--visibility", metavar="C", help="Probability that an edge shows the post in a round.")
+    ] = 0.25
+
+    def settings(self, seed: int) -> "SpreadSettings":
+        """Return what the experiment takes."""
+        from ..experiment import SpreadSettings
+
+        return SpreadSettings(**dataclasses.asdict(self), seed=seed)
