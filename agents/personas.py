@@ -33,7 +33,10 @@ class Persona:
     Parameters
     ----------
     code : str
-        The letters OCEAN, upper case for a high trait, lower case for a low one, as in `OCeAn`.
+        The letters OCEAN, upper case for a high trait, lower case for a low one, as in `OCeAn`; `-` in the place of a
+        trait that is not named, as in `O-e--`.
+    biography : str
+        Further sentences about the person, possibly empty.
 
     Raises
     ------
@@ -47,18 +50,19 @@ class Persona:
     """
 
     code: str
+    biography: str = ""
 
     def __post_init__(self) -> None:
-        if self.code.upper() != "OCEAN":
+        if len(self.code) != 5 or any(a not in (b, "-") for a, b in zip(self.code.upper(), "OCEAN", strict=True)):
             raise InputError(
                 f"persona {self.code!r}: write the letters OCEAN, upper case for high and lower case for low, "
-                "as in OCeAn"
+                "as in OCeAn, with - for a trait that is not named"
             )
 
     @property
     def levels(self) -> dict[str, bool]:
-        """Whether each trait is high, by trait name."""
-        return {trait: letter.isupper() for trait, letter in zip(TRAITS, self.code, strict=True)}
+        """Whether each named trait is high, by trait name."""
+        return {trait: letter.isupper() for trait, letter in zip(TRAITS, self.code, strict=True) if letter != "-"}
 
     def adjectives(self, qualifier: str = "very") -> list[str]:
         """Trait-marker adjectives of the profile, in the order of the published list.
@@ -75,6 +79,7 @@ class Persona:
         return [
             wording.format(adjective=pair[self.levels[trait]])
             for trait in markers["order"]
+            if trait in self.levels
             for pair in markers["pairs_low_high"][trait]
         ]
 

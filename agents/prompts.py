@@ -49,8 +49,8 @@ class PromptTemplates:
     Parameters
     ----------
     folder : path, optional
-        Folder with `persona.jinja` (gets `adjectives`, `persona`) and `question.jinja` (gets `event`, `place`,
-        `actors`, `seen_before`, `is_last`, `options`). The default wording comes with the package.
+        Folder with `persona.jinja` (gets `adjectives`, `biography`, `persona`) and `question.jinja` (gets `event`,
+        `place`, `actors`, `seen_before`, `is_last`, `options`). The default wording comes with the package.
     qualifier : str
         Intensity of the persona's adjectives.
 
@@ -88,13 +88,20 @@ class PromptTemplates:
             "is_last": question.is_last,
             "options": options,
         }
-        adjectives = question.persona.adjectives(self.qualifier)
         try:
-            system = self._persona.render(adjectives=adjectives, persona=question.persona)
             user = self._question.render(content)
         except jinja2.UndefinedError as error:
             raise InputError(f"prompt template: {error.message}") from error
-        return [{"role": "system", "content": system.strip()}, {"role": "user", "content": user.strip()}]
+        return [self.persona_message(question.persona), {"role": "user", "content": user.strip()}]
+
+    def persona_message(self, persona: Persona) -> Message:
+        """Render the system message that says who the model is."""
+        adjectives = persona.adjectives(self.qualifier)
+        try:
+            system = self._persona.render(adjectives=adjectives, biography=persona.biography, persona=persona)
+        except jinja2.UndefinedError as error:
+            raise InputError(f"prompt template: {error.message}") from error
+        return {"role": "system", "content": system.strip()}
 
 
 @cache
