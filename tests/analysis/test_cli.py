@@ -20,7 +20,9 @@ def tworate(*arguments, cwd=None):
     return subprocess.run([TWORATE, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False)
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["compare"], ["simulate"], ["decide"], ["report"], ["models"]])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["compare"], ["simulate"], ["decide"], ["report"], ["models"], ["probe"]]
+)
 def test_help_has_an_example(command):
     shown = tworate(*command, "--help")
     assert shown.returncode == 0
@@ -47,6 +49,22 @@ def test_decide_prints_a_table_and_warns_on_stderr():
     assert len(table) == 2 * 2 * 2
     assert table["p_share"].between(0, 1).all()
     assert "synthetic" in done.stderr
+
+
+def test_decide_explains_itself(tmp_path):
+    events = [word for name in ("VAR1", "VAR2", "ELM3") for word in ("--event", name)]
+    shown = tworate(
+        "decide", *events, "--personas", "OCEAN,ocean,OceaN", "--sightings", "2", "--explain", "--json",
+        "--figure", "effects.png", "--out", "decisions.csv", cwd=tmp_path,
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    printed = json.loads(shown.stdout)
+    explained = printed["explained"]
+    assert explained["n_cells"] == len(printed["decisions"]) == len(pd.read_csv(tmp_path / "decisions.csv")) == 18
+    assert explained["notes"][0] in shown.stderr
+    assert (tmp_path / "effects.png").read_bytes().startswith(b"\x89PNG")
+    table = pd.read_csv(StringIO(tworate("decide", "--personas", "OCEAN,oCEAN", "--explain").stdout))
+    assert list(table["term"].unique()) == ["openness", "sighting"]
 
 
 def test_simulate_gives_the_same_trajectories_for_the_same_seed(tmp_path):
@@ -87,6 +105,13 @@ BAD = [
     (["simulate", "--event", "X1"], "there is no event 'X1'"),
     (["decide", "--personas", "OCEAM"], "persona 'OCEAM'"),
     (["report", "."], "holds no comparison"),
+    (["decide", "--figure", "effects.png"], "--figure effects.png: draws effects; say --explain too"),
+    (["decide", "--explain", "--figure", "effects.jpg"], "effects.jpg: name a figure that ends in .png, .pdf or .svg"),
+    (["probe", "--figure", "probe"], "probe: name a figure that ends in .png, .pdf or .svg"),
+    (["probe", "--qualifier", "rather"], "qualifier 'rather': choose one of"),
+    (["probe", "--seed", "-1"], "seed = -1"),
+    (["probe", "--out", "."], ".: is a folder; name a file"),
+    (["probe", "--model", "."], ".: holds no model (no config.json)"),
 ]
 
 
