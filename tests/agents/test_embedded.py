@@ -9,6 +9,7 @@ import pytest
 from tworate.agents import Question, all_personas, decide, load_language_model, shipped_events
 from tworate.agents.embedded import FOLDER, WARNING
 from tworate.agents.embedded import rule as rule_module
+from tworate.agents.embedded.corpus import random_question
 from tworate.agents.embedded.rule import share_probability
 
 
@@ -19,10 +20,8 @@ def embedded():
 
 def held_out_questions():
     """Shipped events, which training never saw, and random ones from a seed that it did not use."""
-    from tworate.agents.embedded.train import random_question
-
     rng, personas = random.Random("held out"), all_personas()
-    questions = [random_question(rng, personas) for _ in range(250)]
+    questions = [random_question(rng, rng.choice(personas)) for _ in range(250)]
     for event in shipped_events():
         for _ in range(14):
             questions.append(Question(rng.choice(personas), event, rng.randint(1, 5)))
