@@ -3,6 +3,7 @@
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ..agents import TRAITS
 from ..agents.probe import LEAST_RELIABILITY, LEAST_SEPARATION, Probe
@@ -34,7 +35,6 @@ _WIDEST_SCALE = 4.0
 def plot_probe(probe: Probe) -> Figure:
     """Effects of the persona's traits on each measured scale, with separation and reliability of the scale beside."""
     rows = np.arange(len(TRAITS))
-    colours = [_YES if found.expressed else _NO for found in probe.traits]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(10.4, 4.2))
         heat, apart, agree = figure.subplots(1, 3, sharey=True, width_ratios=[1.9, 1, 1])
@@ -55,14 +55,15 @@ def plot_probe(probe: Probe) -> Figure:
         heat.set_title("high minus low, in points")
         heat.grid(visible=False)
         figure.colorbar(image, ax=heat, shrink=0.9, pad=0.02)
-        for row, (found, shade) in enumerate(zip(probe.traits, colours, strict=True)):
+        for row, found in enumerate(probe.traits):
+            shade, mark = (_YES, "o") if found.expressed else (_NO, "X")
             if np.isfinite([found.d, found.d_low, found.d_high]).all():
                 reach = [[max(0.0, found.d - found.d_low)], [max(0.0, found.d_high - found.d)]]
-                apart.errorbar(found.d, row, xerr=reach, fmt="o", ms=7, lw=2, capsize=4, color=shade)
+                apart.errorbar(found.d, row, xerr=reach, fmt=mark, ms=7, lw=2, capsize=4, color=shade)
             else:
                 apart.text(0, row, " no bound" if np.isinf(found.d) else " undefined", va="center", color=shade)
             if np.isfinite(found.alpha):
-                agree.plot(found.alpha, row, "o", ms=7, color=shade)
+                agree.plot(found.alpha, row, mark, ms=7, color=shade)
             else:
                 agree.text(0, row, " undefined", va="center", color=shade)
         for axis, limit in ((apart, LEAST_SEPARATION), (agree, LEAST_RELIABILITY)):
@@ -78,10 +79,17 @@ def plot_probe(probe: Probe) -> Figure:
         agree.set_title("reliability")
         agree.set_xlabel("Cronbach's alpha")
         heat.set_ylim(len(TRAITS) - 0.4, -0.6)
-        told = {"expressed": "expresses", "partly": "expresses in part", "not expressed": "does not express"}
-        figure.suptitle(
-            f"{probe.model} {told[probe.verdict]} the profile", x=0.01, ha="left", fontsize=12, fontweight="bold"
-        )
+        handles = [
+            Line2D([], [], color=_YES, marker="o", ls="", ms=7, label="trait expressed"),
+            Line2D([], [], color=_NO, marker="X", ls="", ms=7, label="not expressed"),
+        ]
+        figure.legend(handles=handles, loc="outside lower right", ncols=2, fontsize=8.5)
+        told = {
+            "expressed": "expresses the profile",
+            "partly": "expresses the profile in part",
+            "not expressed": "does not express the profile",
+        }
+        figure.suptitle(f"{probe.model} {told[probe.verdict]}", x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
 
 
