@@ -6,7 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tworate.agents import EVENT_TYPES, TRAITS, DecisionTable, Event, Persona, all_personas
+from tworate.agents import (
+    EVENT_TYPES,
+    TRAITS,
+    DecisionTable,
+    Event,
+    Persona,
+    all_personas,
+    decide,
+    load_language_model,
+    shipped_events,
+)
 from tworate.agents.embedded import rule
 from tworate.agents.embedded.rule import share_probability
 from tworate.analysis.effects import explain
@@ -131,3 +141,21 @@ def test_figure_shows_every_effect_once(tables):
     drawn = [float(line.get_xdata()[0]) for line in axis.lines[1:]]
     assert drawn == pytest.approx(list(found.table["effect"]))
     assert len(axis.get_yticklabels()) == len(found.table)
+
+
+def test_effects_of_the_embedded_model_are_those_of_its_rule():
+    personas = [Persona(code) for code in ("OCEAN", "OCean", "OcEaN", "OceAn", "oCEan", "oCeAN", "ocEAn", "oceaN")]
+    events = shipped_events()[::2]
+    asked = decide(load_language_model("embedded"), events, personas, sightings=3)
+    ruled = [
+        replace(
+            table,
+            probabilities=np.array([[share_probability(p, table.event, m) for m in (1, 2, 3)] for p in personas]),
+        )
+        for table in asked
+    ]
+    found, said = explain(asked), explain(ruled)
+    # The rule is additive in traits and sightings: there its own numbers come back, else its least-squares fit.
+    assert said.table["effect"][:5].tolist() == pytest.approx(list(rule.TRAIT_EFFECTS.values()))
+    np.testing.assert_allclose(found.table["effect"].tolist(), said.table["effect"].tolist(), atol=0.05)
+    assert found.r_squared > 0.98
