@@ -32,10 +32,6 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-PERSONAS, QUESTIONS, ITEMS = 8, 3, 3
-"""Personas in a batch, and the questions and items that each answers."""
-FIRST_KEY = 0.2
-"""Part of the training in which only items keyed +1 are asked."""
 TEMPLATES = {qualifier: PromptTemplates(qualifier=qualifier) for qualifier in QUALIFIER_FACTORS}
 
 
@@ -47,13 +43,15 @@ class Example(NamedTuple):
     probabilities: tuple[float, ...]
 
 
-def random_examples(rng: random.Random, keys: tuple[int, ...] = (1, -1)) -> Iterator[Example]:
-    """Yield what one random persona is asked, all under the same system message; items of the given keys only."""
+def random_examples(
+    rng: random.Random, questions: int = 3, items: int = 3, keys: tuple[int, ...] = (1, -1)
+) -> Iterator[Example]:
+    """Yield what one random persona is asked, all under one system message: questions, then items of the given keys."""
     persona = corpus.random_persona(rng)
     qualifier = "very" if rng.random() < 0.5 else rng.choice(list(TEMPLATES))
-    for _ in range(QUESTIONS):
+    for _ in range(questions):
         yield _question(rng, persona, qualifier)
-    for _ in range(ITEMS):
+    for _ in range(items):
         yield _item(rng, persona, qualifier, keys)
 
 
@@ -156,8 +154,9 @@ def make_batch(encoder: ChatEncoder, personas: list[list[Example]]) -> Batch:
         ]
         heads.append(encoded[0])
         # Questions and items apart: prompts of one kind are about as long.
-        tails.append(encoded[1 : 1 + QUESTIONS])
-        tails.append(encoded[1 + QUESTIONS :])
+        questions = sum(example.answers == OPTIONS for example in examples)
+        tails.append(encoded[1 : 1 + questions])
+        tails.append(encoded[1 + questions :])
     ids = [token for head in heads for token in head]
     places = [place for head in heads for place in range(len(head))]
     starts = [sum(map(len, heads[:number])) for number in range(len(heads))]
@@ -237,15 +236,30 @@ def _rest_of_layer(layer: Any, hidden: torch.Tensor, mixed: torch.Tensor) -> tor
     return hidden + layer.mlp(layer.post_attention_layernorm(hidden))
 
 
-def train(steps: int, seed: int, peak_rate: float, start: Path | None, out: Path) -> None:
+class Settings(NamedTuple):
+    """How to train: what the options of the command say."""
+
+    steps: int
+    personas: int
+    questions: int
+    items: int
+    one_key: int
+    seed: int
+    peak_rate: float
+    start: Path | None
+    out: Path
+
+
+def train(settings: Settings) -> None:
     """Train and save.
 
     The loss at the answer's only token is the cross-entropy to the rule's probabilities plus the squared error of the
     log-odds (of the answers' centred log-probabilities, where there are more than two): the former keeps all mass on
     the answers, the latter makes small effects worth learning.
     """
-    rng = random.Random(seed)
-    torch.manual_seed(seed)
+    steps, start = settings.steps, settings.start
+    rng = random.Random(settings.seed)
+    torch.manual_seed(settings.seed)
     tokenizer = AutoTokenizer.from_pretrained(start) if start else train_tokenizer(rng)
     encoder = ChatEncoder(tokenizer)
     token = {}
@@ -257,14 +271,18 @@ def train(steps: int, seed: int, peak_rate: float, start: Path | None, out: Path
     model = LlamaForCausalLM.from_pretrained(start, dtype=torch.float32) if start else build_model()
     model.train()
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
-    optimizer = torch.optim.AdamW(model.parameters(), lr=peak_rate, weight_decay=0.01, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=peak_rate, total_steps=steps, pct_start=0.1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.peak_rate, weight_decay=0.01, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=settings.peak_rate, total_steps=steps, pct_start=0.1
+    )
     started = time.time()
     errors = {2: 0.0, 5: 0.0}
     for step in range(1, steps + 1):
         # The key of an item turns the sign of all that a trait does: with both from the start, neither shows for long.
-        keys = (1,) if step < FIRST_KEY * steps else (1, -1)
-        personas = [list(random_examples(rng, keys)) for _ in range(PERSONAS)]
+        keys = (1,) if step <= settings.one_key else (1, -1)
+        personas = [
+            list(random_examples(rng, settings.questions, settings.items, keys)) for _ in range(settings.personas)
+        ]
         examples = [example for asked in personas for example in asked]
         log_p = model.lm_head(last_hidden(model, make_batch(encoder, personas))).log_softmax(-1)
         loss = torch.zeros(())
@@ -292,7 +310,7 @@ def train(steps: int, seed: int, peak_rate: float, start: Path | None, out: Path
                 flush=True,
             )
             errors = dict.fromkeys(errors, 0.0)
-            save(model, tokenizer, out)
+            save(model, tokenizer, settings.out)
 
 
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
@@ -305,10 +323,13 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--personas", type=int, default=8, help="in each batch")
+    parser.add_argument("--questions", type=int, default=3, help="that each persona answers, at least 1")
+    parser.add_argument("--items", type=int, default=3, help="that each persona answers, at least 1")
+    parser.add_argument("--one-key", type=int, default=1000, help="first steps, in which only items keyed +1 are asked")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--peak-rate", type=float, default=4e-3)
+    parser.add_argument("--peak-rate", type=float, default=3e-3)
     parser.add_argument("--start", type=Path)
     parser.add_argument("--out", type=Path, default=FOLDER)
-    arguments = parser.parse_args()
-    train(arguments.steps, arguments.seed, arguments.peak_rate, arguments.start, arguments.out)
+    train(Settings(**vars(parser.parse_args())))
