@@ -67,6 +67,21 @@ def test_decide_explains_itself(tmp_path):
     assert list(table["term"].unique()) == ["openness", "sighting"]
 
 
+def test_probe_prints_a_row_a_trait_and_leaves_what_it_is_asked_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = in_process(["probe", "--figure", "probe.svg", "--out", "answers.csv"], monkeypatch, capsys)
+    assert status == 0, err
+    table = pd.read_csv(StringIO(out)).set_index("trait")
+    assert len(table) == 5
+    assert "synthetic" in err
+    assert "embedded expresses the profile: all five traits" in err
+    assert (tmp_path / "probe.svg").read_text().startswith("<?xml")
+    answers = pd.read_csv(tmp_path / "answers.csv")
+    assert len(answers) == 32 * 20
+    high = answers[(answers["trait"] == "openness") & answers["persona"].str.startswith("O")]
+    assert table.loc["openness", "mean_high"] == pytest.approx(high["score"].mean(), abs=0.001)
+
+
 def test_simulate_gives_the_same_trajectories_for_the_same_seed(tmp_path):
     small = ["simulate", "--agents", 100, "--degree", 4, "--replicates", 2, "--rounds", 6, "--personas", "OCEAN"]
     printed = tworate(*small, "--seed", 4)

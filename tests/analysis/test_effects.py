@@ -145,17 +145,19 @@ def test_figure_shows_every_effect_once(tables):
 
 def test_effects_of_the_embedded_model_are_those_of_its_rule():
     personas = [Persona(code) for code in ("OCEAN", "OCean", "OcEaN", "OceAn", "oCEan", "oCeAN", "ocEAn", "oceaN")]
-    events = shipped_events()[::2]
-    asked = decide(load_language_model("embedded"), events, personas, sightings=3)
+    asked = decide(load_language_model("embedded"), shipped_events(), personas, sightings=2)
     ruled = [
         replace(
             table,
-            probabilities=np.array([[share_probability(p, table.event, m) for m in (1, 2, 3)] for p in personas]),
+            probabilities=np.array([[share_probability(p, table.event, m) for m in (1, 2)] for p in personas]),
         )
         for table in asked
     ]
     found, said = explain(asked), explain(ruled)
     # The rule is additive in traits and sightings: there its own numbers come back, else its least-squares fit.
     assert said.table["effect"][:5].tolist() == pytest.approx(list(rule.TRAIT_EFFECTS.values()))
-    np.testing.assert_allclose(found.table["effect"].tolist(), said.table["effect"].tolist(), atol=0.05)
+    # 0.1 is the largest error of the model's log-odds on a shipped event, averaged over personas (its card).
+    np.testing.assert_allclose(found.table["effect"].tolist(), said.table["effect"].tolist(), atol=0.1)
+    traits = slice(0, 5)
+    np.testing.assert_allclose(found.table["effect"][traits], said.table["effect"][traits], atol=0.03)
     assert found.r_squared > 0.98
