@@ -9,9 +9,11 @@ from .decision_table import DecisionTable, decide
 from .elicitation import Elicitation, Elicited, parse_wordings
 from .event_filter import EventFilter
 from .events import EVENT_TYPES, Event, find_event, read_events, shipped_events
+from .inventory import InventoryAnswers, Item, administer, inventory_items
 from .language_model import LanguageModel, load_language_model
 from .mixtures import Mixture, as_mixture, assign_personas, parse_mixture, read_mixture
 from .personas import QUALIFIERS, TRAITS, Persona, all_personas, parse_personas
+from .probe import Probe, probe_model
 from .prompts import PromptTemplates, Question
 
 __all__ = [
@@ -25,20 +27,26 @@ __all__ = [
     "Elicited",
     "Event",
     "EventFilter",
+    "InventoryAnswers",
+    "Item",
     "LanguageModel",
     "Mixture",
     "Persona",
+    "Probe",
     "PromptTemplates",
     "Question",
+    "administer",
     "all_personas",
     "as_mixture",
     "assign_personas",
     "decide",
     "find_event",
+    "inventory_items",
     "load_language_model",
     "parse_mixture",
     "parse_personas",
     "parse_wordings",
+    "probe_model",
     "read_events",
     "read_mixture",
     "shipped_events",

@@ -89,14 +89,20 @@ class PromptTemplates:
             "is_last": question.is_last,
             "options": options,
         }
-        persona = question.persona
-        adjectives = persona.adjectives(self.qualifier)
         try:
-            system = self._persona.render(adjectives=adjectives, biography=persona.biography, persona=persona)
             user = self._question.render(content)
         except jinja2.UndefinedError as error:
             raise InputError(f"prompt template: {error.message}") from error
-        return [{"role": "system", "content": system.strip()}, {"role": "user", "content": user.strip()}]
+        return [self.persona_message(question.persona), {"role": "user", "content": user.strip()}]
+
+    def persona_message(self, persona: Persona) -> Message:
+        """Render the system message that says who the model is."""
+        adjectives = persona.adjectives(self.qualifier)
+        try:
+            system = self._persona.render(adjectives=adjectives, biography=persona.biography, persona=persona)
+        except jinja2.UndefinedError as error:
+            raise InputError(f"prompt template: {error.message}") from error
+        return {"role": "system", "content": system.strip()}
 
 
 @cache

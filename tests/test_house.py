@@ -126,7 +126,9 @@ def test_wheel_holds_exactly_the_packages_meant(distributions):
     assert {
         "py.typed",
         "examples/events.csv",
+        "agents/mini_ipip.json",
         "agents/persona_markers.json",
+        "agents/templates/inventory.jinja",
         "agents/templates/persona.jinja",
         "agents/templates/question.jinja",
         "agents/embedded/model.safetensors",

@@ -6,7 +6,8 @@ It is invented, and evidence about nothing but the software.
 import math
 
 from ..events import Event
-from ..personas import Persona
+from ..inventory import Item
+from ..personas import TRAITS, Persona
 
 INTERCEPT = -1.7
 TRAIT_EFFECTS = {
@@ -16,6 +17,8 @@ TRAIT_EFFECTS = {
     "agreeableness": 0.20,
     "neuroticism": 0.50,
 }
+QUALIFIER_FACTORS = {"a bit": 0.4, "plain": 0.7, "very": 1.0, "extremely": 1.3}
+"""How much of a trait's effect each intensity of the adjectives has."""
 EVENT_TYPE_EFFECTS = {
     "Battles": 0.20,
     "Explosions/Remote violence": 0.50,
@@ -28,31 +31,63 @@ FATALITY_EFFECT = 0.35
 """For each decimal digit of the number of fatalities: 0 has none, 1 to 9 one, 10 to 99 two, 100 and more three."""
 SIGHTING_EFFECT = -0.50
 """For each earlier sighting, up to four."""
+ITEM_EFFECT = 1.2
+"""Log-odds of one point of the inventory's scale against the next lower one that a trait adds."""
+ITEM_CURVATURE = 0.3
+"""How much log-probability an answer loses with the squared distance from the middle of the scale."""
 
 
-def share_probability(persona: Persona, event: Event, sighting: int) -> float:
+def trait_values(persona: Persona, qualifier: str = "very") -> dict[str, float]:
+    """Value of each trait: the qualifier's factor, positive when high, negative when low, 0 when not named."""
+    factor = QUALIFIER_FACTORS[qualifier]
+    return {trait: factor * {True: 1, False: -1, None: 0}[persona.levels.get(trait)] for trait in TRAITS}
+
+
+def share_probability(persona: Persona, event: Event, sighting: int, qualifier: str = "very") -> float:
     """P(share) under the synthetic rule.
 
     Parameters
     ----------
     persona : Persona
-        Each trait counts +1 when high, -1 when low and 0 when its code does not name it.
+        Its traits count, high or low; its biography does not.
     event : Event
         Its type and fatalities count.
     sighting : int
         Which sighting of the post this is, from 1.
+    qualifier : str
+        Intensity of the persona's adjectives.
 
     Notes
     -----
-    `logit P = intercept + Σ_trait effect · (±1) + type effect + 0.35 · min(digits(fatalities), 3)
-    - 0.50 · min(sighting - 1, 4)`.
+    `logit P = intercept + Σ_trait effect · value + type effect + 0.35 · min(digits(fatalities), 3)
+    - 0.50 · min(sighting - 1, 4)`, with the values of :func:`trait_values`.
     """
     digits = min(len(str(event.fatalities)), 3) if event.fatalities > 0 else 0
+    values = trait_values(persona, qualifier)
     logit = (
         INTERCEPT
-        + sum(TRAIT_EFFECTS[trait] * (1 if high else -1) for trait, high in persona.levels.items())
+        + sum(effect * values[trait] for trait, effect in TRAIT_EFFECTS.items())
         + EVENT_TYPE_EFFECTS[event.event_type]
         + FATALITY_EFFECT * digits
         + SIGHTING_EFFECT * min(sighting - 1, 4)
     )
     return 1.0 / (1.0 + math.exp(-logit))
+
+
+def item_probabilities(persona: Persona, item: Item, qualifier: str = "very") -> tuple[float, ...]:
+    """Probabilities of the five points of the inventory's scale, from very inaccurate to very accurate.
+
+    Parameters
+    ----------
+    persona, qualifier
+        As in :func:`share_probability`.
+    item : Item
+        Its trait and its key count.
+
+    Notes
+    -----
+    `log P(k) = 1.2 · key · value · (k - 3) - 0.3 · (k - 3)² + constant` for k from 1 to 5.
+    """
+    slope = ITEM_EFFECT * item.keyed * trait_values(persona, qualifier)[item.trait]
+    weights = [math.exp(slope * step - ITEM_CURVATURE * step**2) for step in (-2, -1, 0, 1, 2)]
+    return tuple(weight / sum(weights) for weight in weights)

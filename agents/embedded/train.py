@@ -1,124 +1,73 @@
 """Train the embedded model: a small Llama that answers prompts by the documented synthetic rule.
 
-Run from anywhere with `python -m tworate.agents.embedded.train`; about 20 minutes on two cores. It writes the
-tokenizer, the configuration and the weights into this folder. Events, places and actors are random, so that the model
-must read the fields that the rule names and ignore the rest.
+Run from anywhere with `python -m tworate.agents.embedded.train`. It writes the configuration and the weights into this
+folder (or the one named by `--out`). Training starts from nothing, tokenizer included, or from the tokenizer and the
+weights in the folder named by `--start`.
 """
 
 import argparse
-import math
 import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from tworate.agents.chat import ChatEncoder
-from tworate.agents.embedded import FOLDER
-from tworate.agents.embedded.rule import share_probability
-from tworate.agents.events import EVENT_TYPES, Event
-from tworate.agents.personas import Persona, all_personas
-from tworate.agents.prompts import OPTIONS, Question, default_templates
+from tworate.agents.embedded import FOLDER, corpus
+from tworate.agents.embedded.rule import QUALIFIER_FACTORS, item_probabilities, share_probability
+from tworate.agents.inventory import ANSWERS, inventory_items, item_conversation
+from tworate.agents.personas import Persona
+from tworate.agents.prompts import OPTIONS, Conversation, PromptTemplates
 
 VOCABULARY = 1000
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-_WORDS = """
-the a of in on at near after before by from with and to during over between against several many two three hundred
-people men women children soldiers police fighters militia rebels army government residents farmers workers students
-teachers crowd group forces troops drone strike shelling attack clash clashes market road village town city district
-bridge school hospital church mosque station border camp river hill port harbour office parliament convoy checkpoint
-killed injured wounded arrested attacked shot burned destroyed marched protested demanded blocked seized retook
-withdrew agreed signed said reported claimed denied opened fire threw stones looted houses vehicles grain cattle
-morning night dawn evening days hours week month about least unknown armed local military peaceful violent heavy
-talks wages prices water power election aid food land tax levy funeral ceasefire prisoners exchange patrol mine
-""".split()
-_SYLLABLES = (
-    "ba do ka mi ro ne sa lu ti vo har den mel kor tan ris pal gor sun eth wen dra fal os ul im yar bel qua zin"
-)
-_ACTORS = (
-    "Military Forces of {}",
-    "{} Liberation Front",
-    "Police Forces of {}",
-    "Protesters ({})",
-    "Rioters ({})",
-    "Civilians ({})",
-    "{} Militia",
-    "Unidentified Armed Group ({})",
-    "Government of {}",
-    "Sons of {}",
-)
-_SUBTYPES = (
-    "Armed clash",
-    "Attack",
-    "Peaceful protest",
-    "Mob violence",
-    "Agreement",
-    "Air/drone strike",
-    "Arrests",
-    "Shelling/artillery/missile attack",
-    "Violent demonstration",
-    "Looting/property destruction",
-    "",
-)
-_MONTHS = "January February March April May June July August September October November December".split()
+ENDINGS = 2
+"""Prompts of each batch that are followed to the end of the answer."""
+TEMPLATES = {qualifier: PromptTemplates(qualifier=qualifier) for qualifier in QUALIFIER_FACTORS}
 
 
-def random_event(rng: random.Random) -> Event:
-    """Return an event whose text tells nothing of its type and fatalities beyond their own fields."""
+class Example(NamedTuple):
+    """A prompt, the answers to it, and their probabilities under the rule."""
 
-    def name() -> str:
-        return "".join(rng.choices(_SYLLABLES, k=rng.randint(2, 3))).capitalize()
-
-    def sentence() -> str:
-        words = rng.choices(_WORDS, k=rng.randint(4, 12))
-        for _ in range(rng.randint(0, 2)):
-            words.insert(rng.randrange(len(words)), rng.choice([name(), str(rng.randint(0, 3000))]))
-        return " ".join(words).capitalize() + "."
-
-    def maybe(text: str) -> str:
-        return text if rng.random() < 0.85 else ""
-
-    country = name()
-    date = rng.choice(
-        [
-            f"{rng.randint(1, 28)} {rng.choice(_MONTHS)} {rng.randint(1997, 2030)}",
-            f"{rng.randint(1997, 2030)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}",
-        ]
-    )
-    # Orders of magnitude in equal shares, so that each is learned as well as the next.
-    fatalities = rng.choice([0, rng.randint(1, 9), rng.randint(10, 99), rng.randint(100, 2000)])
-    return Event(
-        event_id_cnty="X",
-        event_type=rng.choice(EVENT_TYPES),
-        notes=" ".join(sentence() for _ in range(rng.randint(1, 3))),
-        fatalities=fatalities,
-        event_date=maybe(date),
-        sub_event_type=maybe(rng.choice(_SUBTYPES)),
-        actor1=maybe(rng.choice(_ACTORS).format(name())),
-        actor2=maybe(rng.choice(_ACTORS).format(name())),
-        location=maybe(name()),
-        country=maybe(country),
-    )
+    conversation: Conversation
+    answers: tuple[str, ...]
+    probabilities: tuple[float, ...]
 
 
-def random_question(rng: random.Random, personas: list[Persona]) -> Question:
-    """Return a random persona, event and sighting."""
-    sighting = rng.randint(1, 8)
-    return Question(rng.choice(personas), random_event(rng), sighting, is_last=sighting > 1 and rng.random() < 0.3)
+def random_examples(
+    rng: random.Random, questions: int = 3, items: int = 3, keys: tuple[int, ...] = (1, -1)
+) -> Iterator[Example]:
+    """Yield what one random persona is asked, all under one system message: questions, then items of the given keys."""
+    persona = corpus.random_persona(rng)
+    qualifier = "very" if rng.random() < 0.5 else rng.choice(list(TEMPLATES))
+    for _ in range(questions):
+        yield _question(rng, persona, qualifier)
+    for _ in range(items):
+        yield _item(rng, persona, qualifier, keys)
 
 
-def random_options(rng: random.Random) -> tuple[str, str]:
-    """Return the two options in random order."""
-    first, second = OPTIONS
-    return (first, second) if rng.random() < 0.5 else (second, first)
+def _question(rng: random.Random, persona: Persona, qualifier: str) -> Example:
+    question = corpus.random_question(rng, persona)
+    share = share_probability(persona, question.event, question.sighting, qualifier)
+    conversation = TEMPLATES[qualifier].conversation(question, corpus.random_options(rng))
+    return Example(conversation, OPTIONS, (share, 1 - share))
+
+
+def _item(rng: random.Random, persona: Persona, qualifier: str, keys: tuple[int, ...]) -> Example:
+    item = rng.choice([item for item in inventory_items() if item.keyed in keys])
+    conversation = item_conversation(persona, item, TEMPLATES[qualifier], reverse=rng.random() < 0.5)
+    return Example(conversation, ANSWERS, item_probabilities(persona, item, qualifier))
 
 
 def train_tokenizer(rng: random.Random) -> PreTrainedTokenizerFast:
@@ -137,11 +86,10 @@ def train_tokenizer(rng: random.Random) -> PreTrainedTokenizerFast:
     )
 
     def texts() -> Iterator[str]:
-        templates, personas = default_templates(), all_personas()
-        for _ in range(4000):
-            options = random_options(rng)
-            yield from (m["content"] for m in templates.conversation(random_question(rng, personas), options))
-            yield from options
+        for _ in range(700):
+            for example in random_examples(rng):
+                yield from (message["content"] for message in example.conversation)
+                yield from example.answers
 
     tokenizer.train_from_iterator(texts(), trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<|pad|>", eos_token="<|im_end|>")
@@ -168,55 +116,215 @@ def build_model() -> LlamaForCausalLM:
     )
 
 
-def train(steps: int, batch_size: int, seed: int) -> None:
+class Group(NamedTuple):
+    """Where prompts of about one length under one system message lie among a batch's tokens.
+
+    `head` (length,) are positions of the system message, `tails` (n_prompts, longest) those of what follows it, padded;
+    `real` (n_prompts, longest) says what is not padding.
+    """
+
+    head: torch.Tensor
+    tails: torch.Tensor
+    real: torch.Tensor
+
+
+class Batch(NamedTuple):
+    """Prompts as one row of tokens: system messages first, each only once, then what follows them, in order of groups.
+
+    `ids` and `places` (n_tokens,): token ids, and places within their own prompt. `heads`: positions (1, length) of
+    each system message. `real` (n_tokens,): positions of the tokens once what follows the system messages is padded.
+    """
+
+    ids: torch.Tensor
+    places: torch.Tensor
+    heads: list[torch.Tensor]
+    groups: list[Group]
+    real: torch.Tensor
+
+
+def make_batch(encoder: ChatEncoder, personas: list[list[Example]]) -> Batch:
+    """Encode the examples of some personas, those of one persona under one system message."""
+    heads: list[list[int]] = []
+    tails: list[list[list[int]]] = []
+    for examples in personas:
+        texts = [encoder.render(example.conversation) for example in examples]
+        # A special token ends what can merge, so that the parts have the ids of the whole.
+        cuts = [text.index("<|im_start|>user") for text in texts]
+        encoded = [
+            encoder.tokenizer.encode(part, add_special_tokens=False)
+            for part in (texts[0][: cuts[0]], *(text[cut:] for text, cut in zip(texts, cuts, strict=True)))
+        ]
+        heads.append(encoded[0])
+        # Questions and items apart: prompts of one kind are about as long.
+        questions = sum(example.answers == OPTIONS for example in examples)
+        tails.append(encoded[1 : 1 + questions])
+        tails.append(encoded[1 + questions :])
+    ids = [token for head in heads for token in head]
+    places = [place for head in heads for place in range(len(head))]
+    starts = [sum(map(len, heads[:number])) for number in range(len(heads))]
+    whole = [torch.arange(start, start + len(head)) for start, head in zip(starts, heads, strict=True)]
+    groups = []
+    for number, rows in enumerate(tails):
+        head = heads[number // 2]
+        lengths = torch.tensor([len(row) for row in rows])
+        longest = int(lengths.max())
+        first = len(ids) + lengths.cumsum(0) - lengths
+        real = torch.arange(longest) < lengths[:, None]
+        groups.append(Group(whole[number // 2], (first[:, None] + torch.arange(longest)) * real, real))
+        for row in rows:
+            ids += row
+            places += range(len(head), len(head) + len(row))
+        real = torch.cat(
+            [torch.ones(starts[-1] + len(heads[-1]), dtype=torch.bool), *(g.real.flatten() for g in groups)]
+        )
+    return Batch(torch.tensor(ids), torch.tensor(places), [h[None] for h in whole], groups, real.nonzero()[:, 0])
+
+
+def last_hidden(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
+    """Hidden state at the end of each prompt, shape (n_prompts, width): what the whole network gives, for less.
+
+    A system message is read once for all prompts that follow it, nothing is padded but within attention, and the last
+    layer works at the last positions only.
+    """
+    network: Any = model.model
+    hidden = network.embed_tokens(batch.ids)
+    turn = tuple(part[0] for part in network.rotary_emb(hidden, batch.places[None]))
+    tails = [group.tails for group in batch.groups]
+    contexts = [torch.cat([g.head[None].expand(len(g.tails), -1), g.tails], dim=1) for g in batch.groups]
+    ends = [rows.max(dim=1, keepdim=True).values for rows in tails]
+    for layer in network.layers[:-1]:
+        query, key, value = _projected(layer, hidden, turn)
+        mixed = []
+        for q, k, v in zip(*(_rows(each, batch.heads) for each in (query, key, value)), strict=True):
+            mixed.append(scaled_dot_product_attention(q, k, v, is_causal=True)[0].transpose(0, 1).flatten(1))
+        parts = zip(batch.groups, _rows(query, tails), _rows(key, contexts), _rows(value, contexts), strict=True)
+        for group, q, k, v in parts:
+            # A place sees the whole system message and what comes before it; padding comes after all that is real.
+            longest, before = group.tails.shape[1], len(group.head)
+            seen = torch.ones(longest, before + longest, dtype=torch.bool).tril(before)
+            found = scaled_dot_product_attention(q, k, v, attn_mask=seen)
+            mixed.append(found.transpose(1, 2).flatten(2).flatten(0, 1))
+        hidden = _rest_of_layer(layer, hidden, torch.cat(mixed)[batch.real])
+    layer = network.layers[-1]
+    query, key, value = _projected(layer, hidden, turn)
+    mixed = []
+    parts = zip(batch.groups, _rows(query, ends), _rows(key, contexts), _rows(value, contexts), strict=True)
+    for group, q, k, v in parts:
+        real = torch.cat([torch.ones(len(group.tails), len(group.head), dtype=torch.bool), group.real], dim=1)
+        mixed.append(scaled_dot_product_attention(q, k, v, attn_mask=real[:, None, None])[:, :, 0].flatten(1))
+    return network.norm(_rest_of_layer(layer, hidden[torch.cat(ends)[:, 0]], torch.cat(mixed)))
+
+
+def _projected(layer: Any, hidden: torch.Tensor, turn: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
+    """Queries, keys and values, each of shape (n_tokens, heads, head width)."""
+    attention, normed = layer.self_attn, layer.input_layernorm(hidden)
+    query, key, value = (
+        project(normed).view(len(hidden), -1, attention.head_dim)
+        for project in (attention.q_proj, attention.k_proj, attention.v_proj)
+    )
+    return [*apply_rotary_pos_emb(query, key, *turn, unsqueeze_dim=1), value]
+
+
+def _rows(values: torch.Tensor, positions: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Values at each of some positions (n_rows, length), as (n_rows, heads, length, head width)."""
+    # One look-up for all: the gradient of each look-up is as large as all the values.
+    found = values.index_select(0, torch.cat([each.flatten() for each in positions]))
+    parts = found.split([each.numel() for each in positions])
+    return [part.unflatten(0, each.shape).transpose(1, 2) for part, each in zip(parts, positions, strict=True)]
+
+
+def _rest_of_layer(layer: Any, hidden: torch.Tensor, mixed: torch.Tensor) -> torch.Tensor:
+    hidden = hidden + layer.self_attn.o_proj(mixed)
+    return hidden + layer.mlp(layer.post_attention_layernorm(hidden))
+
+
+def ending_loss(model: LlamaForCausalLM, encoder: ChatEncoder, examples: list[Example]) -> torch.Tensor:
+    """Mean cross-entropy of ending the turn after the first answer of each example: so that sampled answers end."""
+    losses = []
+    for example in examples:
+        prompt, answers = encoder.encode(example.conversation, example.answers)
+        log_p = model(torch.tensor([[*prompt, *answers[0]]])).logits[0, -1].log_softmax(-1)
+        losses.append(-log_p[encoder.tokenizer.eos_token_id])
+    return torch.stack(losses).mean()
+
+
+class Settings(NamedTuple):
+    """How to train: what the options of the command say."""
+
+    steps: int
+    personas: int
+    questions: int
+    items: int
+    one_key: int
+    seed: int
+    peak_rate: float
+    start: Path | None
+    out: Path
+
+
+def train(settings: Settings) -> None:
     """Train and save.
 
-    The loss at the answer's only token is the cross-entropy to the rule's probability plus the squared error of the
-    log-odds: the former keeps all mass on the options, the latter makes small effects worth learning.
+    The loss at the answer's only token is the cross-entropy to the rule's probabilities plus the squared error of the
+    log-odds (of the answers' centred log-probabilities, where there are more than two): the former keeps all mass on
+    the answers, the latter makes small effects worth learning. That an answer ends the turn is learnt from a few
+    prompts of each batch: it is soon known.
     """
-    rng = random.Random(seed)
-    torch.manual_seed(seed)
-    tokenizer = train_tokenizer(rng)
+    steps, start = settings.steps, settings.start
+    rng = random.Random(settings.seed)
+    torch.manual_seed(settings.seed)
+    tokenizer = AutoTokenizer.from_pretrained(start) if start else train_tokenizer(rng)
     encoder = ChatEncoder(tokenizer)
-    share, ignore = (tokenizer.encode(option, add_special_tokens=False) for option in OPTIONS)
-    if len(share) != 1 or len(ignore) != 1:
-        raise RuntimeError("the options must be single tokens of the trained tokenizer")
-    model = build_model()
+    token = {}
+    for answer in (*OPTIONS, *ANSWERS):
+        ids = tokenizer.encode(answer, add_special_tokens=False)
+        if len(ids) != 1:
+            raise RuntimeError(f"the answer {answer!r} must be a single token of the tokenizer")
+        token[answer] = ids[0]
+    model = LlamaForCausalLM.from_pretrained(start, dtype=torch.float32) if start else build_model()
+    model.train()
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps, pct_start=0.1)
-    templates, personas = default_templates(), all_personas()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.peak_rate, weight_decay=0.01, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=settings.peak_rate, total_steps=steps, pct_start=0.1
+    )
     started = time.time()
-    error = 0.0
-    for step in range(steps):
-        questions = [random_question(rng, personas) for _ in range(batch_size)]
-        texts = [encoder.render(templates.conversation(q, random_options(rng))) for q in questions]
-        prompts = [tokenizer.encode(text, add_special_tokens=False) for text in texts]
-        target = torch.tensor([share_probability(q.persona, q.event, q.sighting) for q in questions])
-        longest = max(map(len, prompts))
-        ids = torch.tensor([prompt + [0] * (longest - len(prompt)) for prompt in prompts])
-        last = torch.tensor([len(prompt) - 1 for prompt in prompts])
-        # Padding on the right of a causal model needs no mask, and only the last position of a row is read.
-        hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
-        log_p = model.lm_head(hidden[torch.arange(len(prompts)), last]).log_softmax(-1)
-        log_odds = log_p[:, share[0]] - log_p[:, ignore[0]]
-        cross_entropy = -(target * log_p[:, share[0]] + (1 - target) * log_p[:, ignore[0]]).mean()
-        loss = cross_entropy + (log_odds - target.logit()).square().mean()
+    errors = {2: 0.0, 5: 0.0}
+    for step in range(1, steps + 1):
+        # The key of an item turns the sign of all that a trait does: with both from the start, neither shows for long.
+        keys = (1,) if step <= settings.one_key else (1, -1)
+        personas = [
+            list(random_examples(rng, settings.questions, settings.items, keys)) for _ in range(settings.personas)
+        ]
+        examples = [example for asked in personas for example in asked]
+        log_p = model.lm_head(last_hidden(model, make_batch(encoder, personas))).log_softmax(-1)
+        loss = torch.zeros(())
+        for n_answers in errors:
+            rows = [row for row, example in enumerate(examples) if len(example.answers) == n_answers]
+            ids = torch.tensor([[token[answer] for answer in examples[row].answers] for row in rows])
+            target = torch.tensor([examples[row].probabilities for row in rows])
+            found = log_p[rows].gather(1, ids)
+            wrong = (found - target.log()) - (found - target.log()).mean(dim=1, keepdim=True)
+            # For two answers, twice the sum of squares is the square of the error of their log-odds.
+            loss = loss - (target * found).sum(dim=1).mean() + 2 * wrong.square().sum(dim=1).mean()
+            errors[n_answers] += (found.detach().exp() - target).abs().mean().item()
+        loss = loss + ending_loss(model, encoder, rng.sample(examples, min(ENDINGS, len(examples))))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        error += (log_odds.detach().sigmoid() - target).abs().mean().item()
-        if (step + 1) % 100 == 0:
+        if not torch.isfinite(loss):
+            raise RuntimeError("training diverged")
+        if step % 100 == 0:
+            shares, items = (error / 100 for error in errors.values())
             print(
-                f"step {step + 1}/{steps}  mean absolute error {error / 100:.4f}  {time.time() - started:.0f} s",
+                f"step {step}/{steps}  mean absolute error: share {shares:.4f}, items {items:.4f}  "
+                f"{time.time() - started:.0f} s",
                 flush=True,
             )
-            error = 0.0
-        if not math.isfinite(loss.item()):
-            raise RuntimeError("training diverged")
-    save(model, tokenizer, FOLDER)
+            errors = dict.fromkeys(errors, 0.0)
+            save(model, tokenizer, settings.out)
 
 
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
@@ -229,8 +337,13 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--personas", type=int, default=8, help="in each batch")
+    parser.add_argument("--questions", type=int, default=3, help="that each persona answers, at least 1")
+    parser.add_argument("--items", type=int, default=3, help="that each persona answers, at least 1")
+    parser.add_argument("--one-key", type=int, default=1000, help="first steps, in which only items keyed +1 are asked")
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    train(arguments.steps, arguments.batch_size, arguments.seed)
+    parser.add_argument("--peak-rate", type=float, default=3e-3)
+    parser.add_argument("--start", type=Path)
+    parser.add_argument("--out", type=Path, default=FOLDER)
+    train(Settings(**vars(parser.parse_args())))

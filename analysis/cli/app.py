@@ -8,7 +8,7 @@ import typer
 
 from ... import __version__
 from ...errors import InputError, JobError
-from . import cache, compare, decide, listings, report, run, simulate
+from . import cache, compare, decide, listings, probe, report, run, simulate
 
 app = typer.Typer(
     name="tworate",
@@ -43,6 +43,7 @@ app.command("run")(run.run)
 app.command("compare")(compare.compare)
 app.command("simulate")(simulate.simulate)
 app.command("decide")(decide.decide)
+app.command("probe")(probe.probe)
 app.command("report")(report.report)
 app.command("personas")(listings.personas)
 app.command("models")(listings.models)

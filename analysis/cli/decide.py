@@ -20,6 +20,13 @@ def decide(
     ] = 5,
     seed: options.Seed = 0,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="CSV file; default: stdout.")] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Print the effects of traits, event and sighting, not the table itself."),
+    ] = False,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", metavar="FILE", help="With --explain: figure (.png, .pdf or .svg).")
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Ask a language model how probably each persona shares each event, at each sighting.
@@ -33,20 +40,28 @@ def decide(
         tworate decide --event-type Riots --event all --personas O-e-- --qualifier extremely
 
         tworate decide --model ./my-model --wording share/ignore --wording repost/skip
+        tworate decide --event all --explain --figure effects.png
     """
     from dataclasses import asdict
 
     import pandas as pd
 
     from ...agents import decide as ask
+    from ...errors import InputError
     from ...files import check_writable
+    from ..effects import explain as take_apart
     from ..experiment import write_decisions
+    from .figures import check_figure, save_figure
     from .output import emit, emit_json, progress_bar, say
 
     chosen, mixture, asking = what.chosen(), personas.mixture(), how.settings(seed)
     templates = personas.templates()
     if out:
         check_writable(out)
+    if figure:
+        if not explain:
+            raise InputError(f"--figure {figure}: draws effects; say --explain too")
+        check_figure(figure)
     language_model = who.load()
     with progress_bar() as bar:
         tables = ask(
@@ -62,6 +77,15 @@ def decide(
         write_decisions(tables, out)
         say(f"wrote {out}: {sum(table.probabilities.size for table in tables)} rows")
     frame = pd.concat([table.to_frame() for table in tables])
+    effects = take_apart(tables) if explain else None
+    if effects:
+        for message in (*effects.notes, effects.summary):
+            say(message)
+    if effects and figure:
+        from ..plots import plot_effects
+
+        save_figure(plot_effects(effects), figure)
+        say(f"wrote {figure}")
     if as_json:
         emit_json(
             {
@@ -71,7 +95,10 @@ def decide(
                 "qualifier": templates.qualifier,
                 "elicitation": asdict(asking),
                 "decisions": frame.to_dict("records"),
+                **({"explained": effects.to_json()} if effects else {}),
             }
         )
+    elif effects:
+        emit(effects.table.to_csv(index=False, float_format="%.4f"))
     elif not out:
         emit(frame.to_csv(index=False))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
 import typer
 
 from ...errors import InputError
-from .options import Cache
+from .options import Cache, Qualifier
 
 if TYPE_CHECKING:
     from ...agents import Elicitation, Event, LanguageModel, Mixture, PromptTemplates
@@ -239,14 +239,7 @@ class PersonaOptions:
             "persona, weight and, if wanted, biography and name.",
         ),
     ] = "all"
-    qualifier: Annotated[
-        str,
-        typer.Option(
-            "--qualifier",
-            metavar="LEVEL",
-            help='How strongly the adjectives of personas are put: "a bit", plain, very or extremely.',
-        ),
-    ] = "very"
+    qualifier: Qualifier = "very"
 
     def mixture(self) -> "Mixture":
         """Return the personas and their weights."""

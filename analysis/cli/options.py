@@ -6,6 +6,14 @@ from typing import Annotated
 import typer
 
 Seed = Annotated[int, typer.Option("--seed", metavar="S", help="Seed: the same seed gives the same result.")]
+Qualifier = Annotated[
+    str,
+    typer.Option(
+        "--qualifier",
+        metavar="LEVEL",
+        help='How strongly the adjectives of personas are put: "a bit", plain, very or extremely.',
+    ),
+]
 Closure = Annotated[
     str | None,
     typer.Option(

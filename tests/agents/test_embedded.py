@@ -6,10 +6,23 @@ import re
 import numpy as np
 import pytest
 
-from tworate.agents import Question, all_personas, decide, load_language_model, shipped_events
+from tworate.agents import (
+    Persona,
+    PromptTemplates,
+    Question,
+    all_personas,
+    decide,
+    inventory_items,
+    load_language_model,
+    probe_model,
+    shipped_events,
+)
 from tworate.agents.embedded import FOLDER, WARNING
 from tworate.agents.embedded import rule as rule_module
-from tworate.agents.embedded.rule import share_probability
+from tworate.agents.embedded.corpus import random_persona, random_question
+from tworate.agents.embedded.rule import item_probabilities, share_probability
+from tworate.agents.inventory import InventoryAnswers
+from tworate.agents.probe import judge
 
 
 @pytest.fixture(scope="module")
@@ -19,10 +32,8 @@ def embedded():
 
 def held_out_questions():
     """Shipped events, which training never saw, and random ones from a seed that it did not use."""
-    from tworate.agents.embedded.train import random_question
-
     rng, personas = random.Random("held out"), all_personas()
-    questions = [random_question(rng, personas) for _ in range(250)]
+    questions = [random_question(rng, rng.choice(personas)) for _ in range(250)]
     for event in shipped_events():
         for _ in range(14):
             questions.append(Question(rng.choice(personas), event, rng.randint(1, 5)))
@@ -63,6 +74,54 @@ def test_every_part_of_the_rule_is_expressed(embedded):
     np.testing.assert_allclose(found, said, atol=0.1)
 
 
+@pytest.mark.parametrize("qualifier", list(rule_module.QUALIFIER_FACTORS))
+def test_qualifiers_unnamed_traits_and_biographies_count_as_the_rule_says(embedded, qualifier):
+    rng = random.Random(f"held out {qualifier}")
+    questions = [random_question(rng, random_persona(rng)) for _ in range(40)]
+    elicited = embedded.share_probability(questions, PromptTemplates(qualifier=qualifier))
+    expected = [share_probability(q.persona, q.event, q.sighting, qualifier) for q in questions]
+    assert np.abs(elicited.p_share - expected).mean() <= 0.02
+    assert elicited.option_mass.min() > 0.98
+
+
+def test_rule_scales_traits_by_the_qualifier_and_skips_what_is_not_named():
+    event = shipped_events()[0]
+
+    def log_odds(code, qualifier, **more):
+        p = share_probability(Persona(code, **more), event, 2, qualifier)
+        return np.log(p / (1 - p))
+
+    neutral = log_odds("-----", "very")
+    for qualifier, factor in rule_module.QUALIFIER_FACTORS.items():
+        effects = rule_module.TRAIT_EFFECTS
+        said = factor * (effects["extraversion"] - effects["neuroticism"])
+        assert log_odds("--E-n", qualifier, biography="I keep bees.") - neutral == pytest.approx(said)
+    levels = list(rule_module.QUALIFIER_FACTORS.values())
+    assert levels == sorted(levels)
+    item = inventory_items()[5]
+    assert item.keyed == -1
+    assert item_probabilities(Persona("OC-AN"), item) == item_probabilities(Persona("-----"), item)
+    low, high = (np.array(item_probabilities(Persona(code), item)) for code in ("--E--", "--e--"))
+    np.testing.assert_allclose(low, high[::-1])
+    # By hand from the card: log P(5) - log P(4) = 1.2 · (-1) · (-1) - 0.3 · (4 - 1).
+    assert np.log(high[4] / high[3]) == pytest.approx(1.2 - 0.9)
+
+
+def test_the_inventory_is_answered_as_the_rule_says(embedded):
+    probe = probe_model(embedded)
+    assert probe.verdict == "expressed"
+    assert probe.answers.option_mass.min() > 0.98
+    probabilities = np.array([[item_probabilities(p, i) for i in inventory_items()] for p in all_personas()])
+    ones = np.ones(probabilities.shape[:2])
+    rule = judge("rule", InventoryAnswers(tuple(all_personas()), inventory_items(), probabilities, ones, 0 * ones))
+    # As of the decisions: a hundredth, here of the distance from one end of the scale to the other.
+    assert np.abs(probe.answers.scores - rule.answers.scores).mean() <= 0.04
+    np.testing.assert_allclose(probe.effects, rule.effects, atol=0.1)
+    for ours, theirs in zip(probe.traits, rule.traits, strict=True):
+        assert ours.d == pytest.approx(theirs.d, rel=0.1)
+        assert ours.alpha == pytest.approx(theirs.alpha, abs=0.02)
+
+
 def test_decision_table_has_a_row_a_persona_and_a_column_a_sighting(embedded):
     (table,) = decide(embedded, shipped_events()[:1], sightings=3)
     assert table.probabilities.shape == (32, 3)
@@ -84,6 +143,9 @@ def test_card_states_the_rule_with_the_numbers_of_the_code():
     effects = {**rule_module.TRAIT_EFFECTS, **rule_module.EVENT_TYPE_EFFECTS}
     for number in numbers:
         assert f"{number:+.2f}".replace("-", "−") in card
+    assert f"{rule_module.ITEM_EFFECT} · key · value · (k − 3) − {rule_module.ITEM_CURVATURE} · (k − 3)²" in card
+    for name, factor in rule_module.QUALIFIER_FACTORS.items():
+        assert f"{name} {factor:.1f}" in card
     for name, effect in effects.items():
         assert re.search(rf"{re.escape(name)} *\| *{re.escape(f'{effect:+.2f}'.replace('-', '−'))}", card)
 

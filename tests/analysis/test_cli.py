@@ -22,7 +22,18 @@ def tworate(*arguments, cwd=None):
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["run"], ["compare"], ["simulate"], ["decide"], ["report"], ["models"], ["cache", "info"], ["cache", "clear"]],
+    [
+        [],
+        ["run"],
+        ["compare"],
+        ["simulate"],
+        ["decide"],
+        ["report"],
+        ["models"],
+        ["probe"],
+        ["cache", "info"],
+        ["cache", "clear"],
+    ],
 )
 def test_help_has_an_example(command):
     shown = tworate(*command, "--help")
@@ -65,6 +76,37 @@ def test_decide_says_how_it_asked_and_fails_with_status_1_where_answers_cannot_b
     assert failed.returncode == 1
     assert failed.stdout == ""
     assert "sampled answers begin with neither option" in failed.stderr.splitlines()[-1]
+
+
+def test_decide_explains_itself(tmp_path):
+    events = [word for name in ("VAR1", "VAR2", "ELM3") for word in ("--event", name)]
+    shown = tworate(
+        "decide", *events, "--personas", "OCEAN,ocean,OceaN", "--sightings", "2", "--explain", "--json",
+        "--figure", "effects.png", "--out", "decisions.csv", cwd=tmp_path,
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    printed = json.loads(shown.stdout)
+    explained = printed["explained"]
+    assert explained["n_cells"] == len(printed["decisions"]) == len(pd.read_csv(tmp_path / "decisions.csv")) == 18
+    assert explained["notes"][0] in shown.stderr
+    assert (tmp_path / "effects.png").read_bytes().startswith(b"\x89PNG")
+    table = pd.read_csv(StringIO(tworate("decide", "--personas", "OCEAN,oCEAN", "--explain").stdout))
+    assert list(table["term"].unique()) == ["openness", "sighting"]
+
+
+def test_probe_prints_a_row_a_trait_and_leaves_what_it_is_asked_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = in_process(["probe", "--figure", "probe.svg", "--out", "answers.csv"], monkeypatch, capsys)
+    assert status == 0, err
+    table = pd.read_csv(StringIO(out)).set_index("trait")
+    assert len(table) == 5
+    assert "synthetic" in err
+    assert "embedded expresses the profile: all five traits" in err
+    assert (tmp_path / "probe.svg").read_text().startswith("<?xml")
+    answers = pd.read_csv(tmp_path / "answers.csv")
+    assert len(answers) == 32 * 20
+    high = answers[(answers["trait"] == "openness") & answers["persona"].str.startswith("O")]
+    assert table.loc["openness", "mean_high"] == pytest.approx(high["score"].mean(), abs=0.001)
 
 
 def test_simulate_gives_the_same_trajectories_for_the_same_seed(tmp_path):
@@ -144,6 +186,13 @@ BAD = [
     (["simulate", "--device", "gpu"], "device 'gpu': cannot be used here"),
     (["decide", "--dtype", "int8"], "dtype 'int8': must be one of"),
     (["report", "."], "holds no comparison"),
+    (["decide", "--figure", "effects.png"], "--figure effects.png: draws effects; say --explain too"),
+    (["decide", "--explain", "--figure", "effects.jpg"], "effects.jpg: name a figure that ends in .png, .pdf or .svg"),
+    (["probe", "--figure", "probe"], "probe: name a figure that ends in .png, .pdf or .svg"),
+    (["probe", "--qualifier", "rather"], "qualifier 'rather': choose one of"),
+    (["probe", "--seed", "-1"], "seed = -1"),
+    (["probe", "--out", "."], ".: is a folder; name a file"),
+    (["probe", "--model", "."], ".: holds no model (no config.json)"),
 ]
 
 

@@ -1,0 +1,110 @@
+"""Random personas, events and questions that the embedded model is trained and measured on.
+
+Events, places, actors and biographies are random, so that the model must read the fields that the rule names and
+ignore the rest.
+"""
+
+import random
+
+from ..events import EVENT_TYPES, Event
+from ..personas import Persona
+from ..prompts import OPTIONS, Question
+
+_WORDS = """
+the a of in on at near after before by from with and to during over between against several many two three hundred
+people men women children soldiers police fighters militia rebels army government residents farmers workers students
+teachers crowd group forces troops drone strike shelling attack clash clashes market road village town city district
+bridge school hospital church mosque station border camp river hill port harbour office parliament convoy checkpoint
+killed injured wounded arrested attacked shot burned destroyed marched protested demanded blocked seized retook
+withdrew agreed signed said reported claimed denied opened fire threw stones looted houses vehicles grain cattle
+morning night dawn evening days hours week month about least unknown armed local military peaceful violent heavy
+talks wages prices water power election aid food land tax levy funeral ceasefire prisoners exchange patrol mine
+""".split()
+_SYLLABLES = (
+    "ba do ka mi ro ne sa lu ti vo har den mel kor tan ris pal gor sun eth wen dra fal os ul im yar bel qua zin"
+)
+_ACTORS = (
+    "Military Forces of {}",
+    "{} Liberation Front",
+    "Police Forces of {}",
+    "Protesters ({})",
+    "Rioters ({})",
+    "Civilians ({})",
+    "{} Militia",
+    "Unidentified Armed Group ({})",
+    "Government of {}",
+    "Sons of {}",
+)
+_SUBTYPES = (
+    "Armed clash",
+    "Attack",
+    "Peaceful protest",
+    "Mob violence",
+    "Agreement",
+    "Air/drone strike",
+    "Arrests",
+    "Shelling/artillery/missile attack",
+    "Violent demonstration",
+    "Looting/property destruction",
+    "",
+)
+_MONTHS = "January February March April May June July August September October November December".split()
+
+
+def _name(rng: random.Random) -> str:
+    return "".join(rng.choices(_SYLLABLES, k=rng.randint(2, 3))).capitalize()
+
+
+def _sentence(rng: random.Random) -> str:
+    words = rng.choices(_WORDS, k=rng.randint(4, 12))
+    for _ in range(rng.randint(0, 2)):
+        words.insert(rng.randrange(len(words)), rng.choice([_name(rng), str(rng.randint(0, 3000))]))
+    return " ".join(words).capitalize() + "."
+
+
+def random_persona(rng: random.Random) -> Persona:
+    """Return a whole profile or one with some traits not named, in equal shares; a quarter of them with a biography."""
+    kinds = "Oo Cc Ee Aa Nn" if rng.random() < 0.5 else "Oo- Cc- Ee- Aa- Nn-"
+    code = "".join(rng.choice(letters) for letters in kinds.split())
+    lines = rng.randint(1, 2) if rng.random() < 1 / 4 else 0
+    return Persona(code, " ".join(_sentence(rng) for _ in range(lines)))
+
+
+def random_event(rng: random.Random) -> Event:
+    """Return an event whose text tells nothing of its type and fatalities beyond their own fields."""
+
+    def maybe(text: str) -> str:
+        return text if rng.random() < 0.85 else ""
+
+    country = _name(rng)
+    date = rng.choice(
+        [
+            f"{rng.randint(1, 28)} {rng.choice(_MONTHS)} {rng.randint(1997, 2030)}",
+            f"{rng.randint(1997, 2030)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}",
+        ]
+    )
+    # Orders of magnitude in equal shares, so that each is learned as well as the next.
+    fatalities = rng.choice([0, rng.randint(1, 9), rng.randint(10, 99), rng.randint(100, 2000)])
+    return Event(
+        event_id_cnty="X",
+        event_type=rng.choice(EVENT_TYPES),
+        notes=" ".join(_sentence(rng) for _ in range(rng.randint(1, 3))),
+        fatalities=fatalities,
+        event_date=maybe(date),
+        sub_event_type=maybe(rng.choice(_SUBTYPES)),
+        actor1=maybe(rng.choice(_ACTORS).format(_name(rng))),
+        actor2=maybe(rng.choice(_ACTORS).format(_name(rng))),
+        location=maybe(_name(rng)),
+        country=maybe(country),
+    )
+
+
+def random_question(rng: random.Random, persona: Persona) -> Question:
+    """Return a question of a random event and sighting."""
+    sighting = rng.randint(1, 8)
+    return Question(persona, random_event(rng), sighting, is_last=sighting > 1 and rng.random() < 0.3)
+
+
+def random_options(rng: random.Random) -> tuple[str, ...]:
+    """Return the two options in random order."""
+    return OPTIONS if rng.random() < 0.5 else OPTIONS[::-1]

@@ -1,0 +1,86 @@
+"""The inventory: its published items, how they are asked, and how answers become scores."""
+
+import json
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+from tworate.agents import TRAITS, LanguageModel, Persona, PromptTemplates, administer, inventory_items
+from tworate.agents.inventory import ANSWERS, item_conversation
+
+# Appendix of Donnellan et al. (2006): which items measure what, and which are reversed.
+PUBLISHED = {
+    "extraversion": {1, 6, 11, 16},
+    "agreeableness": {2, 7, 12, 17},
+    "conscientiousness": {3, 8, 13, 18},
+    "neuroticism": {4, 9, 14, 19},
+    "openness": {5, 10, 15, 20},
+}
+REVERSED = {6, 7, 8, 9, 10, 15, 16, 17, 18, 19, 20}
+
+
+class Scripted(LanguageModel):
+    """A model whose answers are a function of what it is asked."""
+
+    name = fingerprint = "scripted"
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def option_log_probabilities(self, conversations, options, progress=None):
+        assert tuple(options) == ANSWERS
+        with np.errstate(divide="ignore"):
+            return np.log([self.answer(system["content"], user["content"]) for system, user in conversations])
+
+    def sample_answers(self, *_, **__):
+        raise NotImplementedError
+
+
+def test_items_and_keys_are_those_published():
+    items = inventory_items()
+    assert [item.number for item in items] == list(range(1, 21))
+    assert {trait: {item.number for item in items if item.trait == trait} for trait in TRAITS} == PUBLISHED
+    assert {item.number for item in items if item.keyed == -1} == REVERSED
+    assert {item.keyed for item in items} == {1, -1}
+    data = json.loads(files("tworate.agents").joinpath("mini_ipip.json").read_text(encoding="utf-8"))
+    assert "10.1037/1040-3590.18.2.192" in data["source"]
+
+
+def test_an_item_is_asked_under_the_persona_with_the_scale_in_either_order():
+    item, templates = inventory_items()[5], PromptTemplates(qualifier="extremely")
+    up, down = (item_conversation(Persona("OCeAN"), item, templates, reverse=reverse) for reverse in (False, True))
+    assert up[0] == down[0] == templates.persona_message(Persona("OCeAN"))
+    assert "extremely silent" in up[0]["content"]
+    assert '"I don\'t talk a lot."' in up[1]["content"]
+    lines = up[1]["content"].splitlines()
+    first = lines.index("1 = very inaccurate")
+    scale = lines[first : first + 5]
+    assert scale[4] == "5 = very accurate"
+    assert down[1]["content"].splitlines() == [*lines[:first], *scale[::-1], *lines[first + 5 :]]
+
+
+def test_answers_become_keyed_scores_with_both_orders_averaged():
+    up, down = np.array([0.1, 0.0, 0.0, 0.1, 0.6]), np.array([0.0, 0.0, 0.4, 0.0, 0.0])
+    model = Scripted(lambda _, user: up if user.index("1 = ") < user.index("5 = ") else down)
+    answers = administer(model, [Persona("OCEAN"), Persona("ocean")])
+    # By hand: the first order gives 1, 4, 5 with 1/8, 1/8, 6/8 of its mass 0.8, the second always 3 with mass 0.4.
+    np.testing.assert_allclose(answers.probabilities[0, 0], [1 / 16, 0, 1 / 2, 1 / 16, 3 / 8], atol=1e-12)
+    mean = 1 / 16 + 3 / 2 + 4 / 16 + 15 / 8
+    for column, item in enumerate(inventory_items()):
+        assert answers.scores[1, column] == pytest.approx(mean if item.keyed == 1 else 6 - mean)
+    np.testing.assert_allclose(answers.variances, 1 / 16 + 9 / 2 + 16 / 16 + 75 / 8 - mean**2)
+    np.testing.assert_allclose(answers.option_mass, 0.6)
+    np.testing.assert_allclose(answers.order_effect, (1 + 4 + 30) / 8 - 3)
+    np.testing.assert_allclose(answers.scale_scores()[:, TRAITS.index("extraversion")], 3.0)
+
+
+def test_table_has_a_row_a_persona_and_item():
+    model = Scripted(lambda system, _: np.full(5, 0.2) if "very talkative" in system else [0, 0, 0, 0, 0.5])
+    frame = administer(model, [Persona("OCEAN"), Persona("OCeAN")]).to_frame()
+    assert len(frame) == 40
+    quiet = frame[frame["persona"] == "OCeAN"].set_index("number")
+    assert quiet.loc[1, "score"] == 5
+    assert quiet.loc[6, "score"] == 1
+    assert set(frame.loc[frame["persona"] == "OCEAN", "score"].round(12)) == {3.0}
+    assert list(quiet["option_mass"].unique()) == [0.5]
