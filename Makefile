@@ -18,7 +18,7 @@ lint: $(VENV)/installed-test
 types: $(VENV)/installed-test
 	mkdir -p build/types
 	ln -sfn ../.. build/types/tworate
-	MYPYPATH=build/types $(BIN)/mypy $(addprefix -m ,tworate tworate.errors tworate.files) \
+	MYPYPATH=build/types $(BIN)/mypy $(addprefix -m ,tworate tworate.errors tworate.figure_style tworate.files) \
 		$(addprefix -p tworate.,agents simulate models inference analysis)
 
 calibrate: $(VENV)/installed-test  ## The longer statistical studies (minutes).
@@ -27,6 +27,7 @@ calibrate: $(VENV)/installed-test  ## The longer statistical studies (minutes).
 bench: $(VENV)/installed  ## Side-by-side measurements.
 	$(BIN)/python benchmarks/main_job.py
 	$(BIN)/python benchmarks/inference.py
+	$(BIN)/python benchmarks/conditions.py
 	$(BIN)/python benchmarks/decide.py
 	$(BIN)/python benchmarks/population.py
 

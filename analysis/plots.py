@@ -7,27 +7,10 @@ from matplotlib.lines import Line2D
 
 from ..agents import TRAITS
 from ..agents.probe import LEAST_RELIABILITY, LEAST_SEPARATION, Probe
+from ..figure_style import BLUE, INK, ORANGE, STYLE
 from .effects import Effects
 
-_INK = "#333333"
-# Okabe & Ito (2008): told apart with any colour vision, and in grey by lightness.
-_YES, _NO = "#0072B2", "#D55E00"
-_STYLE = {
-    "font.size": 10,
-    "axes.titlesize": 10.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": "#888888",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.8,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-}
+_YES, _NO = BLUE, ORANGE
 _WIDEST_SCALE = 4.0
 """The largest difference that two scores from 1 to 5 can have: colours mean the same for every model."""
 
@@ -35,7 +18,7 @@ _WIDEST_SCALE = 4.0
 def plot_probe(probe: Probe) -> Figure:
     """Effects of the persona's traits on each measured scale, with separation and reliability of the scale beside."""
     rows = np.arange(len(TRAITS))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10.4, 4.2))
         heat, apart, agree = figure.subplots(1, 3, sharey=True, width_ratios=[1.9, 1, 1])
         # Purple to orange is told apart with any colour vision; white is no effect.
@@ -45,7 +28,7 @@ def plot_probe(probe: Probe) -> Figure:
                 value = probe.effects[trait, scale]
                 heat.text(
                     trait, scale, _signed(value), ha="center", va="center", fontsize=9,
-                    color="white" if abs(value) > 0.65 * _WIDEST_SCALE else _INK,
+                    color="white" if abs(value) > 0.65 * _WIDEST_SCALE else INK,
                     fontweight="bold" if trait == scale else "normal",
                 )  # fmt: skip
         heat.set_xticks(rows, TRAITS, rotation=25, ha="right", rotation_mode="anchor")
@@ -68,8 +51,8 @@ def plot_probe(probe: Probe) -> Figure:
                 agree.text(0, row, " undefined", va="center", color=shade)
         for axis, limit in ((apart, LEAST_SEPARATION), (agree, LEAST_RELIABILITY)):
             axis.axvline(0, color="#888888", lw=1)
-            axis.axvline(limit, color=_INK, lw=1.2, ls="--")
-            axis.text(limit, -0.58, f" at least {limit}", fontsize=8, color=_INK, va="top", ha="left")
+            axis.axvline(limit, color=INK, lw=1.2, ls="--")
+            axis.text(limit, -0.58, f" at least {limit}", fontsize=8, color=INK, va="top", ha="left")
             axis.tick_params(labelleft=False)
         ends = [value for found in probe.traits for value in (found.d_low, found.d_high) if np.isfinite(value)]
         apart.set_xlim(min(-0.2, *(1.1 * end for end in ends), 0), max(2.0, *(1.1 * end for end in ends), 0))
@@ -111,7 +94,7 @@ def plot_effects(effects: Effects) -> Figure:
             places.append(place)
             values.append(value)
             place += 1
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.6, 1.3 + 0.27 * place))
         axis = figure.subplots()
         axis.axvline(0, color="#888888", lw=1)
@@ -120,7 +103,7 @@ def plot_effects(effects: Effects) -> Figure:
             axis.plot(value, at, "o", ms=6.5, color=_YES if value >= 0 else _NO)
             axis.annotate(
                 _signed(value), (value, at), xytext=(7 if value >= 0 else -7, 0),
-                textcoords="offset points", va="center", ha="left" if value >= 0 else "right", fontsize=8.5, color=_INK,
+                textcoords="offset points", va="center", ha="left" if value >= 0 else "right", fontsize=8.5, color=INK,
             )  # fmt: skip
         axis.set_yticks(places, labels)
         axis.set_ylim(place - 0.4, -0.6)

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ..errors import InputError
+from ..figure_style import BLUE, INK, ORANGE, STYLE
 from ..models.parameters import Parameter
 from ..simulate import Trajectories
 from .loo import elpd_difference
@@ -18,32 +19,15 @@ from .results import ConditionResult
 
 # Okabe & Ito (2008): told apart with any colour vision, and in grey by lightness.
 COLOURS = {
-    "one-rate": "#0072B2",
-    "two-rate": "#D55E00",
+    "one-rate": BLUE,
+    "two-rate": ORANGE,
     "gamma-rate": "#009E73",
     "online-offline": "#CC79A7",
     "reinforced": "#E69F00",
     "one-rate+replicates": "#56B4E9",
 }
 _MORE_COLOURS = ("#000000", "#999933", "#882255")
-_INK = "#333333"
 _SUBSCRIPT = re.compile(r"_(\w+)")
-_STYLE = {
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": "#888888",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.8,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-}
 
 
 def colour(model: str, models: list[str]) -> str:
@@ -70,7 +54,7 @@ def plot_prediction(trajectories: Trajectories, bands: dict[str, pd.DataFrame]) 
     names = list(bands)
     rows, columns = -(-len(names) // 3), min(3, len(names))
     width = 4.5 if columns < 3 else 3.4
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width * columns, 3.5 * rows + 0.4))
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for spare in grid.flat[len(names) :]:
@@ -86,7 +70,7 @@ def plot_prediction(trajectories: Trajectories, bands: dict[str, pd.DataFrame]) 
                 axis.plot(
                     path["time"] - path["time"].iloc[0],
                     path["infected"] / path["population"],
-                    color=_INK,
+                    color=INK,
                     lw=0.7,
                     alpha=0.6,
                 )
@@ -95,14 +79,14 @@ def plot_prediction(trajectories: Trajectories, bands: dict[str, pd.DataFrame]) 
             axis.tick_params(labelbottom=True)
             axis.set_ylim(0, 1.02)
             closure = f"closure {band.attrs['formula']}"
-            axis.set_title(closure, loc="right", fontsize=7.5, fontweight="normal", color=_INK)
+            axis.set_title(closure, loc="right", fontsize=7.5, fontweight="normal", color=INK)
         for axis in grid[:, 0]:
             axis.set_ylabel("prevalence (share that has shared)")
         handles = [
-            Patch(color=_INK, alpha=0.18, lw=0, label="95% predicted"),
-            Patch(color=_INK, alpha=0.4, lw=0, label="50% predicted"),
-            Line2D([], [], color=_INK, lw=2, label="median predicted"),
-            Line2D([], [], color=_INK, lw=0.7, alpha=0.6, label="observed"),
+            Patch(color=INK, alpha=0.18, lw=0, label="95% predicted"),
+            Patch(color=INK, alpha=0.4, lw=0, label="50% predicted"),
+            Line2D([], [], color=INK, lw=2, label="median predicted"),
+            Line2D([], [], color=INK, lw=0.7, alpha=0.6, label="observed"),
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8.5)
     return figure
@@ -112,7 +96,7 @@ def plot_elpd(result: ConditionResult) -> Figure:
     """Expected log predictive density of each model as its difference from the best, with standard errors."""
     names = sorted(result.models, key=lambda name: result.models[name].elpd_loo)
     best = names[-1]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 1.1 + 0.55 * len(names)))
         axis = figure.subplots()
         axis.axvline(0, color="#888888", lw=1)
@@ -138,7 +122,7 @@ def plot_rates(result: ConditionResult) -> Figure:
     panels = [panel for panel in panels if panel[1]]
     names = list(result.models)
     lines = ("-", "--", ":")
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.5 * len(panels), 3.0))
         axes = figure.subplots(1, len(panels), squeeze=False, width_ratios=[1.7, 1][: len(panels)])[0]
         for axis, (kind, curves) in zip(axes, panels, strict=True):
@@ -174,7 +158,7 @@ def plot_rates(result: ConditionResult) -> Figure:
 def plot_pareto_k(result: ConditionResult) -> Figure:
     """Pareto k of every observation: whether PSIS-LOO can be trusted."""
     names = list(result.models)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 3.0))
         axis = figure.subplots()
         for name in names:
@@ -182,7 +166,7 @@ def plot_pareto_k(result: ConditionResult) -> Figure:
             axis.scatter(np.arange(k.size), k, s=9, alpha=0.7, lw=0, color=colour(name, names), label=name)
         limit = max(model.good_k for model in result.models.values())
         axis.axhline(limit, color="#888888", lw=1.2, ls="--")
-        axis.text(0, limit, f" limit {limit:.2f}", va="bottom", ha="left", fontsize=8.5, color=_INK)
+        axis.text(0, limit, f" limit {limit:.2f}", va="bottom", ha="left", fontsize=8.5, color=INK)
         axis.set_ylim(top=max(limit + 0.15, axis.get_ylim()[1]))
         axis.set_xlabel(f"number of the {result.unit} that is left out")
         axis.set_ylabel("Pareto k")
@@ -197,7 +181,7 @@ def plot_evidence(result: ConditionResult) -> Figure:
         raise InputError("the evidence is that of two-rate against one-rate; not both were fitted")
     two, one = named["two-rate"], named["one-rate"]
     difference = two.elpd.pointwise - one.elpd.pointwise
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 4.2))
         each, total = figure.subplots(2, 1, sharex=True)
         if result.unit == "increment":
@@ -207,9 +191,9 @@ def plot_evidence(result: ConditionResult) -> Figure:
             time = np.arange(difference.size)
             total.set_xlabel("number of the trajectory")
         by_time = pd.Series(difference).groupby(time).sum().cumsum()
-        each.scatter(time, difference, s=10, alpha=0.5, lw=0, color=_INK)
+        each.scatter(time, difference, s=10, alpha=0.5, lw=0, color=INK)
         each.set_ylabel(f"of one {result.unit}")
-        total.plot(by_time.index, by_time, color=_INK, lw=2)
+        total.plot(by_time.index, by_time, color=INK, lw=2)
         total.set_ylabel("sum so far")
         for axis in (each, total):
             axis.axhline(0, color="#888888", lw=1)
@@ -221,7 +205,7 @@ def plot_prior_check(result: ConditionResult) -> Figure:
     """What the priors expect of an increment beside what was observed, each as the share of susceptible agents."""
     names = [name for name, model in result.models.items() if not model.rival]
     edges = np.geomspace(1e-5, 1.0, 41)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 2.9))
         axis = figure.subplots()
         for name in names:
@@ -232,7 +216,7 @@ def plot_prior_check(result: ConditionResult) -> Figure:
             _step(
                 axis, np.divide(drawn, size, out=np.zeros_like(drawn), where=size > 0), edges, colour(name, names), name
             )
-        _step(axis, np.divide(observed, size, out=np.zeros_like(observed), where=size > 0), edges, _INK, "observed")
+        _step(axis, np.divide(observed, size, out=np.zeros_like(observed), where=size > 0), edges, INK, "observed")
         axis.set_xscale("log")
         axis.set_xlabel("share of the susceptible agents that begin to share in one interval (0 apart)")
         axis.set_ylabel("frequency (peak = 1)")

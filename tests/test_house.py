@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "inference": {"models", "simulate"},
     "analysis": {"agents", "simulate", "models", "inference"},
 }
-LEAVES = {"errors", "files", ""}
+LEAVES = {"errors", "figure_style", "files", ""}
 
 
 def imported_folders(path):
@@ -122,7 +122,7 @@ def test_wheel_holds_exactly_the_packages_meant(distributions):
     assert folders == {*FOLDERS, "examples"}
     shipped = {name.removeprefix("tworate/") for name in names}
     code = {str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
-    assert {name for name in shipped if name.endswith(".py")} == {*code, "__init__.py", "errors.py", "files.py"}
+    assert {name for name in shipped if name.endswith(".py")} == {*code, "__init__.py", *(f"{leaf}.py" for leaf in LEAVES if leaf)}
     assert {
         "py.typed",
         "examples/events.csv",
