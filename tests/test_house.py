@@ -122,7 +122,8 @@ def test_wheel_holds_exactly_the_packages_meant(distributions):
     assert folders == {*FOLDERS, "examples"}
     shipped = {name.removeprefix("tworate/") for name in names}
     code = {str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
-    assert {name for name in shipped if name.endswith(".py")} == {*code, "__init__.py", *(f"{leaf}.py" for leaf in LEAVES if leaf)}
+    leaves = {f"{leaf}.py" for leaf in LEAVES if leaf}
+    assert {name for name in shipped if name.endswith(".py")} == {*code, "__init__.py", *leaves}
     assert {
         "py.typed",
         "examples/events.csv",
