@@ -108,6 +108,30 @@ def test_binomial_gradient_in_the_limit_and_its_slope_by_the_correlation():
     assert tiny == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.parametrize(("k", "n", "p", "rho"), [
+    # The kernel takes another way where a probability is less than eight times θ = ρ / (1 - ρ): just there, ...
+    (5, 60, 0.0799, 0.01 / 1.01), (5, 60, 0.0801, 0.01 / 1.01), (50, 60, 0.9199, 0.01 / 1.01),
+    # ... where even 1 is less, where all agents do the same, and where hardly anybody shares.
+    (5, 60, 0.3, 0.11), (5, 60, 0.3, 0.112), (3, 7, 0.4, 0.99), (7, 7, 0.4, 0.999), (2, 1000, 1e-15, 1e-3),
+])  # fmt: skip
+def test_all_ways_through_the_kernel_are_exact(k, n, p, rho):
+    log_escape = float(np.log1p(-p))
+    found, by_escape, by_rho = value_and_gradient(k, n, log_escape, rho)
+    with mpmath.workdps(60):
+        assert found == pytest.approx(float(exact(k, n, log_escape, rho)), rel=1e-12, abs=1e-12)
+        expected_escape = float(mpmath.diff(lambda x: exact(k, n, x, rho), log_escape))
+        expected_rho = float(mpmath.diff(lambda r: exact(k, n, log_escape, r), rho))
+    assert by_escape == pytest.approx(expected_escape, rel=1e-9)
+    assert by_rho == pytest.approx(expected_rho, rel=1e-8)
+
+
+def test_what_is_left_out_counts_for_nothing_even_where_it_is_impossible():
+    counts, sizes, escapes = np.array([3.0, 4.0]), np.array([10.0, 20.0]), np.array([0.0, -0.2])
+    total, gradient, _ = log_likelihood_and_gradient(BINOMIAL, escapes, 0.01, counts, sizes, np.array([0.0, 1.0]))
+    assert total == value_and_gradient(4, 20, -0.2, 0.01)[0]
+    assert gradient[0] == 0.0
+
+
 def test_impossible_observations_have_probability_zero():
     assert value_and_gradient(3, 10, 0.0, 0.01)[0] == -np.inf
     assert value_and_gradient(0, 10, 0.0, 0.01)[0] == 0.0
