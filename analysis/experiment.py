@@ -1,20 +1,22 @@
 """The experiment that yields the data: persona agents decide, and their decisions spread over a network."""
 
+import sys
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..agents import DecisionTable, Mixture, Persona, as_mixture
+from ..agents import DecisionTable, Elicitation, Mixture, Persona, as_mixture
 from ..errors import InputError
 from ..files import atomic_path
 from ..simulate import Network, Trajectories, assortativity, make_alike, make_network, spread
 from ..simulate.assignment import check_homophily
-from ..simulate.network import check_network
+from ..simulate.network import NETWORKS, check_network
 from ..simulate.spreading import check_process
 
 Progress = Callable[[str, int, int], None]
@@ -62,10 +64,15 @@ class SpreadSettings:
             When a setting cannot be used.
         """
         check_network(self.network, self.agents, self.degree)
-        check_process(self.agents, self.rounds, self.replicates, self.initial_sharers, self.visibility)
+        # How many agents a network from a file has is known once it is read.
+        self.check_process(self.agents if self.network in NETWORKS else sys.maxsize)
         check_homophily(self.homophily)
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed = {self.seed}: must be from 0 to 4294967295")
+
+    def check_process(self, n_agents: int) -> None:
+        """Refuse what cannot be simulated among so many agents."""
+        check_process(n_agents, self.rounds, self.replicates, self.initial_sharers, self.visibility)
 
 
 @dataclass(frozen=True)
@@ -112,10 +119,11 @@ def make_population(settings: SpreadSettings, personas: Mixture | Sequence[Perso
     Raises
     ------
     InputError
-        When there is no such network, or the homophily is not reached on it.
+        When there is no such network, it has too few agents, or the homophily is not reached on it.
     """
     mixture = as_mixture(personas)
     network = make_network(settings.network, settings.agents, settings.degree, settings.seed)
+    settings.check_process(network.n_agents)
     members = mixture.assign(network.n_agents, settings.seed)
     members = make_alike(network, members, settings.homophily, seed=settings.seed)
     return Population(network, mixture, members, assortativity(network, members))
@@ -179,6 +187,27 @@ def simulate_events(
         )
         parts.append(trajectories.table)
     return Trajectories(pd.concat(parts, ignore_index=True), source="the simulation")
+
+
+def elicitation_record(tables: Sequence[DecisionTable], asked: Elicitation) -> dict[str, Any]:
+    """How decisions were elicited, for the record of a run: settings, the method used at last, and how it went."""
+    return {
+        **asdict(asked),
+        "method": tables[0].elicitation,
+        "method_asked": asked.method,
+        "option_mass": float(np.mean([table.option_mass for table in tables])),
+        "unparsable": int(sum(table.unparsable.sum() for table in tables)),
+    }
+
+
+def fallback_note(tables: Sequence[DecisionTable], asked: Elicitation) -> str | None:
+    """What to tell a user whose model was asked otherwise than they wanted."""
+    if tables[0].elicitation == asked.method:
+        return None
+    return (
+        f"the model gives no log-probabilities of these options: {asked.samples} answers to each prompt were sampled "
+        "instead (column standard_error says how sure each probability is)"
+    )
 
 
 def write_decisions(tables: Sequence[DecisionTable], path: Path) -> None:

@@ -8,14 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from ..agents import Elicitation, Event, LanguageModel, Mixture, Persona, PromptTemplates, as_mixture, decide
+from ..agents import DecisionTable, Elicitation, Event, LanguageModel, PromptTemplates, decide
 from ..errors import InputError
 from ..files import check_writable, write_text
 from ..inference import Comparison, compare
 from ..inference.fitting import CLOCKS, check_names, versions
 from ..inference.observations import check_closure
 from ..inference.storage import COMPARISON, TRAJECTORIES
-from .experiment import Population, Progress, SpreadSettings, make_population, simulate_events, write_decisions
+from .experiment import (
+    Population,
+    Progress,
+    SpreadSettings,
+    elicitation_record,
+    fallback_note,
+    make_population,
+    simulate_events,
+    write_decisions,
+)
 
 RUN = "run.json"
 
@@ -26,7 +35,7 @@ def run(
     folder: Path,
     *,
     settings: SpreadSettings | None = None,
-    personas: Mixture | Sequence[Persona] | None = None,
+    population: Population | None = None,
     templates: PromptTemplates | None = None,
     elicitation: Elicitation | None = None,
     closure: str | None = None,
@@ -47,8 +56,9 @@ def run(
         Where the results go.
     settings : SpreadSettings, optional
         Network and process.
-    personas : Mixture or sequence of Persona, optional
-        Profiles among the agents, a sequence in equal numbers; all 32 by default.
+    population : Population, optional
+        Who decides, see :func:`tworate.analysis.experiment.make_population`; by default all 32 profiles in equal
+        numbers.
     templates : PromptTemplates, optional
         Wording of the prompts; the shipped one by default.
     elicitation : Elicitation, optional
@@ -58,7 +68,7 @@ def run(
     progress : callable, optional
         Called with what is being done.
     say : callable, optional
-        Called with a sentence on the population before the language model is asked.
+        Called with a sentence where something is done otherwise than asked.
 
     Returns
     -------
@@ -68,9 +78,7 @@ def run(
 
     settings = settings or SpreadSettings()
     check_job(settings, folder, closure, likelihood)
-    population = make_population(settings, as_mixture(personas))
-    if say:
-        say(population.describe())
+    population = population or make_population(settings)
 
     def deciding(done: int, total: int) -> None:
         if progress:
@@ -80,13 +88,15 @@ def run(
     tables = decide(
         model, events, population.mixture.personas, templates=templates, elicitation=elicitation, progress=deciding
     )
+    if say and (note := fallback_note(tables, elicitation)):
+        say(f"note: {note}")
     trajectories = simulate_events(tables, settings, progress, population)
     # An earlier comparison in the folder is of other data, and must not stand beside these if the job is interrupted.
     (folder / COMPARISON).unlink(missing_ok=True)
     # Saved before the fits: what the model calls cost is not lost if something fails later.
     write_decisions(tables, folder / "decisions.csv")
     trajectories.save(folder / TRAJECTORIES)
-    record = run_record(model, events, population, elicitation, settings, tables[0].qualifier)
+    record = run_record(model, tables, population, elicitation, settings)
     write_text(folder / RUN, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     by = ["event"] if len(events) > 1 else []
     comparison = compare(
@@ -120,14 +130,14 @@ def check_job(settings: SpreadSettings, folder: Path, closure: str | None, likel
 
 def run_record(
     model: LanguageModel,
-    events: Sequence[Event],
+    tables: Sequence[DecisionTable],
     population: Population,
     elicitation: Elicitation,
     settings: SpreadSettings,
-    qualifier: str,
 ) -> dict[str, Any]:
     """What was run, for `run.json` and the report."""
     network, degrees = population.network, population.network.degrees
+    events = [table.event for table in tables]
     shown = ", ".join(f"{event.event_id_cnty} ({event.event_type})" for event in events[:12])
     return {
         "versions": versions(("torch", "transformers", "networkx")),
@@ -137,8 +147,8 @@ def run_record(
         "events": shown + (f" and {len(events) - 12} more" if len(events) > 12 else ""),
         "personas": population.mixture.describe(),
         "mixture": population.mixture.to_records(network.n_agents),
-        "qualifier": qualifier,
-        "elicitation": asdict(elicitation),
+        "qualifier": tables[0].qualifier,
+        "elicitation": elicitation_record(tables, elicitation),
         **asdict(settings),
         "assortativity": None if np.isnan(population.assortativity) else population.assortativity,
         # A network from a file has its own numbers.

@@ -121,6 +121,7 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         "events": "events",
         "personas": "personas",
         "qualifier": "strength of their adjectives",
+        "elicitation": "how decisions were elicited",
         "network": "network",
         "agents": "agents",
         "degree": "neighbours of each agent",
@@ -132,11 +133,25 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         "assortativity": "assortativity of personas, measured",
         "seed": "seed of the simulation",
     }
+    if elicitation := run.get("elicitation"):
+        run = {**run, "elicitation": _elicitation(elicitation)}
     content |= {label: str(run[key]) for key, label in labels.items() if run.get(key) is not None}
     fitted = [posterior for result in comparison.conditions for posterior in result.posteriors.values()]
     versions = {**(json.loads(fitted[0].attrs["versions"]) if fitted else {}), **run.get("versions", {})}
     content["versions"] = ", ".join(f"{name} {number}" for name, number in versions.items())
     return content
+
+
+def _elicitation(record: dict[str, Any]) -> str:
+    wordings = ", ".join("/".join(wording) for wording in record["wordings"])
+    mass = f"probability of the two options together {record['option_mass']:.4f} (mean of all prompts)"
+    if record["method"] == "logits":
+        return f"log-probabilities of whole options, both orders; {wordings}; {mass}"
+    instead = " (the model gives no log-probabilities of them)" if record["method_asked"] == "logits" else ""
+    return (
+        f"{record['samples']} answers sampled at temperature {record['temperature']:g} to each prompt{instead}, both "
+        f"orders; {wordings}; {mass}; {record['unparsable']} answers named neither option and count for neither"
+    )
 
 
 def _interval(result: ConditionResult, model: str, parameter: str) -> str:

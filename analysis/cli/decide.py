@@ -40,17 +40,16 @@ def decide(
         tworate decide --event-type Riots --event all --personas O-e-- --qualifier extremely
 
         tworate decide --model ./my-model --wording share/ignore --wording repost/skip
+
         tworate decide --event all --explain --figure effects.png
     """
-    from dataclasses import asdict
-
     import pandas as pd
 
     from ...agents import decide as ask
     from ...errors import InputError
     from ...files import check_writable
     from ..effects import explain as take_apart
-    from ..experiment import write_decisions
+    from ..experiment import elicitation_record, fallback_note, write_decisions
     from .figures import check_figure, save_figure
     from .output import emit, emit_json, progress_bar, say
 
@@ -73,6 +72,8 @@ def decide(
             elicitation=asking,
             progress=bar.of("asking the language model"),
         )
+    if note := fallback_note(tables, asking):
+        say(f"note: {note}")
     if out:
         write_decisions(tables, out)
         say(f"wrote {out}: {sum(table.probabilities.size for table in tables)} rows")
@@ -93,7 +94,7 @@ def decide(
                 "fingerprint": language_model.fingerprint,
                 "warning": language_model.warning,
                 "qualifier": templates.qualifier,
-                "elicitation": asdict(asking),
+                "elicitation": elicitation_record(tables, asking),
                 "decisions": frame.to_dict("records"),
                 **({"explained": effects.to_json()} if effects else {}),
             }

@@ -14,7 +14,7 @@ _messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def say(message: str) -> None:
     """Print a message for the user to stderr."""
-    _messages.print(message, markup=False)
+    _messages.print(message, markup=False, emoji=False)
 
 
 def emit(text: str) -> None:
@@ -24,7 +24,7 @@ def emit(text: str) -> None:
 
 def emit_json(content: Any) -> None:
     """Print one JSON object to stdout."""
-    emit(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+    emit(json.dumps(content, indent=2, ensure_ascii=False, default=str, allow_nan=False))
 
 
 class Bar:

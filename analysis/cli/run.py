@@ -39,6 +39,7 @@ def run(
         tworate run --events acled.csv --country Mali --since 2023-01-01 --personas village.csv --homophily 0.2
     """
     from ...inference import comparison_dict
+    from ..experiment import make_population
     from ..pipeline import check_job
     from ..pipeline import run as run_job
     from .output import emit_json, progress_bar, say
@@ -48,6 +49,8 @@ def run(
     templates, settings = personas.templates(), spread.settings(seed)
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     check_job(settings, folder, closure, likelihood)
+    population = make_population(settings, mixture)
+    say(population.describe())
     language_model = who.load()
     with progress_bar() as bar:
         comparison = run_job(
@@ -55,7 +58,7 @@ def run(
             chosen,
             folder,
             settings=settings,
-            personas=mixture,
+            population=population,
             templates=templates,
             elicitation=asking,
             closure=closure,

@@ -35,7 +35,7 @@ def simulate(
     """
     from ...agents import decide
     from ...simulate.trajectories import check_destination
-    from ..experiment import make_population, simulate_events
+    from ..experiment import fallback_note, make_population, simulate_events
     from .output import emit, emit_json, progress_bar, say
 
     chosen, mixture, asking = what.chosen(), personas.mixture(), how.settings(seed)
@@ -55,6 +55,8 @@ def simulate(
             elicitation=asking,
             progress=bar.of("asking the language model"),
         )
+        if note := fallback_note(tables, asking):
+            say(f"note: {note}")
         trajectories = simulate_events(tables, settings, bar, population)
     if out:
         trajectories.save(out)
