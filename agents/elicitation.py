@@ -156,8 +156,8 @@ class Elicited:
         Probability of sharing, normalised over the two options and averaged over orders and wordings on the logit
         scale.
     option_mass : array
-        Probability that the model answers with one of the two options, mean of all prompts: near 0 the model would
-        rather say something else, and `p_share` means little.
+        Probability that the model answers with one of the two options, mean of both orders, in the wording in which it
+        is least: near 0 the model would rather say something else, and `p_share` means little.
     order_effect : array
         Log-odds of sharing with that option listed first, minus those with it listed second.
     wording_effect : array
@@ -279,7 +279,8 @@ def summarise(prompted: Prompted, prompts: NDArray[np.intp]) -> Elicited:
     by_wording = log_odds.mean(axis=1)
     return Elicited(
         p_share=p_share,
-        option_mass=prompted.option_mass[prompts].mean(axis=(0, 1)),
+        # The least of the wordings: a good one must not hide one that the model would never say.
+        option_mass=prompted.option_mass[prompts].mean(axis=1).min(axis=0),
         order_effect=(log_odds[:, 0] - log_odds[:, 1]).mean(axis=0),
         wording_effect=by_wording.max(axis=0) - by_wording.min(axis=0),
         unparsable=unparsable,

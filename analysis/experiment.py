@@ -23,6 +23,10 @@ Progress = Callable[[str, int, int], None]
 """Called with what begins now, and numbers of steps done and in all."""
 
 
+LITTLE_MASS = 0.5
+"""Below this probability of both options together a decision is not to be believed."""
+
+
 @dataclass(frozen=True)
 class SpreadSettings:
     """How a post spreads.
@@ -200,14 +204,22 @@ def elicitation_record(tables: Sequence[DecisionTable], asked: Elicitation) -> d
     }
 
 
-def fallback_note(tables: Sequence[DecisionTable], asked: Elicitation) -> str | None:
-    """What to tell a user whose model was asked otherwise than they wanted."""
-    if tables[0].elicitation == asked.method:
-        return None
-    return (
-        f"the model gives no log-probabilities of these options: {asked.samples} answers to each prompt were sampled "
-        "instead (column standard_error says how sure each probability is)"
-    )
+def elicitation_notes(tables: Sequence[DecisionTable], asked: Elicitation) -> list[str]:
+    """What to tell a user whose model was asked otherwise than they wanted, or would rather say something else."""
+    notes = []
+    if tables[0].elicitation != asked.method:
+        notes.append(
+            f"the model gives no log-probabilities of these options: {asked.samples} answers to each prompt were "
+            "sampled instead (column standard_error says how sure each probability is)"
+        )
+    mass = np.concatenate([table.option_mass.ravel() for table in tables])
+    if (low := int((mass < LITTLE_MASS).sum())) > 0:
+        notes.append(
+            f"in {low} of {mass.size} decisions the model puts less than {LITTLE_MASS:.0%} of its probability on the "
+            f"options (least: {mass.min():.2g}): it would rather say something else, and P(share) means little there; "
+            "word the options as it would (--wording)"
+        )
+    return notes
 
 
 def write_decisions(tables: Sequence[DecisionTable], path: Path) -> None:

@@ -19,8 +19,8 @@ from .experiment import (
     Population,
     Progress,
     SpreadSettings,
+    elicitation_notes,
     elicitation_record,
-    fallback_note,
     make_population,
     simulate_events,
     write_decisions,
@@ -74,7 +74,7 @@ def run(
     -------
     Comparison
     """
-    from .report import write_report  # matplotlib
+    from .report import REPORT, write_report  # matplotlib
 
     settings = settings or SpreadSettings()
     check_job(settings, folder, closure, likelihood)
@@ -88,11 +88,13 @@ def run(
     tables = decide(
         model, events, population.mixture.personas, templates=templates, elicitation=elicitation, progress=deciding
     )
-    if say and (note := fallback_note(tables, elicitation)):
-        say(f"note: {note}")
+    if say:
+        for note in elicitation_notes(tables, elicitation):
+            say(f"note: {note}")
     trajectories = simulate_events(tables, settings, progress, population)
-    # An earlier comparison in the folder is of other data, and must not stand beside these if the job is interrupted.
-    (folder / COMPARISON).unlink(missing_ok=True)
+    # What an earlier job left here is of other data, and must not stand beside these if this one is interrupted.
+    for name in (COMPARISON, "comparison.csv", REPORT, RUN):
+        (folder / name).unlink(missing_ok=True)
     # Saved before the fits: what the model calls cost is not lost if something fails later.
     write_decisions(tables, folder / "decisions.csv")
     trajectories.save(folder / TRAJECTORIES)

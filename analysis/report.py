@@ -19,6 +19,8 @@ from .experiment import Progress
 MOST_FIGURES = 24
 """Conditions beyond this many are reported by their numbers alone."""
 
+REPORT = "report.html"
+
 
 def write_report(
     comparison: Comparison, folder: Path, run: dict[str, Any] | None = None, progress: Progress | None = None
@@ -68,7 +70,7 @@ def write_report(
         most_figures=MOST_FIGURES,
         provenance=provenance(comparison, run or {}),
     )
-    path = folder / "report.html"
+    path = folder / REPORT
     write_text(path, html)
     return path
 

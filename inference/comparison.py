@@ -150,7 +150,10 @@ def compare(
                 progress(what + (f" ({label})" if label else ""), position * n + min(done, n - 1), len(parts) * n)
 
         try:
-            work = _Condition(observed(part, method.closure, specifications[0]), specifications, options, report)
+            observations = observed(part, method.closure, specifications[0])
+            if pooled := _pooled(part, columns):
+                observations = dataclasses.replace(observations, cautions=(*observations.cautions, pooled))
+            work = _Condition(observations, specifications, options, report)
             if predict_from is not None and len(parts) == 1 and not work.has_future:
                 raise InputError(
                     f"predict_from = {predict_from:g}: must lie within the observed times, after somebody has shared "
@@ -360,6 +363,20 @@ def _result(drawing: Drawing) -> Drawn | JobError:
         return drawing.result()
     except JobError as error:
         return error
+
+
+def _pooled(part: Trajectories, by: Sequence[str]) -> str:
+    """Say which conditions are taken for one; a column in which every trajectory differs only tells them apart."""
+    first = part.table.groupby(part.path_numbers).first()
+    counts = {name: first[name].nunique(dropna=False) for name in part.conditions if name not in by}
+    varied = [f"{name} ({count} values)" for name, count in counts.items() if 1 < count < len(first)]
+    if not varied:
+        return ""
+    names = ",".join([*by, *(text.split(" (")[0] for text in varied)])
+    return (
+        f"caution: trajectories that differ in {', '.join(varied)} are taken for one condition, and rates that differ "
+        f"between them can look like two; --by {names} compares each apart"
+    )
 
 
 def _splits(data: Transitions, start: float) -> bool:

@@ -126,6 +126,8 @@ def load_comparison(folder: str | Path, models: Sequence[type[SIModel]] = ()) ->
         When the folder holds none, or a file of it is missing or damaged.
     """
     folder = Path(folder)
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file; give the folder of a comparison")
     path = folder / COMPARISON
     content: Any = None
     try:

@@ -119,11 +119,19 @@ def check_network(network: str, n_agents: int, degree: int) -> None:
         raise InputError(f"degree = {degree}: a {network} network has an even mean degree; change it by one")
 
 
+_HEADERS = {
+    ("source", "target"), ("from", "to"), ("node1", "node2"), ("node_1", "node_2"), ("u", "v"), ("src", "dst"),
+    ("id1", "id2"), ("id_1", "id_2"), ("ego", "alter"),
+}  # fmt: skip
+"""First lines of edge lists that are no edge."""
+
+
 def read_network(path: str | Path) -> Network:
     """Read a network from GraphML (`.graphml`) or from an edge list.
 
     An edge is two names on a line, with a space or comma between. Direction, repeated edges and edges from an agent to
-    itself are dropped; lines that begin with # are skipped.
+    itself are dropped; lines that begin with # are skipped, and so is a first line that names the columns, such as
+    `source,target`.
 
     Raises
     ------
@@ -141,6 +149,8 @@ def read_network(path: str | Path) -> Network:
             for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
                 names = line.replace(",", " ").split()
                 if not names or names[0].startswith("#"):
+                    continue
+                if number == 1 and tuple(name.strip('"').lower() for name in names) in _HEADERS:
                     continue
                 if len(names) != 2:
                     raise InputError(f"{path}, line {number}: has {len(names)} names; an edge has two")

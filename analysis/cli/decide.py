@@ -49,13 +49,15 @@ def decide(
     from ...errors import InputError
     from ...files import check_writable
     from ..effects import explain as take_apart
-    from ..experiment import elicitation_record, fallback_note, write_decisions
+    from ..experiment import elicitation_notes, elicitation_record, write_decisions
     from .figures import check_figure, save_figure
     from .output import emit, emit_json, progress_bar, say
 
     chosen, mixture, asking = what.chosen(), personas.mixture(), how.settings(seed)
     templates = personas.templates()
     if out:
+        if out.suffix.lower() != ".csv":
+            raise InputError(f"{out}: name a file that ends in .csv")
         check_writable(out)
     if figure:
         if not explain:
@@ -72,7 +74,7 @@ def decide(
             elicitation=asking,
             progress=bar.of("asking the language model"),
         )
-    if note := fallback_note(tables, asking):
+    for note in elicitation_notes(tables, asking):
         say(f"note: {note}")
     if out:
         write_decisions(tables, out)

@@ -220,6 +220,8 @@ class EventOptions:
             return left[:1]
         if self.event == ["all"]:
             return left
+        if "all" in self.event:
+            raise InputError("--event all takes every event; leave the other --event out")
         there = "the filters leave" if where.steps else "the file has"
         return [find_event(left, name, there) for name in dict.fromkeys(self.event)]
 

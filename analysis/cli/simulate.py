@@ -35,7 +35,7 @@ def simulate(
     """
     from ...agents import decide
     from ...simulate.trajectories import check_destination
-    from ..experiment import fallback_note, make_population, simulate_events
+    from ..experiment import elicitation_notes, make_population, simulate_events
     from .output import emit, emit_json, progress_bar, say
 
     chosen, mixture, asking = what.chosen(), personas.mixture(), how.settings(seed)
@@ -55,7 +55,7 @@ def simulate(
             elicitation=asking,
             progress=bar.of("asking the language model"),
         )
-        if note := fallback_note(tables, asking):
+        for note in elicitation_notes(tables, asking):
             say(f"note: {note}")
         trajectories = simulate_events(tables, settings, bar, population)
     if out:

@@ -9,7 +9,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
 from tworate.agents import Elicitation, LanguageModel, all_personas, load_language_model, parse_wordings, shipped_events
-from tworate.agents.elicitation import from_answers, parse_answer
+from tworate.agents.elicitation import from_answers, from_scores, parse_answer, summarise
 from tworate.agents.prompts import Question
 from tworate.errors import InputError, JobError
 
@@ -171,3 +171,9 @@ def test_standard_error_is_that_of_repeated_sampling(questions):
     spread = np.std([run.p_share[0] for run in runs])
     # The standard deviation of 300 values is known to about 4%.
     np.testing.assert_allclose(np.mean([run.standard_error[0] for run in runs]), spread, rtol=0.15)
+
+
+def test_a_wording_that_the_model_would_never_say_is_not_hidden_by_a_good_one():
+    scores = np.log([[0.6, 0.4], [0.5, 0.5], [1e-6, 1e-9], [1e-6, 1e-9]])
+    found = summarise(from_scores(scores), np.arange(4).reshape(2, 2, 1))
+    assert found.option_mass == pytest.approx([1e-6 + 1e-9])

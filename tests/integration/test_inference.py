@@ -186,5 +186,11 @@ def test_conditions_are_compared_apart_and_one_without_information_does_not_stop
     assert comparison.verdict == {"event = one": "one-rate", "event = still": "undecided", "event = two": "two-rate"}
     alone = compare(two, seed=1)
     assert alone.conditions[0].elpd_diff == comparison.conditions[2].elpd_diff
+    # Two conditions taken for one are named; a column in which every trajectory differs is none.
+    pooled = compare(pd.concat([one, two]).assign(run=lambda table: table["trajectory"]), seed=1, challenge=False)
+    assert any(
+        "differ in event (2 values)" in reason and "--by event" in reason for reason in pooled.conditions[0].reasons
+    )
+    assert not any("differ in" in reason for condition in comparison.conditions for reason in condition.reasons)
     assert "nobody shares after the start" in comparison.conditions[1].reasons[0]
     assert any("mean-field" in reason for reason in comparison.conditions[2].reasons[1:])

@@ -58,6 +58,11 @@ def test_networks_from_files(tmp_path):
     network = make_network(str(path), 1000, 8, seed=0)
     assert network.name == "edges.csv"
     assert sorted(network.degrees) == [1, 1, 2]
+    for header in ("source,target", '"From" "To"'):
+        path.write_text(f"{header}\nann,bob\n")
+        assert read_network(path).n_agents == 2
+    path.write_text("ann,bob\nsource,target\n")
+    assert read_network(path).n_agents == 4
     graph = nx.path_graph(4)
     graph.add_node("alone")
     nx.write_graphml(graph, tmp_path / "path.graphml")
