@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import JobError
 from .answer_store import AnswerStore
-from .language_model import MAX_ANSWER_TOKENS, LanguageModel, Progress
+from .elicitation import MAX_ANSWER_TOKENS
+from .language_model import LanguageModel, Progress
 from .prompts import Conversation
 
 _Answer = TypeVar("_Answer")

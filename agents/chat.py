@@ -12,6 +12,7 @@ import json
 import re
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -25,6 +26,17 @@ BASE_MODEL_ANSWER = "\n\nAnswer:"
 """What a model without a chat template continues."""
 BASE_MODEL_END = "\n"
 """Where the answer of a model without a chat template ends."""
+
+TODAY = datetime(2024, 7, 26)
+"""The day that a chat template is told when it asks for today's, so that a prompt is the same on every day."""
+
+# A caller can give templates no function, but a macro of their own goes before the clock that transformers gives.
+_STOPPED_CLOCK = (
+    "{% macro strftime_now(format) %}{{ format"
+    + "".join(f" | replace('%{code}', '{TODAY.strftime('%' + code)}')" for code in "aAbBcdfHIjmMpSuUVwWxXyY")
+    + "".join(f" | replace('%-{code}', '{TODAY.strftime('%' + code).lstrip('0') or 0}')" for code in "dmHIMSj")
+    + " }}{% endmacro %}"
+)
 
 _THINKING = re.compile(r"<think>|<thinking>|<reasoning>|<\|thinking\|>|\[THINK\]")
 _PLACEHOLDER = "tworate{}content"
@@ -330,6 +342,12 @@ class ChatEncoder:
             raise InputError(f"the tokenizer's chat template renders no user message ({error})") from error
         return False
 
+    @cached_property
+    def _clock(self) -> dict[str, str]:
+        """The template with a clock that stands still, where it asks for the day."""
+        template = self.tokenizer.get_chat_template()
+        return {"chat_template": _STOPPED_CLOCK + template} if "strftime_now" in template else {}
+
     def _apply(self, messages: Conversation, *, answered: bool = False) -> str:
         text: str = self.tokenizer.apply_chat_template(
             messages,
@@ -337,6 +355,7 @@ class ChatEncoder:
             add_generation_prompt=not answered,
             enable_thinking=self.think,
             thinking=self.think,
+            **self._clock,
         )
         return text
 

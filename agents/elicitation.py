@@ -18,6 +18,9 @@ from .prompts import OPTIONS
 
 METHODS = ("logits", "sample")
 
+MAX_ANSWER_TOKENS = 16
+"""Default length of a sampled answer."""
+
 Wording = tuple[str, str]
 """The two options in one wording: sharing first."""
 
@@ -54,7 +57,7 @@ class Elicitation:
     samples: int = 100
     temperature: float = 1.0
     max_unparsable: float = 0.2
-    max_tokens: int = 16
+    max_tokens: int = MAX_ANSWER_TOKENS
     seed: int = 0
 
     def __post_init__(self) -> None:

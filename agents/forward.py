@@ -87,7 +87,7 @@ class Forward:
         Raises
         ------
         JobError
-            When memory does not suffice for a single sequence.
+            When memory does not suffice for a single sequence, or the model's numbers overflow.
         """
         try:
             self._run([Row(node, 0, len(node.tokens)) for node in roots], None, visit)
@@ -105,6 +105,47 @@ class Forward:
         A sliding window is harmless while no row is longer than it.
         """
         return self._can_share and (self._window is None or padded_length(roots) + further < self._window)
+
+    def is_causal(self) -> bool:
+        """Whether no probability depends on the tokens after it: two sequences that begin alike must begin alike."""
+        tokens = self._random_tokens(24)
+        rows = [Row(Node((*tokens[:8], *rest), reads=list(range(8))), 0, 16) for rest in (tokens[8:16], tokens[16:])]
+        work, self.work = self.work, Work()
+        (first, second), _ = self._forward(rows, None)
+        self.work = work
+        # Some sums depend in their rounding on what is computed beside them. NaN, of which scoring complains, passes.
+        first, second = (self._log_p(logits) for logits in (first, second))
+        return not bool((first - second).abs().mean() > self._tolerance(1e-4) * first.std())
+
+    @property
+    def longest(self) -> int | None:
+        """Tokens that the model can be given, where its configuration says so."""
+        config = self.model.config.get_text_config()
+        limit = getattr(config, "max_position_embeddings", None)
+        if not isinstance(limit, int) or limit <= 0:
+            return None
+        # Positions that are stretched reach further than those that were learned.
+        rope = getattr(config, "rope_parameters", None) or {}
+        factor, original = rope.get("factor"), rope.get("original_max_position_embeddings", limit)
+        return max(limit, int(factor * original)) if factor and original else limit
+
+    @property
+    def vocabulary(self) -> int:
+        """Tokens that the model knows."""
+        size: int = self.model.config.get_text_config().vocab_size
+        return size
+
+    def overflow(self) -> JobError:
+        """Error for a log-probability that is no finite number."""
+        if self.model.dtype == torch.float16:
+            return JobError(
+                "the model's log-probabilities are not finite: overflow in float16; use --dtype bfloat16 or float32"
+            )
+        dtype = str(self.model.dtype).removeprefix("torch.")
+        return JobError(
+            f"the model's log-probabilities are not finite in {dtype}: its weights are damaged, or it never writes a "
+            "word of the options; take other weights, or word the options otherwise (--wording)"
+        )
 
     def _run(self, rows: list[Row], past: Past | None, visit: Visit) -> None:
         rows = sorted(rows, key=lambda row: -row.length)
@@ -147,7 +188,7 @@ class Forward:
         logits, kept = self._forward(rows, past)
         following = []
         for place, row in enumerate(rows):
-            further = visit(row.node, self._log_p(logits[place])) if row.node.reads else []
+            further = visit(row.node, self._finite(self._log_p(logits[place]))) if row.node.reads else []
             for child in (*row.node.children, *further):
                 before = 0 if kept is None else row.length
                 following.append(Row(child, place, before + len(child.tokens)))
@@ -173,7 +214,9 @@ class Forward:
             if past is not None:
                 cache, before, lengths = _selected(past, [row.parent for row in rows])
                 mask = torch.cat([before, mask], dim=1)
-            places = lengths[:, None] + torch.arange(longest, device=self.device)
+            ends = lengths + torch.tensor([len(segment) for segment in segments], device=self.device)
+            # Padding has no place beyond its row's end, where the model may know none.
+            places = torch.minimum(lengths[:, None] + torch.arange(longest, device=self.device), ends[:, None] - 1)
             arguments |= {"position_ids": places, "past_key_values": cache}
         # Only the positions that are read go through the vocabulary, or a batch would fill gigabytes.
         kept = sorted({read for row in rows for read in row.node.reads}) or [0]
@@ -190,12 +233,23 @@ class Forward:
         read = [logits[place, [place_of[read] for read in row.node.reads]] for place, row in enumerate(rows)]
         if not follows:
             return read, None
-        ends = lengths + torch.tensor([len(segment) for segment in segments], device=self.device)
         return read, Past(cache, mask, ends)
 
     def _log_p(self, logits: torch.Tensor) -> torch.Tensor:
         # Not every accelerator has 64 bits.
         return (logits.cpu() if self.device.type == "mps" else logits).double().log_softmax(-1)
+
+    def _finite(self, log_p: torch.Tensor) -> torch.Tensor:
+        # One logit that is NaN or +inf, or all at -inf, make the log-probabilities of all tokens NaN.
+        if log_p[:, 0].isnan().any():
+            raise self.overflow()
+        return log_p
+
+    def _random_tokens(self, number: int) -> list[int]:
+        return np.random.default_rng(0).integers(1, self.vocabulary, number).tolist()
+
+    def _tolerance(self, single: float) -> float:
+        return single if self.model.dtype in (torch.float32, torch.float64) else 100 * single
 
     @cached_property
     def _window(self) -> int | None:
@@ -219,8 +273,7 @@ class Forward:
 
     def _agrees(self) -> bool:
         """Compare on a few tokens, with rows of unequal length at each level."""
-        config = self.model.config.get_text_config()
-        tokens = [int(token) for token in np.random.default_rng(0).integers(1, config.vocab_size, 24)]
+        tokens = self._random_tokens(24)
         trees, alone = [], []
         for prefix, ends in (
             (tokens[:7], (tokens[7:11], tokens[11:13])),
@@ -244,9 +297,8 @@ class Forward:
         for _, node in alone:
             self._run([Row(node, 0, len(node.tokens))], None, visit)
         self.work = work
-        tolerance = 1e-3 if self.model.dtype in (torch.float32, torch.float64) else 0.1
         return all(
-            bool((found[id(leaf)] - found[id(node)]).abs().mean() <= tolerance * found[id(node)].std())
+            bool((found[id(leaf)] - found[id(node)]).abs().mean() <= self._tolerance(1e-3) * found[id(node)].std())
             for leaf, node in alone
         )
 

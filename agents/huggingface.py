@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 from ..errors import InputError, JobError
 from . import embedded
 from .chat import ChatEncoder
+from .elicitation import MAX_ANSWER_TOKENS
 from .forward import Forward, Work, out_of_memory
 from .language_model import LanguageModel, Progress
 from .model_source import find_model, is_embedded
@@ -56,7 +57,8 @@ class HuggingFaceModel(LanguageModel):
     Raises
     ------
     InputError
-        When the name is no model, the model has no safetensors weights, or device or dtype are none.
+        When the name is no model, the model has no safetensors weights or lacks some, its answers depend on what
+        follows them (it is not causal), or device or dtype are none.
     JobError
         When the device has no room for the weights.
     """
@@ -84,17 +86,34 @@ class HuggingFaceModel(LanguageModel):
         default = "float32" if self.device.type == "cpu" else "auto"
         with _quiet_transformers(), _explained(name):
             self.tokenizer = AutoTokenizer.from_pretrained(source.folder, trust_remote_code=trust_remote_code)
-            self.model = AutoModelForCausalLM.from_pretrained(
+            self.model, loading = AutoModelForCausalLM.from_pretrained(
                 source.folder,
                 trust_remote_code=trust_remote_code,
                 use_safetensors=True,
                 dtype=dtype or default,
+                ignore_mismatched_sizes=True,  # reported below, by name
+                output_loading_info=True,
             )
+            unfilled = _unfilled(self.model, loading)
             self.model.to(self.device).eval()
+        if unfilled:
+            # transformers puts random numbers in their place.
+            more = f" and {len(unfilled) - 3} more" if len(unfilled) > 3 else ""
+            raise InputError(
+                f"{name}: the weights lack {', '.join(unfilled[:3])}{more}; give a causal language model with all of "
+                "its weights"
+            )
         self.encoder = ChatEncoder(self.tokenizer, think=think)
         template = json.dumps(getattr(self.tokenizer, "chat_template", None))
         self.chat_template_hash = hashlib.sha256(template.encode()).hexdigest()[:16]
         self.forward = Forward(self.model, tokens_per_batch)
+        with _quiet_transformers(), _explained(name):
+            is_causal = self.forward.is_causal()
+        if not is_causal:
+            raise InputError(
+                f"{name}: is no causal language model ({type(self.model).__name__}): what it says of a token depends "
+                "on those that follow; give a model that predicts the next token"
+            )
         thinking = ":think" if think else ""
         self.fingerprint = f"{source.identity}:{str(self.model.dtype).removeprefix('torch.')}{thinking}"
 
@@ -143,6 +162,7 @@ class HuggingFaceModel(LanguageModel):
                 targets = feeds.setdefault((*prompt, *answer[:-1]), [])
                 targets += [(len(prompt) - 1 + k, Target((i, j), k, token)) for k, token in enumerate(answer)]
             result.append([np.full(len(answer), np.nan) for answer in answers])
+        self._check(feeds, [token for targets in feeds.values() for _, (_, _, token) in targets])
         roots = prefix_tree(feeds)
         if not self.forward.can_share(roots):
             roots = chains(feeds)
@@ -155,6 +175,9 @@ class HuggingFaceModel(LanguageModel):
             rows = torch.tensor([place for place, _ in node.content], device=log_p.device)
             tokens = torch.tensor([target.token for _, target in node.content], device=log_p.device)
             for (_, target), value in zip(node.content, log_p[rows, tokens].tolist(), strict=True):
+                if value == -np.inf:
+                    # A probability of 0 would be infinite log-odds, beside which no other prompt counts.
+                    raise self.forward.overflow()
                 i, j = target.cell
                 left[i] -= bool(np.isnan(result[i][j][target.place]))
                 result[i][j][target.place] = value
@@ -173,18 +196,38 @@ class HuggingFaceModel(LanguageModel):
         samples: int,
         temperature: float,
         seed: int,
-        max_tokens: int = 16,
+        max_tokens: int = MAX_ANSWER_TOKENS,
         progress: Progress | None = None,
     ) -> list[list[str]]:
         sampler = Sampler(
             self.forward, self._ends, samples=samples, temperature=temperature, seed=seed, max_tokens=max_tokens
         )
         prompts = [tuple(self.encoder.prompt(conversation)) for conversation in conversations]
+        self._check(prompts, further=max_tokens - 1)
         texts: dict[Tokens, str] = {}
         answers = sampler.sample(prompts, progress)
         for answer in {answer for of_one in answers for answer in of_one}:
             texts[answer] = self.encoder.text(answer)
         return [[texts[answer] for answer in of_one] for of_one in answers]
+
+    def _check(self, feeds: Collection[Tokens], answers: Collection[int] = (), further: int = 0) -> None:
+        """Refuse what the model has no place or no token for; `further` tokens may follow the feeds."""
+        longest, limit = max(map(len, feeds), default=0), self.forward.longest
+        if limit is not None and longest + further > limit:
+            and_answer = f" and up to {further} of the answer" if further else ""
+            remedy = "shorten the notes of events and the biographies"
+            if further:
+                remedy += ", lower --max-tokens"
+            raise InputError(
+                f"{self.name}: the longest prompt has {longest} tokens{and_answer}, and the model takes {limit}; "
+                f"{remedy}, or give a model with a longer context"
+            )
+        highest = max((token for tokens in (*feeds, answers) for token in tokens), default=0)
+        if highest >= self.forward.vocabulary:
+            raise InputError(
+                f"{self.name}: the tokenizer gives token {highest}, and the model knows {self.forward.vocabulary} "
+                "(0 and up); give the folder the tokenizer that belongs to the model"
+            )
 
     def _ends(self, written: Tokens) -> bool:
         if written[-1] in self._end_tokens:
@@ -202,6 +245,15 @@ class HuggingFaceModel(LanguageModel):
             if end is not None:
                 ends |= set(end) if isinstance(end, list | tuple) else {end}
         return ends | set(self.encoder.end[-1:] if self.encoder.has_template else [])
+
+
+def _unfilled(model: Any, loading: dict[str, Any]) -> list[str]:
+    """Weights that the files do not hold, or in another shape.
+
+    Tied weights are not among those that transformers misses. Buffers hold what follows from the configuration.
+    """
+    missing = set(loading["missing_keys"]) - {name for name, _ in model.named_buffers()}
+    return sorted(missing | {name for name, *_ in loading["mismatched_keys"]})
 
 
 def _place_targets(roots: Sequence[Node], feeds: dict[Tokens, list[tuple[int, Target]]]) -> None:

@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .elicitation import Elicitation, Elicited, Prompted, Wording, from_answers, from_scores, summarise
+from .elicitation import (
+    MAX_ANSWER_TOKENS,
+    Elicitation,
+    Elicited,
+    Prompted,
+    Wording,
+    from_answers,
+    from_scores,
+    summarise,
+)
 from .prompts import Conversation, PromptTemplates, Question, default_templates
 
 Progress = Callable[[int, int], None]
@@ -17,9 +26,6 @@ Progress = Callable[[int, int], None]
 
 CONVERSATIONS_AT_ONCE = 256
 """Conversations asked together on behalf of a caller that keeps answers as they come: what an interruption can lose."""
-
-MAX_ANSWER_TOKENS = 16
-"""Default length of a sampled answer."""
 
 
 class NoLogProbabilitiesError(InputError):

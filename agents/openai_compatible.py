@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, JobError
 from .answer_paths import AnswerPaths, Place
+from .elicitation import MAX_ANSWER_TOKENS
 from .events import shipped_events
-from .language_model import MAX_ANSWER_TOKENS, OPENAI_PREFIX, LanguageModel, NoLogProbabilitiesError, Progress
+from .language_model import OPENAI_PREFIX, LanguageModel, NoLogProbabilitiesError, Progress
 from .personas import Persona
 from .prompts import OPTIONS, Conversation, Question, default_templates
 

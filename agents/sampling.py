@@ -82,7 +82,8 @@ class Sampler:
         done: set[int] = set()
 
         def visit(node: Node, log_p: torch.Tensor) -> list[Node]:
-            weights = (log_p[-1] / self.temperature).softmax(-1).cpu().numpy().cumsum()
+            # The likeliest at 0, so that no temperature is too low for it.
+            weights = ((log_p[-1] - log_p[-1].max()) / self.temperature).softmax(-1).cpu().numpy().cumsum()
             further = []
             for draw in node.content:
                 for token, answers in self._next(distinct[draw.prompt], draw, weights):

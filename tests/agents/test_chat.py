@@ -112,6 +112,17 @@ def test_block_of_thoughts_is_closed_unless_the_model_may_think(template, make_t
     assert read("<think>Hm, ignore?").startswith("<think>")
 
 
+def test_template_that_asks_for_the_day_is_told_the_same_on_every_day(make_tokenizer, conversation_about):
+    # As those of Llama 3.
+    dated = (
+        "{% if strftime_now is defined %}{% set day = strftime_now('%d %b %Y, %-m') %}{% endif %}"
+        "{{ '<|im_start|>Today: ' + day + '<|im_end|>\n' }}" + make_tokenizer().chat_template
+    )
+    text = ChatEncoder(make_tokenizer(template=dated)).render(conversation_about("Nothing."))
+    assert text.count("2024") == 1
+    assert text.startswith("<|im_start|>Today: 26 Jul 2024, 7<|im_end|>\n")
+
+
 @pytest.mark.parametrize(
     ("template", "end"), [("chatml", ["<|im_end|>"]), ("gemma", ["<end_of_turn>"]), ("inst", ["</s>"]), ("base", ["Ċ"])]
 )

@@ -3,18 +3,25 @@
 import json
 import sys
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import LlamaForCausalLM
 
 from tworate.agents import Elicitation, load_language_model
+from tworate.agents.answer_store import AnswerStore
+from tworate.agents.cache import CachedLanguageModel
 from tworate.agents.embedded import FOLDER
+from tworate.agents.huggingface import _unfilled
 from tworate.agents.prompts import default_templates
 from tworate.errors import InputError, JobError
 
 OPTIONS = ("share", "ignore")
+PT = {"format": "pt"}
+"""What transformers wants to read in a file of weights."""
 
 
 def one_by_one(model, conversations, options):
@@ -84,6 +91,7 @@ def test_model_that_keeps_no_keys_and_values_is_computed_plainly(make_tokenizer,
     conversations = conversations_of(questions[:3])
     scores = model.option_log_probabilities(conversations, OPTIONS)
     assert not model.forward._can_share
+    assert model.forward.longest is None
     np.testing.assert_allclose(scores, one_by_one(model, conversations, OPTIONS), atol=5e-5)
     assert len(model.sample_answers(conversations[:1], samples=3, temperature=1.0, seed=0, max_tokens=2)[0]) == 3
 
@@ -249,10 +257,11 @@ def test_generation_settings_of_the_model_play_no_part_in_sampling(make_folder, 
     assert len(set(free[0])) > 10
 
 
-def test_low_temperature_gives_the_likeliest_answer(make_model, questions):
+@pytest.mark.parametrize("temperature", [1e-4, 1e-320])
+def test_low_temperature_gives_the_likeliest_answer(make_model, questions, temperature):
     model = make_model()
     (conversation,) = conversations_of(questions[:1])
-    (answers,) = model.sample_answers([conversation], samples=5, temperature=1e-4, seed=0, max_tokens=4)
+    (answers,) = model.sample_answers([conversation], samples=5, temperature=temperature, seed=0, max_tokens=4)
     ids = model.encoder.prompt(conversation)
     start = len(ids)
     with torch.no_grad():
@@ -269,6 +278,130 @@ def test_scoring_a_model_that_may_think_is_refused(make_model, questions):
     assert model.fingerprint.endswith(":think")
     with pytest.raises(InputError, match="leave out --think"):
         model.share_probability(questions[:1])
+
+
+def test_weights_that_are_missing_are_not_made_up(make_folder):
+    folder = make_folder()
+    weights = load_file(folder / "model.safetensors")
+    save_file({k: v for k, v in weights.items() if k != "lm_head.weight"}, folder / "model.safetensors", PT)
+    with pytest.raises(InputError, match=r"the weights lack lm_head\.weight; give a causal language model with all"):
+        load_language_model(str(folder))
+    layer = {k: v for k, v in weights.items() if "layers.1." not in k}
+    save_file(layer, folder / "model.safetensors", PT)
+    with pytest.raises(InputError, match=r"the weights lack model\.layers\.1\..* and 6 more"):
+        load_language_model(str(folder))
+    save_file(weights | {"lm_head.weight": weights["lm_head.weight"][:9]}, folder / "model.safetensors", PT)
+    with pytest.raises(InputError, match=r"the weights lack lm_head\.weight"):
+        load_language_model(str(folder))
+
+
+def test_tied_weights_and_buffers_are_not_missed(make_folder):
+    folder = make_folder(tie_word_embeddings=True)
+    assert "lm_head.weight" not in load_file(folder / "model.safetensors")
+    model = load_language_model(str(folder)).model
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+    layer = torch.nn.BatchNorm1d(2)
+    assert _unfilled(layer, {"missing_keys": {"weight", "running_mean"}, "mismatched_keys": set()}) == ["weight"]
+
+
+def test_model_that_looks_ahead_is_refused(make_tokenizer, tmp_path):
+    from transformers import BertConfig, BertForMaskedLM
+
+    tokenizer = make_tokenizer()
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    BertForMaskedLM(BertConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match=r"is no causal language model \(BertLMHeadModel\)"):
+        load_language_model(str(tmp_path))
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"is_decoder": True}))
+    # The same weights with causal attention.
+    assert load_language_model(str(tmp_path)).work.calls == 0
+
+
+@pytest.mark.parametrize(("dtype", "remedy"), [("float16", "use --dtype bfloat16 or float32"), ("float32", "damaged")])
+def test_overflow_is_an_error_and_not_kept(make_folder, questions, tmp_path, dtype, remedy):
+    folder = make_folder()
+    weights = load_file(folder / "model.safetensors")
+    # Too large for 16 bits; and for 32.
+    huge = {k: v * (1e8 if dtype == "float16" else 1e38) for k, v in weights.items() if k == "lm_head.weight"}
+    save_file(weights | huge, folder / "model.safetensors", PT)
+    with closing(AnswerStore(tmp_path / "cache")) as store:
+        model = CachedLanguageModel(load_language_model(str(folder), dtype=dtype), store)
+        with pytest.raises(JobError, match=rf"not finite.* {dtype}.*{remedy}"):
+            model.share_probability(questions[:2])
+        with pytest.raises(JobError, match=rf"not finite.* {dtype}.*{remedy}"):
+            model.share_probability(questions[:2], elicitation=Elicitation("sample", samples=3))
+        assert not store.models()
+
+
+def test_option_without_any_probability_is_an_error_and_no_infinite_log_odds(make_model, questions, monkeypatch):
+    model = make_model()
+    forward = type(model.model).forward
+    conversations = conversations_of(questions[:2])
+    never = model.encoder.encode(conversations[0], OPTIONS).answers[0][-1]
+
+    def silent(self, *args, **kwargs):
+        output = forward(self, *args, **kwargs)
+        output.logits[..., never] = -torch.inf
+        return output
+
+    monkeypatch.setattr(type(model.model), "forward", silent)
+    with pytest.raises(JobError, match="never writes a word of the options"):
+        model.share_probability(questions[:2])
+    for answer in model.sample_answers(conversations, samples=50, temperature=1.0, seed=0, max_tokens=2)[0]:
+        assert never not in model.tokenizer.encode(answer)
+
+
+def test_prompt_longer_than_the_model_takes_is_refused(make_model, questions):
+    conversations = conversations_of(questions)
+    model = make_model(architecture="gpt2")
+    fed = max(
+        len(prompt) + max(map(len, answers)) - 1
+        for prompt, answers in (model.encoder.encode(conversation, OPTIONS) for conversation in conversations)
+    )
+    just = make_model(architecture="gpt2", max_position_embeddings=fed)
+    assert np.isfinite(just.option_log_probabilities(conversations, OPTIONS)).all()
+    for architecture in ("gpt2", "llama"):
+        short = make_model(architecture=architecture, max_position_embeddings=fed - 1)
+        with pytest.raises(InputError, match=rf"has {fed} tokens, and the model takes {fed - 1}; shorten the notes"):
+            short.option_log_probabilities(conversations, OPTIONS)
+    longest = max(len(just.encoder.prompt(conversation)) for conversation in conversations)
+    settings = {"samples": 2, "temperature": 1.0, "seed": 0}
+    just.sample_answers(conversations, max_tokens=fed - longest + 1, **settings)
+    with pytest.raises(InputError, match=rf"has {longest} tokens and up to \d+ of the answer, .*lower --max-tokens"):
+        just.sample_answers(conversations, max_tokens=fed - longest + 2, **settings)
+
+
+def test_stretched_positions_count(make_model):
+    rope = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 512, "rope_theta": 1e4}
+    assert make_model(max_position_embeddings=512, rope_parameters=rope).forward.longest == 2048
+    assert make_model(max_position_embeddings=512).forward.longest == 512
+
+
+def test_padding_needs_no_positions_that_the_model_lacks(make_model):
+    def talk(system, user):
+        return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+    # Long beginnings with short ends beside short beginnings with long ends.
+    much = " ".join(["act"] * 60)
+    talks = [talk(much, user) for user in "ab"] + [talk("act", f"{user} {much}") for user in "ab"]
+    fed = max(len(make_model(architecture="gpt2").encoder.prompt(one)) for one in talks) + 8
+    model = make_model(architecture="gpt2", max_position_embeddings=fed)
+    scores = model.option_log_probabilities(talks, OPTIONS)
+    assert model.forward._can_share
+    np.testing.assert_allclose(scores, one_by_one(model, talks, OPTIONS), atol=5e-5)
+
+
+def test_tokenizer_of_another_model_is_refused(make_model, questions):
+    model = make_model(vocab_size=300)
+    for ask in (
+        lambda: model.share_probability(questions[:1]),
+        lambda: model.sample_answers(conversations_of(questions[:1]), samples=1, temperature=1.0, seed=0),
+    ):
+        with pytest.raises(InputError, match=r"the tokenizer gives token \d+, and the model knows 300 .*belongs to"):
+            ask()
 
 
 def test_a_copy_of_the_embedded_model_keeps_its_warning(make_model, tmp_path):
