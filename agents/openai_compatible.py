@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -38,6 +38,9 @@ NEGLIGIBLE = 1e-4
 
 _CHOICES_AT_ONCE = 128
 """The most answers that servers give to one request."""
+
+_EXAMPLE_URL = "http://localhost:8000/v1"
+_PORTS = {"http": 80, "https": 443}
 
 _Answer = TypeVar("_Answer")
 
@@ -95,17 +98,29 @@ class OpenAICompatibleModel(LanguageModel):
         self._model = model
         self._timeout, self._retries = timeout, retries
         url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
-        self._host, password = _host(url)
-        self._is_openai = self._host == _host(OPENAI_URL)[0]
+        address = _address(url)
+        self._host = address.host
+        self._is_openai = self._host == _address(OPENAI_URL).host
         key = os.environ.get("OPENAI_API_KEY", "").strip()
         if not key and self._is_openai:
             raise InputError(f"{self.name}: set the environment variable OPENAI_API_KEY, or give a --base-url")
-        self._secrets = [secret for secret in (key, password, unquote(password)) if secret]
-        # The client wants a key even for servers that do not.
-        self._client = openai.OpenAI(api_key=key or "none", base_url=url, timeout=timeout, max_retries=retries)
+        if not (key.isascii() and key.isprintable()):
+            raise InputError(
+                f"{self.name}: OPENAI_API_KEY cannot be sent: it has line breaks or characters other than ASCII; "
+                "set it to the key alone"
+            )
+        self._secrets = [secret for secret in (key, address.password, unquote(address.password)) if secret]
+        try:
+            # The client wants a key even for servers that do not.
+            self._client = openai.OpenAI(api_key=key or "none", base_url=url, timeout=timeout, max_retries=retries)
+        except Exception as error:  # what lies below the client raises its own kinds
+            raise InputError(
+                f"{self.name}: the base URL, or a proxy that the environment names, cannot be used "
+                f"({self._scrubbed(str(error))}); write it as in {_EXAMPLE_URL}"
+            ) from None
         self._list_length: int | None = None
         self._system = self._try_out()
-        self.fingerprint = f"openai:{self._host}/{model}" + (f"@{self._system}" if self._system else "")
+        self.fingerprint = f"openai:{address.url}#{model}" + (f"@{self._system}" if self._system else "")
 
     @property
     def notice(self) -> str | None:
@@ -343,16 +358,43 @@ def _in_order(parts: Iterable[list[tuple[int, _Answer]]]) -> list[_Answer]:
     return [answers[position] for position in range(len(answers))]
 
 
-def _host(url: str) -> tuple[str, str]:
-    """Host and port of a URL, and the password in it, which is never to be shown."""
+class _Address(NamedTuple):
+    """What is to be known of a base URL.
+
+    Parameters
+    ----------
+    url : str
+        Scheme, host, port and path, in one spelling and without secrets.
+    host : str
+        Host and port; without the port where it is the scheme's own.
+    password : str
+        The password in the URL, which is never to be shown; empty where there is none.
+    """
+
+    url: str
+    host: str
+    password: str
+
+
+def _address(url: str) -> _Address:
+    # Parsers drop some of these in silence, where the client fails at them.
+    if " " in url or not url.isprintable():
+        raise InputError(f"the base URL holds a space or a control character; write it as in {_EXAMPLE_URL}")
     try:
         parts = urlsplit(url)
-        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+        host, port = parts.hostname, parts.port
     except ValueError:
         host = None
-    if not host or parts.scheme not in ("http", "https"):
-        raise InputError("the base URL is none; write it as in http://localhost:8000/v1")
-    return host, parts.password or ""
+    if not host or parts.scheme not in _PORTS:
+        raise InputError(f"the base URL is none; write it as in {_EXAMPLE_URL}")
+    if "?" in url or "#" in url:
+        # The client would write the path of its requests behind it.
+        raise InputError(f"the base URL has a query or a fragment, which cannot be used; write it as in {_EXAMPLE_URL}")
+    if ":" in host:
+        host = f"[{host}]"
+    if port not in (None, _PORTS[parts.scheme]):
+        host = f"{host}:{port}"
+    return _Address(f"{parts.scheme}://{host}{parts.path.rstrip('/')}", host, parts.password or "")
 
 
 def _seed(seed: int, conversation: Conversation, position: int = 0) -> int:

@@ -24,7 +24,7 @@ from tworate.agents import (
 )
 from tworate.agents.answer_paths import AnswerPaths, Place
 from tworate.agents.language_model import NoLogProbabilitiesError
-from tworate.agents.openai_compatible import OpenAICompatibleModel
+from tworate.agents.openai_compatible import OpenAICompatibleModel, _address
 from tworate.agents.prompts import OPTIONS, default_templates
 from tworate.analysis.cli import main
 from tworate.errors import InputError, JobError
@@ -416,11 +416,73 @@ def test_a_server_that_says_the_key_is_not_quoted(server, questions, tmp_path):
     assert connect(server).sample_answers(conversations, samples=2, temperature=1.0, seed=0) == [["", ""]]
 
 
-def test_fingerprint_names_host_model_and_what_the_server_says_of_itself(server):
+def test_fingerprint_names_address_model_and_what_the_server_says_of_itself(server):
     host = f"127.0.0.1:{server.server_address[1]}"
-    assert connect(server).fingerprint == f"openai:{host}/embedded@fp_test"
-    model = OpenAICompatibleModel("embedded", base_url=f"http://me:hidden@{host}/v1")
-    assert model.fingerprint == f"openai:{host}/embedded@fp_test"
+    expected = f"openai:http://{host}/v1#embedded@fp_test"
+    for url in (server.url, f"{server.url}/", f"http://me:hidden@{host}/v1", f"HTTP://{host}/v1"):
+        assert OpenAICompatibleModel("embedded", base_url=url).fingerprint == expected
+    # Two models of one name behind one port, each under a path of its own.
+    assert OpenAICompatibleModel("embedded", base_url=f"http://{host}/b/v1").fingerprint != expected
+
+
+def test_answers_from_another_address_are_not_taken(server, questions, tmp_path):
+    store = AnswerStore(tmp_path)
+    for path, requests in (("/a/v1", 4), ("/b/v1", 4), ("/a/v1/", 0)):
+        url = f"http://127.0.0.1:{server.server_address[1]}{path}"
+        model = CachedLanguageModel(OpenAICompatibleModel("embedded", base_url=url), store)
+        server.reset()
+        model.share_probability(questions[:2])
+        assert len(server.requests) == requests
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("HTTP://Host.Example:80/v1/", "http://host.example/v1"),
+        ("https://host:443", "https://host"),
+        ("https://host:80/v1", "https://host:80/v1"),
+        ("http://me:hidden@[::1]:8000/A/v1", "http://[::1]:8000/A/v1"),
+    ],
+)
+def test_one_address_has_one_spelling(url, expected):
+    assert _address(url).url == expected
+
+
+BAD_URLS = [
+    ("http://host/v 1", "a space or a control character"),
+    ("http://host/v1 ", "a space or a control character"),
+    ("http://host\n/v1", "a space or a control character"),
+    ("\thttp://host/v1", "a space or a control character"),
+    ("http://host/v1\x00", "a space or a control character"),
+    ("http://me:hidden@host/v1?version=2", "a query or a fragment"),
+    ("http://host/v1#", "a query or a fragment"),
+    ("http://me:hidden@-é./v1", "the base URL, or a proxy that the environment names, cannot be used"),
+]
+
+
+@pytest.mark.parametrize(("url", "message"), BAD_URLS)
+@pytest.mark.parametrize("in_environment", [True, False])
+def test_a_base_url_that_cannot_be_asked_is_refused_at_once(server, monkeypatch, url, message, in_environment):
+    if in_environment and "\x00" not in url:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        url = None
+    with pytest.raises(InputError, match=f"{message}.*; write it as in http://localhost:8000/v1") as caught:
+        load_language_model("openai:m", base_url=url)
+    assert "hidden" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("key", ["sk-sécret", "sk-sec\nret", "sk-sec\rret", "sk-sec\x7fret", "sk-sec\udcffret"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(server, monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(InputError, match="OPENAI_API_KEY cannot be sent: it has line breaks or characters") as caught:
+        connect(server)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "sk-s" not in told
+    assert "ret" not in told.replace("secret", "").split("InputError")[-1]
+    assert not server.requests
+    # The control: a line break at the end is how files end, and no part of the key.
+    monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\n")
+    assert connect(server).gives_log_probabilities
 
 
 def test_where_the_server_and_the_key_come_from(server, monkeypatch):
@@ -460,7 +522,7 @@ def test_the_command_asks_the_server_and_keeps_the_key_to_itself(server, embedde
     # 2 personas, 5 sightings, 2 orders; two questions to begin with, in each of two runs.
     assert len(server.requests) == 20 + 2 * 2
     assert shown["model"] == "openai:embedded"
-    assert shown["fingerprint"].endswith("/embedded@fp_test")
+    assert shown["fingerprint"].endswith("/v1#embedded@fp_test")
     personas = [all_personas()[0], all_personas()[-1]]
     questions = [Question(p, shipped_events()[0], s, is_last=s == 5) for p in personas for s in range(1, 6)]
     expected = embedded.share_probability(questions).p_share
