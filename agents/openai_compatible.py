@@ -16,7 +16,7 @@ import openai
 from numpy.typing import NDArray
 
 from ..errors import InputError, JobError
-from .answer_paths import AnswerPaths, Place
+from .answer_paths import AnswerPaths, Place, Reach
 from .events import shipped_events
 from .language_model import MAX_ANSWER_TOKENS, OPENAI_PREFIX, LanguageModel, NoLogProbabilitiesError, Progress
 from .personas import Persona
@@ -119,6 +119,7 @@ class OpenAICompatibleModel(LanguageModel):
                 f"({self._scrubbed(str(error))}); write it as in {_EXAMPLE_URL}"
             ) from None
         self._list_length: int | None = None
+        self._choices_at_once = _CHOICES_AT_ONCE
         self._system = self._try_out()
         self.fingerprint = f"openai:{address.url}#{model}" + (f"@{self._system}" if self._system else "")
 
@@ -226,15 +227,11 @@ class OpenAICompatibleModel(LanguageModel):
             raise NoLogProbabilitiesError(f"{self.name}: the server gives no log-probabilities; sample answers instead")
         paths = AnswerPaths()
         # As the model is, not as a server's own defaults would have it.
-        settings = {"temperature": 1.0, "top_p": 1.0, "seed": _seed(0, conversation)}
-        settings |= {"logprobs": True, "top_logprobs": self._list_length}
-        self._learn(paths, self._ask(conversation, max_tokens=1, n=1, **settings))
+        settings = {"temperature": 1.0, "top_p": 1.0, "logprobs": True, "top_logprobs": self._list_length}
+        self._learn(paths, self._ask(conversation, max_tokens=1, n=1, seed=_seed(0, conversation), **settings))
         reaches = [paths.reach(option) for option in options]
-        if any(reach.unexplored and reach.hidden > reach.found for reach in reaches):
-            # A token has a byte at least, and space may come first.
-            length = 1 + max(len(option.encode()) for option in options)
-            self._learn(paths, self._ask(conversation, max_tokens=length, n=EXPLORING_ANSWERS, **settings))
-            reaches = [paths.reach(option) for option in options]
+        if _leads_on(reaches):
+            reaches = self._explore(conversation, options, paths, settings)
         certain = math.fsum(math.exp(reach.found) for reach in reaches if reach.found >= reach.hidden)
         for option, reach in zip(options, reaches, strict=True):
             if reach.hidden > reach.found and math.exp(reach.hidden) > NEGLIGIBLE * certain:
@@ -245,16 +242,33 @@ class OpenAICompatibleModel(LanguageModel):
         # What no list shows counts with its upper bound: here that is negligible.
         return np.array([max(reach.found, reach.hidden) for reach in reaches])
 
+    def _explore(
+        self, conversation: Conversation, options: Sequence[str], paths: AnswerPaths, settings: dict[str, Any]
+    ) -> list[Reach]:
+        """Follow options of several tokens through sampled answers, as far as these lead."""
+        # A token has a byte at least, and space may come first.
+        length = 1 + max(len(option.encode()) for option in options)
+        reaches, met = [], 0
+        while met < EXPLORING_ANSWERS:
+            seed = _seed(0, conversation, met)
+            response = self._ask_often(conversation, EXPLORING_ANSWERS - met, max_tokens=length, seed=seed, **settings)
+            self._learn(paths, response)
+            met += len(response.choices)
+            reaches = [paths.reach(option) for option in options]
+            if not _leads_on(reaches):
+                break
+        return reaches
+
     def _sample(
         self, conversation: Conversation, *, samples: int, temperature: float, seed: int, max_tokens: int
     ) -> list[str]:
         answers: list[str] = []
         # Some servers give one answer whatever number is asked for.
         while len(answers) < samples:
-            response = self._ask(
+            response = self._ask_often(
                 conversation,
+                samples - len(answers),
                 max_tokens=max_tokens,
-                n=min(samples - len(answers), _CHOICES_AT_ONCE),
                 temperature=temperature,
                 top_p=1.0,
                 seed=_seed(seed, conversation, len(answers)),
@@ -289,6 +303,19 @@ class OpenAICompatibleModel(LanguageModel):
         except NoLogProbabilitiesError:
             self.gives_log_probabilities = False
         return str(getattr(response, "system_fingerprint", None) or "")
+
+    def _ask_often(self, conversation: Conversation, number: int, **settings: Any) -> Any:
+        """Ask for some answers in one request; some servers give but one, or refuse to be asked for more."""
+        n = min(number, self._choices_at_once)
+        try:
+            return self._ask(conversation, n=n, **settings)
+        except (_RequestRefusedError, _ServerFailedError):
+            # llama.cpp's server says by status 500 that it gives one answer only.
+            if n == 1:
+                raise
+        response = self._ask(conversation, n=1, **settings)
+        self._choices_at_once = 1
+        return response
 
     def _ask(self, conversation: Conversation, *, max_tokens: int, **settings: Any) -> Any:
         """Make one request; its response has choices, and each of them a message."""
@@ -332,7 +359,7 @@ class OpenAICompatibleModel(LanguageModel):
                 return self._refused(conversation)
             return _RequestRefusedError(f"{where}: the server refuses the request (status {status}: {said})")
         if status is not None:
-            return JobError(f"{where}: the server failed (status {status}, {tried}: {said})")
+            return _ServerFailedError(f"{where}: the server failed (status {status}, {tried}: {said})")
         return self._garbage("a response that cannot be read")
 
     def _refused(self, conversation: Conversation) -> JobError:
@@ -351,6 +378,15 @@ class OpenAICompatibleModel(LanguageModel):
 
 class _RequestRefusedError(InputError):
     """The server does not take this request."""
+
+
+class _ServerFailedError(JobError):
+    """The server says that it failed."""
+
+
+def _leads_on(reaches: Iterable[Reach]) -> bool:
+    """Whether more answers could show more of some option."""
+    return any(reach.unexplored and reach.hidden > reach.found for reach in reaches)
 
 
 def _in_order(parts: Iterable[list[tuple[int, _Answer]]]) -> list[_Answer]:

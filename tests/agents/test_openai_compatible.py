@@ -24,7 +24,7 @@ from tworate.agents import (
 )
 from tworate.agents.answer_paths import AnswerPaths, Place
 from tworate.agents.language_model import NoLogProbabilitiesError
-from tworate.agents.openai_compatible import OpenAICompatibleModel, _address
+from tworate.agents.openai_compatible import EXPLORING_ANSWERS, OpenAICompatibleModel, _address
 from tworate.agents.prompts import OPTIONS, default_templates
 from tworate.analysis.cli import main
 from tworate.errors import InputError, JobError
@@ -45,9 +45,9 @@ class EmbeddedServer(ThreadingHTTPServer):
         self.known = {}
         self.reset()
 
-    def reset(self, mode="logprobs", *, healthy=0, listed=20):
-        """Behave as `mode` after `healthy` requests; list at most so many tokens."""
-        self.mode, self.healthy, self.listed = mode, healthy, listed
+    def reset(self, mode="logprobs", *, healthy=0, listed=20, refuses_several=None):
+        """Behave as `mode` after `healthy` requests; list so many tokens; refuse n > 1 by a status, if one is given."""
+        self.mode, self.healthy, self.listed, self.refuses_several = mode, healthy, listed, refuses_several
         self.requests, self.under_way, self.most_under_way = [], 0, 0
 
     @property
@@ -95,6 +95,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send({"error": {"message": "slow down"}}, 429, {"retry-after-ms": "20"})
         elif mode == "failing":
             self.send({"error": {"message": f"out of order, {echo}"}}, 500, {"retry-after-ms": "20"})
+        elif self.server.refuses_several and body.get("n", 1) > 1:
+            message = {"message": "only one completion choice is allowed"}
+            self.send({"error": message}, self.server.refuses_several, {"retry-after-ms": "20"})
         elif mode == "unauthorised":
             self.send({"error": {"message": f"Incorrect API key provided: {echo}"}}, 401)
         elif mode == "unknown":
@@ -230,14 +233,16 @@ def questions():
     return [Question(persona, event, sighting) for persona in personas for event in events for sighting in (1, 3)]
 
 
-@pytest.mark.parametrize("mode", ["logprobs", "strict", "split"])
-def test_share_probability_is_that_of_the_same_model_here(server, embedded, questions, mode):
+@pytest.mark.parametrize(
+    ("mode", "refuses_several"), [("logprobs", None), ("strict", None), ("split", None), ("split", 400), ("split", 500)]
+)
+def test_share_probability_is_that_of_the_same_model_here(server, embedded, questions, mode, refuses_several):
     if mode == "split":
         # Options of two tokens, which no list of likely tokens shows whole: both must be likely enough to be met.
         likely = [0.25 < p < 0.75 for p in embedded.share_probability(questions).p_share]
         questions = [question for question, is_likely in zip(questions, likely, strict=True) if is_likely][:4]
         assert len(questions) == 4
-    server.reset(mode)
+    server.reset(mode, refuses_several=refuses_several)
     model = connect(server)
     assert model.gives_log_probabilities
     assert model.notice is None
@@ -246,7 +251,13 @@ def test_share_probability_is_that_of_the_same_model_here(server, embedded, ques
     np.testing.assert_allclose(there.option_mass, here.option_mass, atol=1e-4)
     np.testing.assert_allclose(there.order_effect, here.order_effect, atol=1e-2)
     if mode == "split":
-        assert max(body["n"] for body in server.requests) > 1
+        numbers = [body["n"] for body in server.requests]
+        assert max(numbers) == EXPLORING_ANSWERS
+        if refuses_several:
+            # Known from the first question on, which is asked when the model is loaded; 500 is tried 3 times.
+            assert numbers.count(EXPLORING_ANSWERS) == (1 if refuses_several == 400 else 3)
+            seeds = [body["seed"] for body in server.requests if body["max_tokens"] > 1 and body["n"] == 1]
+            assert len(set(seeds)) > len(questions)
     else:
         assert {body["max_tokens"] for body in server.requests} == {1}
 
@@ -263,6 +274,30 @@ def test_sampled_answers_have_the_probabilities_of_the_same_model_here(server, e
         counts = np.array([of_one.count(option) for option in OPTIONS])
         # Four standard errors of a binomial share: by luck once in some thousand runs, and the seed is fixed.
         assert np.all(np.abs(counts / n - p) < 4 * np.sqrt(p * (1 - p) / n) + 1e-3)
+
+
+@pytest.mark.parametrize("status", [400, 422, 500, 501])
+def test_a_server_that_refuses_to_give_several_answers_is_asked_for_one_at_a_time(server, questions, status):
+    conversations = [default_templates().conversation(question) for question in questions[:3]]
+    settings = {"samples": 20, "temperature": 1.0, "max_tokens": 1}
+    server.reset("one answer")
+    expected = connect(server).sample_answers(conversations, seed=3, **settings)
+    server.reset(refuses_several=status)
+    model = connect(server, concurrency=1)
+    assert model.sample_answers(conversations, seed=3, **settings) == expected
+    numbers = [body["n"] for body in server.requests if "logprobs" not in body]
+    tried = 1 if status < 500 else 3
+    assert numbers == [20] * tried + [1] * 60
+    # A server that refuses one answer as well does not refuse for their number, which is not taken for known then.
+    server.reset()
+    model = connect(server)
+    server.reset("rejecting")
+    with pytest.raises(InputError, match="refuses the request"):
+        model.sample_answers(conversations[:1], seed=3, **settings)
+    assert [body["n"] for body in server.requests] == [20, 1]
+    server.reset()
+    model.sample_answers(conversations[:1], seed=3, **settings)
+    assert [body["n"] for body in server.requests] == [20]
 
 
 def test_answers_follow_from_the_seed_and_the_question_alone(server, questions):
