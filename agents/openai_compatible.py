@@ -4,8 +4,9 @@ import hashlib
 import json
 import math
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
@@ -120,6 +121,7 @@ class OpenAICompatibleModel(LanguageModel):
             ) from None
         self._list_length: int | None = None
         self._choices_at_once = _CHOICES_AT_ONCE
+        self._out_of_reach: dict[str, str] = {}
         self._system = self._try_out()
         self.fingerprint = f"openai:{address.url}#{model}" + (f"@{self._system}" if self._system else "")
 
@@ -176,7 +178,12 @@ class OpenAICompatibleModel(LanguageModel):
         options: Sequence[Sequence[str]],
         progress: Progress | None = None,
     ) -> Iterator[list[tuple[int, NDArray[np.float64]]]]:
-        asked = zip(conversations, options, strict=True)
+        asked = list(zip(conversations, options, strict=True))
+        if self._out_of_reach:
+            # Of these is known what asking them once more, or anything beside them, would end in.
+            for pair in asked:
+                if message := self._out_of_reach.get(json.dumps(pair)):
+                    raise NoLogProbabilitiesError(message)
         return self._in_parts([partial(self._score, *pair) for pair in asked], progress)
 
     def sampled_in_parts(  # noqa: D102
@@ -193,18 +200,24 @@ class OpenAICompatibleModel(LanguageModel):
         return self._in_parts([partial(ask, conversation) for conversation in conversations], progress)
 
     def _in_parts(
-        self, calls: Sequence[Callable[[], _Answer]], progress: Progress | None
+        self, calls: Sequence[Callable[[Any], _Answer]], progress: Progress | None
     ) -> Iterator[list[tuple[int, _Answer]]]:
-        """Make calls in threads; after a failure nothing new is asked, but what is under way still counts."""
+        """Make calls with the client in threads.
+
+        After a failure nothing new is asked, but what is under way still counts. An interruption waits for nothing.
+        """
+        if self._client.is_closed():
+            self._client = self._client.with_options(http_client=openai.DefaultHttpxClient())
+        client = self._client
         waiting = iter(enumerate(calls))
         running: dict[Future[_Answer], int] = {}
         failure: BaseException | None = None
         done = 0
-        with ThreadPoolExecutor(self.concurrency) as pool:
+        try:
             while True:
                 if failure is None:
                     for position, call in islice(waiting, self.concurrency - len(running)):
-                        running[pool.submit(call)] = position
+                        running[_begun(partial(call, client))] = position
                 if not running:
                     break
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -219,39 +232,50 @@ class OpenAICompatibleModel(LanguageModel):
                 done += len(part)
                 if progress and part:
                     progress(done, len(calls))
+        except BaseException:
+            # Ctrl-C, or whoever took the parts wants no more: threads left behind find no client to go on with.
+            client.close()
+            raise
         if failure is not None:
             raise failure
 
-    def _score(self, conversation: Conversation, options: Sequence[str]) -> NDArray[np.float64]:
+    def _score(self, conversation: Conversation, options: Sequence[str], client: Any) -> NDArray[np.float64]:
         if self._list_length is None:
             raise NoLogProbabilitiesError(f"{self.name}: the server gives no log-probabilities; sample answers instead")
         paths = AnswerPaths()
         # As the model is, not as a server's own defaults would have it.
         settings = {"temperature": 1.0, "top_p": 1.0, "logprobs": True, "top_logprobs": self._list_length}
-        self._learn(paths, self._ask(conversation, max_tokens=1, n=1, seed=_seed(0, conversation), **settings))
+        self._learn(paths, self._ask(client, conversation, max_tokens=1, n=1, seed=_seed(0, conversation), **settings))
         reaches = [paths.reach(option) for option in options]
         if _leads_on(reaches):
-            reaches = self._explore(conversation, options, paths, settings)
+            reaches = self._explore(client, conversation, options, paths, settings)
         certain = math.fsum(math.exp(reach.found) for reach in reaches if reach.found >= reach.hidden)
         for option, reach in zip(options, reaches, strict=True):
             if reach.hidden > reach.found and math.exp(reach.hidden) > NEGLIGIBLE * certain:
-                raise NoLogProbabilitiesError(
+                message = (
                     f"{self.name}: the server's log-probabilities do not reach the option {option!r} (its probability "
                     f"is between {math.exp(reach.found):.2g} and {math.exp(reach.hidden):.2g}); sample answers instead"
                 )
+                self._out_of_reach[json.dumps([conversation, options])] = message
+                raise NoLogProbabilitiesError(message)
         # What no list shows counts with its upper bound: here that is negligible.
         return np.array([max(reach.found, reach.hidden) for reach in reaches])
 
     def _explore(
-        self, conversation: Conversation, options: Sequence[str], paths: AnswerPaths, settings: dict[str, Any]
+        self,
+        client: Any,
+        conversation: Conversation,
+        options: Sequence[str],
+        paths: AnswerPaths,
+        settings: dict[str, Any],
     ) -> list[Reach]:
         """Follow options of several tokens through sampled answers, as far as these lead."""
         # A token has a byte at least, and space may come first.
         length = 1 + max(len(option.encode()) for option in options)
         reaches, met = [], 0
         while met < EXPLORING_ANSWERS:
-            seed = _seed(0, conversation, met)
-            response = self._ask_often(conversation, EXPLORING_ANSWERS - met, max_tokens=length, seed=seed, **settings)
+            seed, more = _seed(0, conversation, met), EXPLORING_ANSWERS - met
+            response = self._ask_often(client, conversation, more, max_tokens=length, seed=seed, **settings)
             self._learn(paths, response)
             met += len(response.choices)
             reaches = [paths.reach(option) for option in options]
@@ -260,12 +284,13 @@ class OpenAICompatibleModel(LanguageModel):
         return reaches
 
     def _sample(
-        self, conversation: Conversation, *, samples: int, temperature: float, seed: int, max_tokens: int
+        self, conversation: Conversation, client: Any, *, samples: int, temperature: float, seed: int, max_tokens: int
     ) -> list[str]:
         answers: list[str] = []
         # Some servers give one answer whatever number is asked for.
         while len(answers) < samples:
             response = self._ask_often(
+                client,
                 conversation,
                 samples - len(answers),
                 max_tokens=max_tokens,
@@ -290,40 +315,40 @@ class OpenAICompatibleModel(LanguageModel):
         for length in LIST_LENGTHS:
             try:
                 settings = {"temperature": 1.0, "top_p": 1.0, "logprobs": True, "top_logprobs": length}
-                response = self._ask(conversation, max_tokens=1, n=1, **settings)
+                response = self._ask(self._client, conversation, max_tokens=1, n=1, **settings)
             except _RequestRefusedError:
                 continue
             if getattr(getattr(response.choices[0], "logprobs", None), "content", None):
                 self._list_length = length
             break
         else:
-            response = self._ask(conversation, max_tokens=1, n=1)
+            response = self._ask(self._client, conversation, max_tokens=1, n=1)
         try:
-            self._score(conversation, OPTIONS)
+            self._score(conversation, OPTIONS, self._client)
         except NoLogProbabilitiesError:
             self.gives_log_probabilities = False
         return str(getattr(response, "system_fingerprint", None) or "")
 
-    def _ask_often(self, conversation: Conversation, number: int, **settings: Any) -> Any:
+    def _ask_often(self, client: Any, conversation: Conversation, number: int, **settings: Any) -> Any:
         """Ask for some answers in one request; some servers give but one, or refuse to be asked for more."""
         n = min(number, self._choices_at_once)
         try:
-            return self._ask(conversation, n=n, **settings)
+            return self._ask(client, conversation, n=n, **settings)
         except (_RequestRefusedError, _ServerFailedError):
             # llama.cpp's server says by status 500 that it gives one answer only.
             if n == 1:
                 raise
-        response = self._ask(conversation, n=1, **settings)
+        response = self._ask(client, conversation, n=1, **settings)
         self._choices_at_once = 1
         return response
 
-    def _ask(self, conversation: Conversation, *, max_tokens: int, **settings: Any) -> Any:
+    def _ask(self, client: Any, conversation: Conversation, *, max_tokens: int, **settings: Any) -> Any:
         """Make one request; its response has choices, and each of them a message."""
         # OpenAI renamed the limit; other servers know the old name.
         settings["max_completion_tokens" if self._is_openai else "max_tokens"] = max_tokens
         try:
             messages: Any = conversation
-            response: Any = self._client.chat.completions.create(model=self._model, messages=messages, **settings)
+            response: Any = client.chat.completions.create(model=self._model, messages=messages, **settings)
         except (openai.OpenAIError, ValueError) as error:
             # Without the cause: what the client's errors hold of request and response is not ours to print.
             raise self._explained(error, conversation) from None
@@ -382,6 +407,20 @@ class _RequestRefusedError(InputError):
 
 class _ServerFailedError(JobError):
     """The server says that it failed."""
+
+
+def _begun(call: Callable[[], _Answer]) -> Future[_Answer]:
+    """Begin a call in a thread of its own, which keeps no process from ending, as those of the standard pool do."""
+    future: Future[_Answer] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return future
 
 
 def _leads_on(reaches: Iterable[Reach]) -> bool:

@@ -3,6 +3,8 @@
 import json
 import logging
 import math
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -88,6 +90,8 @@ class Handler(BaseHTTPRequestHandler):
         echo = self.headers["Authorization"]
         if mode == "hanging":
             self.server.released.wait(20)
+        elif mode == "busy for long":
+            self.send({"error": {"message": "slow down"}}, 429, {"retry-after": "50"})
         elif mode == "busy":
             self.send({"error": {"message": f"slow down, {echo}"}}, 429, {"retry-after-ms": "20"})
         elif mode == "busy at first":
@@ -334,6 +338,25 @@ def test_where_log_probabilities_are_not_to_be_had_answers_are_sampled(server, e
     assert np.all(np.abs(found.p_share - here.p_share) < 4 * found.standard_error + 1e-3)
 
 
+def test_where_log_probabilities_do_not_reach_is_asked_once_and_not_kept(server, questions, tmp_path):
+    store = AnswerStore(tmp_path)
+    model = CachedLanguageModel(connect(server), store)
+    asked = Elicitation(samples=20, max_tokens=1)
+    server.reset(listed=0)
+    assert model.gives_log_probabilities
+    first = model.share_probability(questions[:3], elicitation=asked)
+    assert first.method == "sample"
+    number = len(server.requests)
+    second = model.share_probability(questions[:3], elicitation=asked)
+    assert len(server.requests) == number
+    np.testing.assert_array_equal(second.p_share, first.p_share)
+    # Other questions are asked as ever, and so are these by another process.
+    server.reset()
+    assert model.share_probability(questions[3:5], elicitation=asked).method == "logits"
+    anew = CachedLanguageModel(connect(server), store)
+    assert anew.share_probability(questions[:3], elicitation=asked).method == "logits"
+
+
 def test_an_option_that_no_list_reaches_is_an_error_or_its_bound(server, embedded, questions):
     server.reset(listed=0)
     model = connect(server)
@@ -432,6 +455,79 @@ def test_a_server_that_is_silent_is_given_up_and_what_was_answered_is_kept(serve
     assert model.store.models()[0].entries >= 4
     server.released.set()
     server.released = threading.Event()
+
+
+INTERRUPTED = """
+import signal
+from tworate.analysis.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+
+
+def wait_until(holds):
+    until = time.perf_counter() + 60
+    while not holds():
+        assert time.perf_counter() < until
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("mode", ["hanging", "busy for long"])
+def test_ctrl_c_ends_a_command_whose_server_is_silent_or_busy(server, tmp_path, mode):
+    server.reset(mode, healthy=5)
+    command = ["decide", "--model", "openai:embedded", "--base-url", server.url, "--concurrency", "3"]
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, *command, "--cache", str(tmp_path), "--out", str(tmp_path / "out.csv")],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            # Five are answered, two of them for the try-out; all that are asked next get no answer.
+            wait_until(lambda: len(server.requests) >= 8)
+            time.sleep(0.2)
+            started = time.perf_counter()
+            process.send_signal(signal.SIGINT)
+            told = process.communicate(timeout=15)[1]
+            assert time.perf_counter() - started < 5
+        finally:
+            process.kill()
+            let_go(server)
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    (kept,) = AnswerStore(tmp_path).models()
+    assert kept.entries == 3
+
+
+def let_go(server):
+    """End the requests that hang."""
+    server.released.set()
+    wait_until(lambda: server.under_way == 0)
+    server.released = threading.Event()
+
+
+def test_parts_that_are_not_wanted_are_not_waited_for_nor_asked_on(server, embedded, questions):
+    conversations = [default_templates().conversation(question) for question in questions]
+    model = connect(server, concurrency=2)
+    server.reset("hanging", healthy=1)
+    parts = model.sampled_in_parts(conversations, samples=1, temperature=1.0, seed=0)
+    next(parts)
+    wait_until(lambda: server.under_way >= 1)
+    started = time.perf_counter()
+    parts.close()
+    assert time.perf_counter() - started < 2
+    assert server.under_way >= 1
+    asked = len(server.requests)
+    let_go(server)
+    # A request that failed would be repeated within half a second to a second.
+    time.sleep(1.5)
+    assert len(server.requests) == asked
+    # The model can be asked again.
+    server.reset()
+    np.testing.assert_allclose(
+        model.option_log_probabilities(conversations, OPTIONS),
+        embedded.option_log_probabilities(conversations, OPTIONS),
+        atol=1e-4,
+    )
 
 
 def test_a_server_that_is_not_there(server):
