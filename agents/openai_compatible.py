@@ -4,20 +4,19 @@ import hashlib
 import json
 import math
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import numpy as np
 import openai
 from numpy.typing import NDArray
 
 from ..errors import InputError, JobError
-from .answer_paths import AnswerPaths, Place, Reach
+from .answer_paths import AnswerPaths, Reach, read_place
+from .base_url import EXAMPLE_URL, read_address
+from .calls import in_order, in_parts
 from .events import shipped_events
 from .language_model import MAX_ANSWER_TOKENS, OPENAI_PREFIX, LanguageModel, NoLogProbabilitiesError, Progress
 from .personas import Persona
@@ -39,9 +38,6 @@ NEGLIGIBLE = 1e-4
 
 _CHOICES_AT_ONCE = 128
 """The most answers that servers give to one request."""
-
-_EXAMPLE_URL = "http://localhost:8000/v1"
-_PORTS = {"http": 80, "https": 443}
 
 _Answer = TypeVar("_Answer")
 
@@ -99,9 +95,9 @@ class OpenAICompatibleModel(LanguageModel):
         self._model = model
         self._timeout, self._retries = timeout, retries
         url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
-        address = _address(url)
+        address = read_address(url)
         self._host = address.host
-        self._is_openai = self._host == _address(OPENAI_URL).host
+        self._is_openai = self._host == read_address(OPENAI_URL).host
         key = os.environ.get("OPENAI_API_KEY", "").strip()
         if not key and self._is_openai:
             raise InputError(f"{self.name}: set the environment variable OPENAI_API_KEY, or give a --base-url")
@@ -117,7 +113,7 @@ class OpenAICompatibleModel(LanguageModel):
         except Exception as error:  # what lies below the client raises its own kinds
             raise InputError(
                 f"{self.name}: the base URL, or a proxy that the environment names, cannot be used "
-                f"({self._scrubbed(str(error))}); write it as in {_EXAMPLE_URL}"
+                f"({self._scrubbed(str(error))}); write it as in {EXAMPLE_URL}"
             ) from None
         self._list_length: int | None = None
         self._choices_at_once = _CHOICES_AT_ONCE
@@ -149,7 +145,7 @@ class OpenAICompatibleModel(LanguageModel):
         options: Sequence[Sequence[str]],
         progress: Progress | None = None,
     ) -> list[NDArray[np.float64]]:
-        return _in_order(self.scored_in_parts(conversations, options, progress))
+        return in_order(self.scored_in_parts(conversations, options, progress))
 
     def sample_answers(  # noqa: D102
         self,
@@ -161,7 +157,7 @@ class OpenAICompatibleModel(LanguageModel):
         max_tokens: int = MAX_ANSWER_TOKENS,
         progress: Progress | None = None,
     ) -> list[list[str]]:
-        return _in_order(
+        return in_order(
             self.sampled_in_parts(
                 conversations,
                 samples=samples,
@@ -202,42 +198,16 @@ class OpenAICompatibleModel(LanguageModel):
     def _in_parts(
         self, calls: Sequence[Callable[[Any], _Answer]], progress: Progress | None
     ) -> Iterator[list[tuple[int, _Answer]]]:
-        """Make calls with the client in threads.
-
-        After a failure nothing new is asked, but what is under way still counts. An interruption waits for nothing.
-        """
+        """Make calls with the client, at once; an interruption waits for none of them."""
         if self._client.is_closed():
             self._client = self._client.with_options(http_client=openai.DefaultHttpxClient())
         client = self._client
-        waiting = iter(enumerate(calls))
-        running: dict[Future[_Answer], int] = {}
-        failure: BaseException | None = None
-        done = 0
         try:
-            while True:
-                if failure is None:
-                    for position, call in islice(waiting, self.concurrency - len(running)):
-                        running[_begun(partial(call, client))] = position
-                if not running:
-                    break
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                part = []
-                for future in finished:
-                    position = running.pop(future)
-                    error = future.exception()
-                    if error is None:
-                        part.append((position, future.result()))
-                    failure = failure or error
-                yield part
-                done += len(part)
-                if progress and part:
-                    progress(done, len(calls))
+            yield from in_parts([partial(call, client) for call in calls], self.concurrency, progress)
         except BaseException:
             # Ctrl-C, or whoever took the parts wants no more: threads left behind find no client to go on with.
             client.close()
             raise
-        if failure is not None:
-            raise failure
 
     def _score(self, conversation: Conversation, options: Sequence[str], client: Any) -> NDArray[np.float64]:
         if self._list_length is None:
@@ -304,7 +274,7 @@ class OpenAICompatibleModel(LanguageModel):
     def _learn(self, paths: AnswerPaths, response: Any) -> None:
         for choice in response.choices:
             try:
-                places = [_place(token) for token in choice.logprobs.content]
+                places = [read_place(token) for token in choice.logprobs.content]
             except (AttributeError, TypeError, ValueError):
                 raise self._garbage("log-probabilities that are none") from None
             paths.add(places)
@@ -409,92 +379,12 @@ class _ServerFailedError(JobError):
     """The server says that it failed."""
 
 
-def _begun(call: Callable[[], _Answer]) -> Future[_Answer]:
-    """Begin a call in a thread of its own, which keeps no process from ending, as those of the standard pool do."""
-    future: Future[_Answer] = Future()
-
-    def work() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=work, daemon=True).start()
-    return future
-
-
 def _leads_on(reaches: Iterable[Reach]) -> bool:
     """Whether more answers could show more of some option."""
     return any(reach.unexplored and reach.hidden > reach.found for reach in reaches)
-
-
-def _in_order(parts: Iterable[list[tuple[int, _Answer]]]) -> list[_Answer]:
-    answers = dict(pair for part in parts for pair in part)
-    return [answers[position] for position in range(len(answers))]
-
-
-class _Address(NamedTuple):
-    """What is to be known of a base URL.
-
-    Parameters
-    ----------
-    url : str
-        Scheme, host, port and path, in one spelling and without secrets.
-    host : str
-        Host and port; without the port where it is the scheme's own.
-    password : str
-        The password in the URL, which is never to be shown; empty where there is none.
-    """
-
-    url: str
-    host: str
-    password: str
-
-
-def _address(url: str) -> _Address:
-    # Parsers drop some of these in silence, where the client fails at them.
-    if " " in url or not url.isprintable():
-        raise InputError(f"the base URL holds a space or a control character; write it as in {_EXAMPLE_URL}")
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in _PORTS:
-        raise InputError(f"the base URL is none; write it as in {_EXAMPLE_URL}")
-    if "?" in url or "#" in url:
-        # The client would write the path of its requests behind it.
-        raise InputError(f"the base URL has a query or a fragment, which cannot be used; write it as in {_EXAMPLE_URL}")
-    if ":" in host:
-        host = f"[{host}]"
-    if port not in (None, _PORTS[parts.scheme]):
-        host = f"{host}:{port}"
-    return _Address(f"{parts.scheme}://{host}{parts.path.rstrip('/')}", host, parts.password or "")
 
 
 def _seed(seed: int, conversation: Conversation, position: int = 0) -> int:
     """Seed of a request: each conversation has luck of its own, whatever is asked beside it."""
     text = json.dumps([seed, position, conversation], sort_keys=True)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1
-
-
-def _text(token: Any) -> bytes:
-    """Text of a token: the bytes that the server gives, for part of a character has no other text."""
-    given = getattr(token, "bytes", None)
-    return bytes(given) if given else str(token.token).encode()
-
-
-def _place(token: Any) -> Place:
-    listed: dict[bytes, float] = {}
-    for other in token.top_logprobs or ():
-        text = _text(other)
-        listed[text] = max(_log_probability(other), listed.get(text, -math.inf))
-    return Place(_text(token), _log_probability(token), listed)
-
-
-def _log_probability(token: Any) -> float:
-    value = float(token.logprob)
-    # A hair above 0 is rounding.
-    if not value <= 1e-4:
-        raise ValueError
-    return min(value, 0.0)

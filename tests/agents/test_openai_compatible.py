@@ -25,8 +25,9 @@ from tworate.agents import (
     shipped_events,
 )
 from tworate.agents.answer_paths import AnswerPaths, Place
+from tworate.agents.base_url import read_address
 from tworate.agents.language_model import NoLogProbabilitiesError
-from tworate.agents.openai_compatible import EXPLORING_ANSWERS, OpenAICompatibleModel, _address
+from tworate.agents.openai_compatible import EXPLORING_ANSWERS, OpenAICompatibleModel
 from tworate.agents.prompts import OPTIONS, default_templates
 from tworate.analysis.cli import main
 from tworate.errors import InputError, JobError
@@ -576,7 +577,7 @@ def test_answers_from_another_address_are_not_taken(server, questions, tmp_path)
     ],
 )
 def test_one_address_has_one_spelling(url, expected):
-    assert _address(url).url == expected
+    assert read_address(url).url == expected
 
 
 BAD_URLS = [
