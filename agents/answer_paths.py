@@ -8,7 +8,7 @@ what the list leaves over.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Place(NamedTuple):
@@ -100,3 +100,32 @@ class AnswerPaths:
         # Servers give about six digits, so that what is left over is not known more closely.
         left_over = max(1.0 - math.fsum(math.exp(value) for value in self._next[before].values()), 1e-6)
         return min(math.log(left_over), self._least[before])
+
+
+def _text(token: Any) -> bytes:
+    """Text of a token: the bytes that the server gives, for part of a character has no other text."""
+    given = getattr(token, "bytes", None)
+    return bytes(given) if given else str(token.token).encode()
+
+
+def read_place(token: Any) -> Place:
+    """Read a token as the server lists it, with the likely ones beside it.
+
+    Raises
+    ------
+    AttributeError, TypeError, ValueError
+        When that is no such list.
+    """
+    listed: dict[bytes, float] = {}
+    for other in token.top_logprobs or ():
+        text = _text(other)
+        listed[text] = max(_log_probability(other), listed.get(text, -math.inf))
+    return Place(_text(token), _log_probability(token), listed)
+
+
+def _log_probability(token: Any) -> float:
+    value = float(token.logprob)
+    # A hair above 0 is rounding.
+    if not value <= 1e-4:
+        raise ValueError
+    return min(value, 0.0)

@@ -5,18 +5,18 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
-from itertools import islice
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import numpy as np
 import openai
 from numpy.typing import NDArray
 
 from ..errors import InputError, JobError
-from .answer_paths import AnswerPaths, Place
+from .answer_paths import AnswerPaths, Reach, read_place
+from .base_url import EXAMPLE_URL, read_address
+from .calls import in_order, in_parts
 from .elicitation import MAX_ANSWER_TOKENS
 from .events import shipped_events
 from .language_model import OPENAI_PREFIX, LanguageModel, NoLogProbabilitiesError, Progress
@@ -96,17 +96,31 @@ class OpenAICompatibleModel(LanguageModel):
         self._model = model
         self._timeout, self._retries = timeout, retries
         url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
-        self._host, password = _host(url)
-        self._is_openai = self._host == _host(OPENAI_URL)[0]
+        address = read_address(url)
+        self._host = address.host
+        self._is_openai = self._host == read_address(OPENAI_URL).host
         key = os.environ.get("OPENAI_API_KEY", "").strip()
         if not key and self._is_openai:
             raise InputError(f"{self.name}: set the environment variable OPENAI_API_KEY, or give a --base-url")
-        self._secrets = [secret for secret in (key, password, unquote(password)) if secret]
-        # The client wants a key even for servers that do not.
-        self._client = openai.OpenAI(api_key=key or "none", base_url=url, timeout=timeout, max_retries=retries)
+        if not (key.isascii() and key.isprintable()):
+            raise InputError(
+                f"{self.name}: OPENAI_API_KEY cannot be sent: it has line breaks or characters other than ASCII; "
+                "set it to the key alone"
+            )
+        self._secrets = [secret for secret in (key, address.password, unquote(address.password)) if secret]
+        try:
+            # The client wants a key even for servers that do not.
+            self._client = openai.OpenAI(api_key=key or "none", base_url=url, timeout=timeout, max_retries=retries)
+        except Exception as error:  # what lies below the client raises its own kinds
+            raise InputError(
+                f"{self.name}: the base URL, or a proxy that the environment names, cannot be used "
+                f"({self._scrubbed(str(error))}); write it as in {EXAMPLE_URL}"
+            ) from None
         self._list_length: int | None = None
+        self._choices_at_once = _CHOICES_AT_ONCE
+        self._out_of_reach: dict[str, str] = {}
         self._system = self._try_out()
-        self.fingerprint = f"openai:{self._host}/{model}" + (f"@{self._system}" if self._system else "")
+        self.fingerprint = f"openai:{address.url}#{model}" + (f"@{self._system}" if self._system else "")
 
     @property
     def notice(self) -> str | None:
@@ -132,7 +146,7 @@ class OpenAICompatibleModel(LanguageModel):
         options: Sequence[Sequence[str]],
         progress: Progress | None = None,
     ) -> list[NDArray[np.float64]]:
-        return _in_order(self.scored_in_parts(conversations, options, progress))
+        return in_order(self.scored_in_parts(conversations, options, progress))
 
     def sample_answers(  # noqa: D102
         self,
@@ -144,7 +158,7 @@ class OpenAICompatibleModel(LanguageModel):
         max_tokens: int = MAX_ANSWER_TOKENS,
         progress: Progress | None = None,
     ) -> list[list[str]]:
-        return _in_order(
+        return in_order(
             self.sampled_in_parts(
                 conversations,
                 samples=samples,
@@ -161,7 +175,12 @@ class OpenAICompatibleModel(LanguageModel):
         options: Sequence[Sequence[str]],
         progress: Progress | None = None,
     ) -> Iterator[list[tuple[int, NDArray[np.float64]]]]:
-        asked = zip(conversations, options, strict=True)
+        asked = list(zip(conversations, options, strict=True))
+        if self._out_of_reach:
+            # Of these is known what asking them once more, or anything beside them, would end in.
+            for pair in asked:
+                if message := self._out_of_reach.get(json.dumps(pair)):
+                    raise NoLogProbabilitiesError(message)
         return self._in_parts([partial(self._score, *pair) for pair in asked], progress)
 
     def sampled_in_parts(  # noqa: D102
@@ -178,69 +197,74 @@ class OpenAICompatibleModel(LanguageModel):
         return self._in_parts([partial(ask, conversation) for conversation in conversations], progress)
 
     def _in_parts(
-        self, calls: Sequence[Callable[[], _Answer]], progress: Progress | None
+        self, calls: Sequence[Callable[[Any], _Answer]], progress: Progress | None
     ) -> Iterator[list[tuple[int, _Answer]]]:
-        """Make calls in threads; after a failure nothing new is asked, but what is under way still counts."""
-        waiting = iter(enumerate(calls))
-        running: dict[Future[_Answer], int] = {}
-        failure: BaseException | None = None
-        done = 0
-        with ThreadPoolExecutor(self.concurrency) as pool:
-            while True:
-                if failure is None:
-                    for position, call in islice(waiting, self.concurrency - len(running)):
-                        running[pool.submit(call)] = position
-                if not running:
-                    break
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                part = []
-                for future in finished:
-                    position = running.pop(future)
-                    error = future.exception()
-                    if error is None:
-                        part.append((position, future.result()))
-                    failure = failure or error
-                yield part
-                done += len(part)
-                if progress and part:
-                    progress(done, len(calls))
-        if failure is not None:
-            raise failure
+        """Make calls with the client, at once; an interruption waits for none of them."""
+        if self._client.is_closed():
+            self._client = self._client.with_options(http_client=openai.DefaultHttpxClient())
+        client = self._client
+        try:
+            yield from in_parts([partial(call, client) for call in calls], self.concurrency, progress)
+        except BaseException:
+            # Ctrl-C, or whoever took the parts wants no more: threads left behind find no client to go on with.
+            client.close()
+            raise
 
-    def _score(self, conversation: Conversation, options: Sequence[str]) -> NDArray[np.float64]:
+    def _score(self, conversation: Conversation, options: Sequence[str], client: Any) -> NDArray[np.float64]:
         if self._list_length is None:
             raise NoLogProbabilitiesError(f"{self.name}: the server gives no log-probabilities; sample answers instead")
         paths = AnswerPaths()
         # As the model is, not as a server's own defaults would have it.
-        settings = {"temperature": 1.0, "top_p": 1.0, "seed": _seed(0, conversation)}
-        settings |= {"logprobs": True, "top_logprobs": self._list_length}
-        self._learn(paths, self._ask(conversation, max_tokens=1, n=1, **settings))
+        settings = {"temperature": 1.0, "top_p": 1.0, "logprobs": True, "top_logprobs": self._list_length}
+        self._learn(paths, self._ask(client, conversation, max_tokens=1, n=1, seed=_seed(0, conversation), **settings))
         reaches = [paths.reach(option) for option in options]
-        if any(reach.unexplored and reach.hidden > reach.found for reach in reaches):
-            # A token has a byte at least, and space may come first.
-            length = 1 + max(len(option.encode()) for option in options)
-            self._learn(paths, self._ask(conversation, max_tokens=length, n=EXPLORING_ANSWERS, **settings))
-            reaches = [paths.reach(option) for option in options]
+        if _leads_on(reaches):
+            reaches = self._explore(client, conversation, options, paths, settings)
         certain = math.fsum(math.exp(reach.found) for reach in reaches if reach.found >= reach.hidden)
         for option, reach in zip(options, reaches, strict=True):
             if reach.hidden > reach.found and math.exp(reach.hidden) > NEGLIGIBLE * certain:
-                raise NoLogProbabilitiesError(
+                message = (
                     f"{self.name}: the server's log-probabilities do not reach the option {option!r} (its probability "
                     f"is between {math.exp(reach.found):.2g} and {math.exp(reach.hidden):.2g}); sample answers instead"
                 )
+                self._out_of_reach[json.dumps([conversation, options])] = message
+                raise NoLogProbabilitiesError(message)
         # What no list shows counts with its upper bound: here that is negligible.
         return np.array([max(reach.found, reach.hidden) for reach in reaches])
 
+    def _explore(
+        self,
+        client: Any,
+        conversation: Conversation,
+        options: Sequence[str],
+        paths: AnswerPaths,
+        settings: dict[str, Any],
+    ) -> list[Reach]:
+        """Follow options of several tokens through sampled answers, as far as these lead."""
+        # A token has a byte at least, and space may come first.
+        length = 1 + max(len(option.encode()) for option in options)
+        reaches, met = [], 0
+        while met < EXPLORING_ANSWERS:
+            seed, more = _seed(0, conversation, met), EXPLORING_ANSWERS - met
+            response = self._ask_often(client, conversation, more, max_tokens=length, seed=seed, **settings)
+            self._learn(paths, response)
+            met += len(response.choices)
+            reaches = [paths.reach(option) for option in options]
+            if not _leads_on(reaches):
+                break
+        return reaches
+
     def _sample(
-        self, conversation: Conversation, *, samples: int, temperature: float, seed: int, max_tokens: int
+        self, conversation: Conversation, client: Any, *, samples: int, temperature: float, seed: int, max_tokens: int
     ) -> list[str]:
         answers: list[str] = []
         # Some servers give one answer whatever number is asked for.
         while len(answers) < samples:
-            response = self._ask(
+            response = self._ask_often(
+                client,
                 conversation,
+                samples - len(answers),
                 max_tokens=max_tokens,
-                n=min(samples - len(answers), _CHOICES_AT_ONCE),
                 temperature=temperature,
                 top_p=1.0,
                 seed=_seed(seed, conversation, len(answers)),
@@ -251,7 +275,7 @@ class OpenAICompatibleModel(LanguageModel):
     def _learn(self, paths: AnswerPaths, response: Any) -> None:
         for choice in response.choices:
             try:
-                places = [_place(token) for token in choice.logprobs.content]
+                places = [read_place(token) for token in choice.logprobs.content]
             except (AttributeError, TypeError, ValueError):
                 raise self._garbage("log-probabilities that are none") from None
             paths.add(places)
@@ -262,27 +286,40 @@ class OpenAICompatibleModel(LanguageModel):
         for length in LIST_LENGTHS:
             try:
                 settings = {"temperature": 1.0, "top_p": 1.0, "logprobs": True, "top_logprobs": length}
-                response = self._ask(conversation, max_tokens=1, n=1, **settings)
+                response = self._ask(self._client, conversation, max_tokens=1, n=1, **settings)
             except _RequestRefusedError:
                 continue
             if getattr(getattr(response.choices[0], "logprobs", None), "content", None):
                 self._list_length = length
             break
         else:
-            response = self._ask(conversation, max_tokens=1, n=1)
+            response = self._ask(self._client, conversation, max_tokens=1, n=1)
         try:
-            self._score(conversation, OPTIONS)
+            self._score(conversation, OPTIONS, self._client)
         except NoLogProbabilitiesError:
             self.gives_log_probabilities = False
         return str(getattr(response, "system_fingerprint", None) or "")
 
-    def _ask(self, conversation: Conversation, *, max_tokens: int, **settings: Any) -> Any:
+    def _ask_often(self, client: Any, conversation: Conversation, number: int, **settings: Any) -> Any:
+        """Ask for some answers in one request; some servers give but one, or refuse to be asked for more."""
+        n = min(number, self._choices_at_once)
+        try:
+            return self._ask(client, conversation, n=n, **settings)
+        except (_RequestRefusedError, _ServerFailedError):
+            # llama.cpp's server says by status 500 that it gives one answer only.
+            if n == 1:
+                raise
+        response = self._ask(client, conversation, n=1, **settings)
+        self._choices_at_once = 1
+        return response
+
+    def _ask(self, client: Any, conversation: Conversation, *, max_tokens: int, **settings: Any) -> Any:
         """Make one request; its response has choices, and each of them a message."""
         # OpenAI renamed the limit; other servers know the old name.
         settings["max_completion_tokens" if self._is_openai else "max_tokens"] = max_tokens
         try:
             messages: Any = conversation
-            response: Any = self._client.chat.completions.create(model=self._model, messages=messages, **settings)
+            response: Any = client.chat.completions.create(model=self._model, messages=messages, **settings)
         except (openai.OpenAIError, ValueError) as error:
             # Without the cause: what the client's errors hold of request and response is not ours to print.
             raise self._explained(error, conversation) from None
@@ -318,7 +355,7 @@ class OpenAICompatibleModel(LanguageModel):
                 return self._refused(conversation)
             return _RequestRefusedError(f"{where}: the server refuses the request (status {status}: {said})")
         if status is not None:
-            return JobError(f"{where}: the server failed (status {status}, {tried}: {said})")
+            return _ServerFailedError(f"{where}: the server failed (status {status}, {tried}: {said})")
         return self._garbage("a response that cannot be read")
 
     def _refused(self, conversation: Conversation) -> JobError:
@@ -339,46 +376,16 @@ class _RequestRefusedError(InputError):
     """The server does not take this request."""
 
 
-def _in_order(parts: Iterable[list[tuple[int, _Answer]]]) -> list[_Answer]:
-    answers = dict(pair for part in parts for pair in part)
-    return [answers[position] for position in range(len(answers))]
+class _ServerFailedError(JobError):
+    """The server says that it failed."""
 
 
-def _host(url: str) -> tuple[str, str]:
-    """Host and port of a URL, and the password in it, which is never to be shown."""
-    try:
-        parts = urlsplit(url)
-        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https"):
-        raise InputError("the base URL is none; write it as in http://localhost:8000/v1")
-    return host, parts.password or ""
+def _leads_on(reaches: Iterable[Reach]) -> bool:
+    """Whether more answers could show more of some option."""
+    return any(reach.unexplored and reach.hidden > reach.found for reach in reaches)
 
 
 def _seed(seed: int, conversation: Conversation, position: int = 0) -> int:
     """Seed of a request: each conversation has luck of its own, whatever is asked beside it."""
     text = json.dumps([seed, position, conversation], sort_keys=True)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1
-
-
-def _text(token: Any) -> bytes:
-    """Text of a token: the bytes that the server gives, for part of a character has no other text."""
-    given = getattr(token, "bytes", None)
-    return bytes(given) if given else str(token.token).encode()
-
-
-def _place(token: Any) -> Place:
-    listed: dict[bytes, float] = {}
-    for other in token.top_logprobs or ():
-        text = _text(other)
-        listed[text] = max(_log_probability(other), listed.get(text, -math.inf))
-    return Place(_text(token), _log_probability(token), listed)
-
-
-def _log_probability(token: Any) -> float:
-    value = float(token.logprob)
-    # A hair above 0 is rounding.
-    if not value <= 1e-4:
-        raise ValueError
-    return min(value, 0.0)

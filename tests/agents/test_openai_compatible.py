@@ -3,6 +3,8 @@
 import json
 import logging
 import math
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -23,8 +25,9 @@ from tworate.agents import (
     shipped_events,
 )
 from tworate.agents.answer_paths import AnswerPaths, Place
+from tworate.agents.base_url import read_address
 from tworate.agents.language_model import NoLogProbabilitiesError
-from tworate.agents.openai_compatible import OpenAICompatibleModel
+from tworate.agents.openai_compatible import EXPLORING_ANSWERS, OpenAICompatibleModel
 from tworate.agents.prompts import OPTIONS, default_templates
 from tworate.analysis.cli import main
 from tworate.errors import InputError, JobError
@@ -45,9 +48,9 @@ class EmbeddedServer(ThreadingHTTPServer):
         self.known = {}
         self.reset()
 
-    def reset(self, mode="logprobs", *, healthy=0, listed=20):
-        """Behave as `mode` after `healthy` requests; list at most so many tokens."""
-        self.mode, self.healthy, self.listed = mode, healthy, listed
+    def reset(self, mode="logprobs", *, healthy=0, listed=20, refuses_several=None):
+        """Behave as `mode` after `healthy` requests; list so many tokens; refuse n > 1 by a status, if one is given."""
+        self.mode, self.healthy, self.listed, self.refuses_several = mode, healthy, listed, refuses_several
         self.requests, self.under_way, self.most_under_way = [], 0, 0
 
     @property
@@ -88,6 +91,8 @@ class Handler(BaseHTTPRequestHandler):
         echo = self.headers["Authorization"]
         if mode == "hanging":
             self.server.released.wait(20)
+        elif mode == "busy for long":
+            self.send({"error": {"message": "slow down"}}, 429, {"retry-after": "50"})
         elif mode == "busy":
             self.send({"error": {"message": f"slow down, {echo}"}}, 429, {"retry-after-ms": "20"})
         elif mode == "busy at first":
@@ -95,6 +100,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send({"error": {"message": "slow down"}}, 429, {"retry-after-ms": "20"})
         elif mode == "failing":
             self.send({"error": {"message": f"out of order, {echo}"}}, 500, {"retry-after-ms": "20"})
+        elif self.server.refuses_several and body.get("n", 1) > 1:
+            message = {"message": "only one completion choice is allowed"}
+            self.send({"error": message}, self.server.refuses_several, {"retry-after-ms": "20"})
         elif mode == "unauthorised":
             self.send({"error": {"message": f"Incorrect API key provided: {echo}"}}, 401)
         elif mode == "unknown":
@@ -230,14 +238,16 @@ def questions():
     return [Question(persona, event, sighting) for persona in personas for event in events for sighting in (1, 3)]
 
 
-@pytest.mark.parametrize("mode", ["logprobs", "strict", "split"])
-def test_share_probability_is_that_of_the_same_model_here(server, embedded, questions, mode):
+@pytest.mark.parametrize(
+    ("mode", "refuses_several"), [("logprobs", None), ("strict", None), ("split", None), ("split", 400), ("split", 500)]
+)
+def test_share_probability_is_that_of_the_same_model_here(server, embedded, questions, mode, refuses_several):
     if mode == "split":
         # Options of two tokens, which no list of likely tokens shows whole: both must be likely enough to be met.
         likely = [0.25 < p < 0.75 for p in embedded.share_probability(questions).p_share]
         questions = [question for question, is_likely in zip(questions, likely, strict=True) if is_likely][:4]
         assert len(questions) == 4
-    server.reset(mode)
+    server.reset(mode, refuses_several=refuses_several)
     model = connect(server)
     assert model.gives_log_probabilities
     assert model.notice is None
@@ -246,7 +256,13 @@ def test_share_probability_is_that_of_the_same_model_here(server, embedded, ques
     np.testing.assert_allclose(there.option_mass, here.option_mass, atol=1e-4)
     np.testing.assert_allclose(there.order_effect, here.order_effect, atol=1e-2)
     if mode == "split":
-        assert max(body["n"] for body in server.requests) > 1
+        numbers = [body["n"] for body in server.requests]
+        assert max(numbers) == EXPLORING_ANSWERS
+        if refuses_several:
+            # Known from the first question on, which is asked when the model is loaded; 500 is tried 3 times.
+            assert numbers.count(EXPLORING_ANSWERS) == (1 if refuses_several == 400 else 3)
+            seeds = [body["seed"] for body in server.requests if body["max_tokens"] > 1 and body["n"] == 1]
+            assert len(set(seeds)) > len(questions)
     else:
         assert {body["max_tokens"] for body in server.requests} == {1}
 
@@ -263,6 +279,30 @@ def test_sampled_answers_have_the_probabilities_of_the_same_model_here(server, e
         counts = np.array([of_one.count(option) for option in OPTIONS])
         # Four standard errors of a binomial share: by luck once in some thousand runs, and the seed is fixed.
         assert np.all(np.abs(counts / n - p) < 4 * np.sqrt(p * (1 - p) / n) + 1e-3)
+
+
+@pytest.mark.parametrize("status", [400, 422, 500, 501])
+def test_a_server_that_refuses_to_give_several_answers_is_asked_for_one_at_a_time(server, questions, status):
+    conversations = [default_templates().conversation(question) for question in questions[:3]]
+    settings = {"samples": 20, "temperature": 1.0, "max_tokens": 1}
+    server.reset("one answer")
+    expected = connect(server).sample_answers(conversations, seed=3, **settings)
+    server.reset(refuses_several=status)
+    model = connect(server, concurrency=1)
+    assert model.sample_answers(conversations, seed=3, **settings) == expected
+    numbers = [body["n"] for body in server.requests if "logprobs" not in body]
+    tried = 1 if status < 500 else 3
+    assert numbers == [20] * tried + [1] * 60
+    # A server that refuses one answer as well does not refuse for their number, which is not taken for known then.
+    server.reset()
+    model = connect(server)
+    server.reset("rejecting")
+    with pytest.raises(InputError, match="refuses the request"):
+        model.sample_answers(conversations[:1], seed=3, **settings)
+    assert [body["n"] for body in server.requests] == [20, 1]
+    server.reset()
+    model.sample_answers(conversations[:1], seed=3, **settings)
+    assert [body["n"] for body in server.requests] == [20]
 
 
 def test_answers_follow_from_the_seed_and_the_question_alone(server, questions):
@@ -297,6 +337,25 @@ def test_where_log_probabilities_are_not_to_be_had_answers_are_sampled(server, e
     here = embedded.share_probability(questions[:3])
     assert here.method == "logits"
     assert np.all(np.abs(found.p_share - here.p_share) < 4 * found.standard_error + 1e-3)
+
+
+def test_where_log_probabilities_do_not_reach_is_asked_once_and_not_kept(server, questions, tmp_path):
+    store = AnswerStore(tmp_path)
+    model = CachedLanguageModel(connect(server), store)
+    asked = Elicitation(samples=20, max_tokens=1)
+    server.reset(listed=0)
+    assert model.gives_log_probabilities
+    first = model.share_probability(questions[:3], elicitation=asked)
+    assert first.method == "sample"
+    number = len(server.requests)
+    second = model.share_probability(questions[:3], elicitation=asked)
+    assert len(server.requests) == number
+    np.testing.assert_array_equal(second.p_share, first.p_share)
+    # Other questions are asked as ever, and so are these by another process.
+    server.reset()
+    assert model.share_probability(questions[3:5], elicitation=asked).method == "logits"
+    anew = CachedLanguageModel(connect(server), store)
+    assert anew.share_probability(questions[:3], elicitation=asked).method == "logits"
 
 
 def test_an_option_that_no_list_reaches_is_an_error_or_its_bound(server, embedded, questions):
@@ -399,6 +458,79 @@ def test_a_server_that_is_silent_is_given_up_and_what_was_answered_is_kept(serve
     server.released = threading.Event()
 
 
+INTERRUPTED = """
+import signal
+from tworate.analysis.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+
+
+def wait_until(holds):
+    until = time.perf_counter() + 60
+    while not holds():
+        assert time.perf_counter() < until
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("mode", ["hanging", "busy for long"])
+def test_ctrl_c_ends_a_command_whose_server_is_silent_or_busy(server, tmp_path, mode):
+    server.reset(mode, healthy=5)
+    command = ["decide", "--model", "openai:embedded", "--base-url", server.url, "--concurrency", "3"]
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, *command, "--cache", str(tmp_path), "--out", str(tmp_path / "out.csv")],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            # Five are answered, two of them for the try-out; all that are asked next get no answer.
+            wait_until(lambda: len(server.requests) >= 8)
+            time.sleep(0.2)
+            started = time.perf_counter()
+            process.send_signal(signal.SIGINT)
+            told = process.communicate(timeout=15)[1]
+            assert time.perf_counter() - started < 5
+        finally:
+            process.kill()
+            let_go(server)
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    (kept,) = AnswerStore(tmp_path).models()
+    assert kept.entries == 3
+
+
+def let_go(server):
+    """End the requests that hang."""
+    server.released.set()
+    wait_until(lambda: server.under_way == 0)
+    server.released = threading.Event()
+
+
+def test_parts_that_are_not_wanted_are_not_waited_for_nor_asked_on(server, embedded, questions):
+    conversations = [default_templates().conversation(question) for question in questions]
+    model = connect(server, concurrency=2)
+    server.reset("hanging", healthy=1)
+    parts = model.sampled_in_parts(conversations, samples=1, temperature=1.0, seed=0)
+    next(parts)
+    wait_until(lambda: server.under_way >= 1)
+    started = time.perf_counter()
+    parts.close()
+    assert time.perf_counter() - started < 2
+    assert server.under_way >= 1
+    asked = len(server.requests)
+    let_go(server)
+    # A request that failed would be repeated within half a second to a second.
+    time.sleep(1.5)
+    assert len(server.requests) == asked
+    # The model can be asked again.
+    server.reset()
+    np.testing.assert_allclose(
+        model.option_log_probabilities(conversations, OPTIONS),
+        embedded.option_log_probabilities(conversations, OPTIONS),
+        atol=1e-4,
+    )
+
+
 def test_a_server_that_is_not_there(server):
     with pytest.raises(JobError, match=r"127.0.0.1:9: the server cannot be reached \(tried 1 times\)"):
         load_language_model("openai:m", base_url="http://127.0.0.1:9/v1", retries=0)
@@ -416,11 +548,73 @@ def test_a_server_that_says_the_key_is_not_quoted(server, questions, tmp_path):
     assert connect(server).sample_answers(conversations, samples=2, temperature=1.0, seed=0) == [["", ""]]
 
 
-def test_fingerprint_names_host_model_and_what_the_server_says_of_itself(server):
+def test_fingerprint_names_address_model_and_what_the_server_says_of_itself(server):
     host = f"127.0.0.1:{server.server_address[1]}"
-    assert connect(server).fingerprint == f"openai:{host}/embedded@fp_test"
-    model = OpenAICompatibleModel("embedded", base_url=f"http://me:hidden@{host}/v1")
-    assert model.fingerprint == f"openai:{host}/embedded@fp_test"
+    expected = f"openai:http://{host}/v1#embedded@fp_test"
+    for url in (server.url, f"{server.url}/", f"http://me:hidden@{host}/v1", f"HTTP://{host}/v1"):
+        assert OpenAICompatibleModel("embedded", base_url=url).fingerprint == expected
+    # Two models of one name behind one port, each under a path of its own.
+    assert OpenAICompatibleModel("embedded", base_url=f"http://{host}/b/v1").fingerprint != expected
+
+
+def test_answers_from_another_address_are_not_taken(server, questions, tmp_path):
+    store = AnswerStore(tmp_path)
+    for path, requests in (("/a/v1", 4), ("/b/v1", 4), ("/a/v1/", 0)):
+        url = f"http://127.0.0.1:{server.server_address[1]}{path}"
+        model = CachedLanguageModel(OpenAICompatibleModel("embedded", base_url=url), store)
+        server.reset()
+        model.share_probability(questions[:2])
+        assert len(server.requests) == requests
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("HTTP://Host.Example:80/v1/", "http://host.example/v1"),
+        ("https://host:443", "https://host"),
+        ("https://host:80/v1", "https://host:80/v1"),
+        ("http://me:hidden@[::1]:8000/A/v1", "http://[::1]:8000/A/v1"),
+    ],
+)
+def test_one_address_has_one_spelling(url, expected):
+    assert read_address(url).url == expected
+
+
+BAD_URLS = [
+    ("http://host/v 1", "a space or a control character"),
+    ("http://host/v1 ", "a space or a control character"),
+    ("http://host\n/v1", "a space or a control character"),
+    ("\thttp://host/v1", "a space or a control character"),
+    ("http://host/v1\x00", "a space or a control character"),
+    ("http://me:hidden@host/v1?version=2", "a query or a fragment"),
+    ("http://host/v1#", "a query or a fragment"),
+    ("http://me:hidden@-é./v1", "the base URL, or a proxy that the environment names, cannot be used"),
+]
+
+
+@pytest.mark.parametrize(("url", "message"), BAD_URLS)
+@pytest.mark.parametrize("in_environment", [True, False])
+def test_a_base_url_that_cannot_be_asked_is_refused_at_once(server, monkeypatch, url, message, in_environment):
+    if in_environment and "\x00" not in url:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        url = None
+    with pytest.raises(InputError, match=f"{message}.*; write it as in http://localhost:8000/v1") as caught:
+        load_language_model("openai:m", base_url=url)
+    assert "hidden" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("key", ["sk-sécret", "sk-sec\nret", "sk-sec\rret", "sk-sec\x7fret", "sk-sec\udcffret"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(server, monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(InputError, match="OPENAI_API_KEY cannot be sent: it has line breaks or characters") as caught:
+        connect(server)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "sk-s" not in told
+    assert "ret" not in told.replace("secret", "").split("InputError")[-1]
+    assert not server.requests
+    # The control: a line break at the end is how files end, and no part of the key.
+    monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\n")
+    assert connect(server).gives_log_probabilities
 
 
 def test_where_the_server_and_the_key_come_from(server, monkeypatch):
@@ -460,7 +654,7 @@ def test_the_command_asks_the_server_and_keeps_the_key_to_itself(server, embedde
     # 2 personas, 5 sightings, 2 orders; two questions to begin with, in each of two runs.
     assert len(server.requests) == 20 + 2 * 2
     assert shown["model"] == "openai:embedded"
-    assert shown["fingerprint"].endswith("/embedded@fp_test")
+    assert shown["fingerprint"].endswith("/v1#embedded@fp_test")
     personas = [all_personas()[0], all_personas()[-1]]
     questions = [Question(p, shipped_events()[0], s, is_last=s == 5) for p in personas for s in range(1, 6)]
     expected = embedded.share_probability(questions).p_share
