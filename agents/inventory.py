@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from .language_model import LanguageModel, Progress
 from .personas import TRAITS, Persona
-from .prompts import Conversation, PromptTemplates, default_templates
+from .prompts import Conversation, PromptTemplates, default_templates, template_environment
 
 ANSWERS = ("1", "2", "3", "4", "5")
 """The five answers that a prompt offers."""
@@ -139,12 +138,7 @@ def inventory_items() -> tuple[Item, ...]:
 
 @cache
 def _template() -> jinja2.Template:
-    source = Path(str(files(__package__).joinpath("templates")))
-    # Prompts are plain text for a model, not HTML: nothing to escape.
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(source), undefined=jinja2.StrictUndefined, autoescape=False
-    )
-    return environment.get_template("inventory.jinja")
+    return template_environment().get_template("inventory.jinja")
 
 
 def item_conversation(persona: Persona, item: Item, templates: PromptTemplates, *, reverse: bool) -> Conversation:
