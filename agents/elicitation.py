@@ -8,7 +8,7 @@ prompt yields log-odds of sharing, and P(share) is their mean taken back from th
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,11 +36,11 @@ class Elicitation:
     wordings : tuple of pairs of str
         The two options in each wording, sharing first; a decision is the mean over wordings.
     samples : int
-        `sample`: answers for each prompt, that is for each decision, wording and order of the options.
+        `sample`: answers to each prompt, that is for each decision, wording and order of the options.
     temperature : float
         `sample`: above 0; only at 1 do the answers estimate what `logits` computes.
     max_unparsable : float
-        `sample`: share of answers, in [0, 1], that may name neither option before that is an error.
+        `sample`: share of answers, in [0, 1], that may begin with no option before that is an error.
     max_tokens : int
         `sample`: length at which an answer is cut.
     seed : int
@@ -140,7 +140,8 @@ def parse_answer(answer: str, options: Sequence[str]) -> int | None:
     fitting = [
         (len(option), place)
         for place, option in enumerate(map(_normal, options))
-        if re.match(rf"{re.escape(option)}(?!\w)", text)
+        # A number that goes on after a point or a comma is another number.
+        if re.match(rf"{re.escape(option)}(?!\w|[.,]\d)", text)
     ]
     return max(fitting)[1] if fitting else None
 
@@ -192,72 +193,150 @@ class Prompted(NamedTuple):
     """Monte-Carlo variance of the log-odds."""
 
 
-def from_scores(scores: NDArray[np.float64]) -> Prompted:
-    """What the log-probabilities of the two options say, shape (n_prompts, 2)."""
-    nothing = np.zeros(len(scores))
-    log_odds = scores[:, 0] - scores[:, 1]
-    return Prompted(log_odds, np.exp(scores).sum(axis=1), nothing.astype(np.int64), nothing)
+@dataclass(frozen=True)
+class Scored:
+    """Prompts whose options were scored.
+
+    Parameters
+    ----------
+    log_probabilities : array, shape (n_prompts, n_options)
+        Of each whole option as the answer.
+    """
+
+    log_probabilities: NDArray[np.float64]
+    method: ClassVar[str] = "logits"
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Probability of each option, given that the answer is one of them; shape (n_prompts, n_options)."""
+        whole = np.logaddexp.reduce(self.log_probabilities, axis=1, keepdims=True)
+        return np.exp(self.log_probabilities - whole)
+
+    @property
+    def option_mass(self) -> NDArray[np.float64]:
+        """Probability that the answer is one of the options, shape (n_prompts,)."""
+        return np.exp(self.log_probabilities).sum(axis=1)
+
+    @property
+    def n_read(self) -> NDArray[np.float64]:
+        """Answers that the shares rest on, shape (n_prompts,): as good as infinitely many."""
+        return np.full(len(self.log_probabilities), np.inf)
+
+    @property
+    def unparsable(self) -> NDArray[np.int64]:
+        """Answers that could not be read, shape (n_prompts,): none was drawn."""
+        return np.zeros(len(self.log_probabilities), dtype=np.int64)
+
+    def prompted(self) -> Prompted:
+        """What they say of the first of two options against the second."""
+        log_odds = self.log_probabilities[:, 0] - self.log_probabilities[:, 1]
+        return Prompted(log_odds, self.option_mass, self.unparsable, np.zeros(len(log_odds)))
 
 
-def from_answers(
-    answers: Sequence[Sequence[str]], wordings: Sequence[Wording], max_unparsable: float, model: str
-) -> Prompted:
-    """What sampled answers say.
+@dataclass(frozen=True)
+class Counted:
+    """Prompts whose answers were drawn and read.
+
+    Parameters
+    ----------
+    counts : array, shape (n_prompts, n_options)
+        Answers that begin with each option.
+    asked : array of int, shape (n_prompts,)
+        Answers drawn.
+    """
+
+    counts: NDArray[np.float64]
+    asked: NDArray[np.int64]
+    method: ClassVar[str] = "sample"
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Frequency of each option among the answers that were read, shape (n_prompts, n_options)."""
+        return self.counts / self.n_read[:, None]
+
+    @property
+    def option_mass(self) -> NDArray[np.float64]:
+        """Frequency of answers that were read, shape (n_prompts,)."""
+        return self.n_read / self.asked
+
+    @property
+    def n_read(self) -> NDArray[np.float64]:
+        """Answers that the shares rest on, shape (n_prompts,); never 0."""
+        return self.counts.sum(axis=1)
+
+    @property
+    def unparsable(self) -> NDArray[np.int64]:
+        """Answers that begin with none of the options, shape (n_prompts,)."""
+        return (self.asked - self.n_read).astype(np.int64)
+
+    def prompted(self) -> Prompted:
+        """What they say of the first of two options against the second.
+
+        Notes
+        -----
+        With `a` answers for the first option and `b` for the second the log-odds are estimated by
+        `log((a + 1/2) / (b + 1/2))`, whose bias is of order 1/n² where both are frequent and which is finite everywhere
+        (Haldane 1956, doi:10.1111/j.1469-1809.1955.tb01285.x), and their variance by `1/(a + 1/2) + 1/(b + 1/2)`.
+        With few answers extreme probabilities are drawn towards one half.
+        """
+        shrunk = self.counts + 0.5
+        log_odds = np.log(shrunk[:, 0] / shrunk[:, 1])
+        return Prompted(log_odds, self.option_mass, self.unparsable, (1 / shrunk).sum(axis=1))
+
+
+def count_answers(
+    answers: Sequence[Sequence[str]], options: Sequence[Sequence[str]], max_unparsable: float, model: str
+) -> Counted:
+    """Read sampled answers.
 
     Parameters
     ----------
     answers : sequence of sequences of str
         Answers to each prompt.
-    wordings : sequence of pairs of str
-        The options of each prompt.
+    options : sequence of sequences of str
+        The options of each prompt, equally many.
     max_unparsable : float
-        Share of all answers that may begin with neither option.
+        Share of all answers that may begin with none of them.
     model : str
         Name of the model, for the message.
 
     Raises
     ------
     JobError
-        When more answers than that, or all the answers to one prompt, begin with neither option.
-
-    Notes
-    -----
-    With `a` answers for sharing and `b` for the other option the log-odds are estimated by
-    `log((a + 1/2) / (b + 1/2))`, whose bias is of order 1/n² where both are frequent and which is finite everywhere
-    (Haldane 1956, doi:10.1111/j.1469-1809.1955.tb01285.x), and their variance by `1/(a + 1/2) + 1/(b + 1/2)`.
-    With few answers extreme probabilities are drawn towards one half.
+        When more answers than that, or all the answers to one prompt, begin with none of the options.
     """
-    counts = np.zeros((len(answers), 2))
+    counts = np.zeros((len(answers), n_options(options)))
     unread: list[str] = []
-    for prompt, (texts, wording) in enumerate(zip(answers, wordings, strict=True)):
+    for prompt, (texts, of_one) in enumerate(zip(answers, options, strict=True)):
         for text in texts:
-            place = parse_answer(text, wording)
+            place = parse_answer(text, of_one)
             if place is None:
                 unread.append(text)
             else:
                 counts[prompt, place] += 1
-    asked = np.array([len(texts) for texts in answers])
+    asked = np.array([len(texts) for texts in answers], dtype=np.int64)
     silent = np.flatnonzero(counts.sum(axis=1) == 0)
     if len(unread) > max_unparsable * asked.sum() or len(silent):
+        # Two options are those of a decision, whose wording is free.
+        decision = counts.shape[1] == 2
+        none = "neither option" if decision else f"none of {', '.join(options[0])}"
+        reword = " word them as the model would (--wording)," if decision else ""
         examples = ", ".join(repr(text[:60]) for text in dict.fromkeys(unread[:200]) if text.strip())
         what = (
-            f"{len(unread)} of {asked.sum()} sampled answers begin with neither option "
-            f"(at most {max_unparsable:.0%} may)"
+            f"{len(unread)} of {asked.sum()} sampled answers begin with {none} (at most {max_unparsable:.0%} may)"
             if len(unread) > max_unparsable * asked.sum()
-            else f"all answers to {len(silent)} of {len(answers)} prompts begin with neither option"
+            else f"all answers to {len(silent)} of {len(answers)} prompts begin with {none}"
         )
         raise JobError(
-            f"{model}: {what}, such as {examples[:240] or 'empty ones'}; they are not taken for a decision. Score the "
-            "options (--elicitation logits), word them as the model would (--wording), or give answers another length "
-            "(--max-tokens)"
+            f"{model}: {what}, such as {examples[:240] or 'empty ones'}; they are not taken for an answer. Score the "
+            f"options (--elicitation logits),{reword} or give answers another length (--max-tokens)"
         )
-    shrunk = counts + 0.5
-    return Prompted(
-        log_odds=np.log(shrunk[:, 0] / shrunk[:, 1]),
-        option_mass=counts.sum(axis=1) / asked,
-        unparsable=(asked - counts.sum(axis=1)).astype(np.int64),
-        variance=(1 / shrunk).sum(axis=1),
-    )
+    return Counted(counts, asked)
+
+
+def n_options(options: Sequence[Sequence[str]]) -> int:
+    """Return how many options each prompt has; without prompts, as many as a decision."""
+    return len(options[0]) if options else len(OPTIONS)
 
 
 def summarise(prompted: Prompted, prompts: NDArray[np.intp]) -> Elicited:
@@ -271,7 +350,7 @@ def summarise(prompted: Prompted, prompts: NDArray[np.intp]) -> Elicited:
         The prompt of each question, in each wording and order.
     """
     log_odds = prompted.log_odds[prompts]
-    p_share = 1.0 / (1.0 + np.exp(-log_odds.mean(axis=(0, 1))))
+    p_share = np.exp(-np.logaddexp(0.0, -log_odds.mean(axis=(0, 1))))
     cells = prompts.reshape(-1, prompts.shape[-1])
     variance, unparsable = np.zeros(cells.shape[1]), np.zeros(cells.shape[1], dtype=np.int64)
     for question, column in enumerate(cells.T):

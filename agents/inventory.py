@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -22,9 +21,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..errors import InputError
+from .elicitation import Elicitation
 from .language_model import LanguageModel, Progress
 from .personas import TRAITS, Persona
-from .prompts import Conversation, PromptTemplates, default_templates
+from .prompts import Conversation, PromptTemplates, default_templates, template_environment
 
 ANSWERS = ("1", "2", "3", "4", "5")
 """The five answers that a prompt offers."""
@@ -79,6 +80,12 @@ class InventoryAnswers:
         Probability that the model puts on the five answers together, mean over both orders.
     order_effect : array, shape (n_personas, n_items)
         Expected point with the scale listed from 1 to 5, minus that with the scale listed from 5 to 1.
+    unparsable : array of int, shape (n_personas, n_items)
+        Sampled answers that began with none of the five; they count for no point. 0 with `logits`.
+    standard_error : array, shape (n_personas, n_items)
+        Monte-Carlo standard error of the expected score, in points: 0 with `logits`, nan where an order has one answer.
+    method : str
+        How the model was asked at last: `logits` or `sample`.
     """
 
     personas: tuple[Persona, ...]
@@ -86,6 +93,9 @@ class InventoryAnswers:
     probabilities: NDArray[np.float64]
     option_mass: NDArray[np.float64]
     order_effect: NDArray[np.float64]
+    unparsable: NDArray[np.int64] | int = 0
+    standard_error: NDArray[np.float64] | float = 0.0
+    method: str = "logits"
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -107,7 +117,7 @@ class InventoryAnswers:
         return np.stack([self.scores[:, self.of_trait(trait)].mean(axis=1) for trait in TRAITS], axis=1)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a persona and item: persona, item, trait, keyed, text, the expected score and the diagnostics."""
+        """One row a persona and item: persona, item, trait, keyed, text, the expected score, and how it was got."""
         n_personas, n_items = self.option_mass.shape
         columns = {
             name: [getattr(item, name) for item in self.items] * n_personas
@@ -119,8 +129,11 @@ class InventoryAnswers:
                 **columns,
                 "score": self.scores.ravel(),
                 "variance": self.variances.ravel(),
-                "option_mass": self.option_mass.ravel(),
-                "order_effect": self.order_effect.ravel(),
+                "elicitation": self.method,
+                **{
+                    name: np.broadcast_to(getattr(self, name), self.option_mass.shape).ravel()
+                    for name in ("option_mass", "order_effect", "unparsable", "standard_error")
+                },
             }
         )
 
@@ -139,12 +152,7 @@ def inventory_items() -> tuple[Item, ...]:
 
 @cache
 def _template() -> jinja2.Template:
-    source = Path(str(files(__package__).joinpath("templates")))
-    # Prompts are plain text for a model, not HTML: nothing to escape.
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(source), undefined=jinja2.StrictUndefined, autoescape=False
-    )
-    return environment.get_template("inventory.jinja")
+    return template_environment().get_template("inventory.jinja")
 
 
 def item_conversation(persona: Persona, item: Item, templates: PromptTemplates, *, reverse: bool) -> Conversation:
@@ -171,11 +179,13 @@ def administer(
     personas: Sequence[Persona],
     templates: PromptTemplates | None = None,
     progress: Progress | None = None,
+    *,
+    elicitation: Elicitation | None = None,
 ) -> InventoryAnswers:
     """Let a language model answer the inventory under each persona.
 
     Every item is asked by itself, once with the scale listed from 1 to 5 and once from 5 to 1, and the probabilities
-    of the two are averaged.
+    of the two are averaged. Where answers are sampled, frequencies take the place of probabilities.
 
     Parameters
     ----------
@@ -187,7 +197,20 @@ def administer(
         Wording of the persona; the shipped one by default.
     progress : callable, optional
         Called with prompts done and total.
+    elicitation : Elicitation, optional
+        How to ask; by default the log-probabilities of 1 to 5. Where the model does not give those, answers are
+        sampled, and `method` of the result says so.
+
+    Raises
+    ------
+    InputError
+        When the settings hold wordings: the answers are 1 to 5.
+    JobError
+        When too many sampled answers begin with none of 1 to 5.
     """
+    settings = elicitation or Elicitation()
+    if settings.wordings != Elicitation.wordings:
+        raise InputError("wordings of the options go with decisions; the inventory is answered from 1 to 5")
     templates = templates or default_templates()
     items = inventory_items()
     asked = [
@@ -196,13 +219,19 @@ def administer(
         for persona in personas
         for item in items
     ]
-    log_p = model.option_log_probabilities(asked, ANSWERS, progress).reshape(2, len(personas), len(items), len(ANSWERS))
-    given = np.exp(log_p - np.logaddexp.reduce(log_p, axis=-1, keepdims=True))
-    expected = 3.0 + given @ _STEPS
+    answered = model.ask(asked, [ANSWERS] * len(asked), settings, progress)
+    shape = (2, len(personas), len(items))
+    given = answered.shares.reshape(*shape, len(ANSWERS))
+    expected = given @ _STEPS
+    with np.errstate(invalid="ignore"):  # one answer says nothing of its error: 0/0
+        squared_error = (given @ _STEPS**2 - expected**2) / (answered.n_read.reshape(shape) - 1)
     return InventoryAnswers(
         personas=tuple(personas),
         items=items,
         probabilities=given.mean(axis=0),
-        option_mass=np.exp(log_p).sum(axis=-1).mean(axis=0),
+        option_mass=answered.option_mass.reshape(shape).mean(axis=0),
         order_effect=expected[0] - expected[1],
+        unparsable=answered.unparsable.reshape(shape).sum(axis=0),
+        standard_error=np.sqrt(squared_error.sum(axis=0)) / 2,
+        method=answered.method,
     )

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .elicitation import (
     MAX_ANSWER_TOKENS,
+    Counted,
     Elicitation,
     Elicited,
-    Prompted,
-    Wording,
-    from_answers,
-    from_scores,
+    Scored,
+    count_answers,
+    n_options,
     summarise,
 )
 from .prompts import Conversation, PromptTemplates, Question, default_templates
@@ -196,23 +196,42 @@ class LanguageModel(ABC):
         row = {key: i for i, key in enumerate(first)}
         conversations = [asked[position][0] for position in first.values()]
         wordings = [asked[position][1] for position in first.values()]
-        prompted, method = self._prompt(conversations, wordings, settings, progress)
+        answered = self.ask(conversations, wordings, settings, progress)
         places = np.array([row[key] for key in keys], dtype=np.intp)
-        found = summarise(prompted, places.reshape(len(settings.wordings), 2, len(questions)))
-        return dataclasses.replace(found, method=method)
+        found = summarise(answered.prompted(), places.reshape(len(settings.wordings), 2, len(questions)))
+        return dataclasses.replace(found, method=answered.method)
 
-    def _prompt(
+    def ask(
         self,
         conversations: Sequence[Conversation],
-        wordings: Sequence[Wording],
+        options: Sequence[Sequence[str]],
         settings: Elicitation,
-        progress: Progress | None,
-    ) -> tuple[Prompted, str]:
-        """What each prompt said, and by which method: answers are sampled where log-probabilities are not to be had."""
+        progress: Progress | None = None,
+    ) -> Scored | Counted:
+        """How each conversation is answered, by `logits` or `sample`, where each has options of its own.
+
+        Answers are sampled where log-probabilities are not to be had, and the type of the result says so.
+
+        Parameters
+        ----------
+        conversations : sequence of conversations
+            What is asked.
+        options : sequence of sequences of str
+            What may be answered to each, equally many options.
+        settings : Elicitation
+            How to ask; the options are those given here, whatever its wordings.
+        progress : callable, optional
+            Called with prompts done and total.
+
+        Raises
+        ------
+        JobError
+            When too many sampled answers begin with none of the options.
+        """
         if settings.method == "logits" and self.gives_log_probabilities:
             try:
-                scores = self.score_answers(conversations, wordings, progress)
-                return from_scores(np.array(scores).reshape(-1, 2)), "logits"
+                scores = self.score_answers(conversations, options, progress)
+                return Scored(np.array(scores).reshape(len(conversations), n_options(options)))
             except NoLogProbabilitiesError:
                 # Some option lies beyond what the server lists. One table is not mixed of two methods.
                 pass
@@ -224,7 +243,7 @@ class LanguageModel(ABC):
             max_tokens=settings.max_tokens,
             progress=progress,
         )
-        return from_answers(answers, wordings, settings.max_unparsable, self.name), "sample"
+        return count_answers(answers, options, settings.max_unparsable, self.name)
 
 
 def _parts(

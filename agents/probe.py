@@ -2,7 +2,8 @@
 
 The model fills in the Mini-IPIP under each of the 32 profiles. Its answers have a known distribution, so all moments
 below are exact for the answers that the model would give, not estimates from a sample of them: the variance of an
-answer counts like that of a respondent who does not always answer alike.
+answer counts like that of a respondent who does not always answer alike. Where answers had to be sampled, their
+frequencies stand for that distribution, and all moments are estimates.
 """
 
 import math
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .elicitation import Elicitation
 from .inventory import InventoryAnswers, administer
 from .language_model import LanguageModel, Progress
 from .personas import TRAITS, Persona, all_personas
@@ -117,8 +119,9 @@ class Probe:
         return f"{self.model} expresses the profile in part: {', '.join(taken)}, but not {', '.join(missed)}"
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a trait: what :class:`TraitProbe` holds, without the reasons."""
-        rows = [{**vars(found), "expressed": found.expressed} for found in self.traits]
+        """One row a trait: what :class:`TraitProbe` holds, without the reasons, and how the model was asked."""
+        method = self.answers.method
+        rows = [{**vars(found), "expressed": found.expressed, "elicitation": method} for found in self.traits]
         return pd.DataFrame(rows).drop(columns="reasons")
 
     def to_json(self) -> dict[str, Any]:
@@ -133,6 +136,8 @@ class Probe:
                 "option_mass": LEAST_OPTION_MASS,
             },
             "seed": self.seed,
+            "method": self.answers.method,
+            "unparsable": int(np.sum(self.answers.unparsable)),
             "traits": [
                 {
                     **{
@@ -157,6 +162,7 @@ def probe_model(
     templates: PromptTemplates | None = None,
     seed: int = 0,
     progress: Progress | None = None,
+    elicitation: Elicitation | None = None,
 ) -> Probe:
     """Let a model answer the Mini-IPIP under all 32 profiles, and judge whether it expresses them.
 
@@ -170,8 +176,11 @@ def probe_model(
         Seed of the bootstrap.
     progress : callable, optional
         Called with prompts done and total.
+    elicitation : Elicitation, optional
+        How to ask, as :func:`administer` takes it.
     """
-    return judge(model.name, administer(model, all_personas(), templates, progress), seed=seed)
+    answers = administer(model, all_personas(), templates, progress, elicitation=elicitation)
+    return judge(model.name, answers, seed=seed)
 
 
 def judge(model: str, answers: InventoryAnswers, *, seed: int = 0, n_resamples: int = 2000) -> Probe:

@@ -43,6 +43,17 @@ class Question:
     is_last: bool = False
 
 
+_SHIPPED = Path(str(files(__package__).joinpath("templates")))
+
+
+def template_environment(folder: Path = _SHIPPED) -> jinja2.Environment:
+    """Where the Jinja templates of prompts come from: a folder, by default that of the package."""
+    # Prompts are plain text for a model, not HTML: nothing to escape. Undefined names are mistakes.
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder), undefined=jinja2.StrictUndefined, autoescape=False
+    )
+
+
 class PromptTemplates:
     """The wording of prompts, from Jinja files.
 
@@ -63,16 +74,11 @@ class PromptTemplates:
     def __init__(self, folder: str | Path | None = None, qualifier: str = DEFAULT_QUALIFIER) -> None:
         check_qualifier(qualifier)
         self.qualifier = qualifier
-        source = Path(str(files(__package__).joinpath("templates"))) if folder is None else Path(folder)
-        # Prompts are plain text for a model, not HTML: nothing to escape. Undefined names are mistakes.
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(source),
-            undefined=jinja2.StrictUndefined,
-            autoescape=False,
-        )
+        source = _SHIPPED if folder is None else Path(folder)
+        templates = template_environment(source)
         try:
-            self._persona = environment.get_template("persona.jinja")
-            self._question = environment.get_template("question.jinja")
+            self._persona = templates.get_template("persona.jinja")
+            self._question = templates.get_template("question.jinja")
         except jinja2.TemplateNotFound as error:
             raise InputError(f"{source}: the prompt template {error.name} is missing") from error
         except jinja2.TemplateSyntaxError as error:

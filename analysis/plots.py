@@ -72,7 +72,9 @@ def plot_probe(probe: Probe) -> Figure:
             "partly": "expresses the profile in part",
             "not expressed": "does not express the profile",
         }
-        figure.suptitle(f"{probe.model} {told[probe.verdict]}", x=0.01, ha="left", fontsize=12, fontweight="bold")
+        title = f"{probe.model} {told[probe.verdict]}"
+        # A name is what it is: dollar signs in it do not make it mathematics.
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", parse_math=False)
     return figure
 
 

@@ -257,8 +257,8 @@ class PersonaOptions:
 
 
 @dataclass(frozen=True)
-class ElicitationOptions:
-    """How a decision is asked."""
+class AnswerOptions:
+    """How answers are got from a model, whatever it is asked."""
 
     heading: ClassVar[str] = "Elicitation"
 
@@ -267,19 +267,11 @@ class ElicitationOptions:
         typer.Option(
             "--elicitation",
             metavar="METHOD",
-            help="logits (log-probabilities of the two options) or sample (answers drawn and read).",
+            help="logits (log-probabilities of the options) or sample (answers drawn and read).",
         ),
     ] = "logits"
-    wording: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--wording",
-            metavar="A/B",
-            help="The two options, sharing first; repeated, the mean of several; default: share/ignore.",
-        ),
-    ] = None
     samples: Annotated[
-        int, typer.Option("--samples", metavar="N", help="With sample: answers for each decision, order and wording.")
+        int, typer.Option("--samples", metavar="N", help="With sample: answers to each prompt, in each order.")
     ] = 100
     temperature: Annotated[
         float,
@@ -288,24 +280,43 @@ class ElicitationOptions:
     max_unparsable: Annotated[
         float,
         typer.Option(
-            "--max-unparsable", metavar="F", help="With sample: fraction of answers that may name neither option."
+            "--max-unparsable", metavar="F", help="With sample: fraction of answers that may begin with no option."
         ),
     ] = 0.2
     max_tokens: Annotated[int, typer.Option("--max-tokens", metavar="N", help="With sample: longest answer.")] = 16
 
     def settings(self, seed: int) -> "Elicitation":
         """Return what the language model's layer takes."""
-        from ...agents import Elicitation, parse_wordings
+        from ...agents import Elicitation
 
         return Elicitation(
-            self.elicitation,
-            parse_wordings(self.wording),
-            self.samples,
-            self.temperature,
-            self.max_unparsable,
-            self.max_tokens,
-            seed,
+            method=self.elicitation,
+            samples=self.samples,
+            temperature=self.temperature,
+            max_unparsable=self.max_unparsable,
+            max_tokens=self.max_tokens,
+            seed=seed,
         )
+
+
+@dataclass(frozen=True)
+class ElicitationOptions(AnswerOptions):
+    """How a decision is asked, whose options can be worded in more than one way."""
+
+    wording: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--wording",
+            metavar="A/B",
+            help="The two options, sharing first; repeated, the mean of several; default: share/ignore.",
+        ),
+    ] = None
+
+    def settings(self, seed: int) -> "Elicitation":
+        """Return what the language model's layer takes."""
+        from ...agents import parse_wordings
+
+        return dataclasses.replace(super().settings(seed), wordings=parse_wordings(self.wording))
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from . import options
-from .groups import ModelOptions, grouped
+from .groups import AnswerOptions, ModelOptions, grouped
 
 
 @grouped
 def probe(
     who: ModelOptions,
+    how: AnswerOptions,
     qualifier: options.Qualifier = "very",
     seed: options.Seed = 0,
     out: Annotated[
@@ -33,15 +34,17 @@ def probe(
         tworate probe --figure probe.png
 
         tworate probe --model ./my-model --qualifier extremely --json
+
+        tworate probe --model openai:my-model --elicitation sample --samples 50
     """
+    from dataclasses import asdict
+
     from ...agents import PromptTemplates, probe_model
-    from ...errors import InputError
     from ...files import atomic_path, check_writable
     from .figures import check_figure, save_figure
     from .output import emit, emit_json, progress_bar, say
 
-    if seed < 0:
-        raise InputError(f"seed = {seed}: must be 0 or more")
+    asking = how.settings(seed)
     templates = PromptTemplates(qualifier=qualifier)
     if out:
         check_writable(out)
@@ -50,12 +53,24 @@ def probe(
     language_model = who.load()
     with progress_bar() as bar:
         found = probe_model(
-            language_model, templates=templates, seed=seed, progress=bar.of("asking the language model")
+            language_model,
+            templates=templates,
+            seed=seed,
+            progress=bar.of("asking the language model"),
+            elicitation=asking,
+        )
+    answers = found.answers
+    if answers.method == "sample":
+        unread = answers.to_frame()["unparsable"].sum()
+        instead = "" if asking.method == "sample" else "the log-probabilities of 1 to 5 are not to be had: "
+        say(
+            f"note: {instead}answers were sampled, {asking.samples} to each prompt; {unread} of "
+            f"{2 * asking.samples * answers.option_mass.size} begin with none of 1 to 5"
         )
     if out:
         with atomic_path(out) as temporary:
-            found.answers.to_frame().to_csv(temporary, index=False)
-        say(f"wrote {out}: {found.answers.option_mass.size} rows")
+            answers.to_frame().to_csv(temporary, index=False)
+        say(f"wrote {out}: {answers.option_mass.size} rows")
     if figure:
         from ..plots import plot_probe
 
@@ -68,6 +83,7 @@ def probe(
                 "fingerprint": language_model.fingerprint,
                 "warning": language_model.warning,
                 "qualifier": qualifier,
+                "elicitation": {name: value for name, value in asdict(asking).items() if name != "wordings"},
                 **found.to_json(),
             }
         )

@@ -9,7 +9,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
 from tworate.agents import Elicitation, LanguageModel, all_personas, load_language_model, parse_wordings, shipped_events
-from tworate.agents.elicitation import from_answers, from_scores, parse_answer, summarise
+from tworate.agents.elicitation import Scored, count_answers, parse_answer, summarise
 from tworate.agents.prompts import Question
 from tworate.errors import InputError, JobError
 
@@ -26,6 +26,17 @@ OPTIONS = ("share", "ignore")
 )  # fmt: skip
 def test_answers_are_read_from_their_beginning(answer, place):
     assert parse_answer(answer, OPTIONS) == place
+
+
+@pytest.mark.parametrize(
+    ("answer", "place"),
+    [
+        ("4", 3), ("4 = moderately accurate", 3), ("**2**, I think", 1), ("5/5", 4), ("3.", 2), ("1,\nsince", 0),
+        ("4.5", None), ("3,5", None), ("45", None), ("0", None), ("I say 4", None), ("four", None),
+    ],
+)  # fmt: skip
+def test_a_number_is_read_whole(answer, place):
+    assert parse_answer(answer, "12345") == place
 
 
 def test_longer_option_that_fits_is_read():
@@ -61,7 +72,7 @@ def test_settings_that_cannot_be_used_are_refused(settings, message):
 
 def test_unparsable_answers_are_counted_for_neither_option_and_bounded():
     answers = [["share"] * 6 + ["ignore"] * 2 + ["well", "no"], ["ignore"] * 10]
-    found = from_answers(answers, [OPTIONS, OPTIONS], 0.1, "m")
+    found = count_answers(answers, [OPTIONS, OPTIONS], 0.1, "m").prompted()
     np.testing.assert_array_equal(found.unparsable, [2, 0])
     np.testing.assert_allclose(found.option_mass, [0.8, 1.0])
     # Two answers that cannot be read leave 6 against 2, and are no part of either.
@@ -70,9 +81,9 @@ def test_unparsable_answers_are_counted_for_neither_option_and_bounded():
     with pytest.raises(
         JobError, match=r"m: 2 of 20 sampled answers begin with neither option \(at most 5% may\).*well"
     ):
-        from_answers(answers, [OPTIONS, OPTIONS], 0.05, "m")
+        count_answers(answers, [OPTIONS, OPTIONS], 0.05, "m")
     with pytest.raises(JobError, match="all answers to 1 of 2 prompts"):
-        from_answers([["share"], ["no"]], [OPTIONS, OPTIONS], 1.0, "m")
+        count_answers([["share"], ["no"]], [OPTIONS, OPTIONS], 1.0, "m")
 
 
 def test_model_that_says_something_else_is_an_error(make_model, questions):
@@ -175,5 +186,5 @@ def test_standard_error_is_that_of_repeated_sampling(questions):
 
 def test_a_wording_that_the_model_would_never_say_is_not_hidden_by_a_good_one():
     scores = np.log([[0.6, 0.4], [0.5, 0.5], [1e-6, 1e-9], [1e-6, 1e-9]])
-    found = summarise(from_scores(scores), np.arange(4).reshape(2, 2, 1))
+    found = summarise(Scored(scores).prompted(), np.arange(4).reshape(2, 2, 1))
     assert found.option_mass == pytest.approx([1e-6 + 1e-9])

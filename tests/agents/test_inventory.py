@@ -5,9 +5,21 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from tworate.agents import TRAITS, LanguageModel, Persona, PromptTemplates, administer, inventory_items
+from tworate.agents import (
+    TRAITS,
+    Elicitation,
+    LanguageModel,
+    Persona,
+    PromptTemplates,
+    administer,
+    inventory_items,
+    load_language_model,
+)
 from tworate.agents.inventory import ANSWERS, item_conversation
+from tworate.agents.language_model import NoLogProbabilitiesError
+from tworate.errors import InputError, JobError
 
 # Appendix of Donnellan et al. (2006): which items measure what, and which are reversed.
 PUBLISHED = {
@@ -33,8 +45,27 @@ class Scripted(LanguageModel):
         with np.errstate(divide="ignore"):
             return np.log([self.answer(system["content"], user["content"]) for system, user in conversations])
 
-    def sample_answers(self, *_, **__):
-        raise NotImplementedError
+    def sample_answers(self, conversations, *, samples, temperature, seed, max_tokens=16, progress=None):
+        rng = np.random.default_rng(seed)
+        said = [*(f"{answer}." for answer in ANSWERS), "I would rather not say"]
+        mass = [self.answer(system["content"], user["content"]) for system, user in conversations]
+        return [[said[k] for k in rng.choice(6, samples, p=[*p, 1 - sum(p)])] for p in mass]
+
+
+class Silent(Scripted):
+    """A model that says too late that it has no log-probabilities."""
+
+    def option_log_probabilities(self, *_, **__):
+        raise NoLogProbabilitiesError("none to be had")
+
+
+class Known(Silent):
+    """A model that says it beforehand; asking it all the same is a mistake."""
+
+    gives_log_probabilities = False
+
+    def option_log_probabilities(self, *_, **__):
+        raise AssertionError
 
 
 def test_items_and_keys_are_those_published():
@@ -84,3 +115,62 @@ def test_table_has_a_row_a_persona_and_item():
     assert quiet.loc[6, "score"] == 1
     assert set(frame.loc[frame["persona"] == "OCEAN", "score"].round(12)) == {3.0}
     assert list(quiet["option_mass"].unique()) == [0.5]
+
+
+def by_order(up, down):
+    return lambda _, user: up if user.index("1 = ") < user.index("5 = ") else down
+
+
+def test_sampled_frequencies_take_the_place_of_probabilities_with_the_error_they_say():
+    up, down = np.array([0.1, 0.0, 0.0, 0.2, 0.6]), np.array([0.3, 0.2, 0.4, 0.1, 0.0])
+    model, personas = Scripted(by_order(up, down)), [Persona("OCEAN"), Persona("ocean")]
+    exact = administer(model, personas)
+    assert (exact.method, exact.unparsable.max(), exact.standard_error.max()) == ("logits", 0, 0)
+    sampled = administer(model, personas, elicitation=Elicitation("sample", samples=2000))
+    assert sampled.method == "sample"
+    # 40 independent cells: their deviations in units of the error they claim are a standard normal sample.
+    z = ((sampled.scores - exact.scores) / sampled.standard_error).ravel()
+    assert stats.chi2.sf((z**2).sum(), len(z)) > 1e-3
+    assert 0.7 < z.std() < 1.3
+    np.testing.assert_allclose(sampled.probabilities, exact.probabilities, atol=5 * np.sqrt(0.25 / 4000))
+    # A tenth of the answers in one order is no number: it lowers the mass and is no point of the scale.
+    np.testing.assert_allclose(sampled.unparsable, 200, atol=5 * np.sqrt(180))
+    np.testing.assert_allclose(sampled.option_mass, 1 - sampled.unparsable / 4000)
+    np.testing.assert_allclose(sampled.order_effect, exact.order_effect, atol=0.2)
+    frame = sampled.to_frame()
+    assert set(frame["elicitation"]) == {"sample"}
+    assert list(frame["unparsable"]) == list(sampled.unparsable.ravel())
+
+
+def test_the_error_of_one_answer_is_not_known():
+    model = Scripted(lambda *_: np.full(5, 0.2))
+    assert np.isnan(
+        administer(model, [Persona("OCEAN")], elicitation=Elicitation("sample", samples=1)).standard_error
+    ).all()
+
+
+@pytest.mark.parametrize("kind", [Silent, Known])
+def test_where_log_probabilities_are_not_to_be_had_answers_are_sampled(kind):
+    model = kind(lambda *_: np.array([0.0, 0.0, 0.0, 0.0, 1.0]))
+    answers = administer(model, [Persona("OCEAN")], elicitation=Elicitation(samples=3))
+    assert answers.method == "sample"
+    np.testing.assert_array_equal(answers.probabilities[..., 4], 1)
+
+
+def test_too_many_unparsable_answers_are_an_error_and_wordings_are_refused():
+    model = Scripted(lambda *_: np.full(5, 0.1))
+    with pytest.raises(JobError, match=r"begin with none of 1, 2, 3, 4, 5 \(at most 20% may\).*rather not say") as told:
+        administer(model, [Persona("OCEAN")], elicitation=Elicitation("sample", samples=50))
+    assert "--wording" not in str(told.value)
+    administer(model, [Persona("OCEAN")], elicitation=Elicitation("sample", samples=50, max_unparsable=0.6))
+    with pytest.raises(InputError, match="wordings of the options go with decisions"):
+        administer(model, [Persona("OCEAN")], elicitation=Elicitation(wordings=(("a", "b"),)))
+
+
+def test_sampling_and_scoring_agree_on_the_embedded_model():
+    model, personas = load_language_model("embedded"), [Persona("OCEAN"), Persona("oCeAn")]
+    exact = administer(model, personas)
+    sampled = administer(model, personas, elicitation=Elicitation("sample", samples=1000, max_tokens=1, seed=1))
+    z = ((sampled.scores - exact.scores) / sampled.standard_error).ravel()
+    assert stats.chi2.sf((z**2).sum(), len(z)) > 1e-3
+    assert sampled.option_mass == pytest.approx(exact.option_mass, abs=0.02)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,6 +127,28 @@ def test_constant_answers_are_undefined_in_words_and_null_in_json():
     assert all(found.reasons == ("every profile gets the same answer",) for found in probe.traits)
     said = json.loads(json.dumps(probe.to_json(), allow_nan=False))
     assert said["traits"][0]["d"] is said["traits"][0]["d_low"] is said["traits"][0]["alpha"] is None
+
+
+def test_sampled_answers_are_said_to_be():
+    answers = replace(answers_of(own), method="sample", unparsable=np.full((32, 20), 2))
+    probe = judge("sampled", answers)
+    assert (probe.to_json()["method"], probe.to_json()["unparsable"]) == ("sample", 2 * 640)
+    assert set(probe.to_frame()["elicitation"]) == {"sample"}
+    assert judge("scored", answers_of(own)).to_json()["method"] == "logits"
+
+
+def test_sampling_adds_noise_that_the_interval_holds_and_no_bias():
+    exact = answers_of(lambda level, item: own(level, item) + 0.2 * level["openness"])
+    rng, truth = np.random.default_rng(3), judge("exact", exact).traits[2]
+    drawn = [
+        judge("m", replace(exact, probabilities=rng.multinomial(25, exact.probabilities) / 25), n_resamples=100)
+        for _ in range(60)
+    ]
+    d, alpha = (np.array([getattr(probe.traits[2], name) for probe in drawn]) for name in ("d", "alpha"))
+    assert abs(d.mean() - truth.d) < 4 * d.std() / np.sqrt(60) + 0.01 * truth.d
+    assert abs(alpha.mean() - truth.alpha) < 4 * alpha.std() / np.sqrt(60) + 0.002
+    width = np.mean([probe.traits[2].d_high - probe.traits[2].d_low for probe in drawn])
+    assert width > 2 * d.std()
 
 
 def test_answers_that_never_waver_and_always_fit_are_expressed_without_bound():

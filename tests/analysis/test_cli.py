@@ -194,6 +194,8 @@ BAD = [
     (["probe", "--figure", "probe"], "probe: name a figure that ends in .png, .pdf or .svg"),
     (["probe", "--qualifier", "rather"], "qualifier 'rather': choose one of"),
     (["probe", "--seed", "-1"], "seed = -1"),
+    (["probe", "--elicitation", "guess"], "elicitation 'guess': must be one of logits, sample"),
+    (["probe", "--elicitation", "sample", "--max-tokens", "0"], "max-tokens = 0: must be at least 1"),
     (["probe", "--out", "."], ".: is a folder; name a file"),
     (["probe", "--model", "."], ".: holds no model (no config.json)"),
 ]
