@@ -21,7 +21,7 @@ from .evidence import log_evidence
 from .fitting import Drawing, Drawn, check_closure_of, check_names, complete, observed
 from .likelihoods import LIKELIHOODS
 from .loo import UNITS, Elpd, elpd_difference, future_density, loo, refit_bad, stacking_weights, unit_log_likelihood
-from .observations import Transitions, choose_closure
+from .observations import Transitions, choose_closure, pooled_conditions
 from .posteriors import MOST_IN_MEMORY, Posteriors, Spill
 from .results import Comparison, ConditionResult, Method, ModelResult, condition_label
 from .sampling import SamplerSettings
@@ -151,7 +151,7 @@ def compare(
 
         try:
             observations = observed(part, method.closure, specifications[0])
-            if pooled := _pooled(part, columns):
+            if pooled := pooled_conditions(part, columns):
                 observations = dataclasses.replace(observations, cautions=(*observations.cautions, pooled))
             work = _Condition(observations, specifications, options, report)
             if predict_from is not None and len(parts) == 1 and not work.has_future:
@@ -363,20 +363,6 @@ def _result(drawing: Drawing) -> Drawn | JobError:
         return drawing.result()
     except JobError as error:
         return error
-
-
-def _pooled(part: Trajectories, by: Sequence[str]) -> str:
-    """Say which conditions are taken for one; a column in which every trajectory differs only tells them apart."""
-    first = part.table.groupby(part.path_numbers).first()
-    counts = {name: first[name].nunique(dropna=False) for name in part.conditions if name not in by}
-    varied = [f"{name} ({count} values)" for name, count in counts.items() if 1 < count < len(first)]
-    if not varied:
-        return ""
-    names = ",".join([*by, *(text.split(" (")[0] for text in varied)])
-    return (
-        f"caution: trajectories that differ in {', '.join(varied)} are taken for one condition, and rates that differ "
-        f"between them can look like two; --by {names} compares each apart"
-    )
 
 
 def _splits(data: Transitions, start: float) -> bool:

@@ -1,6 +1,6 @@
 """From trajectories to observations: one increment of the count, given the past, is one observation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -250,6 +250,20 @@ def observe(
         ].reset_index(drop=True),
         n_increments=len(trajectories.table) - int(trajectories.path_numbers.max()) - 1,
         cautions=cautions,
+    )
+
+
+def pooled_conditions(part: Trajectories, by: Sequence[str]) -> str:
+    """Say which conditions are taken for one; a column in which every trajectory differs only tells them apart."""
+    first = part.table.groupby(part.path_numbers).first()
+    counts = {name: first[name].nunique(dropna=False) for name in part.conditions if name not in by}
+    varied = [f"{name} ({count} values)" for name, count in counts.items() if 1 < count < len(first)]
+    if not varied:
+        return ""
+    names = ",".join([*by, *(text.split(" (")[0] for text in varied)])
+    return (
+        f"caution: trajectories that differ in {', '.join(varied)} are taken for one condition, and rates that differ "
+        f"between them can look like two; --by {names} compares each apart"
     )
 
 

@@ -238,12 +238,14 @@ def _rest_of_layer(layer: Any, hidden: torch.Tensor, mixed: torch.Tensor) -> tor
     return hidden + layer.mlp(layer.post_attention_layernorm(hidden))
 
 
-def ending_loss(model: LlamaForCausalLM, encoder: ChatEncoder, examples: list[Example]) -> torch.Tensor:
-    """Mean cross-entropy of ending the turn after the first answer of each example: so that sampled answers end."""
+def ending_loss(
+    model: LlamaForCausalLM, encoder: ChatEncoder, examples: list[Example], rng: random.Random
+) -> torch.Tensor:
+    """Mean cross-entropy of ending the turn after any answer of each example: so that sampled answers end."""
     losses = []
     for example in examples:
         prompt, answers = encoder.encode(example.conversation, example.answers)
-        log_p = model(torch.tensor([[*prompt, *answers[0]]])).logits[0, -1].log_softmax(-1)
+        log_p = model(torch.tensor([[*prompt, *rng.choice(answers)]])).logits[0, -1].log_softmax(-1)
         losses.append(-log_p[encoder.tokenizer.eos_token_id])
     return torch.stack(losses).mean()
 
@@ -308,7 +310,7 @@ def train(settings: Settings) -> None:
             # For two answers, twice the sum of squares is the square of the error of their log-odds.
             loss = loss - (target * found).sum(dim=1).mean() + 2 * wrong.square().sum(dim=1).mean()
             errors[n_answers] += (found.detach().exp() - target).abs().mean().item()
-        loss = loss + ending_loss(model, encoder, rng.sample(examples, min(ENDINGS, len(examples))))
+        loss = loss + ending_loss(model, encoder, rng.sample(examples, min(ENDINGS, len(examples))), rng)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -65,7 +65,7 @@ def test_decide_prints_a_table_and_warns_on_stderr():
 
 def test_decide_says_how_it_asked_and_fails_with_status_1_where_answers_cannot_be_read():
     asked = ["decide", "--personas", "OCEAN", "--sightings", "1", "--elicitation", "sample", "--samples", "40"]
-    done = tworate(*asked, "--max-tokens", "1", "--seed", "3", "--trust-remote-code", "--json")
+    done = tworate(*asked, "--seed", "3", "--trust-remote-code", "--json")
     told = json.loads(done.stdout)
     assert told["elicitation"]["method"] == "sample"
     assert told["elicitation"]["wordings"] == [["share", "ignore"]]

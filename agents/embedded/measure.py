@@ -1,0 +1,89 @@
+"""Measure the embedded model against its rule, on prompts that training did not see; the tables of its model card.
+
+Run with `python -m tworate.agents.embedded.measure`; some minutes.
+"""
+
+import random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tworate.agents.embedded import corpus
+from tworate.agents.embedded.rule import QUALIFIER_FACTORS, item_probabilities, share_probability
+from tworate.agents.events import shipped_events
+from tworate.agents.inventory import administer, inventory_items
+from tworate.agents.language_model import LanguageModel, load_language_model
+from tworate.agents.personas import Persona, all_personas
+from tworate.agents.prompts import PromptTemplates, Question
+
+SEED = 20261121
+"""Not one of training's."""
+
+
+def questions_of(rng: random.Random, kind: str, number: int) -> list[Question]:
+    """Draw questions of random events to personas of a kind: whole, partial, or biography."""
+    drawn: list[Question] = []
+    while len(drawn) < number:
+        persona = corpus.random_persona(rng)
+        if kind != "partial":
+            persona = Persona("".join(rng.choice((c, c.lower())) for c in "OCEAN"), persona.biography)
+            if (kind == "biography") != bool(persona.biography):
+                continue
+        drawn.append(corpus.random_question(rng, persona))
+    return drawn
+
+
+def row(label: str, model: LanguageModel, questions: list[Question], qualifier: str) -> str:
+    """One row of the table on sharing."""
+    found = model.share_probability(questions, PromptTemplates(qualifier=qualifier))
+    truth = np.array([share_probability(q.persona, q.event, q.sighting, qualifier) for q in questions])
+    error = np.abs(found.p_share - truth)
+    log_odds, order = _logit(found.p_share) - _logit(truth), np.abs(found.order_effect).max()
+    return (
+        f"| {label}, {qualifier} | {len(questions)} | {error.mean():.4f} | {error.max():.3f} | "
+        f"{np.sqrt(np.mean(log_odds**2)):.3f} | {found.option_mass.min():.4f} | {order:.3f} |"
+    )
+
+
+def item_row(model: LanguageModel, qualifier: str) -> str:
+    """One row of the table on the inventory."""
+    answers = administer(model, all_personas(), templates=PromptTemplates(qualifier=qualifier))
+    truth = np.array(
+        [[item_probabilities(persona, item, qualifier) for item in inventory_items()] for persona in all_personas()]
+    )
+    probability = np.abs(answers.probabilities - truth)
+    score = np.abs((answers.probabilities - truth) @ np.arange(1, 6))
+    return (
+        f"| {qualifier} | {score.size} | {probability.mean():.4f} | {score.mean():.4f} | {score.max():.3f} | "
+        f"{answers.option_mass.min():.4f} |"
+    )
+
+
+def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.log(p) - np.log1p(-p))
+
+
+def main() -> None:
+    """Print both tables."""
+    model, rng = load_language_model(), random.Random(SEED)
+    print("| prompts | n | mean absolute error of P(share) | largest | rms of log-odds | least mass | order effect |")
+    print("|---|---|---|---|---|---|---|")
+    for qualifier in QUALIFIER_FACTORS:
+        print(row("random events, whole profiles", model, questions_of(rng, "whole", 250), qualifier), flush=True)
+        print(row("random events, unnamed traits", model, questions_of(rng, "partial", 250), qualifier), flush=True)
+    shipped = [
+        Question(rng.choice(all_personas()), event, sighting)
+        for event in shipped_events()
+        for sighting in range(1, 5)
+        for _ in range(4)
+    ]
+    print(row("the 18 shipped events, whole profiles", model, shipped, "very"), flush=True)
+    print(row("random events, biographies", model, questions_of(rng, "biography", 250), "very"), flush=True)
+    print("\n| items, 32 profiles | answers | mean error of a probability | of the score | largest | least mass |")
+    print("|---|---|---|---|---|---|")
+    for qualifier in QUALIFIER_FACTORS:
+        print(item_row(model, qualifier), flush=True)
+
+
+if __name__ == "__main__":
+    main()
