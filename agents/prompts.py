@@ -83,6 +83,8 @@ class PromptTemplates:
             raise InputError(f"{source}: the prompt template {error.name} is missing") from error
         except jinja2.TemplateSyntaxError as error:
             raise InputError(f"{error.filename}, line {error.lineno}: {error.message}") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{source}: a prompt template is not UTF-8 text; save it as such") from error
 
     def conversation(self, question: Question, options: Sequence[str] = OPTIONS) -> Conversation:
         """Render a question as a system and a user message, the options listed in the order given."""
@@ -97,7 +99,7 @@ class PromptTemplates:
         }
         try:
             user = self._question.render(content)
-        except jinja2.UndefinedError as error:
+        except jinja2.TemplateError as error:
             raise InputError(f"prompt template: {error.message}") from error
         return [self.persona_message(question.persona), {"role": "user", "content": user.strip()}]
 
@@ -106,7 +108,7 @@ class PromptTemplates:
         adjectives = persona.adjectives(self.qualifier)
         try:
             system = self._persona.render(adjectives=adjectives, biography=persona.biography, persona=persona)
-        except jinja2.UndefinedError as error:
+        except jinja2.TemplateError as error:
             raise InputError(f"prompt template: {error.message}") from error
         return {"role": "system", "content": system.strip()}
 

@@ -90,3 +90,14 @@ def test_template_syntax_in_an_event_is_text(event):
 
     _, user = PromptTemplates().conversation(Question(Persona("OCEAN"), replace(event, notes="{{ 7 * 7 }} {% x"), 1))
     assert "{{ 7 * 7 }} {% x" in user["content"]
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [(b"{{ event | nothing }}", "nothing"), (b"\xff", "is not UTF-8 text"), (b"{{ who }}", "who")],
+)
+def test_templates_that_cannot_be_used_are_refused(tmp_path, template, message):
+    (tmp_path / "persona.jinja").write_text("I am {{ adjectives | join }}.")
+    (tmp_path / "question.jinja").write_bytes(template)
+    with pytest.raises(InputError, match=message):
+        PromptTemplates(tmp_path).conversation(Question(Persona("OCEAN"), shipped_events()[0], 1))
