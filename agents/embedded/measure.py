@@ -8,13 +8,13 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 
-from tworate.agents.embedded import corpus
-from tworate.agents.embedded.rule import QUALIFIER_FACTORS, item_probabilities, share_probability
-from tworate.agents.events import shipped_events
-from tworate.agents.inventory import administer, inventory_items
-from tworate.agents.language_model import LanguageModel, load_language_model
-from tworate.agents.personas import Persona, all_personas
-from tworate.agents.prompts import PromptTemplates, Question
+from ..events import shipped_events
+from ..inventory import administer, inventory_items
+from ..language_model import LanguageModel, load_language_model
+from ..personas import Persona, all_personas
+from ..prompts import PromptTemplates, Question
+from . import corpus
+from .rule import QUALIFIER_FACTORS, item_probabilities, share_probability
 
 SEED = 20261121
 """Not one of training's."""

@@ -56,9 +56,9 @@ def decide(
     chosen, mixture, asking = what.chosen(), personas.mixture(), how.settings(seed)
     templates = personas.templates()
     if out:
+        check_writable(out)
         if out.suffix.lower() != ".csv":
             raise InputError(f"{out}: name a file that ends in .csv")
-        check_writable(out)
     if figure:
         if not explain:
             raise InputError(f"--figure {figure}: draws effects; say --explain too")
