@@ -46,12 +46,13 @@ class EmbeddedServer(ThreadingHTTPServer):
         self.guard = threading.Lock()
         self.released = threading.Event()
         self.known = {}
+        self.under_way = 0
         self.reset()
 
     def reset(self, mode="logprobs", *, healthy=0, listed=20, refuses_several=None):
         """Behave as `mode` after `healthy` requests; list so many tokens; refuse n > 1 by a status, if one is given."""
         self.mode, self.healthy, self.listed, self.refuses_several = mode, healthy, listed, refuses_several
-        self.requests, self.under_way, self.most_under_way = [], 0, 0
+        self.requests, self.most_under_way = [], self.under_way
 
     @property
     def url(self):
@@ -76,6 +77,7 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         with server.guard:
             server.requests.append(body)
+            self.is_under_way = True
             server.under_way += 1
             server.most_under_way = max(server.most_under_way, server.under_way)
             mode = server.mode if len(server.requests) > server.healthy else "logprobs"
@@ -84,8 +86,13 @@ class Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             pass  # the client's patience was at its end
         finally:
-            with server.guard:
-                server.under_way -= 1
+            self.leave()
+
+    def leave(self):
+        """Come off the count, before the answer goes out: who has it must not find its request under way."""
+        with self.server.guard:
+            self.server.under_way -= self.is_under_way
+            self.is_under_way = False
 
     def answer(self, body, mode):
         echo = self.headers["Authorization"]
@@ -197,6 +204,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_bytes(json.dumps(content).encode(), status, {"Content-Type": "application/json", **(headers or {})})
 
     def send_bytes(self, content, status, headers):
+        self.leave()
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
