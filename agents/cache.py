@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import JobError
 from .answer_store import AnswerStore
-from .elicitation import MAX_ANSWER_TOKENS
+from .elicitation import SamplingSettings
 from .language_model import LanguageModel, Progress
 from .prompts import Conversation
 
@@ -53,15 +53,6 @@ class CachedLanguageModel(LanguageModel):
         """As the model's own."""
         return self.model.notice
 
-    def option_log_probabilities(  # noqa: D102
-        self,
-        conversations: Sequence[Conversation],
-        options: Sequence[str],
-        progress: Progress | None = None,
-    ) -> NDArray[np.float64]:
-        rows = self.score_answers(conversations, [options] * len(conversations), progress)
-        return np.array(rows, dtype=np.float64).reshape(len(conversations), len(options))
-
     def score_answers(  # noqa: D102
         self,
         conversations: Sequence[Conversation],
@@ -79,26 +70,15 @@ class CachedLanguageModel(LanguageModel):
             progress=progress,
         )
 
-    def sample_answers(  # noqa: D102
-        self,
-        conversations: Sequence[Conversation],
-        *,
-        samples: int,
-        temperature: float,
-        seed: int,
-        max_tokens: int = MAX_ANSWER_TOKENS,
-        progress: Progress | None = None,
+    def draw_answers(  # noqa: D102
+        self, conversations: Sequence[Conversation], sampling: SamplingSettings, progress: Progress | None = None
     ) -> list[list[str]]:
+        number, temperature, seed, length = sampling
         return self._answers(
             conversations,
-            [["samples", samples, float(temperature), seed, max_tokens]] * len(conversations),
-            lambda missing, report: self.model.sampled_in_parts(
-                [conversations[place] for place in missing],
-                samples=samples,
-                temperature=temperature,
-                seed=seed,
-                max_tokens=max_tokens,
-                progress=report,
+            [["samples", number, float(temperature), seed, length]] * len(conversations),
+            lambda missing, report: self.model.drawn_in_parts(
+                [conversations[place] for place in missing], sampling, report
             ),
             encode=lambda answers: json.dumps(answers).encode(),
             decode=json.loads,

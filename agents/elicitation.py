@@ -25,6 +25,27 @@ Wording = tuple[str, str]
 """The two options in one wording: sharing first."""
 
 
+class SamplingSettings(NamedTuple):
+    """How answers are sampled.
+
+    Parameters
+    ----------
+    samples : int
+        Answers to each conversation.
+    temperature : float
+        Divides the logits, which are not truncated otherwise.
+    seed : int
+        The same seed gives the same answers to a conversation, whatever else is asked beside it.
+    max_tokens : int
+        Length at which an answer is cut.
+    """
+
+    samples: int
+    temperature: float
+    seed: int
+    max_tokens: int = MAX_ANSWER_TOKENS
+
+
 @dataclass(frozen=True)
 class Elicitation:
     """Settings of how decisions are asked.
@@ -79,6 +100,11 @@ class Elicitation:
             raise InputError(f"max-tokens = {self.max_tokens}: must be at least 1")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed = {self.seed}: must be from 0 to 4294967295")
+
+    @property
+    def sampling(self) -> SamplingSettings:
+        """What a language model needs to know of how to sample."""
+        return SamplingSettings(self.samples, self.temperature, self.seed, self.max_tokens)
 
 
 def check_wording(wording: Sequence[str]) -> None:

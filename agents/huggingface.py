@@ -15,7 +15,7 @@ from transformers.utils import logging as transformers_logging
 from ..errors import InputError, JobError
 from . import embedded
 from .chat import ChatEncoder
-from .elicitation import MAX_ANSWER_TOKENS
+from .elicitation import SamplingSettings
 from .forward import Forward, Work, out_of_memory
 from .language_model import LanguageModel, Progress
 from .model_source import find_model, is_embedded
@@ -133,15 +133,6 @@ class HuggingFaceModel(LanguageModel):
         """Forward passes and tokens so far."""
         return self.forward.work
 
-    def option_log_probabilities(  # noqa: D102
-        self,
-        conversations: Sequence[Conversation],
-        options: Sequence[str],
-        progress: Progress | None = None,
-    ) -> NDArray[np.float64]:
-        scores = self.score_answers(conversations, [options] * len(conversations), progress)
-        return np.array(scores).reshape(len(conversations), len(options))
-
     def score_answers(  # noqa: D102
         self,
         conversations: Sequence[Conversation],
@@ -189,21 +180,12 @@ class HuggingFaceModel(LanguageModel):
         self.forward.walk(roots, visit)
         return [np.array([answer.sum() for answer in of_one]) for of_one in result]
 
-    def sample_answers(  # noqa: D102
-        self,
-        conversations: Sequence[Conversation],
-        *,
-        samples: int,
-        temperature: float,
-        seed: int,
-        max_tokens: int = MAX_ANSWER_TOKENS,
-        progress: Progress | None = None,
+    def draw_answers(  # noqa: D102
+        self, conversations: Sequence[Conversation], sampling: SamplingSettings, progress: Progress | None = None
     ) -> list[list[str]]:
-        sampler = Sampler(
-            self.forward, self._ends, samples=samples, temperature=temperature, seed=seed, max_tokens=max_tokens
-        )
+        sampler = Sampler(self.forward, self._ends, sampling)
         prompts = [tuple(self.encoder.prompt(conversation)) for conversation in conversations]
-        self._check(prompts, further=max_tokens - 1)
+        self._check(prompts, further=sampling.max_tokens - 1)
         texts: dict[Tokens, str] = {}
         answers = sampler.sample(prompts, progress)
         for answer in {answer for of_one in answers for answer in of_one}:

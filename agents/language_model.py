@@ -14,6 +14,7 @@ from .elicitation import (
     Counted,
     Elicitation,
     Elicited,
+    SamplingSettings,
     Scored,
     count_answers,
     n_options,
@@ -54,20 +55,60 @@ class LanguageModel(ABC):
         return None
 
     @abstractmethod
+    def score_answers(
+        self,
+        conversations: Sequence[Conversation],
+        options: Sequence[Sequence[str]],
+        progress: Progress | None = None,
+    ) -> list[NDArray[np.float64]]:
+        """Log-probability of each whole option as the beginning of the answer to each conversation.
+
+        Parameters
+        ----------
+        conversations : sequence of conversations
+            What is asked.
+        options : sequence of sequences of str
+            What may be answered, for each conversation.
+        progress : callable, optional
+            Called with prompts done and total.
+
+        Returns
+        -------
+        list of arrays, shape (n_options,)
+            One for each conversation.
+        """
+
+    @abstractmethod
+    def draw_answers(
+        self, conversations: Sequence[Conversation], sampling: SamplingSettings, progress: Progress | None = None
+    ) -> list[list[str]]:
+        """Answers to each conversation, as the model wrote them.
+
+        Parameters
+        ----------
+        conversations : sequence of conversations
+            What is asked.
+        sampling : SamplingSettings
+            How many, and how.
+        progress : callable, optional
+            Called with prompts done and total.
+        """
+
     def option_log_probabilities(
         self,
         conversations: Sequence[Conversation],
         options: Sequence[str],
         progress: Progress | None = None,
     ) -> NDArray[np.float64]:
-        """Log-probability of each whole option as the beginning of the answer to each conversation.
+        """As :meth:`score_answers`, where all conversations have the same options.
 
         Returns
         -------
         array, shape (n_conversations, n_options)
         """
+        rows = self.score_answers(conversations, [options] * len(conversations), progress)
+        return np.array(rows, dtype=np.float64).reshape(len(conversations), len(options))
 
-    @abstractmethod
     def sample_answers(
         self,
         conversations: Sequence[Conversation],
@@ -78,53 +119,8 @@ class LanguageModel(ABC):
         max_tokens: int = MAX_ANSWER_TOKENS,
         progress: Progress | None = None,
     ) -> list[list[str]]:
-        """Answers to each conversation, as the model wrote them.
-
-        Parameters
-        ----------
-        conversations : sequence of conversations
-            What is asked.
-        samples : int
-            Answers to each.
-        temperature : float
-            Divides the logits, which are not truncated otherwise.
-        seed : int
-            The same seed gives the same answers to a conversation, whatever else is asked beside it.
-        max_tokens : int
-            Length at which an answer is cut.
-        progress : callable, optional
-            Called with prompts done and total.
-        """
-
-    def score_answers(
-        self,
-        conversations: Sequence[Conversation],
-        options: Sequence[Sequence[str]],
-        progress: Progress | None = None,
-    ) -> list[NDArray[np.float64]]:
-        """Log-probabilities as in :meth:`option_log_probabilities`, where each conversation has options of its own.
-
-        Returns
-        -------
-        list of arrays, shape (n_options,)
-            One for each conversation. A model that shares work between conversations can do it over all of them.
-        """
-        groups: dict[tuple[str, ...], list[int]] = {}
-        for place, of_one in enumerate(options):
-            groups.setdefault(tuple(of_one), []).append(place)
-        result: list[NDArray[np.float64]] = [np.empty(0)] * len(conversations)
-        done = 0
-        for of_group, places in groups.items():
-
-            def report(now: int, total: int, done: int = done) -> None:
-                if progress:
-                    progress(done + now, len(conversations))
-
-            scores = self.option_log_probabilities([conversations[place] for place in places], of_group, report)
-            for place, row in zip(places, scores, strict=True):
-                result[place] = row
-            done += len(places)
-        return result
+        """As :meth:`draw_answers`, with the fields of :class:`SamplingSettings` one by one."""
+        return self.draw_answers(conversations, SamplingSettings(samples, temperature, seed, max_tokens), progress)
 
     def scored_in_parts(
         self,
@@ -139,22 +135,12 @@ class LanguageModel(ABC):
         for start, part, report in _parts(conversations, progress):
             yield list(enumerate(self.score_answers(part, options[start : start + len(part)], report), start))
 
-    def sampled_in_parts(
-        self,
-        conversations: Sequence[Conversation],
-        *,
-        samples: int,
-        temperature: float,
-        seed: int,
-        max_tokens: int = MAX_ANSWER_TOKENS,
-        progress: Progress | None = None,
+    def drawn_in_parts(
+        self, conversations: Sequence[Conversation], sampling: SamplingSettings, progress: Progress | None = None
     ) -> Iterator[list[tuple[int, list[str]]]]:
-        """Yield what `sample_answers` returns in parts, as they are known: (position, answers) pairs."""
+        """Yield what `draw_answers` returns in parts, as they are known: (position, answers) pairs."""
         for start, part, report in _parts(conversations, progress):
-            answers = self.sample_answers(
-                part, samples=samples, temperature=temperature, seed=seed, max_tokens=max_tokens, progress=report
-            )
-            yield list(enumerate(answers, start))
+            yield list(enumerate(self.draw_answers(part, sampling, report), start))
 
     def share_probability(
         self,
@@ -235,14 +221,7 @@ class LanguageModel(ABC):
             except NoLogProbabilitiesError:
                 # Some option lies beyond what the server lists. One table is not mixed of two methods.
                 pass
-        answers = self.sample_answers(
-            conversations,
-            samples=settings.samples,
-            temperature=settings.temperature,
-            seed=settings.seed,
-            max_tokens=settings.max_tokens,
-            progress=progress,
-        )
+        answers = self.draw_answers(conversations, settings.sampling, progress)
         return count_answers(answers, options, settings.max_unparsable, self.name)
 
 

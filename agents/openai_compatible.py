@@ -17,7 +17,7 @@ from ..errors import InputError, JobError
 from .answer_paths import AnswerPaths, Reach, read_place
 from .base_url import EXAMPLE_URL, read_address
 from .calls import in_order, in_parts
-from .elicitation import MAX_ANSWER_TOKENS
+from .elicitation import SamplingSettings
 from .events import shipped_events
 from .language_model import OPENAI_PREFIX, LanguageModel, NoLogProbabilitiesError, Progress
 from .personas import Persona
@@ -131,15 +131,6 @@ class OpenAICompatibleModel(LanguageModel):
             return f"{self.name}: the server's log-probabilities do not reach the options; answers can only be sampled"
         return None
 
-    def option_log_probabilities(  # noqa: D102
-        self,
-        conversations: Sequence[Conversation],
-        options: Sequence[str],
-        progress: Progress | None = None,
-    ) -> NDArray[np.float64]:
-        rows = self.score_answers(conversations, [options] * len(conversations), progress)
-        return np.array(rows).reshape(len(conversations), len(options))
-
     def score_answers(  # noqa: D102
         self,
         conversations: Sequence[Conversation],
@@ -148,26 +139,10 @@ class OpenAICompatibleModel(LanguageModel):
     ) -> list[NDArray[np.float64]]:
         return in_order(self.scored_in_parts(conversations, options, progress))
 
-    def sample_answers(  # noqa: D102
-        self,
-        conversations: Sequence[Conversation],
-        *,
-        samples: int,
-        temperature: float,
-        seed: int,
-        max_tokens: int = MAX_ANSWER_TOKENS,
-        progress: Progress | None = None,
+    def draw_answers(  # noqa: D102
+        self, conversations: Sequence[Conversation], sampling: SamplingSettings, progress: Progress | None = None
     ) -> list[list[str]]:
-        return in_order(
-            self.sampled_in_parts(
-                conversations,
-                samples=samples,
-                temperature=temperature,
-                seed=seed,
-                max_tokens=max_tokens,
-                progress=progress,
-            )
-        )
+        return in_order(self.drawn_in_parts(conversations, sampling, progress))
 
     def scored_in_parts(  # noqa: D102
         self,
@@ -183,18 +158,10 @@ class OpenAICompatibleModel(LanguageModel):
                     raise NoLogProbabilitiesError(message)
         return self._in_parts([partial(self._score, *pair) for pair in asked], progress)
 
-    def sampled_in_parts(  # noqa: D102
-        self,
-        conversations: Sequence[Conversation],
-        *,
-        samples: int,
-        temperature: float,
-        seed: int,
-        max_tokens: int = MAX_ANSWER_TOKENS,
-        progress: Progress | None = None,
+    def drawn_in_parts(  # noqa: D102
+        self, conversations: Sequence[Conversation], sampling: SamplingSettings, progress: Progress | None = None
     ) -> Iterator[list[tuple[int, list[str]]]]:
-        ask = partial(self._sample, samples=samples, temperature=temperature, seed=seed, max_tokens=max_tokens)
-        return self._in_parts([partial(ask, conversation) for conversation in conversations], progress)
+        return self._in_parts([partial(self._draw, each, sampling) for each in conversations], progress)
 
     def _in_parts(
         self, calls: Sequence[Callable[[Any], _Answer]], progress: Progress | None
@@ -254,23 +221,21 @@ class OpenAICompatibleModel(LanguageModel):
                 break
         return reaches
 
-    def _sample(
-        self, conversation: Conversation, client: Any, *, samples: int, temperature: float, seed: int, max_tokens: int
-    ) -> list[str]:
+    def _draw(self, conversation: Conversation, sampling: SamplingSettings, client: Any) -> list[str]:
         answers: list[str] = []
         # Some servers give one answer whatever number is asked for.
-        while len(answers) < samples:
+        while len(answers) < sampling.samples:
             response = self._ask_often(
                 client,
                 conversation,
-                samples - len(answers),
-                max_tokens=max_tokens,
-                temperature=temperature,
+                sampling.samples - len(answers),
+                max_tokens=sampling.max_tokens,
+                temperature=sampling.temperature,
                 top_p=1.0,
-                seed=_seed(seed, conversation, len(answers)),
+                seed=_seed(sampling.seed, conversation, len(answers)),
             )
             answers += [self._scrubbed(choice.message.content or "") for choice in response.choices]
-        return answers[:samples]
+        return answers[: sampling.samples]
 
     def _learn(self, paths: AnswerPaths, response: Any) -> None:
         for choice in response.choices:

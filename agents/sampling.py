@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .elicitation import SamplingSettings
 from .forward import Forward
 from .prefix_tree import Node, Tokens, prefix_tree
 
@@ -34,32 +35,14 @@ class Sampler:
         The model.
     ends : callable
         Whether the tokens written so far end the answer; the last of them is then no part of it.
-    samples : int
-        Answers to each prompt.
-    temperature : float
-        Divides the logits.
-    seed : int
-        Of the answers.
-    max_tokens : int
-        Length at which an answer is cut.
+    sampling : SamplingSettings
+        How many answers to each prompt, and how.
     """
 
-    def __init__(
-        self,
-        forward: Forward,
-        ends: Callable[[Tokens], bool],
-        *,
-        samples: int,
-        temperature: float,
-        seed: int,
-        max_tokens: int,
-    ) -> None:
+    def __init__(self, forward: Forward, ends: Callable[[Tokens], bool], sampling: SamplingSettings) -> None:
         self.forward = forward
         self.ends = ends
-        self.samples = samples
-        self.temperature = temperature
-        self.seed = seed
-        self.max_tokens = max_tokens
+        self.sampling = sampling
 
     def sample(
         self, prompts: Sequence[Tokens], progress: Callable[[int, int], None] | None = None
@@ -67,28 +50,28 @@ class Sampler:
         """Tokens of the answers to each prompt; equal prompts have equal answers."""
         distinct = list(dict.fromkeys(prompts))
         number = {prompt: place for place, prompt in enumerate(distinct)}
-        written: list[list[Tokens | None]] = [[None] * self.samples for _ in distinct]
+        written: list[list[Tokens | None]] = [[None] * self.sampling.samples for _ in distinct]
         roots = prefix_tree(distinct)
         paths = [path for root in roots for path in root.walk()]
         within = any(len(end) < sum(len(node.tokens) for node in path) for path in paths for end in path[-1].ends)
-        shared = self.forward.can_share(roots, self.max_tokens)
+        shared = self.forward.can_share(roots, self.sampling.max_tokens)
         if within or not shared:
             roots = [Node(prompt, ends=[prompt]) for prompt in distinct]
             paths = [(root,) for root in roots]
         for *_, node in paths:
             if node.ends:
-                draws = [Draw(number[prompt], (), np.arange(self.samples)) for prompt in node.ends]
+                draws = [Draw(number[prompt], (), np.arange(self.sampling.samples)) for prompt in node.ends]
                 node.reads, node.content, node.extends = [len(node.tokens) - 1], draws, shared
         done: set[int] = set()
 
         def visit(node: Node, log_p: torch.Tensor) -> list[Node]:
             # The likeliest at 0, so that no temperature is too low for it.
-            weights = ((log_p[-1] - log_p[-1].max()) / self.temperature).softmax(-1).cpu().numpy().cumsum()
+            weights = ((log_p[-1] - log_p[-1].max()) / self.sampling.temperature).softmax(-1).cpu().numpy().cumsum()
             further = []
             for draw in node.content:
                 for token, answers in self._next(distinct[draw.prompt], draw, weights):
                     tokens = (*draw.written, token)
-                    if ended := self.ends(tokens) or len(tokens) == self.max_tokens:
+                    if ended := self.ends(tokens) or len(tokens) == self.sampling.max_tokens:
                         kept = draw.written if self.ends(tokens) else tokens
                         for answer in answers:
                             written[draw.prompt][answer] = kept
@@ -108,7 +91,7 @@ class Sampler:
     def _next(self, prompt: Tokens, draw: Draw, weights: NDArray[np.float64]) -> list[tuple[int, NDArray[np.intp]]]:
         """The next tokens of answers, each with the answers that drew it."""
         digest = hashlib.sha256(np.array(prompt, dtype=np.int64).tobytes()).digest()
-        key = [self.seed, len(draw.written), *np.frombuffer(digest[:16], dtype=np.uint32).tolist()]
-        luck = np.random.default_rng(key).random(self.samples)[draw.answers]
+        key = [self.sampling.seed, len(draw.written), *np.frombuffer(digest[:16], dtype=np.uint32).tolist()]
+        luck = np.random.default_rng(key).random(self.sampling.samples)[draw.answers]
         drawn = np.minimum(np.searchsorted(weights, luck * weights[-1], side="right"), len(weights) - 1)
         return [(int(token), draw.answers[drawn == token]) for token in np.unique(drawn)]

@@ -43,21 +43,22 @@ class Oracle(LanguageModel):
     asked: list = field(default_factory=list)
     fails_after: float = math.inf
 
-    def option_log_probabilities(self, conversations, options, progress=None):
+    def score_answers(self, conversations, options, progress=None):
         rows = []
-        for done, conversation in enumerate(conversations):
+        for done, (conversation, of_one) in enumerate(zip(conversations, options, strict=True)):
             if len(self.asked) >= self.fails_after:
                 raise JobError("the oracle is silent")
             self.asked.append(conversation)
-            digest = hashlib.sha256(json.dumps([conversation, options]).encode()).digest()
-            rows.append(np.frombuffer(digest, dtype=np.uint32)[: len(options)] / -(2.0**30))
+            digest = hashlib.sha256(json.dumps([conversation, of_one]).encode()).digest()
+            rows.append(np.frombuffer(digest, dtype=np.uint32)[: len(of_one)] / -(2.0**30))
             if progress:
                 progress(done + 1, len(conversations))
-        return np.array(rows)
+        return rows
 
-    def sample_answers(self, conversations, *, samples, temperature, seed, max_tokens=16, progress=None):
+    def draw_answers(self, conversations, sampling, progress=None):
         self.asked.extend(conversations)
-        return [[f"{c[-1]['content']} {temperature} {seed + k}\ud800\n" for k in range(samples)] for c in conversations]
+        n, temperature, seed, _ = sampling
+        return [[f"{c[-1]['content']} {temperature} {seed + k}\ud800\n" for k in range(n)] for c in conversations]
 
 
 def conversation(text, persona="You are a person."):
@@ -91,7 +92,7 @@ def test_answers_come_back_bit_by_bit_and_are_asked_once(tmp_path):
 def test_every_float_and_every_text_survives(tmp_path):
     row = np.array([-0.0, 5e-324, -math.inf, -math.pi, -1e308, math.nextafter(-1, 0)])
     model = Oracle()
-    model.option_log_probabilities = lambda conversations, options, progress=None: np.array([row] * len(conversations))
+    model.score_answers = lambda conversations, options, progress=None: [row] * len(conversations)
     options = tuple("abcdef")
     remembering(tmp_path, model).option_log_probabilities(talks(2), options)
     again = remembering(tmp_path).option_log_probabilities(talks(2), options)

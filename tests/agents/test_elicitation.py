@@ -153,12 +153,12 @@ class TwoWays(LanguageModel):
     def _p(self, conversation):
         return self.p["ignore or share" in conversation[1]["content"]]
 
-    def option_log_probabilities(self, conversations, options, progress=None):
-        return np.array([np.log([self._p(c), 1 - self._p(c)]) for c in conversations])
+    def score_answers(self, conversations, options, progress=None):
+        return [np.log([self._p(c), 1 - self._p(c)]) for c in conversations]
 
-    def sample_answers(self, conversations, *, samples, temperature, seed, max_tokens=16, progress=None):
-        rng = np.random.default_rng(seed)
-        return [["share" if u < self._p(c) else "ignore" for u in rng.random(samples)] for c in conversations]
+    def draw_answers(self, conversations, sampling, progress=None):
+        rng = np.random.default_rng(sampling.seed)
+        return [["share" if u < self._p(c) else "ignore" for u in rng.random(sampling.samples)] for c in conversations]
 
 
 def test_orders_that_disagree_are_averaged_on_the_logit_scale_by_both(questions):

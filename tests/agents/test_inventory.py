@@ -40,22 +40,22 @@ class Scripted(LanguageModel):
     def __init__(self, answer):
         self.answer = answer
 
-    def option_log_probabilities(self, conversations, options, progress=None):
-        assert tuple(options) == ANSWERS
+    def score_answers(self, conversations, options, progress=None):
+        assert all(tuple(of_one) == ANSWERS for of_one in options)
         with np.errstate(divide="ignore"):
             return np.log([self.answer(system["content"], user["content"]) for system, user in conversations])
 
-    def sample_answers(self, conversations, *, samples, temperature, seed, max_tokens=16, progress=None):
-        rng = np.random.default_rng(seed)
+    def draw_answers(self, conversations, sampling, progress=None):
+        rng = np.random.default_rng(sampling.seed)
         said = [*(f"{answer}." for answer in ANSWERS), "I would rather not say"]
         mass = [self.answer(system["content"], user["content"]) for system, user in conversations]
-        return [[said[k] for k in rng.choice(6, samples, p=[*p, 1 - sum(p)])] for p in mass]
+        return [[said[k] for k in rng.choice(6, sampling.samples, p=[*p, 1 - sum(p)])] for p in mass]
 
 
 class Silent(Scripted):
     """A model that says too late that it has no log-probabilities."""
 
-    def option_log_probabilities(self, *_, **__):
+    def score_answers(self, *_, **__):
         raise NoLogProbabilitiesError("none to be had")
 
 
@@ -64,7 +64,7 @@ class Known(Silent):
 
     gives_log_probabilities = False
 
-    def option_log_probabilities(self, *_, **__):
+    def score_answers(self, *_, **__):
         raise AssertionError
 
 

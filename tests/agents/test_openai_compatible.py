@@ -26,6 +26,7 @@ from tworate.agents import (
 )
 from tworate.agents.answer_paths import AnswerPaths, Place
 from tworate.agents.base_url import read_address
+from tworate.agents.elicitation import SamplingSettings
 from tworate.agents.language_model import NoLogProbabilitiesError
 from tworate.agents.openai_compatible import EXPLORING_ANSWERS, OpenAICompatibleModel
 from tworate.agents.prompts import OPTIONS, default_templates
@@ -518,7 +519,7 @@ def test_parts_that_are_not_wanted_are_not_waited_for_nor_asked_on(server, embed
     conversations = [default_templates().conversation(question) for question in questions]
     model = connect(server, concurrency=2)
     server.reset("hanging", healthy=1)
-    parts = model.sampled_in_parts(conversations, samples=1, temperature=1.0, seed=0)
+    parts = model.drawn_in_parts(conversations, SamplingSettings(samples=1, temperature=1.0, seed=0))
     next(parts)
     wait_until(lambda: server.under_way >= 1)
     started = time.perf_counter()
