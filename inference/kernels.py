@@ -42,7 +42,7 @@ _SQRT_HALF = 0x3FE6A09E667F3BCD
 
 # Unless told otherwise numba compiles a function with the caller's permission to reorder arithmetic, and PyTensor's
 # functions have it: rounding by adding and taking away would be reordered into nothing.
-_inlined = njit(error_model="numpy", fastmath=False, forceinline=True)
+inlined = njit(error_model="numpy", fastmath=False, forceinline=True)
 _compiled = njit(error_model="numpy", fastmath=False, nogil=True, cache=True)
 
 
@@ -66,7 +66,7 @@ def _double(typing_context: Any, number: Any) -> Any:
     return types.float64(types.int64), generate
 
 
-@_inlined
+@inlined
 def _split(x: float) -> tuple[float, float]:
     """Exponent e and mantissa m in [sqrt(1/2), sqrt(2)), of which x = m 2^e > 0 is made."""
     shifted = _bits(x) - _SQRT_HALF
@@ -74,15 +74,15 @@ def _split(x: float) -> tuple[float, float]:
     return exponent, _double((shifted & 0xFFFFFFFFFFFFF) + _SQRT_HALF)
 
 
-@_inlined
+@inlined
 def _atanh_rest(r: float) -> float:
     """`(2 atanh(s) - 2 s) / s³` at `r = s²`, for |s| <= 0.172."""
     tail = 2 / 13 + r * (2 / 15 + r * (2 / 17 + r * (2 / 19 + r * (2 / 21))))
     return 2 / 3 + r * (2 / 5 + r * (2 / 7 + r * (2 / 9 + r * (2 / 11 + r * tail))))
 
 
-@_inlined
-def _log(x: float) -> float:
+@inlined
+def log_positive(x: float) -> float:
     """Logarithm of x > 0, by `log(1 + f) = f - (f²/2 - s (f²/2 + s² ...))` with `s = f / (2 + f)`."""
     exponent, mantissa = _split(x)
     f = mantissa - 1.0
@@ -92,8 +92,8 @@ def _log(x: float) -> float:
     return exponent * _LOG2_HIGH + (f - (half - correction))
 
 
-@_inlined
-def _log1p_and_deficit(z: float) -> tuple[float, float]:
+@inlined
+def log1p_and_deficit(z: float) -> tuple[float, float]:
     """`log1p(z)` and `(z - log1p(z)) / z²` for z >= 0 (1/2 at 0), without loss of digits."""
     exponent, mantissa = _split(1.0 + z)
     near = exponent == 0.0
@@ -107,10 +107,17 @@ def _log1p_and_deficit(z: float) -> tuple[float, float]:
     return log1p, 0.5 - s * (0.5 + by_two * by_two * rest) if near else far
 
 
-@_inlined
-def _exp_and_expm1(x: float) -> tuple[float, float]:
-    """`exp(x)` and `expm1(x)` for x <= 0; below -700 they are those of -700."""
-    x = max(x, -700.0)
+@inlined
+def exp_and_expm1(x: float) -> tuple[float, float]:
+    """`exp(x)` and `expm1(x)`; below -700 they are those of -700, above 709.5 infinite."""
+    within = -700.0 if x < -700.0 else x
+    exp, expm1 = _exp_and_expm1_within(0.0 if x > 709.5 else within)
+    return (np.inf, np.inf) if x > 709.5 else (exp, expm1)
+
+
+@inlined
+def _exp_and_expm1_within(x: float) -> tuple[float, float]:
+    """`exp(x)` and `expm1(x)` for x from -700 to 709.5."""
     rounded = x * 1.4426950408889634 + _ROUNDING
     n = rounded - _ROUNDING
     r = (x - n * _LOG2_HIGH) - n * _LOG2_LOW
@@ -132,7 +139,7 @@ def _exp_and_expm1(x: float) -> tuple[float, float]:
     return power * rest + power, power * rest + (power - 1.0)
 
 
-@_inlined
+@inlined
 def _stirling(y: float) -> float:
     """Stirling remainder `lgamma(x) - [(x - 1/2) log x - x + log(2π)/2]` at `y = 1/x <= 1/8`."""
     r = y * y
@@ -140,7 +147,7 @@ def _stirling(y: float) -> float:
     return y * (1 / 12 - r * (1 / 360 - r * (1 / 1260 - r * (1 / 1680 - r * tail))))
 
 
-@_inlined
+@inlined
 def _digamma_rest(y: float) -> float:
     """`(log x - digamma(x) - 1/(2x)) x²` at `y = 1/x <= 1/8`."""
     r = y * y
@@ -148,15 +155,15 @@ def _digamma_rest(y: float) -> float:
     return 1 / 12 - r * (1 / 120 - r * (1 / 252 - r * (1 / 240 - r * tail)))
 
 
-@_inlined
+@inlined
 def _rising_far(k: float, p: float, theta: float) -> tuple[float, float, float]:
     """A(k, p) with its derivatives by p and θ, where `p >= 8 θ >= 0` and k >= 0."""
     both = 1.0 / (p * (p + k * theta))
     by_p = both * (p + k * theta)
     # With a = p/θ: z = k/a, y = 1/a, and w = a/(a + k), so that w y = 1/(a + k).
     z, y, w = k * theta * by_p, theta * by_p, both * p * p
-    log1p, deficit = _log1p_and_deficit(z)
-    value = k * _log(p) - k * z * deficit + (k - 0.5) * log1p + _stirling(w * y) - _stirling(y)
+    log1p, deficit = log1p_and_deficit(z)
+    value = k * log_positive(p) - k * z * deficit + (k - 0.5) * log1p + _stirling(w * y) - _stirling(y)
     # a (ψ(a + k) - ψ(a)) - k, and the same divided by θ, which tends to k (1 - k) / (2 p).
     here, there = _digamma_rest(y), _digamma_rest(w * y)
     excess = -k * z * deficit + 0.5 * z * w + y * (here - w * w * there)
@@ -164,7 +171,7 @@ def _rising_far(k: float, p: float, theta: float) -> tuple[float, float, float]:
     return value, (k + excess) * by_p, -over_theta
 
 
-@_inlined
+@inlined
 def _rising(k: float, p: float, theta: float) -> tuple[float, float, float]:
     """A(k, p) with its derivatives by p and θ, for k >= 0, p > 0, θ >= 0; p below 1e-36 is taken for that."""
     p = max(p, _SMALLEST)
@@ -179,40 +186,74 @@ def _rising(k: float, p: float, theta: float) -> tuple[float, float, float]:
         high_p, high_theta, high = high_p * factor + high, high_theta * factor + (k + j) * high, high * factor
     by_low, by_high = 1.0 / low, 1.0 / high
     return (
-        value - _log(high * by_low),
+        value - log_positive(high * by_low),
         by_p - (high_p * by_high - low_p * by_low),
         by_theta + (_SHIFT * by_p - (high_theta * by_high - low_theta * by_low)),
     )
 
 
 @_compiled
-def _add_rising(
-    k: FloatArray, p: FloatArray, theta: float, sign: float, value: FloatArray, by_p: FloatArray, by_theta: FloatArray
-) -> None:
-    """Add A(k, p), or take it away, and its derivatives, to arrays of one shape; in place."""
-    smallest = np.inf
-    for i in range(p.size):
-        smallest = min(smallest, p[i])
-    if smallest >= _SHIFT * theta and smallest >= _SMALLEST:
-        for i in range(k.size):
-            v, dp, dt = _rising_far(k[i], p[i], theta)
-            value[i] += sign * v
-            by_p[i] += sign * dp
-            by_theta[i] += sign * dt
-    else:
-        for i in range(k.size):
-            v, dp, dt = _rising(k[i], p[i], theta)
-            value[i] += sign * v
-            by_p[i] += sign * dp
-            by_theta[i] += sign * dt
-
-
-@_compiled
 def _probabilities(log_escape: FloatArray, p: FloatArray, q: FloatArray) -> None:
     """Write `1 - exp(log_escape)` and `exp(log_escape)`; in place."""
     for i in range(log_escape.size):
-        q[i], below = _exp_and_expm1(log_escape[i])
+        q[i], below = exp_and_expm1(log_escape[i])
         p[i] = -below
+
+
+@_compiled
+def _count_below(limit: float, p: FloatArray) -> int:
+    """Count numbers below a limit."""
+    found = 0
+    for i in range(p.size):
+        found += p[i] < limit
+    return found
+
+
+@_compiled
+def _rising_each(
+    k: FloatArray, p: FloatArray, theta: float, value: FloatArray, by_p: FloatArray, by_theta: FloatArray
+) -> None:
+    """Write A(k, p) and its derivatives for arrays of one shape; in place."""
+    limit = max(_SHIFT * theta, _SMALLEST)
+    if _count_below(limit, p) == 0:
+        for i in range(k.size):
+            value[i], by_p[i], by_theta[i] = _rising_far(k[i], p[i], theta)
+    else:
+        for i in range(k.size):
+            value[i], by_p[i], by_theta[i] = _rising(k[i], p[i], theta)
+        for i in range(k.size):
+            if k[i] > 0 and p[i] < _SMALLEST:
+                value[i] = -np.inf
+
+
+@_compiled
+def _add_kept(
+    k: FloatArray,
+    n: FloatArray,
+    q: FloatArray,
+    theta: float,
+    value: FloatArray,
+    by_escape: FloatArray,
+    by_theta: FloatArray,
+) -> None:
+    """Add A(n - k, q) - A(n, 1) to A(k, p), and make of the derivative by p that by log q; in place."""
+    if _count_below(max(_SHIFT * theta, _SMALLEST), q) == 0:
+        for i in range(k.size):
+            kept, by_q, kept_theta = _rising_far(n[i] - k[i], q[i], theta)
+            whole, _, whole_theta = _rising_far(n[i], 1.0, theta)
+            value[i] += kept - whole
+            by_escape[i] = q[i] * (by_q - by_escape[i])
+            by_theta[i] += kept_theta - whole_theta
+    else:
+        for i in range(k.size):
+            kept, by_q, kept_theta = _rising(n[i] - k[i], q[i], theta)
+            whole, _, whole_theta = _rising(n[i], 1.0, theta)
+            value[i] += kept - whole
+            by_escape[i] = q[i] * (by_q - by_escape[i])
+            by_theta[i] += kept_theta - whole_theta
+        for i in range(k.size):
+            if n[i] > k[i] and q[i] < _SMALLEST:
+                value[i] = -np.inf
 
 
 @_compiled
@@ -222,17 +263,12 @@ def _beta_binomial(
     """Log-probabilities without log C(n, k), and their derivatives by `log_escape` and ρ; arrays of one shape."""
     theta = dispersion / (1.0 - dispersion)
     n = log_escape.size
-    value, by_p, by_q, by_theta = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     p, q = np.empty(n), np.empty(n)
+    value, by_escape, by_theta = np.empty(n), np.empty(n), np.empty(n)
     _probabilities(log_escape, p, q)
-    escaped = n_susceptible - incidence
-    _add_rising(n_susceptible, np.ones(n), theta, -1.0, value, np.empty(n), by_theta)
-    _add_rising(incidence, p, theta, 1.0, value, by_p, by_theta)
-    _add_rising(escaped, q, theta, 1.0, value, by_q, by_theta)
-    for i in range(n):
-        if (incidence[i] > 0 and p[i] < _SMALLEST) or (escaped[i] > 0 and q[i] < _SMALLEST):
-            value[i] = -np.inf
-    return value, q * (by_q - by_p), by_theta / (1.0 - dispersion) ** 2
+    _rising_each(incidence, p, theta, value, by_escape, by_theta)
+    _add_kept(incidence, n_susceptible, q, theta, value, by_escape, by_theta)
+    return value, by_escape, by_theta / (1.0 - dispersion) ** 2
 
 
 @_compiled
@@ -280,6 +316,15 @@ def _log_density(
     return value, by_prediction, by_dispersion
 
 
+@njit(error_model="numpy", fastmath={"reassoc"}, nogil=True, cache=True)
+def _weighted_sum(weight: FloatArray, value: FloatArray) -> float:
+    """Sum of products, in any order; what is left out may be impossible, and 0 times infinity is no number."""
+    total = 0.0
+    for i in range(value.size):
+        total += weight[i] * value[i] if weight[i] > 0.0 else 0.0
+    return total
+
+
 @_compiled
 def log_likelihood_and_gradient(
     family: int,
@@ -320,16 +365,10 @@ def log_likelihood_and_gradient(
         np.ascontiguousarray(size),
     )
     value, by_prediction, by_dispersion = _log_density(family, prediction, dispersion, observed, size)
-    total, slope = 0.0, 0.0
+    weight = np.ascontiguousarray(weight)
     for i in range(prediction.size):
-        # What is left out may be impossible: 0 times infinity is no number.
-        if weight[i] > 0.0:
-            total += weight[i] * value[i]
-            slope += weight[i] * by_dispersion[i]
-            by_prediction[i] *= weight[i]
-        else:
-            by_prediction[i] = 0.0
-    return total, by_prediction, slope
+        by_prediction[i] = weight[i] * by_prediction[i] if weight[i] > 0.0 else 0.0
+    return _weighted_sum(weight, value), by_prediction, _weighted_sum(weight, by_dispersion)
 
 
 @_compiled

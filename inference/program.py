@@ -35,7 +35,7 @@ _POINTER = CPointer(float64)
 _DENSITY_SIGNATURE = int64(uint64, _POINTER, _POINTER, _POINTER, CPointer(_POINTER))
 _EXPAND_SIGNATURE = int64(uint64, uint64, _POINTER, _POINTER, CPointer(_POINTER))
 
-_SOURCES = ("kernels", "likelihoods", "predictor", "program", "pymc_model", "specification")
+_SOURCES = ("kernels", "likelihoods", "predictor", "program", "pymc_model", "specification", "vector_math")
 """Modules of this folder that the machine code follows from."""
 
 
@@ -143,11 +143,12 @@ def _numba_density(specification: Specification, data: Transitions) -> Any:
     import pytensor.tensor as pt
 
     from .pymc_model import DATA, build_model
+    from .vector_math import VectorMath
 
     with warnings.catch_warnings():
         # PyTensor advises on BLAS, which these graphs do not use, and on caches of other versions.
         warnings.simplefilter("ignore")
-        model = build_model(specification, data)
+        model = build_model(specification, data, VectorMath())
         values = [model.rvs_to_values[variable] for variable in model.free_RVs]
         logp = model.logp()
         gradient = pytensor.gradient.grad(logp, values)

@@ -79,7 +79,7 @@ def _numba_log_likelihood(op: LogLikelihood, node: Apply, **_: Any) -> tuple[Any
     return log_likelihood, None
 
 
-def build_model(specification: Specification, data: Transitions) -> pm.Model:
+def build_model(specification: Specification, data: Transitions, xp: Any = pt) -> pm.Model:
     """Make the PyMC model of a specification.
 
     Its unit of time is the observed window: exposures and times are fractions of it, rates are per window. So neither
@@ -91,6 +91,8 @@ def build_model(specification: Specification, data: Transitions) -> pm.Model:
         Model, likelihood and clock.
     data : Transitions
         Observed increments; held in `pm.Data`, so that other data can take their place.
+    xp : module
+        `pytensor.tensor`, or what computes the same.
     """
     how = predictor(specification)
     with pm.Model() as result:
@@ -103,8 +105,8 @@ def build_model(specification: Specification, data: Transitions) -> pm.Model:
         factors = None
         if specification.replicate_effects:
             effect = pm.Normal(REPLICATE_EFFECT, shape=held["replicate"].shape)
-            factors = specification.replicate_factors(scalars[REPLICATE_SD], effect, pt)
-        prediction = how.predict(held, values, factors, pt)
+            factors = specification.replicate_factors(scalars[REPLICATE_SD], effect, xp)
+        prediction = how.predict(held, values, factors, xp)
         total, _, _ = LogLikelihood(specification.likelihood.family)(
             prediction, scalars.get(DISPERSION, pt.constant(0.0)), held["observed"], held["size"], held["weight"]
         )
