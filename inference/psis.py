@@ -1,0 +1,124 @@
+"""Pareto-smoothed importance sampling for leave-one-out, over all units at once.
+
+The numbers are those of `arviz.loo` (the tests hold both side by side), which goes through units one by one and takes
+longer than sampling does.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+FloatArray = NDArray[np.float64]
+
+_ROWS = 64
+"""Units worked out at once: some MB of memory."""
+_SHORTEST = 5
+"""Tails of fewer draws are not fitted: k is infinite."""
+_SMALLEST = math.log(np.finfo(float).tiny)
+"""Weights below are no part of a tail, relative to the greatest."""
+
+
+class LeftOut(NamedTuple):
+    """What leaving out each unit gives.
+
+    Parameters
+    ----------
+    elpd : array, shape (n_units,)
+        Log predictive density of each unit by the draws of the others.
+    lpd : array, shape (n_units,)
+        Log predictive density of each unit by all draws.
+    pareto_k : array, shape (n_units,)
+        Shape of the generalised Pareto distribution of its importance weights; infinite without a tail to fit.
+    good_k : float
+        `min(1 - 1/log10(S), 0.7)` for S draws: below it the estimate can be trusted.
+    """
+
+    elpd: FloatArray
+    lpd: FloatArray
+    pareto_k: FloatArray
+    good_k: float
+
+
+def leave_one_out(log_likelihood: FloatArray, efficiency: float) -> LeftOut:
+    """Leave each unit out by reweighting draws.
+
+    Parameters
+    ----------
+    log_likelihood : array, shape (n_draws, n_units)
+        Log-likelihood of each unit under each draw.
+    efficiency : float
+        Effective sample size of the draws over their number.
+
+    Notes
+    -----
+    The importance weight of a draw is the reciprocal of the unit's likelihood. The largest `min(S/5, 3 sqrt(S/r))`
+    weights are replaced by the quantiles of a generalised Pareto distribution fitted to them, and cut off at the
+    largest raw one. Vehtari, Simpson, Gelman, Yao & Gabry (2024), Journal of Machine Learning Research 25(72).
+    """
+    n_draws, n_units = log_likelihood.shape
+    n_tail = math.ceil(min(n_draws / 5.0, 3.0 * math.sqrt(n_draws / efficiency)))
+    elpd, k = np.empty(n_units), np.empty(n_units)
+    for start in range(0, n_units, _ROWS):
+        rows = slice(start, start + _ROWS)
+        elpd[rows], k[rows] = _smoothed(np.ascontiguousarray(log_likelihood[:, rows].T), n_tail)
+    lpd = np.asarray(logsumexp(log_likelihood, axis=0)) - math.log(n_draws)
+    return LeftOut(elpd, lpd, k, min(1.0 - 1.0 / math.log10(n_draws), 0.7))
+
+
+def _smoothed(log_likelihood: FloatArray, n_tail: int) -> tuple[FloatArray, FloatArray]:
+    """Log predictive density and Pareto k of some units; `log_likelihood` has shape (n_units, n_draws)."""
+    n_draws = log_likelihood.shape[1]
+    greatest = -log_likelihood.min(axis=1)
+    log_weights = -log_likelihood - greatest[:, None]
+    log_weights.partition(n_draws - n_tail - 1, axis=1)
+    body, tail = log_weights[:, : n_draws - n_tail], np.sort(log_weights[:, n_draws - n_tail :], axis=1)
+    cutoff = np.maximum(body[:, -1:], _SMALLEST)
+    # What equals the cut-off belongs to the body: tails differ in length where draws repeat each other.
+    lengths = (tail > cutoff).sum(axis=1)
+    smooth, k = tail.copy(), np.full(len(tail), np.inf)
+    for length in np.unique(lengths[lengths >= _SHORTEST]):
+        rows = np.flatnonzero(lengths == length)
+        origin = np.exp(cutoff[rows])
+        k[rows], scale = _fit_pareto(np.exp(tail[rows, -length:]) - origin)
+        fitted = rows[np.isfinite(k[rows])]
+        above = _pareto_quantiles(length, k[fitted], scale[np.isfinite(k[rows])])
+        smooth[fitted, -length:] = np.minimum(np.log(above + origin[np.isfinite(k[rows])]), 0.0)
+    # Weight times likelihood is the same for all draws, but for what smoothing has changed.
+    weighted = body.shape[1] + np.exp(smooth - tail).sum(axis=1)
+    total = np.exp(body).sum(axis=1) + np.exp(smooth).sum(axis=1)
+    return np.log(weighted) - greatest - np.log(total), k
+
+
+def _fit_pareto(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Shape and scale of a generalised Pareto distribution, by row; `values` are sorted and positive.
+
+    Notes
+    -----
+    Empirical Bayes of Zhang & Stephens (2009), Technometrics 51, 316, doi:10.1198/tech.2009.08017, with a weak prior
+    that draws the shape to 1/2 as ten observations would.
+    """
+    n = values.shape[1]
+    n_grid = 30 + int(math.sqrt(n))
+    grid = 1.0 - np.sqrt(n_grid / (np.arange(1, n_grid + 1) - 0.5))
+    b = grid / (3.0 * values[:, int(n / 4 + 0.5) - 1, None]) + 1.0 / values[:, -1:]
+    shape = np.log1p(-b[:, :, None] * values[:, None, :]).mean(axis=2)
+    profile = n * (np.log(-b / shape) - shape - 1.0)
+    weight = np.exp(profile - logsumexp(profile, axis=1, keepdims=True))
+    weight[weight < 10.0 * np.finfo(float).eps] = 0.0
+    b_mean = (b * weight).sum(axis=1) / weight.sum(axis=1)
+    k = np.log1p(-b_mean[:, None] * values).mean(axis=1)
+    return (n * k + 5.0) / (n + 10.0), -k / b_mean
+
+
+def _pareto_quantiles(n: int, shape: FloatArray, scale: FloatArray) -> FloatArray:
+    """Quantiles at (i + 1/2)/n of generalised Pareto distributions, shape (n_rows, n)."""
+    log_above = np.log1p(-(np.arange(n) + 0.5) / n)
+    k = shape[:, None]
+    straight = np.abs(k) < np.finfo(float).eps
+    with np.errstate(over="ignore"):
+        # The quantiles of a tail that heavy are cut off at the largest weight in any case.
+        curved = np.expm1(-k * log_above) / np.where(straight, 1.0, k)
+    return scale[:, None] * np.where(straight, -log_above, curved)
