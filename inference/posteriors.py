@@ -11,6 +11,7 @@ import arviz as az
 
 from ..errors import InputError
 from ..files import atomic_path
+from .netcdf import write_netcdf
 
 MOST_IN_MEMORY = 8
 """Comparisons of more conditions than this keep their posteriors on disk; one takes about 20 MB."""
@@ -63,7 +64,7 @@ class Posteriors(Mapping[str, az.InferenceData]):
                 except OSError:
                     shutil.copyfile(held, temporary)
             else:
-                held.to_netcdf(str(temporary), compress=False)
+                write_netcdf(held, temporary)
 
     def spilled(self, spill: Spill, prefix: str) -> "Posteriors":
         """Return the same posteriors, now on disk."""

@@ -1,0 +1,71 @@
+"""Posteriors as netCDF-4 files, written straight through HDF5.
+
+xarray's way to such a file asks for every dimension again at every variable: a quarter of a second for the groups of
+one fit, more than its leave-one-out takes. What is written here is the same layout, and is read by xarray, ArviZ and
+the netCDF library like any other file.
+"""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import arviz as az
+import h5py
+import numpy as np
+from xarray.conventions import encode_cf_variable, encode_dataset_coordinates
+
+_NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable. {:9d}"
+"""By this name of a scale netCDF knows dimensions without coordinates."""
+
+
+def write_netcdf(data: az.InferenceData, path: Path) -> None:
+    """Write all groups and attributes to a new file.
+
+    Parameters
+    ----------
+    data : arviz.InferenceData
+        What is written.
+    path : Path
+        The file.
+    """
+    with h5py.File(path, "w", track_order=True) as file:
+        _write_attributes(file, data.attrs)
+        numbers = itertools.count()
+        for name in data.groups():
+            _write_group(file.create_group(name, track_order=True), data[name], numbers)
+
+
+def _write_group(group: Any, dataset: Any, numbers: Iterator[int]) -> None:
+    """Write a group; its dimensions have the next numbers, which are of the whole file."""
+    variables, attributes = encode_dataset_coordinates(dataset)
+    _write_attributes(group, attributes)
+    scales = {}
+    for name, size in dataset.sizes.items():
+        if name in variables:
+            scale = _write_variable(group, name, variables[name])
+            scale.make_scale(name)
+        else:
+            scale = group.create_dataset(name, shape=(size,), dtype=">f4")
+            scale.make_scale(_NO_VARIABLE.format(size))
+        scales[name] = scale
+        scale.attrs["_Netcdf4Dimid"] = np.int32(next(numbers))
+    for name, variable in variables.items():
+        if name not in dataset.sizes:
+            written = _write_variable(group, name, variable)
+            for axis, dimension in enumerate(variable.dims):
+                written.dims[axis].attach_scale(scales[dimension])
+
+
+def _write_variable(group: Any, name: str, variable: Any) -> Any:
+    encoded = encode_cf_variable(variable, name=name)
+    values = np.asarray(encoded.values)
+    text = h5py.string_dtype() if values.dtype.kind in "OU" else None
+    written = group.create_dataset(name, data=values.astype(object) if text else values, dtype=text)
+    _write_attributes(written, encoded.attrs)
+    return written
+
+
+def _write_attributes(target: Any, attributes: Any) -> None:
+    for name, value in attributes.items():
+        target.attrs[name] = value if isinstance(value, str) else np.atleast_1d(value)
