@@ -8,7 +8,7 @@ demo: $(VENV)/installed  ## Install, then run the main job with the embedded mod
 	$(BIN)/tworate run --out runs/demo
 
 test: $(VENV)/installed-test lint types  ## Lint, types and the default test tier.
-	$(BIN)/pytest -m "not calibration"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not calibration"
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
