@@ -4,7 +4,7 @@ import pytest
 
 from tworate.errors import InputError
 from tworate.simulate import assortativity, from_graph, make_alike, make_network
-from tworate.simulate.network import NETWORKS
+from tworate.simulate.generators import NETWORKS
 
 
 def labels_of(n_agents, counts, seed=0):

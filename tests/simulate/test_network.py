@@ -4,7 +4,7 @@ import pytest
 
 from tworate.errors import InputError
 from tworate.simulate import CompleteNetwork, from_graph, make_network, random_regular, read_network
-from tworate.simulate.network import NETWORKS
+from tworate.simulate.generators import NETWORKS
 
 
 def test_random_regular_network_is_simple_symmetric_and_regular():
