@@ -35,9 +35,9 @@ def regular_neighbours(n_agents: int, degree: int, rng: np.random.Generator) -> 
     doi:10.1016/S0195-6698(80)80030-8), which makes on average about `(k - 1) / 2` loops and `(k - 1)² / 4` repeated
     edges, whatever the number of agents. Each of them exchanges an end with a random edge, until none is left (as
     McKay & Wormald 1990, doi:10.1016/0196-6774(90)90029-E, who also reject, to be exact). Then random edges exchange
-    ends: a Markov chain whose stationary law is uniform over all simple regular networks. It takes 20 trials an edge, which leaves
-    nothing to be seen of the repair, or 2 million and 20 for each bad stub where these are fewer.
-    More than half of all possible neighbours are drawn as those that an agent does *not* have.
+    ends: a Markov chain whose stationary law is uniform over all simple regular networks. It takes 20 trials an edge,
+    which leaves nothing to be seen of the repair, or 2 million and 20 for each bad stub where these are fewer. More
+    than half of all possible neighbours are drawn as those that an agent does *not* have.
 
     Examples
     --------

@@ -142,6 +142,18 @@ def test_a_mixture_on_a_network_is_told_and_recorded(tmp_path):
     assert set(table["qualifier"]) == {"extremely"}
 
 
+def test_a_network_with_parameters_is_named_and_its_parts_are_told():
+    done = tworate(
+        "simulate", "--agents", 200, "--replicates", 1, "--rounds", 2, "--personas", "OCEAN,ocean",
+        "--placement", "block", "--network", "stochastic-block:blocks=2,between=0",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(StringIO(done.stdout))
+    assert set(table["network"]) == {"stochastic-block:blocks=2,between=0"}
+    assert set(table["assortativity"]) == {1.0}
+    assert "not connected: 2 components, 50% of the agents in the largest" in done.stderr
+
+
 BAD = [
     (["compare", "missing.csv"], "missing.csv: cannot be read"),
     (["compare", "empty.csv"], "empty.csv: is empty"),
@@ -176,6 +188,9 @@ BAD = [
     (["decide", "--since", "1/5/2023"], "since '1/5/2023' is no date that can be read"),
     (["decide", "--country", "Mali"], "the filters leave none of 18 events: country Mali leaves 0"),
     (["decide", "--event-type", "Riots", "--event", "VAR1"], "there is no event 'VAR1'; the filters leave: ELM6, VAR8"),
+    (["simulate", "--network", "watts-strogatz:rewire=0.3"], "takes rewired, not 'rewire'; did you mean rewired"),
+    (["simulate", "--network", "scale-free"], "network 'scale-free' is neither a file nor one of random-regular,"),
+    (["simulate", "--placement", "block"], "placement = 'block' goes with network stochastic-block"),
     (["simulate", "--homophily", "2"], "homophily = 2.0: must lie in [0, 1]"),
     (["simulate", "--homophily", "0.9"], "homophily = 0.9 was not reached on this network (random-regular)"),
     (["run", "--homophily", "0.1", "--personas", "OCEAN", "--out", "out"], "all agents are of one persona"),
