@@ -66,7 +66,7 @@ def by_igraph(kind: str) -> Callable[[int], Any] | None:
         "erdos-renyi": lambda n: Graph.Erdos_Renyi(n=n, m=n * DEGREE // 2),
         "watts-strogatz": lambda n: Graph.Watts_Strogatz(dim=1, size=n, nei=DEGREE // 2, p=0.1),
         "barabasi-albert": lambda n: Graph.Barabasi(n, DEGREE // 2),
-        "stochastic-block": lambda n: Graph.SBM(n, *block_probabilities(n)),
+        "stochastic-block": lambda n: Graph.SBM(*block_probabilities(n)),
     }.get(kind)
 
 
@@ -115,7 +115,8 @@ def table(sizes: tuple[int, ...]) -> None:
                     cells += " has none | |"
                     continue
                 last[peer] = theirs[0]
-                cells += f" {theirs[0]:.2f} | {theirs[0] / max(ours[0], 1e-3):.0f} |"
+                ratio = theirs[0] / ours[0]
+                cells += f" {theirs[0]:.2f} | {ratio:.{0 if ratio >= 10 else 1}f} |"
             print(f"| {kind} | {n:,} | {ours[0]:.3f} | {ours[1]:.0f} |{cells}", flush=True)
 
 
