@@ -108,7 +108,7 @@ def table(sizes: tuple[int, ...]) -> None:
             cells = ""
             for peer in peers:
                 if 10 * last[peer] > MOST_SECONDS:
-                    cells += " over a minute | |"
+                    cells += " not run | |"
                     continue
                 theirs = measured(kind, peer, n)
                 if theirs is None:

@@ -5,12 +5,15 @@ import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
+from typing import get_type_hints
 
 import pandas as pd
 import pytest
 
 from tworate.analysis.cli import main
+from tworate.analysis.cli.groups import SpreadOptions
 from tworate.simulate import read_trajectories
+from tworate.simulate.generators import NETWORKS
 
 TWORATE = Path(sys.executable).with_name("tworate")
 GOOD = "trajectory,time,infected,population\na,0,1,10\na,1,3,10\na,2,4,10\n"
@@ -152,6 +155,13 @@ def test_a_network_with_parameters_is_named_and_its_parts_are_told():
     assert set(table["network"]) == {"stochastic-block:blocks=2,between=0"}
     assert set(table["assortativity"]) == {1.0}
     assert "not connected: 2 components, 50% of the agents in the largest" in done.stderr
+
+
+def test_the_help_names_every_kind_of_network_with_its_defaults():
+    option = get_type_hints(SpreadOptions, include_extras=True)["network"].__metadata__[0]
+    for kind in NETWORKS.values():
+        defaults = ",".join(f"{parameter.name}={parameter.default}" for parameter in kind.parameters)
+        assert f"{kind.name}:{defaults}".rstrip(":") in option.help.split(", ")
 
 
 BAD = [
