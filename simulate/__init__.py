@@ -6,12 +6,33 @@ from .trajectories import Trajectories, as_trajectories, read_trajectories
 
 if TYPE_CHECKING:
     from .assignment import assortativity, make_alike
-    from .network import Network, from_graph, make_network, random_regular, read_network
+    from .conversion import as_network, from_graph, read_network
+    from .generators import make_network, random_regular
+    from .network import AnyNetwork, CompleteNetwork, Network, NetworkSummary
     from .spreading import spread
 
+_HOME = {
+    "assortativity": "assignment",
+    "make_alike": "assignment",
+    "as_network": "conversion",
+    "from_graph": "conversion",
+    "read_network": "conversion",
+    "make_network": "generators",
+    "random_regular": "generators",
+    "AnyNetwork": "network",
+    "CompleteNetwork": "network",
+    "Network": "network",
+    "NetworkSummary": "network",
+    "spread": "spreading",
+}
+
 __all__ = [
+    "AnyNetwork",
+    "CompleteNetwork",
     "Network",
+    "NetworkSummary",
     "Trajectories",
+    "as_network",
     "as_trajectories",
     "assortativity",
     "from_graph",
@@ -28,10 +49,6 @@ def __getattr__(name: str) -> Any:
     # networkx and numba are loaded by those who simulate, not by those who only compare.
     from importlib import import_module
 
-    if name in ("Network", "from_graph", "make_network", "random_regular", "read_network"):
-        return getattr(import_module(".network", __name__), name)
-    if name in ("assortativity", "make_alike"):
-        return getattr(import_module(".assignment", __name__), name)
-    if name == "spread":
-        return import_module(".spreading", __name__).spread
+    if name in _HOME:
+        return getattr(import_module(f".{_HOME[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
