@@ -25,12 +25,7 @@ calibrate: $(VENV)/installed-test  ## The longer statistical studies (minutes).
 	$(BIN)/pytest -m calibration
 
 bench: $(VENV)/installed  ## Side-by-side measurements.
-	$(BIN)/python benchmarks/main_job.py
-	$(BIN)/python benchmarks/inference.py
-	$(BIN)/python benchmarks/conditions.py
-	$(BIN)/python benchmarks/decide.py
-	$(BIN)/python benchmarks/population.py
-	$(BIN)/python benchmarks/networks.py
+	$(BIN)/python benchmarks/gather.py docs/benchmarks.md
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
