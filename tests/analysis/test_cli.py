@@ -95,6 +95,11 @@ def test_decide_explains_itself(tmp_path):
     assert (tmp_path / "effects.png").read_bytes().startswith(b"\x89PNG")
     table = pd.read_csv(StringIO(tworate("decide", "--personas", "OCEAN,oCEAN", "--explain").stdout))
     assert list(table["term"].unique()) == ["openness", "sighting"]
+    one = tworate(
+        "decide", "--personas", "OCEAN", "--sightings", "1", "--explain", "--figure", "none.png", cwd=tmp_path
+    )
+    assert (one.returncode, (tmp_path / "none.png").exists()) == (0, False)
+    assert "none.png is not drawn: nothing varies" in one.stderr
 
 
 def test_probe_prints_a_row_a_trait_and_leaves_what_it_is_asked_for(tmp_path, monkeypatch, capsys):
