@@ -6,10 +6,11 @@ from .trajectories import Trajectories, as_trajectories, read_trajectories
 
 if TYPE_CHECKING:
     from .assignment import assortativity, make_alike
-    from .network import Network, from_graph, make_network, random_regular, read_network
+    from .network import CompleteNetwork, Network, from_graph, make_network, random_regular, read_network
     from .spreading import spread
 
 __all__ = [
+    "CompleteNetwork",
     "Network",
     "Trajectories",
     "as_trajectories",
@@ -28,7 +29,7 @@ def __getattr__(name: str) -> Any:
     # networkx and numba are loaded by those who simulate, not by those who only compare.
     from importlib import import_module
 
-    if name in ("Network", "from_graph", "make_network", "random_regular", "read_network"):
+    if name in ("CompleteNetwork", "Network", "from_graph", "make_network", "random_regular", "read_network"):
         return getattr(import_module(".network", __name__), name)
     if name in ("assortativity", "make_alike"):
         return getattr(import_module(".assignment", __name__), name)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 from xml.etree import ElementTree
 
 import networkx as nx
@@ -55,6 +56,44 @@ class Network:
     def mean_degree(self) -> float:
         """Mean number of neighbours."""
         return float(self.indices.size / self.n_agents)
+
+
+@dataclass(frozen=True)
+class CompleteNetwork:
+    """The network in which everybody is everybody's neighbour: well mixed. No edges are stored.
+
+    Parameters
+    ----------
+    n_agents : int
+        Number of agents, at least 2.
+
+    Raises
+    ------
+    InputError
+        When there are fewer than two agents.
+
+    Examples
+    --------
+    >>> CompleteNetwork(10_000_000).mean_degree
+    9999999.0
+    """
+
+    n_agents: int
+    name: ClassVar[str] = "complete"
+
+    def __post_init__(self) -> None:
+        if self.n_agents < 2:
+            raise InputError(f"agents = {self.n_agents}: a complete network has at least 2")
+
+    @property
+    def degrees(self) -> NDArray[np.int64]:
+        """Number of neighbours of each agent: one number seen n_agents times, read-only, without memory of its own."""
+        return np.broadcast_to(np.int64(self.n_agents - 1), (self.n_agents,))
+
+    @property
+    def mean_degree(self) -> float:
+        """Mean number of neighbours."""
+        return float(self.n_agents - 1)
 
 
 def random_regular(n_agents: int, degree: int, seed: int) -> Network:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tworate.errors import InputError
-from tworate.simulate import from_graph, make_network, random_regular, read_network
+from tworate.simulate import CompleteNetwork, from_graph, make_network, random_regular, read_network
 from tworate.simulate.network import NETWORKS
 
 
@@ -90,3 +90,12 @@ def test_unknown_kinds_are_refused_with_those_that_exist():
         make_network("scale-free", 100, 4, seed=0)
     with pytest.raises(InputError, match="even mean degree"):
         make_network("barabasi-albert", 100, 3, seed=0)
+
+
+def test_the_complete_network_stores_no_edges_and_has_the_degrees_of_one_that_does():
+    small, stored = CompleteNetwork(5), from_graph(nx.complete_graph(5), "complete")
+    np.testing.assert_array_equal(small.degrees, stored.degrees)
+    assert (small.name, small.n_agents, small.mean_degree) == ("complete", stored.n_agents, stored.mean_degree)
+    assert CompleteNetwork(10**9).degrees.strides == (0,)
+    with pytest.raises(InputError, match="agents = 1: a complete network has at least 2"):
+        CompleteNetwork(1)
