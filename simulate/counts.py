@@ -38,7 +38,9 @@ def read_counts(path: Path) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return read_parquet(path)[0]
     table = pd.DataFrame([row for _, row in read_csv(path, COLUMNS)], dtype=str)
-    return table.apply(lambda column: pd.to_numeric(column) if column.name in _NUMBERS else read_labels(column))
+    for name in table.columns:
+        table[name] = pd.to_numeric(table[name]) if name in _NUMBERS else read_labels(table[name])
+    return table
 
 
 def read_labels(column: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -75,7 +75,7 @@ class Counts(NamedTuple):
     new_sharers: NDArray[np.int64]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _prefetch(_context: Any, array: Any, index: Any) -> Any:
     """Ask for an element of an array before it is needed: in a large network most of the time is waiting for memory."""
 

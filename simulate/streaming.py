@@ -164,7 +164,8 @@ def _store(path: Path, replicate: Replicate) -> None:
 def _load(path: Path, index: int) -> Replicate | None:
     """Read a finished replicate; None where there is none that can be read, as after a power cut."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: numpy leaves a file open that it cannot read.
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             return Replicate(
                 index=index,
                 **{name: file[name] for name in _ARRAYS},
