@@ -31,6 +31,8 @@ bench: $(VENV)/installed  ## Side-by-side measurements.
 	$(BIN)/python benchmarks/decide.py
 	$(BIN)/python benchmarks/population.py
 	$(BIN)/python benchmarks/networks.py
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/spread.py
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
