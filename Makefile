@@ -25,6 +25,7 @@ calibrate: $(VENV)/installed-test  ## The longer statistical studies (minutes).
 	$(BIN)/pytest -m calibration
 
 bench: $(VENV)/installed  ## Side-by-side measurements.
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/gather.py docs/benchmarks.md
 
 $(VENV)/installed: pyproject.toml constraints.txt

@@ -8,8 +8,11 @@ if TYPE_CHECKING:
     from .assignment import assortativity, make_alike
     from .conversion import as_network, from_graph, read_network
     from .generators import make_network, random_regular
+    from .interventions import Block, CounterMessage, ReduceVisibility, parse_intervention
     from .network import AnyNetwork, CompleteNetwork, Network, NetworkSummary
+    from .process import Spread
     from .spreading import spread
+    from .streaming import spread_to
 
 _HOME = {
     "assortativity": "assignment",
@@ -19,18 +22,28 @@ _HOME = {
     "read_network": "conversion",
     "make_network": "generators",
     "random_regular": "generators",
+    "Block": "interventions",
+    "CounterMessage": "interventions",
+    "ReduceVisibility": "interventions",
+    "parse_intervention": "interventions",
     "AnyNetwork": "network",
     "CompleteNetwork": "network",
     "Network": "network",
     "NetworkSummary": "network",
+    "Spread": "process",
     "spread": "spreading",
+    "spread_to": "streaming",
 }
 
 __all__ = [
     "AnyNetwork",
+    "Block",
     "CompleteNetwork",
+    "CounterMessage",
     "Network",
     "NetworkSummary",
+    "ReduceVisibility",
+    "Spread",
     "Trajectories",
     "as_network",
     "as_trajectories",
@@ -38,10 +51,12 @@ __all__ = [
     "from_graph",
     "make_alike",
     "make_network",
+    "parse_intervention",
     "random_regular",
     "read_network",
     "read_trajectories",
     "spread",
+    "spread_to",
 ]
 
 
