@@ -180,8 +180,8 @@ def peers(agents: int) -> None:
 
 def scaling(most: int) -> None:
     """Print times for more and more edges, and the exponent fitted to them."""
-    print("\n| edges | clock | CPU seconds a replicate | nanoseconds an edge |\n|---|---|---|---|")
     for clock in ("rounds", "continuous"):
+        print("\n| edges | clock | CPU seconds a replicate | nanoseconds an edge |\n|---|---|---|---|")
         points = []
         for edges in (e for e in EDGES if e <= most):
             network = random_regular(edges * 2 // DEGREE, DEGREE, seed=1)
@@ -191,7 +191,7 @@ def scaling(most: int) -> None:
             points.append((edges, took))
             print(f"| {edges:,} | {clock} | {took:.4f} | {took / edges * 1e9:.0f} |", flush=True)
         exponent = np.polyfit(*np.log(np.array(points)).T, 1)[0]
-        print(f"\n{clock}: CPU time grows as edges to the power {exponent:.2f}\n")
+        print(f"\n{clock}: CPU time grows as edges to the power {exponent:.2f}")
 
 
 def million() -> None:
