@@ -88,7 +88,7 @@ def verdict_sentence(result: ConditionResult) -> str:
     if result.challenged_by:
         return (
             f"Two transmission rates beat one, {rates}: {result.reasons[0]}. But the verdict is challenged: "
-            f"{' and '.join(result.challenged_by)} do as well or better, so it need not be two rates."
+            f"{' and '.join(result.challenged_by)} cannot be ruled out, so it need not be two rates."
         )
     return f"Two transmission rates are needed, {rates}: {result.reasons[0]}."
 

@@ -163,7 +163,7 @@ def challenge(rivals: Sequence[Rival], n_parameters: int) -> tuple[list[str], li
     Returns
     -------
     challenged_by : list of str
-        Rivals that describe the data better, or as well with fewer parameters.
+        Rivals that describe the data better, or have fewer parameters and are not clearly worse.
     reasons : list of str
         A sentence on each rival.
     """
@@ -180,7 +180,7 @@ def challenge(rivals: Sequence[Rival], n_parameters: int) -> tuple[list[str], li
             reasons.append(f"challenged: {rival.name} describes the data better ({numbers})")
         elif rival.n_parameters < n_parameters and not (-d > GAIN and -d > STANDARD_ERRORS * dse):
             challenged_by.append(rival.name)
-            reasons.append(f"challenged: {rival.name} does at least as well with fewer parameters ({numbers})")
+            reasons.append(f"challenged: not clearly better than {rival.name}, which has fewer parameters ({numbers})")
         else:
             withstood.append(f"{rival.name} ({numbers})")
     if withstood:
