@@ -316,13 +316,23 @@ def _log_density(
     return value, by_prediction, by_dispersion
 
 
-@njit(error_model="numpy", fastmath={"reassoc"}, nogil=True, cache=True)
+@_compiled
 def _weighted_sum(weight: FloatArray, value: FloatArray) -> float:
-    """Sum of products, in any order; what is left out may be impossible, and 0 times infinity is no number."""
-    total = 0.0
-    for i in range(value.size):
-        total += weight[i] * value[i] if weight[i] > 0.0 else 0.0
-    return total
+    """Sum of products; what is left out may be impossible, and 0 times infinity is no number.
+
+    Four sums side by side: each addition waits for the one before it, and an order that the compiler chose would make
+    the rounding depend on it.
+    """
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    whole = value.size - value.size % 4
+    for i in range(0, whole, 4):
+        a += weight[i] * value[i] if weight[i] > 0.0 else 0.0
+        b += weight[i + 1] * value[i + 1] if weight[i + 1] > 0.0 else 0.0
+        c += weight[i + 2] * value[i + 2] if weight[i + 2] > 0.0 else 0.0
+        d += weight[i + 3] * value[i + 3] if weight[i + 3] > 0.0 else 0.0
+    for i in range(whole, value.size):
+        a += weight[i] * value[i] if weight[i] > 0.0 else 0.0
+    return (a + b) + (c + d)
 
 
 @_compiled

@@ -145,7 +145,9 @@ def _numba_density(specification: Specification, data: Transitions) -> Any:
     from .pymc_model import DATA, build_model
     from .vector_math import VectorMath
 
-    with warnings.catch_warnings():
+    # With PyTensor's permission to reorder arithmetic, what a sum rounds to depends on what the compiler puts together,
+    # and that on what other caches hold: the first run on a machine would draw otherwise than the second.
+    with warnings.catch_warnings(), pytensor.config.change_flags(numba__fastmath=False):
         # PyTensor advises on BLAS, which these graphs do not use, and on caches of other versions.
         warnings.simplefilter("ignore")
         model = build_model(specification, data, VectorMath())

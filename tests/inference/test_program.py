@@ -2,6 +2,9 @@
 
 import ast
 import ctypes
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,6 +160,46 @@ def test_key_changes_with_what_is_compiled_and_with_its_sources(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(program, "version", lambda name: "0")
         assert program._key(Specification(OneRateSI, transition)) != keys[0]
+
+
+AT_MANY_POINTS = """
+import hashlib, sys
+import numpy as np
+from tworate import read_trajectories
+from tworate.inference import program
+from tworate.inference.likelihoods import LIKELIHOODS
+from tworate.inference.observations import observe
+from tworate.inference.specification import Specification
+from tworate.models import TwoRateSI
+from tworate.tests.inference.test_program import call
+
+specification = Specification(TwoRateSI, LIKELIHOODS["beta-binomial"])
+data = observe(read_trajectories(sys.argv[1]), "edge-based")
+function, buffer = program.compiled_density(specification, data), program.data_buffer(specification, data)
+points = np.random.default_rng(1).normal([3.0, -1.0, 0.0, -5.0], 0.5, (20_000, 4))
+found = [np.append(value, gradient) for _, value, gradient in (call(function, point, buffer) for point in points)]
+print(hashlib.sha256(np.array(found).tobytes()).hexdigest())
+"""
+
+
+def test_what_is_compiled_first_on_a_machine_rounds_as_what_is_compiled_later(make_trajectories, tmp_path):
+    table = make_trajectories(TwoRateSI(1.0, 0.2, 0.5), RandomRegular(8), seed=3, degree=8, replicates=5)
+    Trajectories(table).save(tmp_path / "data.csv")
+    # PyTensor's cache is empty, then full; that of the density is empty each time.
+    found = []
+    for run in ("first", "second"):
+        environment = {
+            **os.environ,
+            "PYTENSOR_FLAGS": f"base_compiledir={tmp_path / 'pytensor'}",
+            "NUMBA_CACHE_DIR": str(tmp_path / run),
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", AT_MANY_POINTS, tmp_path / "data.csv"],
+            capture_output=True, text=True, env=environment,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        found.append(done.stdout)
+    assert found[0] == found[1]
 
 
 def test_sources_of_the_key_are_all_that_the_density_follows_from():
