@@ -30,6 +30,7 @@ bench: $(VENV)/installed  ## Side-by-side measurements.
 	$(BIN)/python benchmarks/conditions.py
 	$(BIN)/python benchmarks/decide.py
 	$(BIN)/python benchmarks/population.py
+	$(BIN)/python benchmarks/networks.py
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from ..agents import DecisionTable, Elicitation, Mixture, Persona, as_mixture
 from ..errors import InputError
 from ..files import atomic_path
-from ..simulate import Network, Trajectories, assortativity, make_alike, make_network, spread
+from ..simulate import AnyNetwork, Trajectories, assortativity, make_alike, make_network, spread
 from ..simulate.assignment import check_homophily
-from ..simulate.network import NETWORKS, check_network
+from ..simulate.generators import BLOCKS, check_network, parse_network
 from ..simulate.spreading import check_process
 
 Progress = Callable[[str, int, int], None]
@@ -27,6 +27,10 @@ LITTLE_MASS = 0.5
 """Below this probability of both options together a decision is not to be believed."""
 
 
+PLACEMENTS = ("random", "block")
+"""Where personas sit before homophily moves them."""
+
+
 @dataclass(frozen=True)
 class SpreadSettings:
     """How a post spreads.
@@ -34,7 +38,7 @@ class SpreadSettings:
     Parameters
     ----------
     network : str
-        A kind of network or a file, see :func:`tworate.simulate.make_network`.
+        A kind of network, with parameters if wanted, or a file, see :func:`tworate.simulate.make_network`.
     agents, degree : int
         Agents, and neighbours of each (their mean, where the kind of network has them differ); a file has its own.
     replicates, rounds : int
@@ -46,7 +50,9 @@ class SpreadSettings:
     seed : int
         Seed of network, assignment of personas, and spreading.
     homophily : float
-        Assortativity of personas among neighbours, see :func:`tworate.simulate.make_alike`; 0: at random.
+        Assortativity of personas among neighbours, see :func:`tworate.simulate.make_alike`; 0: as they were placed.
+    placement : str
+        `random`, or `block`: in a stochastic-block network the personas fill one block after the other, in their order.
     """
 
     network: str = "random-regular"
@@ -58,6 +64,7 @@ class SpreadSettings:
     visibility: float = 0.25
     seed: int = 0
     homophily: float = 0.0
+    placement: str = PLACEMENTS[0]
 
     def check(self) -> None:
         """Refuse settings that `spread` would, before a language model is loaded and asked.
@@ -68,8 +75,13 @@ class SpreadSettings:
             When a setting cannot be used.
         """
         check_network(self.network, self.agents, self.degree)
+        spec = parse_network(self.network)
         # How many agents a network from a file has is known once it is read.
-        self.check_process(self.agents if self.network in NETWORKS else sys.maxsize)
+        self.check_process(sys.maxsize if isinstance(spec, Path) else self.agents)
+        if self.placement not in PLACEMENTS:
+            raise InputError(f"placement = {self.placement!r}: must be one of {', '.join(PLACEMENTS)}")
+        if self.placement == "block" and (isinstance(spec, Path) or spec.kind.name != BLOCKS):
+            raise InputError(f"placement = 'block' goes with network {BLOCKS}, not with {self.network}")
         check_homophily(self.homophily)
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed = {self.seed}: must be from 0 to 4294967295")
@@ -85,7 +97,7 @@ class Population:
 
     Parameters
     ----------
-    network : Network
+    network : Network or CompleteNetwork
         Who is whose neighbour.
     mixture : Mixture
         Which personas there are.
@@ -95,19 +107,21 @@ class Population:
         How much more often neighbours are of one persona than by chance, measured; NaN with one persona.
     """
 
-    network: Network
+    network: AnyNetwork
     mixture: Mixture
     members: NDArray[np.int32]
     assortativity: float
 
     def describe(self) -> str:
-        """The population in a sentence, for the user."""
+        """The population in a sentence, for the user, and one more where the network is not connected."""
         counts = self.mixture.counts(self.network.n_agents)
         personas = "1 persona" if counts.size == 1 else f"{counts.size} personas"
         alike = "" if np.isnan(self.assortativity) else f", assortativity {self.assortativity:.3f}"
         absent = [p.label for p, count in zip(self.mixture.personas, counts, strict=True) if count == 0]
         without = f"; no agent for {', '.join(absent[:5])}{', …' if len(absent) > 5 else ''}" if absent else ""
-        return f"population: {self.network.n_agents} agents of {personas}{alike}{without}"
+        said = f"population: {self.network.n_agents} agents of {personas}{alike}{without}"
+        summary = self.network.describe()
+        return said if summary.connected else f"{said}\nnote: network {self.network.name}: {summary}"
 
 
 def make_population(settings: SpreadSettings, personas: Mixture | Sequence[Persona] | None = None) -> Population:
@@ -129,6 +143,9 @@ def make_population(settings: SpreadSettings, personas: Mixture | Sequence[Perso
     network = make_network(settings.network, settings.agents, settings.degree, settings.seed)
     settings.check_process(network.n_agents)
     members = mixture.assign(network.n_agents, settings.seed)
+    if settings.placement == "block":
+        # Blocks are agents one after the other.
+        members = np.sort(members)
     members = make_alike(network, members, settings.homophily, seed=settings.seed)
     return Population(network, mixture, members, assortativity(network, members))
 
@@ -172,7 +189,7 @@ def simulate_events(
                 progress("simulating", number * total + done, len(tables) * total)
 
         trajectories = spread(
-            network,
+            network,  # type: ignore[arg-type]
             table.probabilities,
             members,
             rounds=settings.rounds,

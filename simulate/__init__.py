@@ -6,21 +6,57 @@ from .trajectories import Trajectories, as_trajectories, read_trajectories
 
 if TYPE_CHECKING:
     from .assignment import assortativity, make_alike
-    from .network import Network, from_graph, make_network, random_regular, read_network
+    from .conversion import as_network, from_graph, read_network
+    from .generators import make_network, random_regular
+    from .interventions import Block, CounterMessage, ReduceVisibility, parse_intervention
+    from .network import AnyNetwork, CompleteNetwork, Network, NetworkSummary
+    from .process import Spread
     from .spreading import spread
+    from .streaming import spread_to
+
+_HOME = {
+    "assortativity": "assignment",
+    "make_alike": "assignment",
+    "as_network": "conversion",
+    "from_graph": "conversion",
+    "read_network": "conversion",
+    "make_network": "generators",
+    "random_regular": "generators",
+    "Block": "interventions",
+    "CounterMessage": "interventions",
+    "ReduceVisibility": "interventions",
+    "parse_intervention": "interventions",
+    "AnyNetwork": "network",
+    "CompleteNetwork": "network",
+    "Network": "network",
+    "NetworkSummary": "network",
+    "Spread": "process",
+    "spread": "spreading",
+    "spread_to": "streaming",
+}
 
 __all__ = [
+    "AnyNetwork",
+    "Block",
+    "CompleteNetwork",
+    "CounterMessage",
     "Network",
+    "NetworkSummary",
+    "ReduceVisibility",
+    "Spread",
     "Trajectories",
+    "as_network",
     "as_trajectories",
     "assortativity",
     "from_graph",
     "make_alike",
     "make_network",
+    "parse_intervention",
     "random_regular",
     "read_network",
     "read_trajectories",
     "spread",
+    "spread_to",
 ]
 
 
@@ -28,10 +64,6 @@ def __getattr__(name: str) -> Any:
     # networkx and numba are loaded by those who simulate, not by those who only compare.
     from importlib import import_module
 
-    if name in ("Network", "from_graph", "make_network", "random_regular", "read_network"):
-        return getattr(import_module(".network", __name__), name)
-    if name in ("assortativity", "make_alike"):
-        return getattr(import_module(".assignment", __name__), name)
-    if name == "spread":
-        return import_module(".spreading", __name__).spread
+    if name in _HOME:
+        return getattr(import_module(f".{_HOME[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

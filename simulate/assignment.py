@@ -5,7 +5,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .network import Network
+from .network import AnyNetwork, CompleteNetwork
 
 TOLERANCE = 0.005
 """How far below the assortativity asked for the search may end before it is refused."""
@@ -14,12 +14,12 @@ _SWEEPS = 400
 _COLDEST = 4.0
 
 
-def assortativity(network: Network, labels: ArrayLike) -> float:
+def assortativity(network: AnyNetwork, labels: ArrayLike) -> float:
     """Assortativity coefficient of labels on a network: how much more often neighbours are alike than by chance.
 
     Parameters
     ----------
-    network : Network
+    network : Network or CompleteNetwork
         Who is whose neighbour.
     labels : array of int, shape (n_agents,)
         A label for each agent, from 0.
@@ -44,19 +44,24 @@ def assortativity(network: Network, labels: ArrayLike) -> float:
     labels = np.asarray(labels)
     if labels.shape != (network.n_agents,) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
         raise InputError(f"labels must hold a whole number, 0 or more, for each of the {network.n_agents} agents")
-    same = np.count_nonzero(np.repeat(labels, network.degrees) == labels[network.indices]) / network.indices.size
-    ends = np.bincount(labels, weights=network.degrees) / network.indices.size
+    if isinstance(network, CompleteNetwork):
+        counts = np.bincount(labels).astype(np.float64)
+        ends = counts / network.n_agents
+        same = float(np.sum(ends * (counts - 1.0))) / (network.n_agents - 1)
+    else:
+        same = np.count_nonzero(np.repeat(labels, network.degrees) == labels[network.indices]) / network.indices.size
+        ends = np.bincount(labels, weights=network.degrees) / network.indices.size
     chance = float(np.sum(ends**2))
     # One label holds every end; rounding must not make a number of it.
     return float((same - chance) / (1.0 - chance)) if np.count_nonzero(ends) > 1 else float("nan")
 
 
-def make_alike(network: Network, labels: ArrayLike, homophily: float, *, seed: int) -> NDArray[np.int32]:
+def make_alike(network: AnyNetwork, labels: ArrayLike, homophily: float, *, seed: int) -> NDArray[np.int32]:
     """Swap labels between agents until neighbours are as alike as asked; every label keeps its number of agents.
 
     Parameters
     ----------
-    network : Network
+    network : Network or CompleteNetwork
         Who is whose neighbour.
     labels : array of int, shape (n_agents,)
         A label for each agent, from 0, such as those of :meth:`tworate.agents.Mixture.assign`.
@@ -74,8 +79,8 @@ def make_alike(network: Network, labels: ArrayLike, homophily: float, *, seed: i
     Raises
     ------
     InputError
-        When `homophily` lies outside [0, 1], there is one label only, or the search ends below it: few networks can
-        be labelled so that all neighbours are alike, and random ones least of all.
+        When `homophily` lies outside [0, 1], there is one label only, everybody is everybody's neighbour, or the search
+        ends below it: few networks can be labelled so that all neighbours are alike, and random ones least of all.
 
     Notes
     -----
@@ -93,6 +98,11 @@ def make_alike(network: Network, labels: ArrayLike, homophily: float, *, seed: i
         return placed
     if np.isnan(before):
         raise InputError(f"homophily = {homophily:g}: all agents are of one persona; give two or more, or leave it out")
+    if isinstance(network, CompleteNetwork):
+        raise InputError(
+            f"homophily = {homophily:g}: in a complete network everybody is everybody's neighbour; choose another "
+            "network, or leave it out"
+        )
     counts = np.bincount(placed)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
     reached = _anneal(

@@ -11,11 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..files import atomic_path, check_writable, read_csv
+from ..files import check_writable, read_csv
+from .counts import counts_path, counts_where, read_counts, read_labels, validated_counts
+from .tables import read_parquet, write_table
 
 REQUIRED = ("trajectory", "time", "infected", "population")
-NUMERIC = ("time", "infected", "population", "si_edges", "degree")
-COUNTS = ("infected", "population", "si_edges")
+NUMERIC = ("time", "infected", "population", "si_edges", "sightings", "degree")
+COUNTS = ("infected", "population", "si_edges", "sightings")
 KNOWN = (*REQUIRED, *NUMERIC, "degrees")
 """Columns with a meaning; all others are conditions."""
 
@@ -31,11 +33,16 @@ class Trajectories:
     table : pandas.DataFrame
         Columns `trajectory` (a label), `time`, `infected` (cumulative count of agents that have shared; in an SI model
         this is also the prevalence times the population) and `population`; optionally `si_edges` (edges between a
-        susceptible agent and a sharer), `degree` (neighbours of an agent; the mean where they differ) and, where they
-        differ, `degrees` (how many agents have how many neighbours, such as `3:120 4:80`); any further columns are
-        conditions. It is copied, checked, and sorted by time within each trajectory.
+        susceptible agent and a sharer), `sightings` (how often the post was shown to susceptible agents since the time
+        before), `degree` (neighbours of an agent; the mean where they differ) and, where they differ, `degrees` (how
+        many agents have how many neighbours, such as `3:120 4:80`); any further columns are conditions. It is copied,
+        checked, and sorted by time within each trajectory.
     source : str
         Name of the data in error messages.
+    counts : pandas.DataFrame, optional
+        Who decided at which sighting, see :mod:`tworate.simulate.counts`.
+    record : mapping, optional
+        What a simulation was made with, as JSON can hold it; kept in Parquet files.
 
     Raises
     ------
@@ -45,12 +52,16 @@ class Trajectories:
 
     table: pd.DataFrame
     source: str = "trajectories"
+    counts: pd.DataFrame | None = None
+    record: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         def row(index: Any) -> str:
             return f"{self.source}, row {index}"
 
         object.__setattr__(self, "table", _validated(self.table.reset_index(drop=True), self.source, row))
+        if self.counts is not None:
+            object.__setattr__(self, "counts", validated_counts(self.counts, self.table, self.conditions, self.source))
 
     @property
     def path_numbers(self) -> NDArray[np.int64]:
@@ -88,17 +99,22 @@ class Trajectories:
                 )
         for values, part in self.table.groupby(list(by), sort=False, dropna=False):
             condition = dict(zip(by, (_plain(value) for value in values), strict=True))
-            yield condition, Trajectories(part, self.source)
+            counts = None if self.counts is None else counts_where(self.counts, condition)
+            yield condition, Trajectories(part, self.source, counts, self.record)
 
     def save(self, path: str | Path) -> None:
-        """Write as Parquet (`.parquet`) or CSV (`.csv`), whole or not at all."""
+        """Write as Parquet (`.parquet`) or CSV (`.csv`), whole or not at all; counts beside it, see `counts_path`.
+
+        Counts that an earlier file of this name had are removed where there are none.
+        """
         path = Path(path)
         check_destination(path)
-        with atomic_path(path) as temporary:
-            if path.suffix == ".parquet":
-                self.table.to_parquet(temporary, index=False)
-            else:
-                self.table.to_csv(temporary, index=False)
+        beside = counts_path(path)
+        if self.counts is None:
+            beside.unlink(missing_ok=True)
+        else:
+            write_table(self.counts, beside, self.record)
+        write_table(self.table, path, self.record)
 
 
 def check_destination(path: Path) -> None:
@@ -109,12 +125,12 @@ def check_destination(path: Path) -> None:
 
 
 def read_trajectories(path: str | Path) -> Trajectories:
-    """Read trajectories from CSV or Parquet.
+    """Read trajectories from CSV or Parquet, and their counts where they lie beside.
 
     Parameters
     ----------
     path : path
-        A `.parquet` file, or CSV under any other name.
+        A `.parquet` file, or CSV under any other name. The counts of `x.parquet` are in `x.counts.parquet`.
 
     Raises
     ------
@@ -122,13 +138,9 @@ def read_trajectories(path: str | Path) -> Trajectories:
         When the file cannot be used; names the file, the line, what was wrong and what to do.
     """
     path = Path(path)
+    record = None
     if path.suffix == ".parquet":
-        try:
-            table = pd.read_parquet(path).reset_index(drop=True)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-        except ValueError as error:
-            raise InputError(f"{path}: is not a Parquet file ({error})") from error
+        table, record = read_parquet(path)
 
         def locate(index: Any) -> str:
             return f"{path}, row {index + 1}"
@@ -140,13 +152,15 @@ def read_trajectories(path: str | Path) -> Trajectories:
             raise InputError(f"{path}: holds no rows; give at least two time points of one trajectory")
         table = pd.DataFrame(list(rows.values()), index=list(rows), dtype=str)
         for name in table.columns.difference(list(NUMERIC)):
-            table[name] = _read_labels(table[name])
+            table[name] = read_labels(table[name])
 
         def locate(index: Any) -> str:
             return f"{path}, line {index}"
 
     validated = _validated(table, str(path), locate)
-    return Trajectories(validated, source=str(path))
+    beside = counts_path(path)
+    counts = read_counts(beside) if beside.is_file() else None
+    return Trajectories(validated, str(path), counts, record)
 
 
 def as_trajectories(data: "Trajectories | pd.DataFrame | str | Path") -> Trajectories:
@@ -192,9 +206,9 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
     if "degree" in table.columns:
         _refuse(
             table,
-            (table["degree"] < 1) | (table["degree"] >= table["population"]),
+            (table["degree"] <= 0) | (table["degree"] >= table["population"]),
             locate,
-            lambda r: f"degree = {r.degree} must be at least 1 and below population = {r.population}",
+            lambda r: f"degree = {r.degree} must be above 0 and below population = {r.population}",
         )
     if "si_edges" in table.columns and "degree" in table.columns:
         _refuse(
@@ -250,12 +264,6 @@ def _check_degrees(table: pd.DataFrame, locate: Locate) -> None:
             raise InputError(
                 f"{locate(index)}: degrees have the mean {mean:g}, but degree = {row['degree']:g}; it must be the mean"
             )
-
-
-def _read_labels(column: pd.Series) -> pd.Series:
-    """Take labels for numbers only where every one is written as that number would be: 01 and 1 are two labels."""
-    numbers = pd.to_numeric(column, errors="coerce")
-    return numbers if numbers.notna().all() and (numbers.astype(str) == column).all() else column
 
 
 def _path_numbers(table: pd.DataFrame) -> NDArray[np.int64]:

@@ -329,8 +329,10 @@ class SpreadOptions:
         str,
         typer.Option(
             "--network",
-            metavar="NAME|FILE",
-            help="random-regular, erdos-renyi, watts-strogatz, barabasi-albert, or a file (edge list or GraphML).",
+            metavar="NAME[:KEY=VALUE,…]|FILE",
+            help="random-regular, erdos-renyi, watts-strogatz:rewired=0.1, barabasi-albert, "
+            "powerlaw-cluster:triads=0.5, stochastic-block:blocks=4,between=0.05, complete, or a file (edge list or "
+            "GraphML).",
         ),
     ] = "random-regular"
     agents: Annotated[int, typer.Option("--agents", metavar="N", help="Number of agents.")] = 1000
@@ -343,6 +345,14 @@ class SpreadOptions:
             help="Assortativity of personas among neighbours, from 0 (at random) towards 1 (neighbours alike).",
         ),
     ] = 0.0
+    placement: Annotated[
+        str,
+        typer.Option(
+            "--placement",
+            metavar="HOW",
+            help="random, or block: each block of a stochastic-block network has personas of its own.",
+        ),
+    ] = "random"
     replicates: Annotated[int, typer.Option("--replicates", metavar="R", help="Independent repetitions.")] = 10
     rounds: Annotated[int, typer.Option("--rounds", metavar="T", help="Rounds of each replicate.")] = 40
     initial_sharers: Annotated[

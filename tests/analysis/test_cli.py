@@ -5,12 +5,15 @@ import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
+from typing import get_type_hints
 
 import pandas as pd
 import pytest
 
 from tworate.analysis.cli import main
+from tworate.analysis.cli.groups import SpreadOptions
 from tworate.simulate import read_trajectories
+from tworate.simulate.generators import NETWORKS
 
 TWORATE = Path(sys.executable).with_name("tworate")
 GOOD = "trajectory,time,infected,population\na,0,1,10\na,1,3,10\na,2,4,10\n"
@@ -142,6 +145,25 @@ def test_a_mixture_on_a_network_is_told_and_recorded(tmp_path):
     assert set(table["qualifier"]) == {"extremely"}
 
 
+def test_a_network_with_parameters_is_named_and_its_parts_are_told():
+    done = tworate(
+        "simulate", "--agents", 200, "--replicates", 1, "--rounds", 2, "--personas", "OCEAN,ocean",
+        "--placement", "block", "--network", "stochastic-block:blocks=2,between=0",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(StringIO(done.stdout))
+    assert set(table["network"]) == {"stochastic-block:blocks=2,between=0"}
+    assert set(table["assortativity"]) == {1.0}
+    assert "not connected: 2 components, 50% of the agents in the largest" in done.stderr
+
+
+def test_the_help_names_every_kind_of_network_with_its_defaults():
+    option = get_type_hints(SpreadOptions, include_extras=True)["network"].__metadata__[0]
+    for kind in NETWORKS.values():
+        defaults = ",".join(f"{parameter.name}={parameter.default}" for parameter in kind.parameters)
+        assert f"{kind.name}:{defaults}".rstrip(":") in option.help.split(", ")
+
+
 BAD = [
     (["compare", "missing.csv"], "missing.csv: cannot be read"),
     (["compare", "empty.csv"], "empty.csv: is empty"),
@@ -176,6 +198,9 @@ BAD = [
     (["decide", "--since", "1/5/2023"], "since '1/5/2023' is no date that can be read"),
     (["decide", "--country", "Mali"], "the filters leave none of 18 events: country Mali leaves 0"),
     (["decide", "--event-type", "Riots", "--event", "VAR1"], "there is no event 'VAR1'; the filters leave: ELM6, VAR8"),
+    (["simulate", "--network", "watts-strogatz:rewire=0.3"], "takes rewired, not 'rewire'; did you mean rewired"),
+    (["simulate", "--network", "scale-free"], "network 'scale-free' is neither a file nor one of random-regular,"),
+    (["simulate", "--placement", "block"], "placement = 'block' goes with network stochastic-block"),
     (["simulate", "--homophily", "2"], "homophily = 2.0: must lie in [0, 1]"),
     (["simulate", "--homophily", "0.9"], "homophily = 0.9 was not reached on this network (random-regular)"),
     (["run", "--homophily", "0.1", "--personas", "OCEAN", "--out", "out"], "all agents are of one persona"),

@@ -31,6 +31,48 @@ def test_a_population_has_the_mixture_and_the_homophily_asked_for():
     )
 
 
+def blocks_of(population):
+    return np.arange(population.members.size) * 4 // population.members.size
+
+
+def test_personas_placed_by_block_fill_one_block_after_the_other():
+    settings = SpreadSettings(network="stochastic-block:between=0.1", agents=400, placement="block")
+    settings.check()
+    personas = [Persona("OCEAN"), Persona("oCEAN"), Persona("OcEAN"), Persona("OCeAN")]
+    population = make_population(settings, personas)
+    np.testing.assert_array_equal(population.members, blocks_of(population))
+    # All edges within a block join agents that are alike, none of the others does: 0.9 = r + (1 - r) / 4 by chance.
+    assert population.assortativity == pytest.approx((0.9 - 0.25) / 0.75, abs=0.005)
+
+
+def test_homophily_below_that_of_the_blocks_mixes_them():
+    settings = SpreadSettings(network="stochastic-block:between=0.1", agents=400, placement="block", homophily=0.4)
+    personas = [Persona("OCEAN"), Persona("oCEAN"), Persona("OcEAN"), Persona("OCeAN")]
+    population = make_population(settings, personas)
+    assert population.assortativity == pytest.approx(0.4, abs=0.01)
+    assert np.bincount(population.members).tolist() == [100] * 4
+    # Every block keeps a majority of its persona: of its agents a fraction p are at home, (p² + (1 - p)² / 3) is alike.
+    assert 0.55 < np.mean(population.members == blocks_of(population)) < 0.85
+
+
+@pytest.mark.parametrize(
+    ("placement", "network", "message"),
+    [
+        ("blocks", "stochastic-block", "placement = 'blocks': must be one of random, block"),
+        ("block", "random-regular", "placement = 'block' goes with network stochastic-block, not with random-regular"),
+    ],
+)
+def test_placements_that_cannot_be_are_refused(placement, network, message):
+    with pytest.raises(InputError, match=message):
+        SpreadSettings(network=network, placement=placement).check()
+
+
+def test_a_network_that_is_not_connected_is_told():
+    told = make_population(SpreadSettings(network="stochastic-block:between=0", agents=400)).describe()
+    assert "note: network stochastic-block:blocks=4,between=0: 400 agents, 1600 edges" in told
+    assert "not connected: 4 components, 25% of the agents in the largest" in told
+
+
 def test_one_persona_has_no_assortativity():
     population = make_population(SMALL, [Persona("-----")])
     assert np.isnan(population.assortativity)

@@ -19,7 +19,7 @@ from tworate.inference.sampling import Sampling
 from tworate.inference.specification import Specification
 from tworate.models import MeanField, OneRateSI, OnlineOfflineSI, TwoRateSI
 from tworate.models.parameters import RATE_PRIOR
-from tworate.simulate.network import make_network
+from tworate.simulate import make_network
 
 pytestmark = pytest.mark.integration
 

@@ -14,8 +14,7 @@ from scipy.stats import t as student
 
 from tworate.models import DegreeDistribution, MeanField, OneRateSI, RandomRegular
 from tworate.models.closures import recorded_exposure_rate
-from tworate.simulate import spread
-from tworate.simulate.network import from_graph
+from tworate.simulate import from_graph, spread
 
 SCALE_FREE = DegreeDistribution.from_counts(
     {int(k): float(k) ** -2.5 for k in np.unique(np.geomspace(3, 1e5, 350) // 1)}

@@ -4,7 +4,7 @@ import pytest
 
 from tworate.errors import InputError
 from tworate.simulate import assortativity, from_graph, make_alike, make_network
-from tworate.simulate.network import NETWORKS
+from tworate.simulate.generators import NETWORKS
 
 
 def labels_of(n_agents, counts, seed=0):
@@ -17,6 +17,8 @@ def by_networkx(graph, labels):
 
 
 def graph_of(network):
+    if network.name == "complete":
+        return nx.complete_graph(network.n_agents)
     graph = nx.empty_graph(network.n_agents)
     graph.add_edges_from(zip(np.repeat(np.arange(network.n_agents), network.degrees), network.indices, strict=True))
     return graph
@@ -57,7 +59,7 @@ def test_random_labels_have_the_assortativity_of_chance():
     assert abs(np.mean(drawn) + 1 / 99) < 4 * np.std(drawn) / np.sqrt(len(drawn))
 
 
-@pytest.mark.parametrize("kind", list(NETWORKS))
+@pytest.mark.parametrize("kind", [kind for kind in NETWORKS if kind != "complete"])
 @pytest.mark.parametrize(("counts", "homophily"), [((500, 500), 0.3), ((900, 60, 40), 0.15), ((100,) * 10, 0.25)])
 def test_labels_are_moved_until_the_target_is_met_and_none_is_lost(kind, counts, homophily):
     network = make_network(kind, 1000, 8, seed=2)
@@ -135,3 +137,8 @@ def test_homophily_outside_its_range_is_refused(homophily):
 def test_homophily_of_one_persona_is_refused():
     with pytest.raises(InputError, match="all agents are of one persona"):
         make_alike(make_network("random-regular", 10, 2, 1), np.zeros(10, dtype=int), 0.5, seed=0)
+
+
+def test_homophily_in_a_complete_network_is_refused():
+    with pytest.raises(InputError, match=r"homophily = 0\.5: in a complete network everybody is everybody's neighbour"):
+        make_alike(make_network("complete", 10, 2, 1), labels_of(10, (5, 5)), 0.5, seed=0)

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from tworate.errors import InputError
-from tworate.simulate import from_graph, random_regular, spread
+from tworate.simulate import CompleteNetwork, Spread, from_graph, random_regular, spread
 
 
 def infected_by_round(trajectories):
@@ -148,6 +148,12 @@ def test_unequal_degrees_are_recorded_with_their_mean():
         ({"initial_sharers": 20}, "below the number of agents"),
         ({"visibility": 0.0}, "visibility = 0.0"),
         ({"visibility": float("nan")}, "visibility = nan"),
+        ({"visibility": 1.5}, r"visibility = 1.5: must lie in \(0, 1\]"),
+        ({"visibility": float("inf"), "clock": "continuous"}, "visibility = inf: must be above 0"),
+        ({"outside": -0.1}, r"outside = -0.1: must lie in \[0, 1\]"),
+        ({"initial_sharers": 0}, "initial_sharers = 0: must be at least 1"),
+        ({"clock": "sundial"}, "clock .sundial. is unknown"),
+        ({"persona_labels": ["a", "b"]}, "1 different names"),
         ({"probabilities": [[1.5]]}, r"numbers in \[0, 1\]"),
         ({"probabilities": [[float("nan")]]}, r"numbers in \[0, 1\]"),
         ({"probabilities": [[0.1], [0.2]]}, "say which agent has which"),
@@ -157,3 +163,118 @@ def test_unequal_degrees_are_recorded_with_their_mean():
 def test_bad_settings_are_refused_by_name(arguments, message):
     with pytest.raises(InputError, match=message):
         spread(random_regular(20, 4, seed=0), **{"probabilities": [[0.1]], "seed": 0, **arguments})
+
+
+def test_counts_say_who_shared_at_which_sighting():
+    table = np.array([[0.5, 0.2, 0.05], [0.1, 0.6, 0.3]])
+    network, members = random_regular(2000, 6, seed=3), np.arange(2000) % 2
+    result = spread(
+        network, table, members, rounds=12, replicates=10, visibility=0.5, seed=5, persona_labels=["keen", "slow"]
+    )
+    counts = result.counts
+    assert set(counts["sighting"]) == {0, 1, 2, 3}
+    assert (counts["agents"] == 1000).all()
+    first = counts[counts["time"] == 0]
+    assert (first["sighting"] == 0).all() and (first["decisions"] == 0).all()
+    assert (first.groupby("trajectory")["new_sharers"].sum() == 5).all()
+    shown = counts.groupby(["trajectory", "time"])["decisions"].sum()
+    recorded = result.table.set_index(["trajectory", "time"])["sightings"]
+    assert (recorded[shown.index] == shown).all() and recorded.sum() == shown.sum()
+    # Sightings that decide are independent trials with the probability of the table: six binomial tests, level 1e-3.
+    total = counts[counts["sighting"] > 0].groupby(["persona", "sighting"])[["decisions", "new_sharers"]].sum()
+    for (persona, sighting), row in total.iterrows():
+        probability = table[["keen", "slow"].index(persona), sighting - 1]
+        assert stats.binomtest(row["new_sharers"], row["decisions"], probability).pvalue > 1e-3 / 6
+    # Nobody sees the post for the second time who has not seen it once and gone on.
+    by_sighting = (
+        counts[counts["sighting"] > 0]
+        .groupby(["trajectory", "persona", "sighting"])[["decisions", "new_sharers"]]
+        .sum()
+    )
+    for _, part in by_sighting.groupby(["trajectory", "persona"]):
+        one, two = part.iloc[0], part.iloc[1]
+        assert two["decisions"] <= one["decisions"] - one["new_sharers"]
+
+
+def test_si_edges_are_those_of_the_graph():
+    # A cycle: sharers that were neighbours, or share in one round, must be counted rightly; recomputed from scratch.
+    graph = nx.cycle_graph(12)
+    result = spread(
+        from_graph(graph, "cycle"), [[1.0]], rounds=8, replicates=200, visibility=1.0, seeds=[0, 1, 5], seed=1
+    )
+    expected, shared = [], {0, 1, 5}
+    for _ in range(9):
+        expected.append(sum((a in shared) != (b in shared) for a, b in graph.edges))
+        shared |= {b for a in shared for b in graph[a]}
+    assert (result.table["si_edges"].to_numpy().reshape(200, 9) == expected).all()
+
+
+def two_rates(exposure, fast, slow, weight):
+    return weight * np.exp(-fast * exposure) + (1 - weight) * np.exp(-slow * exposure)
+
+
+@pytest.mark.parametrize("mechanism", ["who", "when"])
+def test_who_and_when_both_give_the_two_rate_curve_on_the_exposure_of_the_path(mechanism):
+    # In continuous time on the complete network each agent's intensity is that of its own exposure Λ = ∫ I/(N-1), so
+    # the susceptible fraction is G(Λ): who: w = 1/2, rates c P1 and c P2; when: w = 1 - (1-p1)/(1-p2), rates c, c p2.
+    n, rate, p1, p2 = 20_000, 1.5, 0.4, 0.1
+    if mechanism == "who":
+        table, members, curve = [[p1], [p2]], np.arange(n) % 2, (rate * p1, rate * p2, 0.5)
+    else:
+        table, members, curve = [[p1, p2]], None, (rate, rate * p2, 1 - (1 - p1) / (1 - p2))
+    result = spread(
+        CompleteNetwork(n), table, members, rounds=400, replicates=16, initial_sharers=400, clock="continuous",
+        visibility=rate / (n - 1) / 20, seed=11,
+    )  # fmt: skip
+    infected = infected_by_round(result)
+    # Recorded twenty times in a unit of the rates: the trapezoidal rule errs by far less than chance does.
+    exposure = np.concatenate(
+        [np.zeros((16, 1)), np.cumsum((infected[:, 1:] + infected[:, :-1]) / 2, axis=1) / (n - 1) / 20], axis=1
+    )
+    s, predicted = 1 - infected / n, (1 - 400 / n) * two_rates(exposure, *curve)
+    difference = (s - predicted)[:, 40::40]
+    z = difference.mean(axis=0) / (difference.std(axis=0, ddof=1) / 4)
+    # Nine dependent t-scores with 15 degrees of freedom: |t| > 5 comes once in 700 runs (Bonferroni).
+    assert np.abs(z).max() < 5
+    # The negative control: one rate, fitted to the end of the curve, is far off in the middle.
+    one = -np.log(s[:, -1] / s[:, 0]) / exposure[:, -1]
+    wrong = (s - s[:, :1] * np.exp(-one[:, None] * exposure))[:, 40:-1:40]
+    assert np.abs(wrong.mean(axis=0) / (wrong.std(axis=0, ddof=1) / 4)).max() > 20
+
+
+@pytest.mark.parametrize("clock", ["rounds", "continuous"])
+def test_the_outside_world_shows_the_post_to_everybody(clock):
+    # Nobody shares at first, and edges hardly show anything: sharing is by single agents, at p = a P in a round, or at
+    # the rate a P.
+    a, p, n = 0.1, 0.5, 2000
+    graph = nx.empty_graph(n)
+    graph.add_edge(0, 1)
+    result = spread(
+        from_graph(graph, "dust"), [[p]], rounds=20, replicates=30, initial_sharers=0, outside=a, clock=clock,
+        visibility=1e-9, seed=2,
+    )  # fmt: skip
+    gone = 1 - a * p if clock == "rounds" else np.exp(-a * p)
+    expected = 1 - gone ** np.arange(21)
+    z = (infected_by_round(result).mean(axis=0) / n - expected)[1:]
+    z /= np.sqrt(expected * (1 - expected) / (n * 30))[1:]
+    # Twenty dependent normal scores: |z| > 4.2 comes once in 1,800 runs (Bonferroni).
+    assert np.abs(z).max() < 4.2
+
+
+def test_a_replicate_alone_is_the_same_as_among_many_in_continuous_time_too():
+    network = random_regular(300, 6, seed=7)
+    table, members = np.array([[0.4, 0.2], [0.1, 0.05]]), np.arange(300) % 2
+    settings = {"visibility": 0.3, "outside": 0.001, "clock": "continuous", "seed": 8}
+    one, many = (spread(network, table, members, replicates=6, threads=n, **settings) for n in (1, 3))
+    assert one.table.equals(many.table) and one.counts.equals(many.counts)
+    alone = Spread(network, table, members, **settings).replicate(4)
+    assert alone.infected.tolist() == one.table.loc[one.table["trajectory"] == 4, "infected"].tolist()
+
+
+def test_many_states_need_wider_numbers():
+    # 40,000 states of agents, of which only the first sighting is ever reached.
+    table = np.full((4, 10_000), 0.5)
+    network, members = random_regular(200, 4, seed=1), np.arange(200) % 4
+    wide = spread(network, table, members, rounds=5, replicates=3, seed=1).table
+    narrow = spread(network, table[:, :1], members, rounds=5, replicates=3, seed=1).table
+    assert wide.equals(narrow)

@@ -1,0 +1,97 @@
+"""Counts: who decided at which sighting, beside the trajectories.
+
+A row says that in a trajectory, in the interval that ends at `time`, agents of a persona saw the post for the
+`sighting`-th time (`1` is the first; the last number stands for all later ones) and decided: `decisions` of them, of
+whom `new_sharers` shared. Given the counts before, that is binomial with the decision table's probability for this
+persona and sighting. Rows without decisions are left out. At the first time there is one row for each persona, with
+sighting 0: its agents (`agents`), and those of them that shared from the start.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from ..files import read_csv
+from .tables import read_parquet
+
+COLUMNS = ("trajectory", "time", "persona", "sighting", "decisions", "new_sharers", "agents")
+_NUMBERS = ("time", "sighting", "decisions", "new_sharers", "agents")
+
+
+def counts_path(path: Path) -> Path:
+    """Where the counts of the trajectories of a file are: `x.counts.parquet` beside `x.parquet`."""
+    return path.with_name(f"{path.stem}.counts{path.suffix}")
+
+
+def read_counts(path: Path) -> pd.DataFrame:
+    """Read counts from Parquet (`.parquet`) or CSV.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read.
+    """
+    if path.suffix == ".parquet":
+        return read_parquet(path)[0]
+    table = pd.DataFrame([row for _, row in read_csv(path, COLUMNS)], dtype=str)
+    for name in table.columns:
+        table[name] = pd.to_numeric(table[name]) if name in _NUMBERS else read_labels(table[name])
+    return table
+
+
+def read_labels(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Take labels for numbers only where every one is written as that number would be: 01 and 1 are two labels."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers if numbers.notna().all() and (numbers.astype(str) == column).all() else column
+
+
+def counts_where(counts: pd.DataFrame, condition: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the counts of one condition: values of some columns, None where a value is missing."""
+    chosen = np.ones(len(counts), dtype=np.bool_)
+    for name, value in condition.items():
+        chosen &= (counts[name].isna() if value is None else counts[name].eq(value)).to_numpy(dtype=np.bool_)
+    return counts[chosen]
+
+
+def validated_counts(counts: pd.DataFrame, table: pd.DataFrame, conditions: Sequence[str], source: str) -> pd.DataFrame:
+    """Return a copy of the counts, checked against the trajectories that they are of.
+
+    Raises
+    ------
+    InputError
+        When a column is missing, a number cannot be, or new sharers do not add up to those of the trajectories.
+    """
+    where = f"{source}: counts"
+    remedy = "counts and trajectories must be of one simulation; leave the counts out, or simulate again"
+    needed = [*COLUMNS, *conditions]
+    missing = [name for name in needed if name not in counts.columns]
+    if missing:
+        raise InputError(f"{where}: missing {', '.join(missing)}; {remedy}")
+    counts = counts[needed].reset_index(drop=True)
+    for name in ("trajectory", "persona", *conditions):
+        if counts[name].dtype == object:
+            counts[name] = counts[name].map(str, na_action="ignore")
+    wrong = (counts["new_sharers"] > counts["decisions"]) & (counts["sighting"] > 0)
+    wrong |= (counts[list(_NUMBERS)] < 0).any(axis=1) | (counts["new_sharers"] > counts["agents"])
+    if wrong.any():
+        row = counts[wrong].iloc[0]
+        raise InputError(
+            f"{where}: new_sharers = {row['new_sharers']} of decisions = {row['decisions']} by agents = {row['agents']}"
+            f" of persona {row['persona']} cannot be; {remedy}"
+        )
+    keys = ["trajectory", *conditions]
+    shared = counts.groupby([*keys, "time"], dropna=False)["new_sharers"].sum()
+    before = table.groupby(keys, dropna=False, sort=False)["infected"].shift(fill_value=0)
+    gained = (table["infected"] - before).groupby([table[name] for name in (*keys, "time")], dropna=False).sum()
+    both = pd.concat([gained[gained > 0], shared[shared > 0]], axis=1, keys=["infected", "counts"]).fillna(0)
+    if (both["infected"] != both["counts"]).any():
+        at = both[both["infected"] != both["counts"]].iloc[0]
+        raise InputError(
+            f"{where}: {at['counts']:.0f} new sharers at a time at which infected rises by {at['infected']:.0f}; "
+            f"{remedy}"
+        )
+    return counts

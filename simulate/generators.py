@@ -1,0 +1,347 @@
+"""Kinds of networks by name, with their parameters: `watts-strogatz:rewired=0.3`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .network import AnyNetwork, CompleteNetwork, Network
+
+_STREAM = (2, 0)
+"""Sets the draws of a network apart from others of the same seed, such as who has which persona."""
+
+_MOST_ENDS = 2**31
+
+
+@dataclass(frozen=True)
+class NetworkParameter:
+    """A parameter of a kind of networks.
+
+    Parameters
+    ----------
+    name : str
+        How it is spelled.
+    default : int or float
+        Its value where none is given; an int where only whole numbers make sense.
+    low, high : float
+        Least and largest value.
+    meaning : str
+        What it is, in a few words.
+    """
+
+    name: str
+    default: int | float
+    low: float
+    high: float
+    meaning: str
+
+
+@dataclass(frozen=True)
+class NetworkKind:
+    """A kind of networks.
+
+    Parameters
+    ----------
+    name : str
+        How it is spelled.
+    meaning : str
+        What it is, in a few words.
+    draw : callable
+        Name, agents, degree, source of randomness and parameters by name, to a network.
+    parameters : tuple of NetworkParameter
+        What it takes beside agents and degree.
+    even_degree : bool
+        Whether the mean degree must be even.
+    """
+
+    name: str
+    meaning: str
+    draw: Callable[..., AnyNetwork]
+    parameters: tuple[NetworkParameter, ...] = ()
+    even_degree: bool = False
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A kind with the values of its parameters; `str()` spells it.
+
+    Parameters
+    ----------
+    kind : NetworkKind
+        What is drawn.
+    values : dict
+        A value for each of its parameters.
+    """
+
+    kind: NetworkKind
+    values: dict[str, int | float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        if all(self.values[parameter.name] == parameter.default for parameter in self.kind.parameters):
+            return self.kind.name
+        return f"{self.kind.name}:{','.join(f'{key}={value:.12g}' for key, value in self.values.items())}"
+
+
+def _random_regular(name: str, n_agents: int, degree: int, rng: np.random.Generator) -> Network:
+    from .regular import regular_neighbours
+
+    begins = np.arange(n_agents + 1, dtype=np.int64) * degree
+    return Network(name, begins, regular_neighbours(n_agents, degree, rng))
+
+
+def _erdos_renyi(name: str, n_agents: int, degree: int, rng: np.random.Generator) -> Network:
+    from .edges import from_edges
+    from .random_graphs import erdos_renyi
+
+    return from_edges(name, n_agents, *erdos_renyi(n_agents, n_agents * degree // 2, rng))
+
+
+def _watts_strogatz(name: str, n_agents: int, degree: int, rng: np.random.Generator, *, rewired: float) -> Network:
+    from .edges import from_edges
+    from .random_graphs import watts_strogatz
+
+    return from_edges(name, n_agents, *watts_strogatz(n_agents, degree, rewired, rng))
+
+
+def _preferential(name: str, n_agents: int, degree: int, rng: np.random.Generator, *, triads: float = 0.0) -> Network:
+    from .edges import from_edges
+    from .random_graphs import preferential
+
+    return from_edges(name, n_agents, *preferential(n_agents, degree // 2, triads, rng))
+
+
+def _stochastic_block(
+    name: str, n_agents: int, degree: int, rng: np.random.Generator, *, blocks: int, between: float
+) -> Network:
+    from .edges import from_edges
+    from .random_graphs import stochastic_block
+
+    return from_edges(name, n_agents, *stochastic_block(n_agents, n_agents * degree // 2, blocks, between, rng))
+
+
+def _complete(name: str, n_agents: int, degree: int, rng: np.random.Generator) -> CompleteNetwork:
+    return CompleteNetwork(n_agents)
+
+
+COMPLETE, BLOCKS = "complete", "stochastic-block"
+
+NETWORKS: dict[str, NetworkKind] = {
+    kind.name: kind
+    for kind in (
+        NetworkKind("random-regular", "every agent has the same number of random neighbours", _random_regular),
+        NetworkKind("erdos-renyi", "so many random edges", _erdos_renyi),
+        NetworkKind(
+            "watts-strogatz",
+            "a ring of neighbourhoods with shortcuts",
+            _watts_strogatz,
+            (NetworkParameter("rewired", 0.1, 0.0, 1.0, "fraction of edges that became shortcuts"),),
+            even_degree=True,
+        ),
+        NetworkKind("barabasi-albert", "newcomers prefer the well-connected: hubs", _preferential, even_degree=True),
+        NetworkKind(
+            "powerlaw-cluster",
+            "hubs, and friends of friends",
+            _preferential,
+            (NetworkParameter("triads", 0.5, 0.0, 1.0, "probability that a link closes a triangle"),),
+            even_degree=True,
+        ),
+        NetworkKind(
+            BLOCKS,
+            "echo chambers: most edges stay in their block",
+            _stochastic_block,
+            (
+                NetworkParameter("blocks", 4, 2, np.inf, "number of blocks"),
+                NetworkParameter("between", 0.05, 0.0, 1.0, "fraction of the edges that leave their block"),
+            ),
+        ),
+        NetworkKind(COMPLETE, "everybody is everybody's neighbour; no edges are stored", _complete),
+    )
+}
+"""Kinds of networks by name."""
+
+
+def parse_network(text: str) -> NetworkSpec | Path:
+    """Read the name of a kind of networks with its parameters, or the path of a file.
+
+    Parameters
+    ----------
+    text : str
+        A name in :data:`NETWORKS`, with `:key=value,key=value` after it where parameters are not the default; else
+        the path of a file that is there.
+
+    Raises
+    ------
+    InputError
+        When it is neither, or a parameter is unknown or out of its range.
+
+    Examples
+    --------
+    >>> str(parse_network("watts-strogatz:rewired=0.30"))
+    'watts-strogatz:rewired=0.3'
+    >>> parse_network("stochastic-block:between=0.2").values
+    {'blocks': 4, 'between': 0.2}
+    """
+    name, colon, given = text.partition(":")
+    if name not in NETWORKS:
+        if Path(text).is_file():
+            return Path(text)
+        raise InputError(
+            f"network {text!r} is neither a file nor one of {', '.join(NETWORKS)}{_nearest(name, NETWORKS)}"
+        )
+    kind = NETWORKS[name]
+    known = {parameter.name: parameter for parameter in kind.parameters}
+    values: dict[str, int | float] = {key: parameter.default for key, parameter in known.items()}
+    seen = set()
+    for part in given.split(",") if colon else ():
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not known:
+            raise InputError(f"network {text!r}: {name} takes no parameters; say {name} alone")
+        if not equals:
+            raise InputError(f"network {text!r}: {part!r} is no key=value, such as {name}:{_example(kind)}")
+        if key not in known:
+            raise InputError(f"network {text!r}: {name} takes {', '.join(known)}, not {key!r}{_nearest(key, known)}")
+        if key in seen:
+            raise InputError(f"network {text!r}: {key} is given twice; give it once")
+        seen.add(key)
+        values[key] = _number(text, known[key], value)
+    return NetworkSpec(kind, values)
+
+
+def _example(kind: NetworkKind) -> str:
+    return ",".join(f"{parameter.name}={parameter.default}" for parameter in kind.parameters)
+
+
+def _nearest(word: str, words: Any) -> str:
+    close = get_close_matches(word.lower(), list(words), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else "; choose one of these"
+
+
+def _number(text: str, parameter: NetworkParameter, value: str) -> int | float:
+    whole = isinstance(parameter.default, int)
+    try:
+        number = int(value) if whole else float(value)
+    except ValueError:
+        number = np.nan
+    if not parameter.low <= number <= parameter.high:
+        kind = "whole number" if whole else "number"
+        limits = (
+            f"at least {parameter.low:g}"
+            if np.isinf(parameter.high)
+            else "in [{low:g}, {high:g}]".format_map(vars(parameter))
+        )
+        raise InputError(
+            f"network {text!r}: {parameter.name} = {value} must be a {kind} {limits} ({parameter.meaning})"
+        )
+    return number
+
+
+def check_network(network: str, n_agents: int, degree: int) -> None:
+    """Raise an InputError when :func:`make_network` could not make this network; draws none."""
+    spec = parse_network(network)
+    if isinstance(spec, Path):
+        return
+    name = spec.kind.name
+    if n_agents < 3:
+        raise InputError(f"agents = {n_agents}: must be at least 3")
+    if name == COMPLETE:
+        return
+    if not 2 <= degree < n_agents:
+        raise InputError(f"degree = {degree}: must be at least 2 and below the number of agents ({n_agents})")
+    if n_agents * degree >= _MOST_ENDS:
+        raise InputError(
+            f"{n_agents} agents with {degree} neighbours each are too many to store: the product must be below "
+            f"{_MOST_ENDS}; ask for fewer of either, or for --network complete, which stores no edges"
+        )
+    if name == "random-regular" and n_agents * degree % 2:
+        raise InputError(
+            f"{n_agents} agents with {degree} neighbours each is impossible: the product must be even; "
+            "change either by one"
+        )
+    if spec.kind.even_degree and degree % 2:
+        raise InputError(f"degree = {degree}: a {name} network has an even mean degree; change it by one")
+    if name == BLOCKS:
+        from .random_graphs import block_edges
+
+        if spec.values["blocks"] > n_agents:
+            raise InputError(f"blocks = {spec.values['blocks']}: must be at most the number of agents ({n_agents})")
+        block_edges(n_agents, n_agents * degree // 2, int(spec.values["blocks"]), spec.values["between"])
+
+
+def make_network(network: str, n_agents: int, degree: int, seed: int) -> AnyNetwork:
+    """Draw a network of a named kind, or read one from a file.
+
+    Parameters
+    ----------
+    network : str
+        One of :data:`NETWORKS`, with parameters if wanted, see :func:`parse_network`; or the path of a file, see
+        :func:`tworate.simulate.read_network`.
+    n_agents, degree : int
+        Agents, and mean number of neighbours (of every agent, in a random regular network). A file has its own, and
+        in a complete network everybody is a neighbour.
+    seed : int
+        Seed of the draw, 0 or more: the same network for the same seed.
+
+    Returns
+    -------
+    Network or CompleteNetwork
+        Simple, which is checked; whether it is connected, its `describe` says. Its name is that of the kind, with all
+        parameters where one is not the default, or of the file.
+
+    Raises
+    ------
+    InputError
+        When there is no such network.
+
+    Examples
+    --------
+    >>> print(make_network("watts-strogatz:rewired=0.3", 1000, 8, seed=1).describe())
+    1000 agents, 4000 edges, 4 to 14 neighbours (mean 8), connected
+    """
+    check_network(network, n_agents, degree)
+    spec = parse_network(network)
+    if isinstance(spec, Path):
+        from .conversion import read_network
+
+        return read_network(spec)
+    if seed < 0:
+        raise InputError(f"seed = {seed}: must be 0 or more")
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=_STREAM)))
+    drawn = spec.kind.draw(str(spec), n_agents, degree, rng, **spec.values)
+    if isinstance(drawn, Network):
+        drawn.check_simple()
+    return drawn
+
+
+def random_regular(n_agents: int, degree: int, seed: int) -> Network:
+    """Draw a random network in which every agent has the same number of neighbours.
+
+    Parameters
+    ----------
+    n_agents, degree : int
+        Agents, and neighbours of each: `2 <= degree < n_agents`, with `n_agents * degree` even.
+    seed : int
+        Seed of the draw, 0 or more: the same network for the same seed.
+
+    Returns
+    -------
+    Network
+        All such networks are equally likely, but for what :func:`tworate.simulate.regular.regular_neighbours` says.
+
+    Raises
+    ------
+    InputError
+        When no such network exists.
+
+    Examples
+    --------
+    >>> print(random_regular(1_000, 8, seed=1).describe())
+    1000 agents, 4000 edges, 8 neighbours each, connected
+    """
+    network = make_network("random-regular", n_agents, degree, seed)
+    if not isinstance(network, Network):
+        raise TypeError(network)
+    return network

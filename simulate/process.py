@@ -1,0 +1,320 @@
+"""A spread: one post, and all that decides who sees it and who shares it."""
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InputError
+from .complete import complete_in_rounds, complete_in_time
+from .interventions import Block, Intervention, name_of, tables_by_round, visibility_by_round
+from .kernels import BLOCKED, Counts, Decisions, Schedule, degrees_left, spread_in_rounds, spread_in_time
+from .network import CompleteNetwork, Network
+from .records import Replicate, count_rows, degree_text
+from .seeding import PERSONA, RANDOM, Agents, check_who, choose, persona_row
+
+CLOCKS = ("rounds", "continuous")
+INT16_STATES = 2**15
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """One post, and all that decides how it spreads; arguments as of :func:`tworate.simulate.spread`.
+
+    Raises
+    ------
+    InputError
+        When an argument cannot be used.
+    """
+
+    network: Network | CompleteNetwork
+    probabilities: NDArray[np.float64]
+    personas: NDArray[np.int32] | None = None
+    rounds: int = 40
+    replicates: int = 10
+    initial_sharers: int = 5
+    seeds: str | Sequence[int] = RANDOM
+    visibility: float = 0.25
+    outside: float = 0.0
+    clock: str = "rounds"
+    interventions: Sequence[Intervention] = ()
+    seed: int | Sequence[int] = field(kw_only=True)
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    persona_labels: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        table, members = _checked(self.network, self.probabilities, self.personas)
+        labels = self.persona_labels
+        if labels is not None and (len(labels) != table.shape[0] or len(set(labels)) < len(labels)):
+            raise InputError(f"persona_labels must be {table.shape[0]} different names, one for each row of the table")
+        seeds = self.seeds if isinstance(self.seeds, str) else tuple(int(agent) for agent in self.seeds)
+        # Frozen for those who use it: what was given is kept in the form in which it is used.
+        for name, value in (
+            ("probabilities", table),
+            ("personas", members),
+            ("persona_labels", tuple(labels if labels is not None else map(str, range(table.shape[0])))),
+            ("interventions", tuple(self.interventions)),
+            ("seeds", seeds),
+        ):
+            object.__setattr__(self, name, value)
+        check_process(
+            self.network.n_agents,
+            self.rounds,
+            self.replicates,
+            self.initial_sharers,
+            self.visibility,
+            self.outside,
+            self.clock,
+            self.seeds,
+        )
+        for name, who in [("seeds", seeds), *(("block: who", b.who) for b in self._blocks)]:
+            if isinstance(who, str) and who.startswith(PERSONA):
+                persona_row(name, who, self._agents.labels)
+
+    @property
+    def _blocks(self) -> list[Block]:
+        return [each for each in self.interventions if isinstance(each, Block)]
+
+    @cached_property
+    def _agents(self) -> Agents:
+        assert self.personas is not None and self.persona_labels is not None
+        return Agents(self.network.degrees, self.personas, tuple(self.persona_labels))
+
+    @cached_property
+    def _decide(self) -> tuple[Decisions, Schedule]:
+        n_personas, n_sightings = self.probabilities.shape
+        tables, number = tables_by_round(self.probabilities, self.rounds, self.interventions)
+        following = np.arange(n_personas * n_sightings).reshape(n_personas, n_sightings)
+        following = np.concatenate([following[:, 1:], following[:, -1:]], axis=1)
+        return (
+            Decisions(tables.reshape(len(tables), -1), following.ravel()),
+            Schedule(
+                number,
+                visibility_by_round(self.visibility, self.rounds, self.interventions),
+                np.full(self.rounds, float(self.outside)),
+            ),
+        )
+
+    @cached_property
+    def _degrees(self) -> tuple[float, str | None]:
+        """Mean degree, and how many agents have which where they differ."""
+        degrees = self._agents.degrees
+        if degrees.min() == degrees.max():
+            return int(degrees[0]), None
+        return self.network.mean_degree, degree_text(degrees)
+
+    def replicate(self, index: int) -> Replicate:
+        """Run one replicate: the same result alone or among others.
+
+        Raises
+        ------
+        InputError
+            When, of the agents that are not blocked, there are too few to begin with.
+        """
+        sequence = np.random.SeedSequence(self.seed, spawn_key=(index,))
+        key = sequence.generate_state(4, np.uint32).astype(np.uint64)
+        rng = np.random.Generator(np.random.Philox(sequence.spawn(1)[0]))
+        free = self._unblocked(rng)
+        starters = self._starters(free, rng)
+        members = self._agents.members
+        agents = self._by_persona(members if free is None else members[free])
+        started = self._by_persona(members[starters])
+        if isinstance(self.network, CompleteNetwork):
+            counts = self._run_complete(agents - started, starters.size, key, rng)
+            degree, degrees = float(agents.sum() - 1), None
+        else:
+            counts, (degree, degrees) = self._run_network(self.network, free, starters, key)
+        shape = (self.rounds + 1, *self.probabilities.shape)
+        return Replicate(
+            index=index,
+            infected=counts.infected,
+            si_edges=counts.si_edges,
+            sightings=counts.decisions.sum(axis=1),
+            counts=count_rows(counts.decisions.reshape(shape), counts.new_sharers.reshape(shape), started, agents),
+            agents=agents,
+            degree=degree,
+            degrees=degrees,
+        )
+
+    def run(self, indices: Iterable[int], threads: int | None = None) -> Iterator[Replicate]:
+        """Yield replicates in the order asked for, several computed at once; few are held in memory at any time."""
+        workers = threads or os.cpu_count() or 1
+        pool = ThreadPoolExecutor(workers)
+        try:
+            under_way: deque[Future[Replicate]] = deque()
+            for index in indices:
+                under_way.append(pool.submit(self.replicate, index))
+                if len(under_way) > 2 * workers:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the personas are called."""
+        return self._agents.labels
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Condition columns of the results."""
+        named = {"intervention": name_of(self.interventions)} if self.interventions else {}
+        return {"network": self.network.name, **named, **self.conditions}
+
+    def describe(self) -> dict[str, Any]:
+        """All that the results follow from, as JSON can hold it; arrays by their hash."""
+        edges = () if isinstance(self.network, CompleteNetwork) else (self.network.indptr, self.network.indices)
+        return {
+            "network": {
+                "name": self.network.name,
+                "agents": self.network.n_agents,
+                "mean_degree": self.network.mean_degree,
+                "hash": _hash(*edges) if edges else None,
+            },
+            "table": {"shape": list(self.probabilities.shape), "hash": _hash(self.probabilities)},
+            "personas": {"labels": list(self._agents.labels), "hash": _hash(self._agents.members)},
+            "rounds": self.rounds,
+            "replicates": self.replicates,
+            "initial_sharers": self.initial_sharers,
+            "seeds": self.seeds if isinstance(self.seeds, str) else list(self.seeds),
+            "visibility": self.visibility,
+            "outside": self.outside,
+            "clock": self.clock,
+            "interventions": [{"kind": type(each).__name__, **asdict(each)} for each in self.interventions],
+            "seed": [int(n) for n in np.atleast_1d(np.asarray(self.seed, dtype=object))],
+            "conditions": {name: _json(value) for name, value in self.conditions.items()},
+        }
+
+    def _unblocked(self, rng: np.random.Generator) -> NDArray[np.bool_] | None:
+        if not self._blocks:
+            return None
+        free = np.ones(self.network.n_agents, dtype=np.bool_)
+        if not isinstance(self.seeds, str):
+            free[list(self.seeds)] = False  # those named as seeds are not blocked
+        for block in self._blocks:
+            of = self.network.n_agents
+            if block.who.startswith(PERSONA):
+                of = int(np.sum(self._agents.members == persona_row("block", block.who, self._agents.labels)))
+            number = round(block.fraction * of)
+            free[choose(str(block), block.who, number, self._agents, free, rng)] = False
+        if not isinstance(self.seeds, str):
+            free[list(self.seeds)] = True
+        return free
+
+    def _starters(self, free: NDArray[np.bool_] | None, rng: np.random.Generator) -> NDArray[np.int32]:
+        if not isinstance(self.seeds, str):
+            return np.array(self.seeds, dtype=np.int32)
+        starters = choose("seeds", self.seeds, self.initial_sharers, self._agents, free, rng)
+        if free is not None and starters.size == free.sum():
+            raise InputError(
+                f"initial_sharers = {starters.size}: all agents that {name_of(self._blocks)} leaves; block fewer"
+            )
+        return starters
+
+    def _by_persona(self, members: NDArray[np.int32]) -> NDArray[np.int64]:
+        return np.bincount(members, minlength=self.probabilities.shape[0])
+
+    def _run_complete(
+        self, susceptible: NDArray[np.int64], n_sharers: int, key: NDArray[np.uint64], rng: np.random.Generator
+    ) -> Counts:
+        states = np.zeros(self.probabilities.shape, dtype=np.int64)
+        states[:, 0] = susceptible
+        if self.clock == "rounds":
+            return complete_in_rounds(states.ravel(), n_sharers, *self._decide, rng)
+        return complete_in_time(states.ravel(), n_sharers, *self._decide, key)
+
+    def _run_network(
+        self,
+        network: Network,
+        free: NDArray[np.bool_] | None,
+        starters: NDArray[np.int32],
+        key: NDArray[np.uint64],
+    ) -> tuple[Counts, tuple[float, str | None]]:
+        n_sightings = self.probabilities.shape[1]
+        small = self.probabilities.size < INT16_STATES
+        # The state of an agent is its persona's row and its sightings so far, as one number.
+        state = (np.arange(self.probabilities.shape[0]) * n_sightings).astype(np.int16 if small else np.int32)[
+            self._agents.members
+        ]
+        degrees = self._degrees
+        if free is not None:
+            state[~free] = BLOCKED
+            left = degrees_left(network.indptr, network.indices, state)[free]
+            degrees = float(left.mean()), degree_text(left)
+            if degrees[0] == 0.0:
+                raise InputError(f"{name_of(self._blocks)} leaves no two agents that are neighbours; block fewer")
+        kernel = spread_in_rounds if self.clock == "rounds" else spread_in_time
+        return kernel(network.indptr, network.indices, state, starters, *self._decide, key), degrees
+
+
+def check_process(
+    n_agents: int,
+    rounds: int,
+    replicates: int,
+    initial_sharers: int,
+    visibility: float,
+    outside: float = 0.0,
+    clock: str = "rounds",
+    seeds: str | Sequence[int] = RANDOM,
+) -> None:
+    """Raise an InputError when a setting of the process cannot be used."""
+    if clock not in CLOCKS:
+        raise InputError(f"clock {clock!r} is unknown; choose one of {', '.join(CLOCKS)}")
+    least = 0 if outside > 0.0 else 1
+    for name, value, low in (("rounds", rounds, 1), ("replicates", replicates, 1)):
+        if value < low:
+            raise InputError(f"{name} = {value}: must be at least {low}")
+    if isinstance(seeds, str):
+        check_who("seeds", seeds, "or numbers of agents")
+        if initial_sharers < least:
+            raise InputError(f"initial_sharers = {initial_sharers}: must be at least {least}")
+        if initial_sharers >= n_agents:
+            raise InputError(f"initial_sharers = {initial_sharers}: must be below the number of agents ({n_agents})")
+    elif not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) >= n_agents:
+        raise InputError(f"seeds must be different agents, numbered from 0 to {n_agents - 1}, and at least one")
+    elif len(seeds) >= n_agents:
+        raise InputError(f"seeds are all {n_agents} agents; leave some to be shown the post")
+    in_rounds = clock == "rounds"
+    if not 0.0 < visibility <= (1.0 if in_rounds else np.finfo(float).max):
+        raise InputError(f"visibility = {visibility}: must {'lie in (0, 1]' if in_rounds else 'be above 0'}")
+    if not 0.0 <= outside <= (1.0 if in_rounds else np.finfo(float).max):
+        raise InputError(f"outside = {outside}: must {'lie in [0, 1]' if in_rounds else 'be 0 or more'}")
+
+
+def _checked(
+    network: Network | CompleteNetwork, probabilities: ArrayLike, personas: ArrayLike | None
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    table = np.ascontiguousarray(probabilities, dtype=np.float64)
+    if table.ndim != 2 or 0 in table.shape or not np.all((table >= 0) & (table <= 1)):
+        raise InputError("probabilities must be a table [persona, sighting] of numbers in [0, 1]")
+    if personas is None:
+        if table.shape[0] > 1:
+            raise InputError(f"the table has {table.shape[0]} personas: say which agent has which (personas=…)")
+        personas = np.zeros(network.n_agents, dtype=np.int32)
+    members = np.ascontiguousarray(personas, dtype=np.int32)
+    if members.shape != (network.n_agents,) or members.min() < 0 or members.max() >= table.shape[0]:
+        raise InputError(
+            f"personas must hold, for each of the {network.n_agents} agents, a row from 0 to {table.shape[0] - 1}"
+        )
+    return table, members
+
+
+def _hash(*arrays: NDArray[Any]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _json(value: Any) -> Any:
+    """Return what JSON can hold, and what equals itself: a missing number does not."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and np.isnan(value) else value

@@ -1,0 +1,54 @@
+"""Tables as files: Parquet with a record in its schema, or CSV."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import InputError
+from ..files import atomic_path
+
+KEY = b"tworate"
+"""Where the record stands in the metadata of a Parquet schema."""
+
+
+def write_table(table: pd.DataFrame, path: Path, record: Mapping[str, Any] | None = None) -> None:
+    """Write a table as Parquet (`.parquet`) or CSV, whole or not at all; the record goes into Parquet's schema."""
+    with atomic_path(path) as temporary:
+        if path.suffix != ".parquet":
+            table.to_csv(temporary, index=False)
+            return
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        written = pa.Table.from_pandas(table, preserve_index=False)
+        pq.write_table(written.replace_schema_metadata(with_record(written.schema.metadata, record)), temporary)
+
+
+def with_record(metadata: Mapping[bytes, bytes] | None, record: Mapping[str, Any] | None) -> dict[bytes, bytes]:
+    """Return the metadata of a schema with the record in it."""
+    added = {} if record is None else {KEY: json.dumps(record, ensure_ascii=False).encode()}
+    return {**(metadata or {}), **added}
+
+
+def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any] | None]:
+    """Read a Parquet file and its record, None where it has none.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read or is no Parquet.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        table = pd.read_parquet(path).reset_index(drop=True)
+        metadata = pq.read_schema(path).metadata or {}
+        record = json.loads(metadata[KEY]) if KEY in metadata else None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise InputError(f"{path}: is not a Parquet file ({error})") from error
+    return table, record if isinstance(record, dict) else None
