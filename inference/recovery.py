@@ -245,11 +245,13 @@ def read_recovery(folder: str | Path) -> tuple[dict[str, Any], pd.DataFrame]:
 
 
 def _cell(entry: Mapping[str, Any]) -> Cell:
-    content = {name: value for name, value in entry.items() if name != "key"}
-    as_range = {name: tuple(v) if isinstance(v, list) else v for name, v in content["parameters"].items()}
-    methods = tuple(Method(**method) for method in content["methods"])
-    rest = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
-    return Cell(**{**rest, "parameters": as_range, "methods": methods})
+    """Cell from its record, where tuples are lists."""
+    found: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in entry.items() if name != "key"
+    }
+    found["parameters"] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry["parameters"].items()}
+    found["methods"] = tuple(Method(**method) for method in entry["methods"])
+    return Cell(**found)
 
 
 def _claim(folder: Path, record: dict[str, Any]) -> None:
@@ -263,8 +265,10 @@ def _claim(folder: Path, record: dict[str, Any]) -> None:
     except ValueError as error:
         raise InputError(f"{path}: is damaged ({error}); choose another folder") from error
     differing = [
-        f"{name} = {there.get(name)}, not {record[name]}" for name in ("grid", "version", "seed") if there.get(name) != record[name]
-    ]  # fmt: skip
+        f"{name} = {there.get(name)}, not {record[name]}"
+        for name in ("grid", "version", "seed")
+        if there.get(name) != record[name]
+    ]
     old = {cell.get("key"): cell for cell in there.get("cells", [])}
     new = {cell["key"]: cell for cell in record["cells"]}
     differing += [f"it has the cell {old[key].get('label')} ({key})" for key in old if key not in new]

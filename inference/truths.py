@@ -1,7 +1,7 @@
 """Truths to be recovered: what the agents really do, in a simulation, and which verdicts would be right.
 
-Rates are per round (in continuous time: per unit of time) at full exposure, so that a truth spreads about as fast on any
-network: an edge then persuades with the probability `1 - exp(-rate / k)` in a round, and at the rate `rate / k` in
+Rates are per round (in continuous time: per unit of time) at full exposure, so that a truth spreads about as fast on
+any network: an edge then persuades with the probability `1 - exp(-rate / k)` in a round, and at the rate `rate / k` in
 continuous time, for k neighbours.
 """
 
@@ -213,7 +213,7 @@ class When(Truth):
 
 @dataclass(frozen=True)
 class Gamma(Truth):
-    """A continuum of rates: gamma-distributed over agents, with mean `rate` and squared coefficient of variation `cv2`."""
+    """A continuum of rates: gamma-distributed over agents, with mean `rate` and squared variation `cv2`."""
 
     name: ClassVar[str] = "gamma"
     rate: float
