@@ -8,7 +8,7 @@ demo: $(VENV)/installed  ## Install, then run the main job with the embedded mod
 	$(BIN)/tworate run --out runs/demo
 
 test: $(VENV)/installed-test lint types  ## Lint, types and the default test tier.
-	$(BIN)/pytest -m "not calibration"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not calibration"
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
@@ -26,12 +26,8 @@ calibrate: $(VENV)/installed-test  ## The longer statistical studies (minutes).
 	$(BIN)/tworate recover --quick --check --seed 1 --out runs/calibration
 
 bench: $(VENV)/installed  ## Side-by-side measurements.
-	$(BIN)/python benchmarks/main_job.py
-	$(BIN)/python benchmarks/inference.py
-	$(BIN)/python benchmarks/conditions.py
-	$(BIN)/python benchmarks/decide.py
-	$(BIN)/python benchmarks/population.py
-	$(BIN)/python benchmarks/networks.py
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/gather.py docs/benchmarks.md
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

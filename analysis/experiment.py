@@ -2,7 +2,7 @@
 
 import sys
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,20 @@ from numpy.typing import NDArray
 from ..agents import DecisionTable, Elicitation, Mixture, Persona, as_mixture
 from ..errors import InputError
 from ..files import atomic_path
-from ..simulate import AnyNetwork, Trajectories, assortativity, make_alike, make_network, spread
+from ..simulate import (
+    AnyNetwork,
+    Spread,
+    Trajectories,
+    assortativity,
+    make_alike,
+    make_network,
+    parse_intervention,
+)
 from ..simulate.assignment import check_homophily
 from ..simulate.generators import BLOCKS, check_network, parse_network
-from ..simulate.spreading import check_process
+from ..simulate.process import check_process
+from ..simulate.seeding import parse_seeds
+from ..simulate.spreading import simulate
 
 Progress = Callable[[str, int, int], None]
 """Called with what begins now, and numbers of steps done and in all."""
@@ -46,13 +56,18 @@ class SpreadSettings:
     initial_sharers : int
         Agents that have shared at the start.
     visibility : float
-        Probability that an edge shows the post in a round.
+        Probability that an edge shows the post in a round; in continuous time the rate at which it does.
     seed : int
         Seed of network, assignment of personas, and spreading.
     homophily : float
         Assortativity of personas among neighbours, see :func:`tworate.simulate.make_alike`; 0: as they were placed.
     placement : str
         `random`, or `block`: in a stochastic-block network the personas fill one block after the other, in their order.
+    clock, outside, seeds
+        How time passes, how often the outside world shows the post, and who shares at the start, see
+        :func:`tworate.simulate.spread`; seeds as text.
+    interventions : tuple of str
+        What is done about the post, see :func:`tworate.simulate.parse_intervention`.
     """
 
     network: str = "random-regular"
@@ -65,6 +80,10 @@ class SpreadSettings:
     seed: int = 0
     homophily: float = 0.0
     placement: str = PLACEMENTS[0]
+    clock: str = "rounds"
+    outside: float = 0.0
+    seeds: str = "random"
+    interventions: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Refuse settings that `spread` would, before a language model is loaded and asked.
@@ -88,7 +107,18 @@ class SpreadSettings:
 
     def check_process(self, n_agents: int) -> None:
         """Refuse what cannot be simulated among so many agents."""
-        check_process(n_agents, self.rounds, self.replicates, self.initial_sharers, self.visibility)
+        check_process(
+            n_agents,
+            self.rounds,
+            self.replicates,
+            self.initial_sharers,
+            self.visibility,
+            self.outside,
+            self.clock,
+            parse_seeds(self.seeds),
+        )
+        for text in self.interventions:
+            parse_intervention(text)
 
 
 @dataclass(frozen=True)
@@ -137,7 +167,8 @@ def make_population(settings: SpreadSettings, personas: Mixture | Sequence[Perso
     Raises
     ------
     InputError
-        When there is no such network, it has too few agents, or the homophily is not reached on it.
+        When there is no such network, it has too few agents, the homophily is not reached on it, or seeds or
+        interventions are about agents that there are not.
     """
     mixture = as_mixture(personas)
     network = make_network(settings.network, settings.agents, settings.degree, settings.seed)
@@ -147,7 +178,36 @@ def make_population(settings: SpreadSettings, personas: Mixture | Sequence[Perso
         # Blocks are agents one after the other.
         members = np.sort(members)
     members = make_alike(network, members, settings.homophily, seed=settings.seed)
-    return Population(network, mixture, members, assortativity(network, members))
+    population = Population(network, mixture, members, assortativity(network, members))
+    # What cannot begin is refused now, not when a language model has been asked.
+    spread_of(population, np.zeros((len(mixture.personas), 1)), settings, settings.seed, {}).begin(0)
+    return population
+
+
+def spread_of(
+    population: Population,
+    probabilities: NDArray[np.float64],
+    settings: SpreadSettings,
+    seed: int | tuple[int, ...],
+    conditions: Mapping[str, Any],
+) -> Spread:
+    """Return what spreads in a population: a decision table, with settings, a seed and condition columns."""
+    return Spread(
+        population.network,
+        probabilities,
+        population.members,
+        rounds=settings.rounds,
+        replicates=settings.replicates,
+        initial_sharers=settings.initial_sharers,
+        seeds=parse_seeds(settings.seeds),
+        visibility=settings.visibility,
+        outside=settings.outside,
+        clock=settings.clock,
+        interventions=[parse_intervention(text) for text in settings.interventions],
+        seed=seed,
+        conditions=conditions,
+        persona_labels=[persona.label for persona in population.mixture.personas],
+    )
 
 
 def simulate_events(
@@ -175,39 +235,37 @@ def simulate_events(
         With condition columns `event`, `event_type` and `qualifier`, and, where there are several personas, `homophily`
         (as asked) and `assortativity` (as measured).
     """
-    population = population or make_population(settings, tables[0].personas)
+    spreads = event_spreads(tables, settings, population or make_population(settings, tables[0].personas))
+
+    def report(done: int, total: int) -> None:
+        if progress:
+            progress("simulating", done, total)
+
+    return simulate(spreads, progress=report)
+
+
+def event_spreads(tables: Sequence[DecisionTable], settings: SpreadSettings, population: Population) -> list[Spread]:
+    """Return what :func:`simulate_events` simulates, one spread an event."""
     if population.mixture.personas != tables[0].personas:
         raise ValueError("the population and the decision tables have different personas")
-    network, members = population.network, population.members
     alike = {"homophily": settings.homophily, "assortativity": population.assortativity}
     placed = {} if np.isnan(population.assortativity) else alike
-    parts = []
-    for number, table in enumerate(tables):
-
-        def report(done: int, total: int, number: int = number) -> None:
-            if progress:
-                progress("simulating", number * total + done, len(tables) * total)
-
-        trajectories = spread(
-            network,  # type: ignore[arg-type]
+    return [
+        spread_of(
+            population,
             table.probabilities,
-            members,
-            rounds=settings.rounds,
-            replicates=settings.replicates,
-            initial_sharers=settings.initial_sharers,
-            visibility=settings.visibility,
+            settings,
             # An event has luck of its own, the same whether it is simulated alone or among others.
-            seed=(settings.seed, zlib.crc32(table.event.event_id_cnty.encode())),
-            conditions={
+            (settings.seed, zlib.crc32(table.event.event_id_cnty.encode())),
+            {
                 "event": table.event.event_id_cnty,
                 "event_type": table.event.event_type,
                 "qualifier": table.qualifier,
                 **placed,
             },
-            progress=report,
         )
-        parts.append(trajectories.table)
-    return Trajectories(pd.concat(parts, ignore_index=True), source="the simulation")
+        for table in tables
+    ]
 
 
 def elicitation_record(tables: Sequence[DecisionTable], asked: Elicitation) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ..agents import DecisionTable, Elicitation, Event, LanguageModel, PromptTem
 from ..errors import InputError
 from ..files import check_writable, write_text
 from ..inference import Comparison, compare
-from ..inference.fitting import CLOCKS, check_names, versions
+from ..inference.fitting import check_names, versions
 from ..inference.observations import check_closure
 from ..inference.storage import COMPARISON, TRAJECTORIES
 from .experiment import (
@@ -106,6 +106,7 @@ def run(
         by=by,
         likelihood=likelihood,
         closure=closure,
+        clock=settings.clock,
         challenge=challenge,
         seed=settings.seed,
         progress=progress,
@@ -124,7 +125,7 @@ def check_job(settings: SpreadSettings, folder: Path, closure: str | None, likel
         When a setting or name cannot be used, or the folder cannot be written to.
     """
     settings.check()
-    check_names(likelihood, CLOCKS[0], settings.seed)
+    check_names(likelihood, settings.clock, settings.seed)
     if closure is not None:
         check_closure(closure)
     check_writable(folder / RUN)

@@ -129,14 +129,20 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         "degree": "neighbours of each agent",
         "replicates": "replicates",
         "rounds": "rounds",
-        "visibility": "visibility of a post on an edge, per round",
+        "clock": "clock of the simulation",
+        "visibility": "visibility of a post on an edge, per round or unit of time",
+        "outside": "exposure to the outside world, per round or unit of time",
         "initial_sharers": "agents that have shared at the start",
+        "seeds": "which agents these are",
+        "interventions": "interventions",
         "homophily": "homophily asked for",
         "assortativity": "assortativity of personas, measured",
         "seed": "seed of the simulation",
     }
     if elicitation := run.get("elicitation"):
         run = {**run, "elicitation": _elicitation(elicitation)}
+    if "interventions" in run:
+        run = {**run, "interventions": ", ".join(run["interventions"]) or "none"}
     content |= {label: str(run[key]) for key, label in labels.items() if run.get(key) is not None}
     fitted = [posterior for result in comparison.conditions for posterior in result.posteriors.values()]
     versions = {**(json.loads(fitted[0].attrs["versions"]) if fitted else {}), **run.get("versions", {})}

@@ -34,7 +34,7 @@ PACKAGES = ("pymc", "nutpie", "arviz", "numpy", "numba")
 """Packages whose versions are kept with a fit."""
 CLOCKS: tuple[str, ...] = get_args(Clock)
 """Clocks by name; the first is the default."""
-PREDICTIVE_DRAWS = 500
+PREDICTIVE_DRAWS = 250
 """Draws kept of the posterior predictive, spread evenly over the posterior's, and of the prior and its predictive."""
 
 

@@ -209,11 +209,14 @@ class SIModel(ABC):
         fallen = self.log_survival(scales, 0.0, self.values) <= -1e-3
         scale = scales[np.argmax(fallen)] if fallen.any() else 1.0
         step = np.maximum(scale, 1e-2 * np.abs(exposure))
+        # Finer steps than these gain nothing: they only divide the rounding of log G by less.
+        rounding = 10.0 * np.finfo(float).eps * np.max(np.abs(self.log_survival(exposure, time, self.values)) / step)
         slope = derivative(
             lambda at, when: self.log_survival(at, when, self.values),
             exposure,
             args=(time,),
             initial_step=step,
+            tolerances={"atol": max(rounding, np.finfo(float).tiny)},
             # G is not defined below 0: near it, steps go up alone.
             step_direction=np.where(exposure < step, 1.0, 0.0),
         )

@@ -66,7 +66,7 @@ def validated_counts(counts: pd.DataFrame, table: pd.DataFrame, conditions: Sequ
         When a column is missing, a number cannot be, or new sharers do not add up to those of the trajectories.
     """
     where = f"{source}: counts"
-    remedy = "counts and trajectories must be of one simulation; leave the counts out, or simulate again"
+    remedy = "counts and trajectories must be of one simulation; remove the counts, or simulate again"
     needed = [*COLUMNS, *conditions]
     missing = [name for name in needed if name not in counts.columns]
     if missing:

@@ -3,7 +3,8 @@
 What is shown to whom is drawn from *pools*. The pool of edges holds the agent at the susceptible end of each edge to a
 sharer, and every edge shows the post at the same rate. So those that do show it are a uniform draw from the pool, and
 the work is that of what is shown, not that of all edges or agents. An edge whose agent has shared in the meantime
-stays in the pool until it is drawn, and is dropped then: what it would show changes nothing.
+stays in the pool until it is drawn, or until such edges are too many, and is dropped then: what it would show changes
+nothing.
 """
 
 from typing import Any, NamedTuple
@@ -25,6 +26,9 @@ BLOCKED = -3
 _BATCH = 64
 _AHEAD = 8
 """Edges looked up at once; how many agents ahead memory is asked for."""
+
+_SPENT = 1.5
+"""When the pool has so many times the edges that still lead to a susceptible agent, the others are cleared away."""
 
 
 class Decisions(NamedTuple):
@@ -178,6 +182,17 @@ def _show(
 
 
 @njit(nogil=True, cache=True)
+def _clear(pool: NDArray[np.int32], size: int, state: NDArray[Any]) -> int:
+    """Drop the edges whose agent has shared; returns the size of the pool."""
+    kept = 0
+    for i in range(size):
+        agent = pool[i]
+        pool[kept] = agent
+        kept += state[agent] >= 0
+    return kept
+
+
+@njit(nogil=True, cache=True)
 def _everybody(n_agents: int, schedule: Schedule) -> NDArray[np.int32]:
     """Return the pool of the outside world, which shows the post to every agent, if it does at all."""
     return np.arange(n_agents if schedule.outside.max() > 0.0 else 0).astype(np.int32)
@@ -228,6 +243,8 @@ def spread_in_rounds(
         counts.si_edges[t] = n_si
         if t == n_rounds:
             break
+        if size > _SPENT * n_si:
+            size = _clear(pool, size, state)
         probabilities = decide.probabilities[schedule.table[t]]
         decisions, new_sharers = counts.decisions[t + 1], counts.new_sharers[t + 1]
         size, n_newly = _show(
@@ -242,6 +259,38 @@ def spread_in_rounds(
 
 
 @njit(nogil=True, cache=True)
+def _time_of_last(stream: Stream) -> float:
+    """Draw when the last of a batch of events of rate 1 comes: a sum of exponential times, by few logarithms."""
+    time = 0.0
+    for _ in range(_BATCH // 8):
+        product = 1.0
+        for _ in range(8):
+            product *= 1.0 - uniform(stream)
+        time -= np.log(product)
+    return time
+
+
+@njit(nogil=True, cache=True)
+def _how_many_before(time: float, stream: Stream) -> int:
+    """Draw how many events of a batch whose last comes at time 1 come before `time`."""
+    number = 0
+    for _ in range(_BATCH - 1):
+        number += uniform(stream) < time
+    return number
+
+
+@njit(nogil=True, cache=True)
+def _time_of(number: int, n_events: int, stream: Stream) -> float:
+    """Draw when the event of this number, counted from 1, comes of so many that come before time 1 (0: at 0)."""
+    if number == 0:
+        return 0.0
+    times = np.empty(n_events)
+    for i in range(n_events):
+        times[i] = uniform(stream)
+    return np.sort(times)[number - 1]
+
+
+@njit(nogil=True, cache=True)
 def spread_in_time(
     indptr: NDArray[np.int64],
     indices: NDArray[np.int32],
@@ -253,10 +302,11 @@ def spread_in_time(
 ) -> Counts:
     """Run one replicate in continuous time, recorded at whole times; arguments as of `spread_in_rounds`.
 
-    The next event is due after an exponential time, and is on each edge of the pools alike. Some events are drawn
-    together, on pools a little larger than they are, so that what they need can be asked for in memory; those on
-    places that hold no edge mean nothing. What is drawn and not used, at the end of an interval or when a pool
-    outgrows its places, is drawn anew, which the exponential does not notice.
+    Events come as a Poisson process, and are on each edge of the pools alike. They are drawn some at once, on pools a
+    little larger than they are, so that what they need can be asked for in memory; those on places that hold no edge
+    mean nothing. Of the times only that of the last of them is drawn, which is a gamma variate; given that, those of
+    the others are uniform before it, and drawn only when the interval ends before the last, or when the pool outgrows
+    its places: then what is left is drawn anew, which a Poisson process does not notice.
     """
     n_rounds = schedule.table.size
     counts = no_counts(n_rounds, decide.following.size)
@@ -270,12 +320,15 @@ def spread_in_time(
     size, n_si = _share(starters, starters.size, indptr, indices, state, pool, 0)
     counts.infected[0], counts.si_edges[0] = n_infected, n_si
     sharer = np.empty(1, dtype=np.int32)
-    at = np.empty(_BATCH, dtype=np.int64)
+    at, who = np.empty(_BATCH, dtype=np.int64), np.empty(_BATCH, dtype=np.int64)
+    pool[0] = pool[0] if size > 0 else 0
     for t in range(n_rounds):
         probabilities = decide.probabilities[schedule.table[t]]
         decisions, new_sharers = counts.decisions[t + 1], counts.new_sharers[t + 1]
         left = 1.0
         while left > 0.0:
+            if size > _SPENT * n_si + _BATCH:
+                size = _clear(pool, size, state)
             places = min(size + size // 16 + 8, pool.size)
             near = places * schedule.visibility[t] if size > 0 else 0.0
             rate = near + n_outsiders * schedule.outside[t]
@@ -290,20 +343,19 @@ def spread_in_time(
                 else:
                     at[i] = -1 - min(int((drawn - near) / schedule.outside[t]), n_outsiders - 1)
                     _prefetch(outsiders, -1 - at[i])
+            # Asked for whether it will be needed or not: guessing that wrong costs more.
             for i in range(_BATCH):
-                if 0 <= at[i] < size:
-                    _prefetch(state, pool[at[i]])
+                who[i] = pool[at[i] if 0 <= at[i] < size else 0]
+                _prefetch(state, who[i])
+                _prefetch(indptr, who[i])
             for i in range(_BATCH):
-                if 0 <= at[i] < size and state[pool[at[i]]] >= 0:
-                    _prefetch(indptr, pool[at[i]])
-            for i in range(_BATCH):
-                if 0 <= at[i] < size and state[pool[at[i]]] >= 0:
-                    _prefetch(indices, indptr[pool[at[i]]])
-            for i in range(_BATCH):
+                _prefetch(indices, indptr[who[i]])
+            last = _time_of_last(stream) / rate
+            due = _BATCH if last <= left else _how_many_before(left / last, stream)
+            n_used = due
+            for i in range(due):
                 if size > places:
-                    break
-                left += np.log(1.0 - uniform(stream)) / rate
-                if left <= 0.0:
+                    n_used = i
                     break
                 place = at[i]
                 if place >= size or -1 - place >= n_outsiders:
@@ -327,6 +379,10 @@ def spread_in_time(
                     sharer[0] = agent
                     size, gain = _share(sharer, 1, indptr, indices, state, pool, size)
                     n_si += gain
+            if n_used < due:
+                left -= min(left, last) * _time_of(n_used, due - 1 if due == _BATCH else due, stream)
+            else:
+                left = left - last if due == _BATCH else 0.0
         counts.infected[t + 1], counts.si_edges[t + 1] = n_infected, n_si
     return counts
 

@@ -16,7 +16,7 @@ from ..errors import InputError
 from .complete import complete_in_rounds, complete_in_time
 from .interventions import Block, Intervention, name_of, tables_by_round, visibility_by_round
 from .kernels import BLOCKED, Counts, Decisions, Schedule, degrees_left, spread_in_rounds, spread_in_time
-from .network import CompleteNetwork, Network
+from .network import AnyNetwork, CompleteNetwork, Network
 from .records import Replicate, count_rows, degree_text
 from .seeding import PERSONA, RANDOM, Agents, check_who, choose, persona_row
 
@@ -34,7 +34,7 @@ class Spread:
         When an argument cannot be used.
     """
 
-    network: Network | CompleteNetwork
+    network: AnyNetwork
     probabilities: NDArray[np.float64]
     personas: NDArray[np.int32] | None = None
     rounds: int = 40
@@ -116,13 +116,10 @@ class Spread:
         Raises
         ------
         InputError
-            When, of the agents that are not blocked, there are too few to begin with.
+            When, of the agents that are not blocked, there are too few to begin with, or none are neighbours.
         """
-        sequence = np.random.SeedSequence(self.seed, spawn_key=(index,))
-        key = sequence.generate_state(4, np.uint32).astype(np.uint64)
-        rng = np.random.Generator(np.random.Philox(sequence.spawn(1)[0]))
-        free = self._unblocked(rng)
-        starters = self._starters(free, rng)
+        key = np.random.SeedSequence(self.seed, spawn_key=(index,)).generate_state(4, np.uint32).astype(np.uint64)
+        free, starters, rng = self.begin(index)
         members = self._agents.members
         agents = self._by_persona(members if free is None else members[free])
         started = self._by_persona(members[starters])
@@ -142,6 +139,19 @@ class Spread:
             degree=degree,
             degrees=degrees,
         )
+
+    def begin(self, index: int) -> tuple[NDArray[np.bool_] | None, NDArray[np.int32], np.random.Generator]:
+        """Draw how a replicate begins: who is not blocked (None: nobody is), who shares first, what else is drawn from.
+
+        Raises
+        ------
+        InputError
+            When, of the agents that are not blocked, there are too few.
+        """
+        # A stream of its own, beside the one that the kernels draw from.
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(self.seed, spawn_key=(index, 0))))
+        free = self._unblocked(rng)
+        return free, self._starters(free, rng), rng
 
     def run(self, indices: Iterable[int], threads: int | None = None) -> Iterator[Replicate]:
         """Yield replicates in the order asked for, several computed at once; few are held in memory at any time."""
@@ -290,7 +300,7 @@ def check_process(
 
 
 def _checked(
-    network: Network | CompleteNetwork, probabilities: ArrayLike, personas: ArrayLike | None
+    network: AnyNetwork, probabilities: ArrayLike, personas: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     table = np.ascontiguousarray(probabilities, dtype=np.float64)
     if table.ndim != 2 or 0 in table.shape or not np.all((table >= 0) & (table <= 1)):

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from .. import __version__
 from .interventions import Intervention
-from .network import CompleteNetwork, Network
+from .network import AnyNetwork
 from .process import Spread
 from .records import combined, tables_of
 from .seeding import RANDOM
@@ -16,7 +16,7 @@ from .trajectories import Trajectories
 
 
 def spread(
-    network: Network | CompleteNetwork,
+    network: AnyNetwork,
     probabilities: ArrayLike,
     personas: ArrayLike | None = None,
     *,

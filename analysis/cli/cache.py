@@ -22,7 +22,7 @@ def info(cache: options.Cache = None, as_json: options.AsJson = False) -> None:
     from .inputs import store
     from .output import emit, emit_json
 
-    answers = store(cache)
+    answers = store(cache, made=False)
     models = answers.models()
     entries, size = sum(model.entries for model in models), answers.size()
     if as_json:
@@ -61,7 +61,7 @@ def clear(
     from .inputs import store
     from .output import emit_json, say
 
-    answers = store(cache)
+    answers = store(cache, made=False)
     known = answers.models()
     if model is not None and answers.in_use and not any(model in (m.name, m.fingerprint) for m in known):
         there_are = ", ".join(sorted({m.name for m in known})) or "none"

@@ -84,7 +84,9 @@ def decide(
     if effects:
         for message in (*effects.notes, effects.summary):
             say(message)
-    if effects and figure:
+    if effects and figure and effects.table.empty:
+        say(f"note: {figure} is not drawn: nothing varies between the cells")
+    elif effects and figure:
         from ..plots import plot_effects
 
         save_figure(plot_effects(effects), figure)

@@ -358,12 +358,43 @@ class SpreadOptions:
     initial_sharers: Annotated[
         int, typer.Option("--initial-sharers", metavar="N", help="Agents that have shared at the start.")
     ] = 5
+    seeds: Annotated[
+        str,
+        typer.Option(
+            "--seeds",
+            metavar="WHO",
+            help="Which ones: random, degree (most neighbours first), persona:CODE, or numbers such as 3,17,20.",
+        ),
+    ] = "random"
     visibility: Annotated[
-        float, typer.Option("--visibility", metavar="C", help="Probability that an edge shows the post in a round.")
+        float,
+        typer.Option(
+            "--visibility",
+            metavar="C",
+            help="Probability that an edge shows the post in a round; with --clock continuous the rate.",
+        ),
     ] = 0.25
+    outside: Annotated[
+        float,
+        typer.Option(
+            "--outside", metavar="A", help="Probability (or rate) that the outside world shows the post to an agent."
+        ),
+    ] = 0.0
+    clock: Annotated[str, typer.Option("--clock", metavar="NAME", help="rounds (synchronous) or continuous time.")] = (
+        "rounds"
+    )
+    interventions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--intervene",
+            metavar="WHAT",
+            help="block:FRACTION[,WHO as in --seeds], visibility:FACTOR,FROM or counter:ODDS[,FROM]; may be repeated.",
+        ),
+    ] = None
 
     def settings(self, seed: int) -> "SpreadSettings":
         """Return what the experiment takes."""
         from ..experiment import SpreadSettings
 
-        return SpreadSettings(**dataclasses.asdict(self), seed=seed)
+        given = dataclasses.asdict(self) | {"interventions": tuple(self.interventions or ())}
+        return SpreadSettings(**given, seed=seed)

@@ -21,6 +21,14 @@ def simulate(
         Path | None,
         typer.Option("--out", metavar="FILE", help="File that ends in .parquet or .csv; default: CSV to stdout."),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            metavar="",
+            help="Go on with a run to --out FILE.parquet that was cut off; the result is that of one in one piece.",
+        ),
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Let persona agents spread a post on a network; write the trajectories.
@@ -32,16 +40,27 @@ def simulate(
         tworate simulate --agents 5000 --degree 16 --event all --out trajectories.parquet
 
         tworate simulate --personas OCEAN,ocean --homophily 0.3 --out alike.parquet
+
+        tworate simulate --replicates 1000 --intervene block:0.05,degree --out blocked.parquet --resume
     """
     from ...agents import decide
+    from ...errors import InputError
+    from ...simulate import read_trajectories, spread_to
+    from ...simulate.counts import counts_path
+    from ...simulate.streaming import check_stream
     from ...simulate.trajectories import check_destination
-    from ..experiment import elicitation_notes, make_population, simulate_events
+    from ..experiment import elicitation_notes, event_spreads, make_population, simulate_events
     from .output import emit, emit_json, progress_bar, say
 
     chosen, mixture, asking = what.chosen(), personas.mixture(), how.settings(seed)
     templates, settings = personas.templates(), spread.settings(seed)
     settings.check()
-    if out:
+    streamed = out if out and out.suffix == ".parquet" else None
+    if resume and not streamed:
+        raise InputError("--resume goes with --out FILE.parquet, which is written replicate by replicate")
+    if streamed:
+        check_stream(streamed, resume=resume)
+    elif out:
         check_destination(out)
     population = make_population(settings, mixture)
     say(population.describe())
@@ -57,11 +76,18 @@ def simulate(
         )
         for note in elicitation_notes(tables, asking):
             say(f"note: {note}")
-        trajectories = simulate_events(tables, settings, bar, population)
+        if streamed:
+            spreads = event_spreads(tables, settings, population)
+            spread_to(streamed, spreads, resume=resume, progress=bar.of("simulating"))
+        else:
+            trajectories = simulate_events(tables, settings, bar, population)
+            if out:
+                trajectories.save(out)
     if out:
-        trajectories.save(out)
-        say(f"wrote {out}: {len(trajectories.table)} rows")
+        rows = settings.replicates * (settings.rounds + 1) * len(tables)
+        say(f"wrote {out}: {rows} rows; who shared at which sighting: {counts_path(out)}")
     if as_json:
+        trajectories = read_trajectories(out) if out else trajectories
         emit_json({"trajectories": trajectories.table.to_dict("records")})
     elif not out:
         emit(trajectories.table.to_csv(index=False))

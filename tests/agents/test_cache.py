@@ -441,3 +441,10 @@ def test_a_cache_that_cannot_be_cleared_is_an_error(tmp_path, monkeypatch, capsy
     status, _, err = command(["cache", "clear", "--cache", tmp_path / "file"], monkeypatch, capsys)
     assert status == 1
     assert "nothing was cleared" in err
+
+
+@pytest.mark.parametrize("action", ["info", "clear"])
+def test_a_cache_that_is_nowhere_is_not_made_to_be_shown(action, tmp_path, monkeypatch, capsys):
+    status, _, err = command(["cache", action, "--cache", tmp_path / "nope"], monkeypatch, capsys)
+    assert (status, (tmp_path / "nope").exists()) == (2, False)
+    assert "there is no such folder" in err

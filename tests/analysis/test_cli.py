@@ -95,6 +95,11 @@ def test_decide_explains_itself(tmp_path):
     assert (tmp_path / "effects.png").read_bytes().startswith(b"\x89PNG")
     table = pd.read_csv(StringIO(tworate("decide", "--personas", "OCEAN,oCEAN", "--explain").stdout))
     assert list(table["term"].unique()) == ["openness", "sighting"]
+    one = tworate(
+        "decide", "--personas", "OCEAN", "--sightings", "1", "--explain", "--figure", "none.png", cwd=tmp_path
+    )
+    assert (one.returncode, (tmp_path / "none.png").exists()) == (0, False)
+    assert "none.png is not drawn: nothing varies" in one.stderr
 
 
 def test_probe_prints_a_row_a_trait_and_leaves_what_it_is_asked_for(tmp_path, monkeypatch, capsys):
@@ -121,6 +126,27 @@ def test_simulate_gives_the_same_trajectories_for_the_same_seed(tmp_path):
     second = read_trajectories(tmp_path / "t.parquet").table
     assert list(first["infected"]) == list(second["infected"])
     assert {"si_edges", "degree", "event", "event_type", "network"} <= set(first.columns)
+
+
+def test_a_spread_with_everything_on_is_written_named_and_gone_on_with(tmp_path):
+    many = [
+        "simulate", "--agents", 100, "--degree", 4, "--replicates", 3, "--rounds", 5, "--personas", "OCEAN,ocean",
+        "--clock", "continuous", "--outside", 0.01, "--seeds", "persona:OCEAN", "--intervene", "block:0.1,degree",
+        "--intervene", "counter:0.5,2", "--out", "t.parquet", "--resume",
+    ]  # fmt: skip
+    done = tworate(*many, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "wrote t.parquet: 18 rows; who shared at which sighting: t.counts.parquet" in done.stderr
+    data = read_trajectories(tmp_path / "t.parquet")
+    assert set(data.table["intervention"]) == {"block:0.1,degree + counter:0.5,2"}
+    assert set(data.table["population"]) == {90}
+    first = data.counts[data.counts["sighting"] == 0].groupby("persona")["new_sharers"].sum()
+    assert first.to_dict() == {"OCEAN": 15, "ocean": 0}
+    (made,) = data.record["spreads"]
+    assert (made["clock"], made["outside"], made["seeds"]) == ("continuous", 0.01, "persona:OCEAN")
+    other = tworate(*many, "--rounds", 6, cwd=tmp_path)
+    assert other.returncode == 2
+    assert "t.parquet: was begun with other settings and cannot be gone on with: rounds was 5, is 6" in other.stderr
 
 
 def test_a_mixture_on_a_network_is_told_and_recorded(tmp_path):
@@ -201,6 +227,14 @@ BAD = [
     (["simulate", "--network", "watts-strogatz:rewire=0.3"], "takes rewired, not 'rewire'; did you mean rewired"),
     (["simulate", "--network", "scale-free"], "network 'scale-free' is neither a file nor one of random-regular,"),
     (["simulate", "--placement", "block"], "placement = 'block' goes with network stochastic-block"),
+    (["simulate", "--clock", "sundial"], "clock 'sundial' is unknown; choose one of rounds, continuous"),
+    (["simulate", "--outside", "2"], "outside = 2.0: must lie in [0, 1]"),
+    (["simulate", "--seeds", "rich"], "seeds = 'rich': must be one of random, degree"),
+    (["run", "--seeds", "persona:O", "--out", "out"], "seeds = persona:O: there is no persona 'O'; there are: OCEAN"),
+    (["simulate", "--intervene", "ban:1"], "intervention 'ban:1' is none of block:FRACTION"),
+    (["run", "--intervene", "block:0.999", "--out", "out"], "5 agents are asked for, and there are 1"),
+    (["simulate", "--resume"], "--resume goes with --out FILE.parquet"),
+    (["simulate", "--resume", "--out", "t.csv"], "--resume goes with --out FILE.parquet"),
     (["simulate", "--homophily", "2"], "homophily = 2.0: must lie in [0, 1]"),
     (["simulate", "--homophily", "0.9"], "homophily = 0.9 was not reached on this network (random-regular)"),
     (["run", "--homophily", "0.1", "--personas", "OCEAN", "--out", "out"], "all agents are of one persona"),

@@ -1,13 +1,17 @@
 """Who decides, and where they sit."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from tworate.agents import DecisionTable, Mixture, Persona, all_personas, shipped_events
+from tworate.agents import DecisionTable, Mixture, Persona, all_personas, load_language_model, shipped_events
 from tworate.agents.decision_table import DIAGNOSTICS
+from tworate.analysis import pipeline
 from tworate.analysis.experiment import SpreadSettings, make_population, simulate_events
 from tworate.errors import InputError
-from tworate.simulate import assortativity
+from tworate.simulate import assortativity, read_trajectories
 
 TWO = (Persona("OCEAN"), Persona("ocean"))
 SMALL = SpreadSettings(agents=100, degree=4, replicates=2, rounds=4)
@@ -107,3 +111,56 @@ def test_a_population_is_drawn_from_the_tables_by_default():
 def test_homophily_out_of_range_is_refused_before_anything_is_drawn():
     with pytest.raises(InputError, match="homophily = -1"):
         SpreadSettings(homophily=-1.0).check()
+
+
+def test_what_cannot_begin_is_refused_with_the_population():
+    for changed, message in (
+        ({"seeds": "persona:Ocean"}, "there is no persona 'Ocean'; there are: OCEAN, ocean"),
+        ({"interventions": ("block:0.97",)}, "5 agents are asked for, and there are 3"),
+    ):
+        with pytest.raises(InputError, match=message):
+            make_population(replace(SMALL, **changed), TWO)
+
+
+def test_settings_reach_the_spread():
+    settings = replace(
+        SMALL,
+        clock="continuous",
+        outside=0.5,
+        seeds="3,4,5",
+        interventions=("visibility:0,0", "counter:1e-9"),
+        rounds=9,
+    )
+    trajectories = simulate_events([table_of(TWO)], settings, population=make_population(settings, TWO))
+    assert trajectories.table["infected"].tolist() == [3] * 20
+    # The outside world alone, at a rate of one half: about 97 × 9 / 2 sightings a replicate.
+    shown = trajectories.table.groupby("trajectory")["sightings"].sum()
+    assert (abs(shown - 436.5) < 4.5 * 436.5**0.5).all()
+    assert set(trajectories.table["intervention"]) == {"visibility:0,0 + counter:1e-09,0"}
+    assert set(trajectories.counts["persona"]) == {"OCEAN", "ocean"}
+    assert {"event", "qualifier", "network"} <= set(trajectories.counts)
+
+
+def test_a_job_is_fitted_by_the_clock_that_it_was_simulated_with(tmp_path, monkeypatch):
+    class Asked(Exception):  # noqa: N818
+        pass
+
+    def compare(trajectories, **settings):
+        raise Asked(settings["clock"], trajectories.table["infected"].max())
+
+    monkeypatch.setattr(pipeline, "compare", compare)
+    for clock in ("rounds", "continuous"):
+        with pytest.raises(Asked) as caught:
+            pipeline.run(
+                load_language_model("embedded"),
+                shipped_events()[:1],
+                tmp_path / clock,
+                settings=replace(SMALL, clock=clock),
+                population=make_population(SMALL, TWO),
+            )
+        assert caught.value.args[0] == clock
+        record = json.loads((tmp_path / clock / "run.json").read_text(encoding="utf-8"))
+        assert record["clock"] == clock and record["interventions"] == []
+        made = read_trajectories(tmp_path / clock / "trajectories.parquet")
+        assert made.record["spreads"][0]["clock"] == clock
+        assert made.counts is not None

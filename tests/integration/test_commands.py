@@ -36,6 +36,7 @@ def test_run_leaves_everything_that_it_promises(job):
     made = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert made == {
         "comparison.csv", "comparison.json", "decisions.csv", "report.html", "run.json", "trajectories.parquet",
+        "trajectories.counts.parquet",
         *(f"posteriors/{name}.nc" for name in ("one-rate", "two-rate", *RIVALS)),
         *(f"figures/{name}.png" for name in ("elpd", "evidence", "pareto_k", "prediction", "prior", "rates")),
     }  # fmt: skip

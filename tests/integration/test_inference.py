@@ -93,6 +93,41 @@ def test_one_rate_posterior_equals_a_grid(make_trajectories):
     assert float(draws.std()) == pytest.approx(sd, rel=0.08)
 
 
+def test_two_rate_posterior_equals_a_grid(make_trajectories):
+    truth = TwoRateSI(beta_fast=1.0, beta_slow=0.2, weight_fast=0.5)
+    table = make_trajectories(truth, MeanField(), seed=6, degree=None, replicates=3, rounds=25)
+    posterior = fit("two-rate", table, likelihood="binomial", seed=2).posterior
+    data = observe(Trajectories(table), "mean-field")
+    # The sampled coordinates and their priors, by the midpoint rule; the mean rate is known to a few percent.
+    at = (np.arange(70) + 0.5) / 70
+    near = np.linspace(0.35, 1.1, 70)
+    mean_rate, ratio, weight = (each.reshape(-1, 1) for each in np.meshgrid(near, at, at, indexing="ij"))
+    fast = mean_rate / (weight + (1 - weight) * ratio)
+    values = {"beta_fast": fast, "beta_slow": ratio * fast, "weight_fast": weight}
+    log_density = (
+        stats.lognorm.logpdf(mean_rate, RATE_PRIOR.sigma, scale=RATE_PRIOR.median / data.window)
+        + stats.beta.logpdf(weight, 2, 2)
+    ).ravel()
+
+    def survival(exposure):
+        return weight * np.exp(-fast * exposure) + (1 - weight) * np.exp(-ratio * fast * exposure)
+
+    for start, end, n, k in zip(
+        data.exposure_start, data.exposure_end, data.n_susceptible, data.incidence, strict=True
+    ):
+        escape = (survival(end) / survival(start)).ravel()
+        log_density += k * np.log1p(-escape) + (n - k) * np.log(escape)
+    density = np.exp(log_density - log_density.max())
+    for name, value in values.items():
+        value = value.ravel()
+        mean = np.average(value, weights=density)
+        sd = np.sqrt(np.average((value - mean) ** 2, weights=density))
+        draws = posterior[name]
+        mcse = float(az.mcse(posterior, var_names=[name])[name])
+        assert abs(float(draws.mean()) - mean) < 4 * mcse, name
+        assert float(draws.std()) == pytest.approx(sd, rel=0.08), name
+
+
 def test_new_data_need_no_new_compilation_and_leave_no_trace(make_trajectories):
     from tworate.inference import program
 
