@@ -64,7 +64,7 @@ def test_a_killed_study_goes_on_and_equals_an_uninterrupted_one(tmp_path):
     # Another study is refused, naming what differs.
     with pytest.raises(InputError, match="seed = 7, not 8"):
         recover(GRID, folder, seed=8)
-    with pytest.raises(InputError, match="it has the cell who .*; choose another folder"):
+    with pytest.raises(InputError, match=r"it has the cell who .*; choose another folder"):
         recover(Grid("small", GRID.cells[:1]), folder, seed=7)
 
 
