@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from tworate.analysis.cli import main
 from tworate.errors import InputError
+from tworate.inference import recovery_grids
 from tworate.inference.recovery import TIMES, Cell, Grid, read_recovery, recover
 
 pytestmark = pytest.mark.integration
@@ -69,7 +71,7 @@ def test_a_killed_study_goes_on_and_equals_an_uninterrupted_one(tmp_path):
 
 
 def test_fixed_seed_sample_of_the_targets(tmp_path):
-    middle = {"agents": (500, 1000), "degree": (4, 16), "replicates": (5, 8), "data_sets": 4}
+    middle = {"agents": (500, 700), "degree": (4, 16), "replicates": 5, "data_sets": 3}
     networks = ("random-regular", "barabasi-albert", "watts-strogatz", "complete")
     found = recover(
         Grid(
@@ -89,3 +91,22 @@ def test_fixed_seed_sample_of_the_targets(tmp_path):
     assert (np.sign(two["fresh_diff"]) == np.sign(two["elpd_diff"])).all()
     assert isinstance(found, pd.DataFrame)
     assert json.loads((tmp_path / "study.json").read_text())["seed"] == 11
+
+
+def test_the_command_writes_rows_numbers_and_figures_and_fails_on_a_missed_target(tmp_path, monkeypatch, capsys):
+    # Judged as if they had to be found: rates so alike that none can be, which must count as missed.
+    alike = Cell("found: who", "who", {"rate": 0.7, "ratio": 1.05, "weight": 0.5}, **SMALL, data_sets=2)
+    monkeypatch.setitem(recovery_grids.GRIDS, "quick", lambda: Grid("quick", (alike,)))
+    monkeypatch.setattr("tworate.inference.recovery_summary.FEWEST", 2)
+    command = ["tworate", "recover", "--quick", "--check", "--json", "--workers", "1", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    assert "1 of the targets missed: two rates found (who)" in " ".join(said.err.split())
+    found = json.loads(said.out)
+    assert found == json.loads((tmp_path / "summary.json").read_text())
+    assert found["data_sets"] == 2
+    assert len(pd.read_parquet(tmp_path / "rows.parquet")) == 2
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"confusion.png", "targets.png", "power.png"}
