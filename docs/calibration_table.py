@@ -22,6 +22,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def share(count: int, n: int) -> str:
     """Return a share with its 95% interval."""
     low, high = summary.interval(count, n)
+    if not n:
+        return "none yet"
     return f"{count} of {n}: {count / n:.1%} ({low:.1%} to {high:.1%})"
 
 

@@ -150,10 +150,19 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells under a name."""
+    """Cells under a name, no two of which would draw the same data."""
 
     name: str
     cells: tuple[Cell, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        known: dict[str, Cell] = {}
+        for cell in self.cells:
+            if cell.key in known:
+                raise InputError(
+                    f"grid {self.name}: the cells {known[cell.key].label} and {cell.label} are the same; leave one out"
+                )
+            known[cell.key] = cell
 
     @property
     def data_sets(self) -> int:

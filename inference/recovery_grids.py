@@ -58,12 +58,14 @@ def full() -> Grid:
     two: dict[str, Range] = {**who, "ratio": 4.0}
     one: dict[str, Range] = {"rate": RATE}
     for ratio in (1.25, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0):
-        cells.append(Cell("ratio: who", "who", {**who, "ratio": ratio}, replicates=10, data_sets=60))
-        cells.append(Cell("ratio: when", "when", {**when, "ratio": ratio}, replicates=10, data_sets=60))
-    for weight in (0.1, 0.3, 0.5, 0.7, 0.9):
+        cells.append(Cell("ratio: who", "who", {**who, "ratio": ratio}, data_sets=60))
+        cells.append(Cell("ratio: when", "when", {**when, "ratio": ratio}, data_sets=60))
+    for weight in (0.1, 0.3, 0.7, 0.9):
         cells.append(Cell(f"weight: {weight:g}", "who", {**two, "weight": weight}, data_sets=60))
+    # Single factors are varied from here; with a ratio of 4, two rates are there already.
+    cells.append(Cell("plain", "one-rate", one, data_sets=60))
     factors: dict[str, tuple[Any, ...]] = {
-        "degree": (4, 8, 16, 64), "agents": (200, 500, 2000, 10_000), "replicates": (1, 3, 10, 30),
+        "degree": (4, 16, 64), "agents": (200, 500, 2000, 10_000), "replicates": (1, 3, 10, 30),
         "rounds": (10, 20, 80),
     }  # fmt: skip
     for name, values in factors.items():

@@ -5,7 +5,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from tworate.errors import InputError
 from tworate.inference import recovery_summary as summary
+from tworate.inference.recovery import Cell, Grid
+from tworate.inference.recovery_grids import GRIDS
 
 
 def rows(n, **columns):
@@ -81,3 +84,14 @@ def test_other_rules_are_tried_on_saved_numbers():
     assert summary.rejudged(table, 4, 2)["verdict"].tolist() == ["two-rate", "undecided", "one-rate", "undecided"]
     assert summary.rejudged(table, 2, 1)["verdict"].tolist() == ["two-rate", "two-rate", "two-rate", "undecided"]
     assert summary.rejudged(table, 4, 2, "trajectory")["verdict"].tolist() == ["one-rate"] * 4
+
+
+def test_grids_hold_no_cell_twice():
+    for name, make in GRIDS.items():
+        grid = make()
+        assert (grid.name, grid.data_sets) == (name, sum(cell.data_sets for cell in grid.cells))
+        # The record is plain data that survives being written.
+        assert len({cell["key"] for cell in grid.record(0)["cells"]}) == len(grid.cells)
+    cell = Cell("a", "one-rate", {"rate": 0.5})
+    with pytest.raises(InputError, match="the cells a and b are the same"):
+        Grid("twice", (cell, Cell("b", "one-rate", {"rate": 0.5}, data_sets=3)))
