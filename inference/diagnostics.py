@@ -40,6 +40,9 @@ def prior_sensitivity(posterior: az.InferenceData) -> pd.Series:
     with np.errstate(over="ignore"):
         # ArviZ's generalised Pareto fit lets weights of no importance overflow.
         found = az.psens(posterior, component="prior", var_names=names)
+    if len(names) == 1:
+        # Of a single parameter ArviZ gives the number alone.
+        return pd.Series({names[0]: float(found)})
     return pd.Series({name: float(found[name]) for name in names})
 
 

@@ -11,6 +11,7 @@ from scipy.special import logsumexp
 from tworate import Trajectories, compare, fit, forecast, load_comparison, spread
 from tworate.errors import InputError
 from tworate.inference import SamplerSettings, comparison
+from tworate.inference.diagnostics import prior_sensitivity
 from tworate.inference.evidence import log_evidence
 from tworate.inference.fitting import Drawing, fit_specification, observed, predicted_draws
 from tworate.inference.likelihoods import LIKELIHOODS, pointwise_log_likelihood
@@ -72,6 +73,14 @@ def test_leave_one_out_and_exact_refits_equal_a_grid(plain, grid):
     np.testing.assert_allclose(mended.pointwise[[4, 30]], exact[[4, 30]], atol=5 * 0.4 / np.sqrt(1000))
     # With more than is allowed, none is refitted.
     assert refit_bad(suspect, plain, "increment", refitted, most=1) is suspect
+
+
+def test_the_prior_sensitivity_of_a_single_parameter_is_that_among_two(plain):
+    posterior = fit_specification(BINOMIAL, plain, seed=1, settings=SamplerSettings())
+    alone = prior_sensitivity(posterior)
+    assert list(alone.index) == ["beta"]
+    posterior.posterior["other"] = posterior.posterior["beta"] ** 2
+    assert prior_sensitivity(posterior)["beta"] == alone["beta"] > 0
 
 
 def test_leaving_trajectories_out_equals_a_grid(plain, grid):
