@@ -73,5 +73,5 @@ def plot_power(power: pd.DataFrame) -> Figure:
         axis.set_ylim(-0.03, 1.03)
         axis.set_xlabel("ratio of the two rates (who) or probabilities (when)")
         axis.set_ylabel("two-rate verdicts (95% interval)")
-        axis.legend(title="truth")
+        figure.legend(title="truth", loc="outside right upper")
     return figure

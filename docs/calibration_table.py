@@ -49,7 +49,7 @@ def verdicts(rows: pd.DataFrame) -> None:
         ("cell", "truth", *(("likelihood", "closure") if several else ()), "data sets", *summary.VERDICTS),
         [
             (
-                row["label"], row["truth"], *((row["likelihood"], row["closure"]) if several else ()), str(row["n"]),
+                row["label"], row["truth"], *((row["likelihood"], row["closure"]) if several else ()), f"{row['n']:.0f}",
                 *(f"{row[verdict]:.0f}" for verdict in summary.VERDICTS),
             )
             for _, row in wide.iterrows()
@@ -84,7 +84,7 @@ def fresh(rows: pd.DataFrame) -> None:
         ("abs(elpd_diff) / dse", "data sets", "sign holds on fresh data (95% interval)", "z: mean, sd"),
         [
             (
-                f"{row['from']:g} to {row['to']:g}", str(row["n"]),
+                f"{row['from']:g} to {row['to']:g}", f"{row['n']:.0f}",
                 f"{row['sign_holds']:.1%} ({row['low']:.1%} to {row['high']:.1%})",
                 f"{row['z_mean']:+.2f}, {row['z_sd']:.2f}",
             )
@@ -99,7 +99,7 @@ def intervals(rows: pd.DataFrame) -> None:
         ("cell", "parameter", "data sets", "bias (standard error)", "90% intervals that cover (95% interval)"),
         [
             (
-                row["label"], row["parameter"], str(row["n"]), f"{row['bias']:+.1%} ({row['bias_se']:.1%})",
+                row["label"], row["parameter"], f"{row['n']:.0f}", f"{row['bias']:+.1%} ({row['bias_se']:.1%})",
                 f"{row['coverage']:.0%} ({row['low']:.0%} to {row['high']:.0%})",
             )
             for _, row in summary.parameters(rows).iterrows()

@@ -13,7 +13,7 @@ from .verdict import GAIN, STANDARD_ERRORS
 
 LEVEL = 0.99
 """One-sided confidence with which a target must be beyond reach before it counts as missed."""
-FEWEST = 20
+FEWEST = 40
 """Data sets below which a target is not judged."""
 VERDICTS = ("one-rate", "undecided", "two-rate", "two-rate, challenged")
 
