@@ -49,7 +49,8 @@ def verdicts(rows: pd.DataFrame) -> None:
         ("cell", "truth", *(("likelihood", "closure") if several else ()), "data sets", *summary.VERDICTS),
         [
             (
-                row["label"], row["truth"], *((row["likelihood"], row["closure"]) if several else ()), f"{row['n']:.0f}",
+                row["label"], row["truth"], *((row["likelihood"], row["closure"]) if several else ()),
+                f"{row['n']:.0f}",
                 *(f"{row[verdict]:.0f}" for verdict in summary.VERDICTS),
             )
             for _, row in wide.iterrows()

@@ -141,7 +141,7 @@ def power(rows: pd.DataFrame) -> pd.DataFrame:
     if "truth_ratio" not in rows or rows["truth_ratio"].isna().all():
         return pd.DataFrame(columns=["truth", "ratio", "n", "two_rate", "low", "high", "one_rate"])
     rows = rows[rows["truth_ratio"].notna()]
-    bins = np.exp2(np.round(4 * np.log2(rows["truth_ratio"])) / 4)
+    bins = np.exp2(np.round(2 * np.log2(rows["truth_ratio"])) / 2)
     found = []
     for (truth, ratio), part in rows.groupby(["truth", bins]):
         count = int((part["verdict"] == "two-rate").sum())
