@@ -23,6 +23,7 @@ types: $(VENV)/installed-test
 
 calibrate: $(VENV)/installed-test  ## The longer statistical studies (minutes).
 	$(BIN)/pytest -m calibration
+	$(BIN)/tworate recover --quick --check --seed 1 --out runs/calibration
 
 bench: $(VENV)/installed  ## Side-by-side measurements.
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[bench]'

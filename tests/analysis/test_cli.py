@@ -34,6 +34,7 @@ def tworate(*arguments, cwd=None):
         ["report"],
         ["models"],
         ["probe"],
+        ["recover"],
         ["cache", "info"],
         ["cache", "clear"],
     ],
@@ -320,3 +321,12 @@ def test_installed_program_shows_no_traceback(bad_folder):
     assert done.returncode == 2
     assert done.stderr == "error: over.csv, line 3: infected = 11 exceeds population = 10\n"
     assert tworate("compare", "--nonsense").returncode == 2
+
+
+def test_recover_refuses_two_grids_and_another_study(tmp_path):
+    two = tworate("recover", "--quick", "--full", "--out", tmp_path)
+    assert (two.returncode, two.stderr) == (2, "error: --quick and --full: choose one grid\n")
+    (tmp_path / "study.json").write_text(json.dumps({"grid": "full", "version": "0", "seed": 0, "cells": []}))
+    other = tworate("recover", "--quick", "--out", tmp_path)
+    assert other.returncode == 2
+    assert "holds another study: grid = full, not quick" in other.stderr

@@ -1,0 +1,104 @@
+"""`tworate recover`: how often is the verdict right?"""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...errors import InputError, JobError
+from . import options
+
+
+def recover(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the study; one that was begun goes on.")],
+    quick: Annotated[
+        bool, typer.Option("--quick", metavar="", help="The grid that decides the targets (the default).")
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", metavar="", help="The grid of hours: single factors over their range.")
+    ] = False,
+    methods: Annotated[
+        bool, typer.Option("--methods", metavar="", help="Other likelihoods, closures and naive routes on equal data.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", metavar="", help="Exit with status 1 if a target is missed.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Processes; default: one a core.")
+    ] = None,
+    seed: options.Seed = 0,
+    as_json: options.AsJson = False,
+) -> None:
+    """Measure how often the verdict is right: simulate from known truths, compare, count.
+
+    Examples
+    --------
+        tworate recover --quick --out runs/recovery
+
+        tworate recover --methods --out runs/methods --json
+
+        tworate recover --full --out runs/full --workers 8
+    """
+    from ...files import check_writable
+    from ...inference.recovery import recover as recover_grid
+    from ...inference.recovery_grids import GRIDS
+    from .output import progress_bar
+
+    asked = [name for name, wanted in (("quick", quick), ("full", full), ("methods", methods)) if wanted]
+    if len(asked) > 1:
+        raise InputError(f"--{' and --'.join(asked)}: choose one grid")
+    check_writable(out / "study.json")
+    grid = GRIDS[asked[0] if asked else "quick"]()
+    begun = time.monotonic()
+    first: list[int] = []
+    with progress_bar() as bar:
+
+        def progress(done: int, total: int) -> None:
+            first.append(done)
+            gained = done - first[0]
+            left = (time.monotonic() - begun) / gained * (total - done) if gained else 0.0
+            bar("recovering" + (f" (about {left / 60:.0f} min left)" if gained else ""), done, total)
+
+        rows = recover_grid(grid, out, seed=seed, workers=workers, progress=progress)
+    missed = _publish(rows, out, as_json)
+    if check and missed:
+        raise JobError(f"{len(missed)} of the targets missed: {'; '.join(missed)}")
+
+
+def _publish(rows: "object", out: Path, as_json: bool) -> list[str]:
+    """Write rows, numbers and figures, show them, and return the names of missed targets."""
+    import json
+
+    import pandas as pd
+
+    from ...files import atomic_path, write_text
+    from ...inference import recovery_summary as summary
+    from .. import recovery_plots as plots
+    from .figures import save_figure
+    from .output import emit, emit_json, say
+
+    assert isinstance(rows, pd.DataFrame)
+    found = summary.summarize(rows)
+    with atomic_path(out / "rows.parquet") as temporary:
+        rows.to_parquet(temporary, index=False)
+    write_text(out / "summary.json", json.dumps(found, indent=1, allow_nan=False))
+    confusion, judged, power = summary.confusion(rows), summary.targets(rows), summary.power(rows)
+    judged = [target for target in judged if target.n]
+    save_figure(plots.plot_confusion(confusion), out / "figures" / "confusion.png")
+    if judged:
+        save_figure(plots.plot_targets(judged), out / "figures" / "targets.png")
+    if not power.empty:
+        save_figure(plots.plot_power(power), out / "figures" / "power.png")
+    if as_json:
+        emit_json(found)
+    else:
+        for target in judged:
+            emit(
+                f"{target.status}: {target.name}: {target.errors} of {target.n} "
+                f"({target.low:.1%} to {target.high:.1%}; at most {target.limit:.0%})"
+            )
+        if not judged:
+            emit(confusion.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+        say(f"rows, summary and figures: {out}")
+    return [target.name for target in judged if target.status == "missed"]

@@ -1,0 +1,124 @@
+"""Print the tables of docs/calibration.md from finished or unfinished studies of recovery.
+
+Run with `python docs/calibration_table.py FOLDER [FOLDER of the methods]`, folders of `tworate recover`.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from tworate.inference import recovery_summary as summary
+from tworate.inference.recovery import read_recovery
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table in Markdown."""
+    for row in (header, ["---"] * len(header), *rows):
+        print(f"| {' | '.join(row)} |")
+    print()
+
+
+def share(count: int, n: int) -> str:
+    """Return a share with its 95% interval."""
+    low, high = summary.interval(count, n)
+    if not n:
+        return "none yet"
+    return f"{count} of {n}: {count / n:.1%} ({low:.1%} to {high:.1%})"
+
+
+def targets(rows: pd.DataFrame) -> None:
+    """Print what was meant and what came."""
+    table(
+        ("error", "at most", "measured (95% interval)", ""),
+        [
+            (target.name, f"{target.limit:.0%}", share(target.errors, target.n), target.status)
+            for target in summary.targets(rows)
+            if target.n
+        ],
+    )
+
+
+def verdicts(rows: pd.DataFrame) -> None:
+    """Print the confusion matrix."""
+    counts = summary.confusion(rows)
+    keys = ["label", "likelihood", "closure", "truth"]
+    wide = counts.pivot_table(index=[*keys, "n"], columns="verdict", values="count").reset_index()
+    several = wide[["likelihood", "closure"]].drop_duplicates().shape[0] > 1
+    table(
+        ("cell", "truth", *(("likelihood", "closure") if several else ()), "data sets", *summary.VERDICTS),
+        [
+            (
+                row["label"], row["truth"], *((row["likelihood"], row["closure"]) if several else ()),
+                f"{row['n']:.0f}",
+                *(f"{row[verdict]:.0f}" for verdict in summary.VERDICTS),
+            )
+            for _, row in wide.iterrows()
+        ],
+    )  # fmt: skip
+
+
+def rules(rows: pd.DataFrame) -> None:
+    """Print the errors under other thresholds and units, from the same fits."""
+    found = []
+    rows = summary.default_rows(rows)
+    for unit in ("increment", "trajectory"):
+        for gain, errors in ((4, 2), (2, 2), (4, 1), (0, 2), (6, 2), (4, 3)):
+            judged = summary.rejudged(rows, gain, errors, unit)
+            one = judged[judged["truth"] == "one-rate"]
+            far = judged[judged["label"].str.startswith("found")]
+            near = judged[judged["label"].str.startswith("shift")]
+            found.append(
+                (unit, f"{gain}", f"{errors}", share(int((one["verdict"] == "two-rate").sum()), len(one)),
+                 share(int((far["verdict"] != "two-rate").sum()), len(far)),
+                 share(int((near["verdict"] == "two-rate").sum()), len(near)))
+            )  # fmt: skip
+    table(
+        ("unit", "gain", "standard errors", "two rates where there is one", "two rates missed", "found at 1.25 to 2"),
+        found,
+    )
+
+
+def fresh(rows: pd.DataFrame) -> None:
+    """Print how elpd_diff does on fresh data."""
+    table(
+        ("abs(elpd_diff) / dse", "data sets", "sign holds on fresh data (95% interval)", "z: mean, sd"),
+        [
+            (
+                f"{row['from']:g} to {row['to']:g}", f"{row['n']:.0f}",
+                f"{row['sign_holds']:.1%} ({row['low']:.1%} to {row['high']:.1%})",
+                f"{row['z_mean']:+.2f}, {row['z_sd']:.2f}",
+            )
+            for _, row in summary.calibration(rows).iterrows()
+        ],
+    )  # fmt: skip
+
+
+def intervals(rows: pd.DataFrame) -> None:
+    """Print bias and coverage."""
+    table(
+        ("cell", "parameter", "data sets", "bias (standard error)", "90% intervals that cover (95% interval)"),
+        [
+            (
+                row["label"], row["parameter"], f"{row['n']:.0f}", f"{row['bias']:+.1%} ({row['bias_se']:.1%})",
+                f"{row['coverage']:.0%} ({row['low']:.0%} to {row['high']:.0%})",
+            )
+            for _, row in summary.parameters(rows).iterrows()
+        ],
+    )  # fmt: skip
+
+
+def main(folders: Sequence[str]) -> None:
+    """Print all tables."""
+    record, rows = read_recovery(folders[0])
+    done, meant = rows.groupby(["cell", "number"]).ngroups, sum(cell["data_sets"] for cell in record["cells"])
+    print(f"Grid {record['grid']}, seed {record['seed']}, version {record['version']}: {done} of {meant} data sets.\n")
+    for part in (targets, verdicts, rules, fresh, intervals):
+        part(rows)
+    print(f"CPU time of a comparison and its scores, median: {rows['cpu_seconds'].median():.1f} s.\n")
+    for folder in folders[1:]:
+        verdicts(read_recovery(folder)[1])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
