@@ -16,16 +16,15 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from .streams import Stream, open_stream, uniform
+from .streams import Stream, gamma, open_stream, uniform
 
 SHARED = -1
 NEW = -2
 BLOCKED = -3
 """States of agents that are not susceptible: has shared, shares from the next round on, takes no part."""
 
-_BATCH = 64
-_AHEAD = 8
-"""Edges looked up at once; how many agents ahead memory is asked for."""
+_BATCH, _EVENTS, _AHEAD = 64, 32, 8
+"""Edges looked up at once; events of continuous time drawn at once; how many agents ahead memory is asked for."""
 
 _SPENT = 1.5
 """When the pool has so many times the edges that still lead to a susceptible agent, the others are cleared away."""
@@ -259,22 +258,10 @@ def spread_in_rounds(
 
 
 @njit(nogil=True, cache=True)
-def _time_of_last(stream: Stream) -> float:
-    """Draw when the last of a batch of events of rate 1 comes: a sum of exponential times, by few logarithms."""
-    time = 0.0
-    for _ in range(_BATCH // 8):
-        product = 1.0
-        for _ in range(8):
-            product *= 1.0 - uniform(stream)
-        time -= np.log(product)
-    return time
-
-
-@njit(nogil=True, cache=True)
 def _how_many_before(time: float, stream: Stream) -> int:
     """Draw how many events of a batch whose last comes at time 1 come before `time`."""
     number = 0
-    for _ in range(_BATCH - 1):
+    for _ in range(_EVENTS - 1):
         number += uniform(stream) < time
     return number
 
@@ -320,38 +307,39 @@ def spread_in_time(
     size, n_si = _share(starters, starters.size, indptr, indices, state, pool, 0)
     counts.infected[0], counts.si_edges[0] = n_infected, n_si
     sharer = np.empty(1, dtype=np.int32)
-    at, who = np.empty(_BATCH, dtype=np.int64), np.empty(_BATCH, dtype=np.int64)
+    at, who = np.empty(_EVENTS, dtype=np.int64), np.empty(_EVENTS, dtype=np.int64)
     pool[0] = pool[0] if size > 0 else 0
     for t in range(n_rounds):
         probabilities = decide.probabilities[schedule.table[t]]
         decisions, new_sharers = counts.decisions[t + 1], counts.new_sharers[t + 1]
         left = 1.0
         while left > 0.0:
-            if size > _SPENT * n_si + _BATCH:
+            if size > _SPENT * n_si + _EVENTS:
                 size = _clear(pool, size, state)
             places = min(size + size // 16 + 8, pool.size)
             near = places * schedule.visibility[t] if size > 0 else 0.0
             rate = near + n_outsiders * schedule.outside[t]
             if rate <= 0.0:
                 break
-            for i in range(_BATCH):
+            places_per_rate = places / near if near > 0.0 else 0.0
+            for i in range(_EVENTS):
                 # Places of the pool of edges count from 0 upwards, those of the outside world from -1 downwards.
                 drawn = uniform(stream) * rate
                 if drawn < near:
-                    at[i] = min(int(drawn / schedule.visibility[t]), places - 1)
+                    at[i] = min(int(drawn * places_per_rate), places - 1)
                     _prefetch(pool, at[i])
                 else:
                     at[i] = -1 - min(int((drawn - near) / schedule.outside[t]), n_outsiders - 1)
                     _prefetch(outsiders, -1 - at[i])
             # Asked for whether it will be needed or not: guessing that wrong costs more.
-            for i in range(_BATCH):
+            for i in range(_EVENTS):
                 who[i] = pool[at[i] if 0 <= at[i] < size else 0]
                 _prefetch(state, who[i])
                 _prefetch(indptr, who[i])
-            for i in range(_BATCH):
+            for i in range(_EVENTS):
                 _prefetch(indices, indptr[who[i]])
-            last = _time_of_last(stream) / rate
-            due = _BATCH if last <= left else _how_many_before(left / last, stream)
+            last = gamma(float(_EVENTS), stream) / rate
+            due = _EVENTS if last <= left else _how_many_before(left / last, stream)
             n_used = due
             for i in range(due):
                 if size > places:
@@ -380,9 +368,9 @@ def spread_in_time(
                     size, gain = _share(sharer, 1, indptr, indices, state, pool, size)
                     n_si += gain
             if n_used < due:
-                left -= min(left, last) * _time_of(n_used, due - 1 if due == _BATCH else due, stream)
+                left -= min(left, last) * _time_of(n_used, due - 1 if due == _EVENTS else due, stream)
             else:
-                left = left - last if due == _BATCH else 0.0
+                left = left - last if due == _EVENTS else 0.0
         counts.infected[t + 1], counts.si_edges[t + 1] = n_infected, n_si
     return counts
 

@@ -99,3 +99,19 @@ def uniform(stream: Stream) -> float:
         position = 0
     stream.cursor[0] = position + 1
     return np.int64(stream.words[position] >> _DROP) * _UNIT
+
+
+@njit(nogil=True, cache=True)
+def gamma(shape: float, stream: Stream) -> float:
+    """Draw a gamma variate of scale 1: for a whole shape of at least 1, when the last of so many events of rate 1 comes.
+
+    Notes
+    -----
+    Marsaglia & Tsang (2000), doi:10.1145/358407.358414, with a normal variate by Box and Muller.
+    """
+    d = shape - 1.0 / 3.0
+    while True:
+        normal = np.sqrt(-2.0 * np.log(1.0 - uniform(stream))) * np.cos(2.0 * np.pi * uniform(stream))
+        v = (1.0 + normal / np.sqrt(9.0 * d)) ** 3
+        if v > 0.0 and np.log(1.0 - uniform(stream)) < 0.5 * normal**2 + d * (1.0 - v + np.log(v)):
+            return d * v

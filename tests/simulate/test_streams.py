@@ -5,7 +5,7 @@ import pytest
 from numba import njit
 from scipy import stats
 
-from tworate.simulate.streams import open_stream, philox, uniform
+from tworate.simulate.streams import gamma, open_stream, philox, uniform
 
 # Known-answer tests of Random123 1.14, file kat_vectors, philox4x32-10: counter, key, output.
 VECTORS = [
@@ -61,3 +61,24 @@ def test_numbers_are_uniform_and_streams_are_unrelated():
         assert stats.kstest(sample, "uniform").pvalue > 1e-3 / 6
     for x, y in ((one, another), (one, third), (one[1:], one[:-1])):
         assert stats.pearsonr(x, y).pvalue > 1e-3 / 6
+
+
+@njit
+def drawn_gamma(key, shape, number):
+    stream = open_stream(key)
+    numbers = np.empty(number)
+    for i in range(number):
+        numbers[i] = gamma(shape, stream)
+    return numbers
+
+
+@pytest.mark.parametrize("shape", [1.0, 2.5, 32.0])
+def test_gamma_variates_have_their_distribution(shape):
+    sample = drawn_gamma(np.array([7, 8, 9, 10], dtype=np.uint64), shape, 100_000)
+    # Three tests, level 1e-3 together.
+    assert stats.kstest(sample, stats.gamma(shape).cdf).pvalue > 1e-3 / 3
+
+
+def test_a_gamma_variate_of_another_shape_is_noticed():
+    sample = drawn_gamma(np.array([7, 8, 9, 10], dtype=np.uint64), 32.2, 100_000)
+    assert stats.kstest(sample, stats.gamma(32.0).cdf).pvalue < 1e-3
