@@ -1,16 +1,25 @@
 """Sampling by nutpie: compile a model once, then sample it with any data."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import arviz as az
+import numpy as np
 import nutpie
+import pyarrow
+import xarray as xr
+from numpy.typing import NDArray
 
 from ..errors import InputError, JobError
 from .observations import Transitions
 from .program import constrain, nutpie_model
 from .specification import REPLICATE_EFFECT, Specification
+
+DIMENSIONS = ("chain", "draw")
+STATISTICS = ("diverging", "energy", "logp", "n_steps", "step_size", "depth")
+"""What is kept of the sampler's statistics."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,8 @@ class Sampling:
                 progress_bar=False,
                 save_warmup=False,
                 blocking=False,
+                # ArviZ's conversion takes longer than a fifth of the sampling.
+                return_raw_trace=True,
             )
         except RuntimeError as error:
             # Told where the result is waited for, as all that fails later.
@@ -124,18 +135,37 @@ class Sampling:
         return _constrained(trace, self._specification, self._data)
 
 
-def _constrained(trace: az.InferenceData, specification: Specification, data: Transitions) -> az.InferenceData:
+def _constrained(trace: Any, specification: Specification, data: Transitions) -> az.InferenceData:
     """Parameters in units of the data's time, from draws of what is sampled."""
-    drawn = trace.posterior
-    scalars = {name: constrain(spec, drawn[name]) for name, spec in specification.scalars.items()}
+    draws, stats = trace.get_arrow_trace()
+    # Warm-up comes first, and is as long in every chain.
+    begin = int(_column(stats, "tuning")[0].sum())
+    scalars = {
+        name: xr.DataArray(constrain(spec, _column(draws, name)[:, begin:, 0]), dims=DIMENSIONS)
+        for name, spec in specification.scalars.items()
+    }
     # The parameters follow from the coordinates by the model's own formula.
-    posterior = drawn.assign({**scalars, **specification.model.from_coordinates(scalars)})[[*specification.described]]
+    found = {**scalars, **specification.model.from_coordinates(scalars)}
     for name in specification.rates:
-        posterior[name] = posterior[name] / data.window
+        found[name] = found[name] / data.window
+    posterior = xr.Dataset({name: found[name] for name in specification.described})
     if specification.replicate_effects:
-        effect = drawn[REPLICATE_EFFECT]
-        posterior[REPLICATE_EFFECT] = effect.rename({effect.dims[-1]: "replicate"})
+        posterior[REPLICATE_EFFECT] = ((*DIMENSIONS, "replicate"), _column(draws, REPLICATE_EFFECT)[:, begin:])
         posterior = posterior.assign_coords(replicate=data.labels)
-    stats = trace.sample_stats
-    kept = [name for name in ("diverging", "energy", "logp", "n_steps", "step_size", "depth") if name in stats]
-    return az.InferenceData(posterior=posterior, sample_stats=stats[kept])
+    sample_stats = xr.Dataset({name: (DIMENSIONS, _column(stats, name)[:, begin:, 0]) for name in STATISTICS})
+    coordinates = {name: np.arange(size) for name, size in sample_stats.sizes.items()}
+    return az.InferenceData(
+        posterior=posterior.assign_coords(coordinates), sample_stats=sample_stats.assign_coords(coordinates)
+    )
+
+
+def _column(chains: Sequence[Any], name: str) -> NDArray[Any]:
+    """A column of nutpie's Arrow tables, one a chain, as an array of shape (chain, draw, size of the variable)."""
+    columns = [pyarrow.array(chain.column(name)) for chain in chains]
+    values = [column.flatten() if pyarrow.types.is_nested(column.type) else column for column in columns]
+    return np.stack(
+        [
+            value.to_numpy(zero_copy_only=False).reshape(len(column), -1)
+            for column, value in zip(columns, values, strict=True)
+        ]
+    )

@@ -103,7 +103,7 @@ def uniform(stream: Stream) -> float:
 
 @njit(nogil=True, cache=True)
 def gamma(shape: float, stream: Stream) -> float:
-    """Draw a gamma variate of scale 1: for a whole shape of at least 1, when the last of so many events of rate 1 comes.
+    """Draw a gamma variate of scale 1 and a shape of at least 1: when the last of so many events of rate 1 comes.
 
     Notes
     -----

@@ -1,0 +1,51 @@
+"""What is made of nutpie's draws, against ArviZ's own ways."""
+
+import arviz as az
+import numpy as np
+import pytest
+
+from tworate.inference.diagnostics import COLUMNS, summarize
+from tworate.inference.fitting import observed
+from tworate.inference.likelihoods import LIKELIHOODS
+from tworate.inference.program import constrain
+from tworate.inference.sampling import STATISTICS, SamplerSettings, Sampling
+from tworate.inference.specification import Specification
+from tworate.models import OneRateSI
+from tworate.simulate import random_regular, spread
+
+
+@pytest.fixture(scope="module")
+def data():
+    return spread(random_regular(200, 8, seed=1), [[0.1]], rounds=20, replicates=3, seed=2)
+
+
+@pytest.mark.parametrize("effects", [False, True])
+def test_draws_and_statistics_are_those_that_nutpie_gives_arviz(data, effects):
+    specification = Specification(OneRateSI, LIKELIHOODS["beta-binomial"], "rounds", effects)
+    transitions = observed(data, "recorded", specification)
+    settings = SamplerSettings(chains=2, tune=60, draws=40).of(specification)
+    found = Sampling(specification, transitions, seed=3, settings=settings).result()
+    again = Sampling(specification, transitions, seed=3, settings=settings)
+    again._running._return_raw_trace = False
+    expected = again._running.wait()
+    for name, spec in specification.scalars.items():
+        values = constrain(spec, expected.posterior[name]) / (transitions.window if spec.is_rate else 1.0)
+        np.testing.assert_array_equal(found.posterior[name], values)
+    if effects:
+        np.testing.assert_array_equal(found.posterior["replicate_effect"], expected.posterior["replicate_effect"])
+        assert list(found.posterior["replicate"].values) == ["0", "1", "2"]
+    for name in STATISTICS:
+        np.testing.assert_array_equal(found.sample_stats[name], expected.sample_stats[name])
+    assert found.posterior.sizes["draw"] == settings.draws
+
+
+def test_summary_is_that_of_arviz():
+    rng = np.random.default_rng(4)
+    # A chain that lies elsewhere, and one that hardly moves: R̂ and effective sizes far from the ideal.
+    walk = np.cumsum(rng.standard_normal((4, 300)), axis=1) / 10 + np.array([[0.0], [0.0], [0.0], [3.0]])
+    posterior = az.from_dict({"a": rng.gamma(2.0, size=(4, 300)), "b": walk, "effects": rng.normal(size=(4, 300, 2))})
+    expected = az.summary(posterior, var_names=["a", "b"], hdi_prob=0.95, round_to="none")
+    expected.columns = [{"hdi_2.5%": "hdi_low", "hdi_97.5%": "hdi_high"}.get(name, name) for name in expected.columns]
+    found = summarize(posterior)
+    assert list(found.index) == ["a", "b"]
+    np.testing.assert_array_equal(found.to_numpy(), expected[list(COLUMNS)].to_numpy())
