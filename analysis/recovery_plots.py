@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..figure_style import BLUE, INK, ORANGE, STYLE
+from ..inference.recovery import METHOD
 from ..inference.recovery_summary import VERDICTS, Target
 
 _SHADES = {VERDICTS[0]: BLUE, VERDICTS[1]: "#CCCCCC", VERDICTS[2]: ORANGE, VERDICTS[3]: "#F0C9A0"}
@@ -14,8 +15,8 @@ _STATUS = {"met": BLUE, "open": "#888888", "missed": ORANGE, "too few": "#CCCCCC
 
 def plot_confusion(confusion: pd.DataFrame) -> Figure:
     """Share of each verdict by label, truth and method."""
-    keys = ["label", "truth", "likelihood", "closure"]
-    one_method = confusion[["likelihood", "closure"]].drop_duplicates().shape[0] == 1
+    keys = ["label", "truth", *METHOD]
+    one_method = confusion[list(METHOD)].drop_duplicates().shape[0] == 1
     parts = list(confusion.groupby(keys, sort=True))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 1.3 + 0.3 * len(parts)))
@@ -27,7 +28,7 @@ def plot_confusion(confusion: pd.DataFrame) -> Figure:
             for verdict, shade in _SHADES.items():
                 axis.barh(row, shares[verdict], left=left, color=shade, label=verdict if row == 0 else None)
                 left += shares[verdict]
-            method = "" if one_method else f" ({key[1]}; {key[2]}, {key[3]})"
+            method = "" if one_method else f" ({key[1]}; {key[2]}, {key[3]}{_priors(key[4])})"
             labels.append(f"{key[0]}{method}, n = {part['n'].iloc[0]}")
         axis.set_yticks(range(len(parts)), labels, fontsize=8.5)
         axis.set_ylim(len(parts) - 0.4, -0.6)
@@ -83,3 +84,8 @@ def plot_power(power: pd.DataFrame) -> Figure:
         axis.set_ylabel("two-rate verdicts (95% interval)")
         figure.legend(title="truth", loc="outside right upper")
     return figure
+
+
+def _priors(scale: float) -> str:
+    """How priors were scaled, where they were."""
+    return "" if scale == 1.0 else f", priors × {scale:g}"

@@ -111,6 +111,7 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         ),
         "clock": first.clock,
         "left out at a time": first.unit,
+        "scales of the priors": f"{first.prior_scale:g} times the models' own",
         "seed of the fits": str(comparison.seed),
         "sampler": "nutpie NUTS; "
         + " / ".join(

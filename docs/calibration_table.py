@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from tworate.inference import recovery_summary as summary
-from tworate.inference.recovery import read_recovery
+from tworate.inference.recovery import METHOD, read_recovery
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -42,14 +42,14 @@ def targets(rows: pd.DataFrame) -> None:
 def verdicts(rows: pd.DataFrame) -> None:
     """Print the confusion matrix."""
     counts = summary.confusion(rows)
-    keys = ["label", "likelihood", "closure", "truth"]
+    keys = ["label", *METHOD, "truth"]
     wide = counts.pivot_table(index=[*keys, "n"], columns="verdict", values="count").reset_index()
-    several = wide[["likelihood", "closure"]].drop_duplicates().shape[0] > 1
+    several = wide[list(METHOD)].drop_duplicates().shape[0] > 1
     table(
-        ("cell", "truth", *(("likelihood", "closure") if several else ()), "data sets", *summary.VERDICTS),
+        ("cell", "truth", *(METHOD if several else ()), "data sets", *summary.VERDICTS),
         [
             (
-                row["label"], row["truth"], *((row["likelihood"], row["closure"]) if several else ()),
+                row["label"], row["truth"], *(f"{row[name]}" for name in METHOD if several),
                 f"{row['n']:.0f}",
                 *(f"{row[verdict]:.0f}" for verdict in summary.VERDICTS),
             )

@@ -14,7 +14,7 @@ from ..models import SIModel, all_models, get_model
 from ..simulate import Trajectories
 from ..simulate.trajectories import as_trajectories
 from .condition import Condition, Options, Report, can_predict
-from .fitting import check_closure_of, check_names, observed
+from .fitting import check_closure_of, check_names, check_prior_scale, observed
 from .likelihoods import LIKELIHOODS
 from .loo import UNITS
 from .observations import Transitions, choose_closure, pooled_conditions
@@ -42,6 +42,7 @@ def compare(
     clock: str = "rounds",
     unit: str = "increment",
     replicate_effects: bool = False,
+    prior_scale: float = 1.0,
     challenge: bool = True,
     max_refits: int = MOST_REFITS,
     predict_from: float | None = None,
@@ -60,7 +61,7 @@ def compare(
         Models to compare; the verdict is between one-rate and two-rate.
     by : str or sequence of str, optional
         Condition columns: each condition is compared apart.
-    likelihood, closure, clock, replicate_effects, sampler
+    likelihood, closure, clock, replicate_effects, prior_scale, sampler
         See :func:`tworate.inference.fit`.
     unit : {"increment", "trajectory"}
         What leave-one-out leaves out at a time.
@@ -99,6 +100,7 @@ def compare(
     ['one-rate', 'two-rate']
     """
     check_names(likelihood, clock, seed)
+    check_prior_scale(prior_scale)
     if unit not in UNITS:
         raise InputError(f"unit {unit!r} is unknown; choose one of {', '.join(UNITS)}")
     data = as_trajectories(trajectories)
@@ -114,9 +116,9 @@ def compare(
         raise InputError(f"predict_from = {predict_from}: must be a time of the data")
     columns = [by] if isinstance(by, str) else list(by or [])
     parts = list(data.split(columns))
-    method = Method(*choose_closure(data, closure), likelihood, clock, unit)  # type: ignore[arg-type]
+    method = Method(*choose_closure(data, closure), likelihood, clock, unit, prior_scale)  # type: ignore[arg-type]
     specifications = [
-        Specification(model, LIKELIHOODS[likelihood], clock, replicate_effects)  # type: ignore[arg-type]
+        Specification(model, LIKELIHOODS[likelihood], clock, replicate_effects, prior_scale)  # type: ignore[arg-type]
         for model in classes
     ]
     for specification in specifications:

@@ -67,6 +67,7 @@ def fit(
     closure: str | None = None,
     clock: str = "rounds",
     replicate_effects: bool = False,
+    prior_scale: float = 1.0,
     seed: int = 0,
     sampler: SamplerSettings | None = None,
 ) -> az.InferenceData:
@@ -87,6 +88,8 @@ def fit(
         Synchronous rounds, or continuous time between observations.
     replicate_effects : bool
         Whether each trajectory's transmission has a random factor of its own.
+    prior_scale : float
+        Factor of the scales of all priors: 2 for priors twice as wide.
     seed : int
         Seed of sampling and of the predictions.
     sampler : SamplerSettings, optional
@@ -119,12 +122,13 @@ def fit(
     """
     trajectories = as_trajectories(trajectories)
     check_names(likelihood, clock, seed)
+    check_prior_scale(prior_scale)
     name, _ = choose_closure(trajectories, closure)
     try:
         chosen = get_model(model)
     except ValueError as error:
         raise InputError(str(error)) from error
-    specification = Specification(chosen, LIKELIHOODS[likelihood], clock, replicate_effects)  # type: ignore[arg-type]
+    specification = Specification(chosen, LIKELIHOODS[likelihood], clock, replicate_effects, prior_scale)  # type: ignore[arg-type]
     check_closure_of(specification, name)
     return fit_specification(
         specification, observed(trajectories, name, specification), seed=seed, settings=sampler or SamplerSettings()
@@ -153,6 +157,7 @@ def complete(drawn: Drawn, specification: Specification, data: Transitions, seed
         {
             "model": specification.model.name,
             "replicate_effects": int(specification.replicate_effects),
+            "prior_scale": specification.prior_scale,
             "likelihood": specification.likelihood.name,
             "closure": data.closure,
             "clock": specification.clock,
@@ -206,6 +211,12 @@ def check_names(likelihood: str, clock: str, seed: int) -> None:
         raise InputError(f"likelihood {likelihood!r} is unknown; choose one of {', '.join(LIKELIHOODS)}")
     if clock not in CLOCKS:
         raise InputError(f"clock {clock!r} is unknown; choose one of {', '.join(CLOCKS)}")
+
+
+def check_prior_scale(prior_scale: float) -> None:
+    """Raise an InputError when priors cannot be scaled so."""
+    if not (np.isfinite(prior_scale) and prior_scale > 0):
+        raise InputError(f"prior_scale = {prior_scale}: must be a number above 0")
 
 
 def check_closure_of(specification: Specification, closure: str) -> None:

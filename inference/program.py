@@ -130,6 +130,7 @@ def _key(specification: Specification) -> str | None:
         specification.likelihood,
         specification.clock,
         specification.replicate_effects,
+        specification.prior_scale,
         platform.python_version(),
         [version(name) for name in packages],
         _SOURCE_DIGEST,

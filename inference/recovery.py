@@ -30,6 +30,8 @@ Progress = Callable[[int, int], None]
 STUDY, PARTS = "study.json", "parts"
 BLOCK = 4
 """Data sets of a cell that are worked on, and written, together."""
+METHOD = ("likelihood", "closure", "prior_scale")
+"""Columns that say how a data set was compared."""
 TIMES = ("seconds", "cpu_seconds")
 """Columns that differ between runs."""
 _LOGARITHMIC = ("ratio", "agents", "degree", "rate")
@@ -43,6 +45,13 @@ class Method:
 
     likelihood: str = "beta-binomial"
     closure: str | None = None
+    prior_scale: float = 1.0
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What is hashed: a setting that came later counts only where it is not at its default."""
+        later = {} if self.prior_scale == 1.0 else {"prior_scale": self.prior_scale}
+        return {"likelihood": self.likelihood, "closure": self.closure, **later}
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,7 @@ class Cell:
     def key(self) -> str:
         """Hash of all that a data set follows from, but for its number."""
         content = {name: value for name, value in asdict(self).items() if name not in ("data_sets", "label")}
+        content["methods"] = [method.content for method in self.methods]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def draw(self, seed: int, number: int) -> "DataSet":
@@ -142,7 +152,7 @@ class DataSet:
         found = []
         for method in methods:
             wall, cpu = time.perf_counter(), time.process_time()
-            row = compared(self.truth, data, fresh, self.clock, method.likelihood, method.closure, self.seed)
+            row = compared(self.truth, data, fresh, self.clock, seed=self.seed, **asdict(method))
             elapsed = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
             found.append({**settings, **row, **elapsed})
         return found
@@ -362,7 +372,7 @@ def _read(blocks: Sequence[_Block], folder: Path) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     if table.empty:
         return table
-    return table.sort_values(["label", "cell", "number", "likelihood", "closure"], kind="stable").reset_index(drop=True)
+    return table.sort_values(["label", "cell", "number", *METHOD], kind="stable").reset_index(drop=True)
 
 
 def _drawn(name: str, value: Range, rng: np.random.Generator) -> float:

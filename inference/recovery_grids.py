@@ -17,8 +17,10 @@ NAIVE = (
     Method(closure="mean-field"),
     Method("negative-binomial"),
     Method("normal"),
+    Method(prior_scale=0.5),
+    Method(prior_scale=2.0),
 )
-"""The default beside other likelihoods, closures, and curve fitting."""
+"""The default beside other likelihoods, closures, curve fitting, and priors half and twice as wide."""
 
 
 def quick(scale: float = 1.0) -> Grid:

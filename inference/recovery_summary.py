@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from .recovery import METHOD
 from .truths import TRUTHS
 from .verdict import GAIN, STANDARD_ERRORS
 
@@ -88,7 +89,8 @@ def interval(count: int, n: int) -> tuple[float, float]:
 
 def default_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of the default method."""
-    return rows[(rows["likelihood"] == "beta-binomial") & (rows["closure"] == "default")]
+    default = (rows["likelihood"] == "beta-binomial") & (rows["closure"] == "default") & (rows["prior_scale"] == 1.0)
+    return rows[default]
 
 
 def is_false(rows: pd.DataFrame) -> "pd.Series[bool]":
@@ -112,18 +114,14 @@ def confusion(rows: pd.DataFrame) -> pd.DataFrame:
     """Verdicts by label and method: counts, and shares with 95% intervals; one row a verdict."""
     found = []
     said = rows["verdict"].where(~((rows["verdict"] == "two-rate") & rows["challenged"].astype(bool)), VERDICTS[-1])
-    for (label, truth, likelihood, closure), part in said.groupby(
-        [rows["label"], rows["truth"], rows["likelihood"], rows["closure"]]
-    ):
+    by = ["label", "truth", *METHOD]
+    for values, part in said.groupby([rows[name] for name in by]):
         for verdict in VERDICTS:
             count = int((part == verdict).sum())
             low, high = interval(count, len(part))
             found.append(
                 {
-                    "label": label,
-                    "truth": truth,
-                    "likelihood": likelihood,
-                    "closure": closure,
+                    **dict(zip(by, values, strict=True)),
                     "verdict": verdict,
                     "count": count,
                     "n": len(part),
@@ -233,7 +231,7 @@ def summarize(rows: pd.DataFrame) -> dict[str, Any]:
         "calibration": calibration(rows).replace({np.inf: None}).to_dict("records"),
         "parameters": parameters(rows).to_dict("records"),
         "seconds": {
-            f"{likelihood}, {closure}": float(part.median())
-            for (likelihood, closure), part in rows.groupby(["likelihood", "closure"])["cpu_seconds"]
+            ", ".join(map(str, method)): float(part.median())
+            for method, part in rows.groupby(list(METHOD))["cpu_seconds"]
         },
     }

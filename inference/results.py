@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 
 class Method(NamedTuple):
-    """How conditions are compared: closure and why it was chosen, likelihood, clock, and what LOO leaves out."""
+    """How conditions are compared: closure and why it was chosen, likelihood, clock, what LOO leaves out, priors."""
 
     closure: str
     closure_reason: str
     likelihood: str
     clock: str
     unit: Unit
+    prior_scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ class ConditionResult:
     models : dict of str to ModelResult
     posteriors : Posteriors
         Mapping of model to arviz.InferenceData.
+    prior_scale : float
+        Factor of the scales of all priors.
     predict_from : float or None
         Time from which the rest of the curves was predicted, where it was asked for.
     """
@@ -137,6 +140,7 @@ class ConditionResult:
     n_increments: int
     models: dict[str, ModelResult] = field(repr=False)
     posteriors: Posteriors = field(repr=False)
+    prior_scale: float = 1.0
     predict_from: float | None = None
 
     @property

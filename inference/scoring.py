@@ -24,8 +24,10 @@ def compared(
     data: Trajectories,
     fresh: Trajectories,
     clock: Clock,
+    *,
     likelihood: str,
     closure: str | None,
+    prior_scale: float,
     seed: int,
 ) -> dict[str, Any]:
     """Compare one rate with two, and score both posteriors on fresh data of the same truth.
@@ -36,7 +38,7 @@ def compared(
         What made the data.
     data, fresh : Trajectories
         The data, and as many of the same truth that no model has seen.
-    clock, likelihood, closure, seed
+    clock, likelihood, closure, prior_scale, seed
         See :func:`tworate.inference.compare`.
 
     Returns
@@ -48,9 +50,11 @@ def compared(
         and of each parameter that the truth knows the mean, the standard deviation, and whether the interval covers it.
         All numbers from which the verdict is drawn are there, so that other rules can be tried on the rows.
     """
-    row: dict[str, Any] = {"likelihood": likelihood, "closure": closure or "default"}
+    row: dict[str, Any] = {"likelihood": likelihood, "closure": closure or "default", "prior_scale": prior_scale}
     try:
-        result = compare(data, likelihood=likelihood, closure=closure, clock=clock, seed=seed).conditions[0]
+        result = compare(
+            data, likelihood=likelihood, closure=closure, clock=clock, prior_scale=prior_scale, seed=seed
+        ).conditions[0]
     except InputError as error:
         # Nobody shared: a data set that tells nothing is no failure of the study.
         return {**row, "closure_used": "", "verdict": "undecided", "challenged": False, "trusted": False,

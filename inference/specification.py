@@ -36,12 +36,15 @@ class Specification:
         Synchronous rounds, or a flow in continuous time between observations.
     replicate_effects : bool
         Whether each replicate's transmission has a factor of its own, see :meth:`replicate_factors`.
+    prior_scale : float
+        Factor of the scales of all priors: 2 for priors twice as wide as the model states them.
     """
 
     model: type[SIModel]
     likelihood: Likelihood
     clock: Clock = "rounds"
     replicate_effects: bool = False
+    prior_scale: float = 1.0
 
     @property
     def name(self) -> str:
@@ -77,15 +80,13 @@ class Specification:
             found[DISPERSION] = self.likelihood.dispersion
         if self.replicate_effects:
             found[REPLICATE_SD] = _REPLICATE_SD
-        return found
+        return {name: spec.scaled(self.prior_scale) for name, spec in found.items()}
 
     @property
     def described(self) -> dict[str, Parameter]:
         """Specifications of all scalars of the posterior by name: the parameters, and what is sampled besides."""
-        return {
-            **self.model.parameters(),
-            **{k: v for k, v in self.scalars.items() if k not in self.model.parameters()},
-        }
+        # In the order of the parameters; those that are sampled with their priors.
+        return {**self.model.parameters(), **self.scalars}
 
     @property
     def rates(self) -> list[str]:

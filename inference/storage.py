@@ -73,6 +73,7 @@ def comparison_dict(comparison: Comparison, files: dict[tuple[int, str], str] | 
                 "likelihood": result.likelihood,
                 "clock": result.clock,
                 "unit": result.unit,
+                "prior_scale": result.prior_scale,
                 "predict_from": result.predict_from,
                 "n_observations": result.n_observations,
                 "n_increments": result.n_increments,
@@ -173,6 +174,7 @@ def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[
             LIKELIHOODS[attrs["likelihood"]],
             attrs["clock"],
             bool(attrs["replicate_effects"]),
+            float(attrs["prior_scale"]),
         )
         models[name] = ModelResult(
             specification=specification,
@@ -193,7 +195,7 @@ def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[
             key: entry[key]
             for key in (
                 "condition", "verdict", "reasons", "challenged_by", "closure", "closure_reason", "likelihood", "clock",
-                "unit", "predict_from", "n_observations", "n_increments",
+                "unit", "prior_scale", "predict_from", "n_observations", "n_increments",
             )
         },
         elpd_diff=nan if entry["elpd_diff"] is None else entry["elpd_diff"],

@@ -32,6 +32,10 @@ class LogNormal:
         """As a frozen SciPy distribution."""
         return stats.lognorm(self.sigma, scale=self.median)
 
+    def scaled(self, factor: float) -> "LogNormal":
+        """Return it with so many times the standard deviation of the logarithm."""
+        return LogNormal(self.median, factor * self.sigma)
+
     def __str__(self) -> str:
         return f"log-normal, median {self.median:g}, log-sd {self.sigma:g}"
 
@@ -53,6 +57,10 @@ class Exponential:
         """As a frozen SciPy distribution."""
         return stats.expon(scale=self.mean)
 
+    def scaled(self, factor: float) -> "Exponential":
+        """Return it with so many times the mean."""
+        return Exponential(factor * self.mean)
+
     def __str__(self) -> str:
         return f"exponential, mean {self.mean:g}"
 
@@ -68,6 +76,10 @@ class Beta:
     def distribution(self) -> Any:
         """As a frozen SciPy distribution."""
         return stats.beta(self.alpha, self.beta)
+
+    def scaled(self, factor: float) -> "Beta":
+        """Return it with its density raised to `1 / factor`; uniform stays uniform."""
+        return Beta(1.0 + (self.alpha - 1.0) / factor, 1.0 + (self.beta - 1.0) / factor)
 
     def __str__(self) -> str:
         return "uniform" if self.alpha == self.beta == 1 else f"beta({self.alpha:g}, {self.beta:g})"
@@ -116,6 +128,10 @@ class Parameter:
         if self.prior is None:
             raise ValueError(f"{self.meaning}: a coordinate needs a prior")
         return self.prior.distribution
+
+    def scaled(self, factor: float) -> "Parameter":
+        """Return it with a prior of so many times the scale, if it has one."""
+        return self if self.prior is None else dataclasses.replace(self, prior=self.prior.scaled(factor))
 
     @property
     def is_rate(self) -> bool:

@@ -35,6 +35,10 @@ def compare(
         bool,
         typer.Option("--replicate-effects", metavar="", help="Give each trajectory a random factor of transmission."),
     ] = False,
+    prior_scale: Annotated[
+        float,
+        typer.Option("--prior-scale", metavar="F", help="Factor of the scales of all priors: 2 for twice as wide."),
+    ] = 1.0,
     no_challenge: options.NoChallenge = False,
     predict_from: Annotated[
         float | None,
@@ -79,6 +83,7 @@ def compare(
             clock=clock,
             unit=unit,
             replicate_effects=replicate_effects,
+            prior_scale=prior_scale,
             challenge=not no_challenge,
             predict_from=predict_from,
             evidence=evidence,

@@ -115,6 +115,38 @@ def test_density_is_prior_times_likelihood_up_to_a_constant(case):
     assert found(point, effects) - found(other, moved) == pytest.approx(difference, rel=1e-8)
 
 
+def test_wider_priors_are_those_of_scipy(trajectories):
+    scales = {
+        "mean_rate": stats.lognorm(2 * RATE_PRIOR.sigma, scale=RATE_PRIOR.median),
+        "slow_over_fast": stats.beta(1, 1),
+        "weight_fast": stats.beta(1.5, 1.5),
+        "dispersion": stats.beta(1, 50.5),
+        "replicate_sd": stats.expon(scale=1),
+    }
+    usual, wide = (Specification(TwoRateSI, LIKELIHOODS["beta-binomial"], "rounds", True, f) for f in (1.0, 2.0))
+    assert set(scales) == set(wide.scalars)
+    points = (
+        {"mean_rate": 30.0, "slow_over_fast": 0.3, "weight_fast": 0.9, "dispersion": 0.03, "replicate_sd": 0.8},
+        {"mean_rate": 5.0, "slow_over_fast": 0.7, "weight_fast": 0.4, "dispersion": 0.01, "replicate_sd": 0.2},
+    )
+    gains = []
+    for specification in (usual, wide):
+        built = build_model(specification, observed(trajectories, specification))
+        density = built.compile_logp(mode="FAST_COMPILE")
+        high, low = (float(density(unconstrained(built, {**p, "replicate_effect": [0.1, 0.2]}))) for p in points)
+        gains.append(high - low)
+    # The likelihood is the same in both; constants do not matter, as above.
+    of = usual.scalars
+    expected = sum(
+        (scales[n].logpdf(p[n]) - of[n].distribution.logpdf(p[n])) * (1 if p is points[0] else -1)
+        for p in points
+        for n in scales
+    )
+    assert gains[1] - gains[0] == pytest.approx(expected, rel=1e-8)
+    # What the posterior is described by says how wide the prior was.
+    assert wide.described["weight_fast"].stated_prior == "beta(1.5, 1.5)"
+
+
 def test_gradient_equals_finite_differences(case):
     *_, built, density, gradient, point = case
     effects = {"replicate_effect": [0.4, -1.1]} if "replicate_sd" in point else {}

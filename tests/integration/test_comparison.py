@@ -125,6 +125,19 @@ def test_what_is_asked_for_is_in_table_json_and_files(make_trajectories, tmp_pat
         compare(table, predict_from=20, seed=1)
 
 
+def test_priors_are_scaled_named_and_saved(make_trajectories, tmp_path):
+    # Nobody but five shares in three replicates: the prior has a say, and a narrower one keeps the rate nearer to it.
+    table = make_trajectories(OneRateSI(0.02), MeanField(), seed=22, degree=None, replicates=3, rounds=12)
+    usual, narrow = (compare(table, models=("one-rate",), prior_scale=scale, seed=1) for scale in (1.0, 0.25))
+    rates = [found.posteriors["one-rate"].posterior["beta"] * 12 for found in (usual, narrow)]
+    assert RATE_PRIOR.median > rates[1].median() > rates[0].median()
+    narrow.save(tmp_path)
+    again = load_comparison(tmp_path).conditions[0]
+    assert again.prior_scale == again.models["one-rate"].specification.prior_scale == 0.25
+    with pytest.raises(InputError, match="prior_scale = 0: must be a number above 0"):
+        compare(table, prior_scale=0, seed=1)
+
+
 def test_background_sharing_challenges_two_rates(make_trajectories):
     table = make_trajectories(OnlineOfflineSI(0.3, 0.01), MeanField(), seed=23, degree=None, replicates=6)
     found = compare(table, seed=1)
