@@ -21,7 +21,7 @@ from ..models import SIModel, get_model
 from ..models.base import Clock
 from ..simulate import Trajectories
 from ..simulate.trajectories import as_trajectories
-from .diagnostics import diagnose, summarize
+from .diagnostics import DIVERGENT_LIMIT, diagnose, summarize
 from .likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
 from .observations import Transitions, choose_closure, observe
 from .predictor import predictor
@@ -181,21 +181,21 @@ class Drawing:
 
     def result(self) -> Drawn:
         """Wait for the draws; raises a JobError when the sampler gives up."""
-        first = self._drawn()
+        first = self._drawn(divergent_limit=0.0)
         if not first.problems:
             return first
         self._settings = self._settings.harder()
         self._sampling = self._begin(settings=self._settings)
-        return self._drawn()
+        return self._drawn(DIVERGENT_LIMIT)
 
     def abort(self) -> None:
         """Stop sampling; nothing is kept."""
         self._sampling.abort()
 
-    def _drawn(self) -> Drawn:
+    def _drawn(self, divergent_limit: float) -> Drawn:
         posterior = self._sampling.result()
         summary = summarize(posterior)
-        return Drawn(posterior, self._settings, summary, diagnose(posterior, summary))
+        return Drawn(posterior, self._settings, summary, diagnose(posterior, summary, divergent_limit))
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:

@@ -43,7 +43,7 @@ def quick(scale: float = 1.0) -> Grid:
             {"rate": RATE},
             networks=NETWORKS[:1],
             clock="continuous",
-            data_sets=20,
+            data_sets=40,
         ),
         _any("imitated: background", "background", {"rate": RATE, "outside": (0.002, 0.01)}, data_sets=60),
         _any("imitated: varying", "varying", {"rate": RATE, "sd": (0.2, 0.4)}, data_sets=60),

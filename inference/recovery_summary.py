@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from .recovery import METHOD
 from .truths import TRUTHS
-from .verdict import GAIN, STANDARD_ERRORS
+from .verdict import GAIN, STANDARD_ERRORS, rule
 
 LEVEL = 0.99
 """One-sided confidence with which a target must be beyond reach before it counts as missed."""
@@ -215,7 +215,7 @@ def rejudged(rows: pd.DataFrame, gain: float, standard_errors: float, unit: str 
     end = "" if unit == "increment" else "_trajectory"
     d, dse = rows[f"elpd_diff{end}"], rows[f"dse{end}"]
     trusted = rows["trusted"].astype(bool) if unit == "increment" else (rows["bad_k_trajectory"] == 0)
-    verdict = np.where(d > gain, np.where(d > standard_errors * dse, "two-rate", "undecided"), "one-rate")
+    verdict = [rule(*pair, gain, standard_errors) for pair in zip(d, dse, strict=True)]
     return rows.assign(verdict=np.where(trusted & d.notna(), verdict, "undecided"))
 
 

@@ -8,9 +8,9 @@ from typing import Literal
 Verdict = Literal["one-rate", "two-rate", "undecided"]
 
 GAIN = 4.0
-"""Gain in elpd below which the simpler model is kept."""
+"""Gain in elpd that counts: two rates must gain more, and one rate is kept when so much can be ruled out."""
 STANDARD_ERRORS = 2.0
-"""How many standard errors the gain must exceed."""
+"""How many standard errors the gain must exceed, and by how many it is judged how high it may be."""
 FEWEST_OBSERVATIONS = 10
 """Below this many increments no verdict is given."""
 FEWEST_SHARERS = 10
@@ -57,11 +57,23 @@ class Evidence:
     n_sharers: int | None = None
 
 
+def rule(elpd_diff: float, dse: float, gain: float = GAIN, standard_errors: float = STANDARD_ERRORS) -> Verdict:
+    """Return the verdict that the difference in elpd and its standard error call for, if they can be trusted.
+
+    Two rates where the gain counts and exceeds its uncertainty; one rate where a gain that counts can be ruled out;
+    undecided otherwise. docs/calibration.md has the evidence for this rule beside others.
+    """
+    if elpd_diff > gain and elpd_diff > standard_errors * dse:
+        return "two-rate"
+    return "one-rate" if elpd_diff + standard_errors * dse <= gain else "undecided"
+
+
 def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
     """Draw the verdict and give its reasons.
 
     The models are nested, so parsimony decides ties: two rates need a gain of more than 4 in elpd and of more than two
-    standard errors. Numbers that cannot be trusted decide nothing.
+    standard errors, and one rate is enough where two standard errors on the gain leave it below 4. Numbers that cannot
+    be trusted decide nothing.
 
     Returns
     -------
@@ -104,17 +116,18 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
     numbers = f"elpd_diff = {d:.1f}, dse = {dse:.1f}"
     if doubts:
         return "undecided", [*doubts, f"for what they are worth: {numbers}"]
-    if not d > GAIN:
-        worth = f"costs {-d:.1f}" if d < 0 else f"gains only {d:.1f}"
-        return "one-rate", [
+    verdict = rule(d, dse)
+    worth = f"costs {-d:.1f}" if d < 0 else f"gains {'only ' if d <= GAIN else ''}{d:.1f}"
+    if verdict == "one-rate":
+        return verdict, [
             f"a second rate {worth} in expected log predictive density; it would have to gain more than "
             f"{GAIN:g} ({numbers})"
         ]
-    if not d > STANDARD_ERRORS * dse:
-        return "undecided", [
-            f"a second rate gains {d:.1f} in expected log predictive density, which is within {STANDARD_ERRORS:g} "
-            f"standard errors ({numbers})"
-        ]
+    if verdict == "undecided":
+        why = f"which is within {STANDARD_ERRORS:g} standard errors"
+        if d <= GAIN:
+            why = f"but a gain of more than {GAIN:g} is within {STANDARD_ERRORS:g} standard errors"
+        return verdict, [f"a second rate {worth} in expected log predictive density, {why} ({numbers})"]
     reasons = [
         f"a second rate gains {d:.1f} in expected log predictive density, more than {GAIN:g} and more than "
         f"{STANDARD_ERRORS:g} standard errors ({numbers})"

@@ -82,7 +82,7 @@ def test_confusion_power_and_calibration_count():
 
 def test_other_rules_are_tried_on_saved_numbers():
     table = rows(4, elpd_diff=[5.0, 5.0, 3.0, 9.0], dse=[2.0, 3.0, 1.0, 1.0], trusted=[True, True, True, False])
-    assert summary.rejudged(table, 4, 2)["verdict"].tolist() == ["two-rate", "undecided", "one-rate", "undecided"]
+    assert summary.rejudged(table, 4, 2)["verdict"].tolist() == ["two-rate", "undecided", "undecided", "undecided"]
     assert summary.rejudged(table, 2, 1)["verdict"].tolist() == ["two-rate", "two-rate", "two-rate", "undecided"]
     assert summary.rejudged(table, 4, 2, "trajectory")["verdict"].tolist() == ["one-rate"] * 4
 

@@ -4,7 +4,7 @@ import arviz as az
 import numpy as np
 import pytest
 
-from tworate.inference.diagnostics import COLUMNS, summarize
+from tworate.inference.diagnostics import COLUMNS, DIVERGENT_LIMIT, diagnose, summarize
 from tworate.inference.fitting import observed
 from tworate.inference.likelihoods import LIKELIHOODS
 from tworate.inference.program import constrain
@@ -49,3 +49,18 @@ def test_summary_is_that_of_arviz():
     found = summarize(posterior)
     assert list(found.index) == ["a", "b"]
     np.testing.assert_array_equal(found.to_numpy(), expected[list(COLUMNS)].to_numpy())
+
+
+def test_few_divergent_transitions_are_tolerated_where_it_is_said():
+    rng = np.random.default_rng(5)
+    diverging = np.zeros((4, 1000), dtype=bool)
+    draws = {"posterior": {"a": rng.normal(size=(4, 1000))}, "sample_stats": {"diverging": diverging}}
+    said = []
+    for number in (0, 1, 4, 5):
+        diverging.ravel()[:number] = True
+        posterior = az.from_dict(**draws)
+        said.append((diagnose(posterior), diagnose(posterior, divergent_limit=DIVERGENT_LIMIT)))
+    assert said[0] == ([], [])
+    assert said[1] == (["1 divergent transition"], [])
+    assert said[2] == (["4 divergent transitions"], [])
+    assert said[3] == (["5 divergent transitions"], ["5 divergent transitions"])

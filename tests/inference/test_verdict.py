@@ -15,7 +15,11 @@ def verdict(d, dse, **changes):
     [
         (-3.0, 1.0, "one-rate"),
         (0.0, 0.0, "one-rate"),
-        (4.0, 0.1, "one-rate"),
+        (3.7, 0.1, "one-rate"),
+        (4.0, 0.1, "undecided"),
+        (1.0, 1.5, "one-rate"),
+        (1.0, 1.51, "undecided"),
+        (-3.0, 4.0, "undecided"),
         (4.01, 2.0, "two-rate"),
         (4.01, 2.01, "undecided"),
         (30.0, 15.0, "undecided"),
