@@ -62,21 +62,33 @@ def rules(rows: pd.DataFrame) -> None:
     """Print the errors under other thresholds and units, from the same fits."""
     found = []
     rows = summary.default_rows(rows)
-    for unit in ("increment", "trajectory"):
-        for gain, errors in ((4, 2), (2, 2), (4, 1), (0, 2), (6, 2), (4, 3)):
-            judged = summary.rejudged(rows, gain, errors, unit)
-            one = judged[judged["truth"] == "one-rate"]
-            far = judged[judged["label"].str.startswith("found")]
-            near = judged[judged["label"].str.startswith("shift")]
-            found.append(
-                (unit, f"{gain}", f"{errors}", share(int((one["verdict"] == "two-rate").sum()), len(one)),
-                 share(int((far["verdict"] != "two-rate").sum()), len(far)),
-                 share(int((near["verdict"] == "two-rate").sum()), len(near)))
-            )  # fmt: skip
+    tried = [
+        ("increment", *thresholds)
+        for thresholds in ((4, 2, 2), (4, 2, 0), (4, 2, 1), (4, 2, 3), (2, 2, 2), (6, 2, 2), (4, 1, 2), (4, 3, 2))
+    ]
+    tried += [("trajectory", 4, 2, 2), ("trajectory", 4, 2, 0), ("trajectory", 2, 2, 2)]
+    for unit, gain, errors, ruled_out in tried:
+        judged = summary.rejudged(rows, gain, errors, ruled_out, unit)
+        one = judged[judged["truth"] == "one-rate"]
+        far = judged[judged["label"].str.startswith("found")]
+        near = judged[judged["label"].str.startswith("shift")]
+        found.append(
+            (
+                unit, f"{gain}", f"{errors}", f"{ruled_out}",
+                share(int((one["verdict"] == "two-rate").sum()), len(one)),
+                share(int((one["verdict"] == "one-rate").sum()), len(one)),
+                share(int((far["verdict"] != "two-rate").sum()), len(far)),
+                share(int(summary.is_confident_error(near).sum()), len(near)),
+                " / ".join(str(int((near["verdict"] == name).sum())) for name in ("one-rate", "undecided", "two-rate")),
+            )
+        )  # fmt: skip
     table(
-        ("unit", "gain", "standard errors", "two rates where there is one", "two rates missed", "found at 1.25 to 2"),
+        (
+            "unit", "gain", "standard errors", "ruled out by", "one rate: found two", "one rate: found one",
+            "ratio 4 and more: not found", "ratio 1.25 to 2: confident error", "there: one / undecided / two",
+        ),
         found,
-    )
+    )  # fmt: skip
 
 
 def fresh(rows: pd.DataFrame) -> None:

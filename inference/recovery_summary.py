@@ -195,15 +195,21 @@ def parameters(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def rejudged(rows: pd.DataFrame, gain: float, standard_errors: float, unit: str = "increment") -> pd.DataFrame:
+def rejudged(
+    rows: pd.DataFrame,
+    gain: float = GAIN,
+    standard_errors: float = STANDARD_ERRORS,
+    ruled_out: float = STANDARD_ERRORS,
+    unit: str = "increment",
+) -> pd.DataFrame:
     """Rows as another rule would judge them, from the saved numbers; a challenge stays what it was.
 
     Parameters
     ----------
     rows : DataFrame
         Of a study.
-    gain, standard_errors : float
-        Thresholds of the verdict.
+    gain, standard_errors, ruled_out : float
+        Thresholds of the verdict, see :func:`tworate.inference.verdict.rule`.
     unit : {"increment", "trajectory"}
         Which of the two leave-one-outs decides.
 
@@ -215,7 +221,7 @@ def rejudged(rows: pd.DataFrame, gain: float, standard_errors: float, unit: str 
     end = "" if unit == "increment" else "_trajectory"
     d, dse = rows[f"elpd_diff{end}"], rows[f"dse{end}"]
     trusted = rows["trusted"].astype(bool) if unit == "increment" else (rows["bad_k_trajectory"] == 0)
-    verdict = [rule(*pair, gain, standard_errors) for pair in zip(d, dse, strict=True)]
+    verdict = [rule(*pair, gain, standard_errors, ruled_out) for pair in zip(d, dse, strict=True)]
     return rows.assign(verdict=np.where(trusted & d.notna(), verdict, "undecided"))
 
 

@@ -57,15 +57,30 @@ class Evidence:
     n_sharers: int | None = None
 
 
-def rule(elpd_diff: float, dse: float, gain: float = GAIN, standard_errors: float = STANDARD_ERRORS) -> Verdict:
+def rule(
+    elpd_diff: float,
+    dse: float,
+    gain: float = GAIN,
+    standard_errors: float = STANDARD_ERRORS,
+    ruled_out: float = STANDARD_ERRORS,
+) -> Verdict:
     """Return the verdict that the difference in elpd and its standard error call for, if they can be trusted.
 
     Two rates where the gain counts and exceeds its uncertainty; one rate where a gain that counts can be ruled out;
     undecided otherwise. docs/calibration.md has the evidence for this rule beside others.
+
+    Parameters
+    ----------
+    elpd_diff, dse : float
+        As of :class:`Evidence`.
+    gain, standard_errors : float
+        What counts, and how many standard errors it must exceed.
+    ruled_out : float
+        How many standard errors above the difference a gain that counts must lie, so that it is ruled out.
     """
     if elpd_diff > gain and elpd_diff > standard_errors * dse:
         return "two-rate"
-    return "one-rate" if elpd_diff + standard_errors * dse <= gain else "undecided"
+    return "one-rate" if elpd_diff + ruled_out * dse <= gain else "undecided"
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:

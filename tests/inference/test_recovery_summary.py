@@ -84,7 +84,8 @@ def test_other_rules_are_tried_on_saved_numbers():
     table = rows(4, elpd_diff=[5.0, 5.0, 3.0, 9.0], dse=[2.0, 3.0, 1.0, 1.0], trusted=[True, True, True, False])
     assert summary.rejudged(table, 4, 2)["verdict"].tolist() == ["two-rate", "undecided", "undecided", "undecided"]
     assert summary.rejudged(table, 2, 1)["verdict"].tolist() == ["two-rate", "two-rate", "two-rate", "undecided"]
-    assert summary.rejudged(table, 4, 2, "trajectory")["verdict"].tolist() == ["one-rate"] * 4
+    assert summary.rejudged(table, 4, 2, 0)["verdict"].tolist() == ["two-rate", "undecided", "one-rate", "undecided"]
+    assert summary.rejudged(table, unit="trajectory")["verdict"].tolist() == ["one-rate"] * 4
 
 
 def test_grids_hold_no_cell_twice():
