@@ -1,22 +1,24 @@
-"""Print the tables of docs/calibration.md from finished or unfinished studies of recovery.
+"""Put the tables into docs/calibration.md, from finished or unfinished studies of recovery.
 
-Run with `python docs/calibration_table.py FOLDER [FOLDER of the methods]`, folders of `tworate recover`.
+Run with `python docs/calibration_table.py FOLDER [FOLDER of the methods]`, folders of `tworate recover`. Each table
+takes the place of what stands between `<!-- NAME -->` and `<!-- end -->`.
 """
 
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from tworate.inference import recovery_summary as summary
 from tworate.inference.recovery import METHOD, read_recovery
 
+PAGE = Path(__file__).with_name("calibration.md")
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table in Markdown."""
-    for row in (header, ["---"] * len(header), *rows):
-        print(f"| {' | '.join(row)} |")
-    print()
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows))
 
 
 def share(count: int, n: int) -> str:
@@ -27,9 +29,9 @@ def share(count: int, n: int) -> str:
     return f"{count} of {n}: {count / n:.1%} ({low:.1%} to {high:.1%})"
 
 
-def targets(rows: pd.DataFrame) -> None:
-    """Print what was meant and what came."""
-    table(
+def targets(rows: pd.DataFrame) -> str:
+    """Return what was meant and what came."""
+    return table(
         ("error", "at most", "measured (95% interval)", ""),
         [
             (target.name, f"{target.limit:.0%}", share(target.errors, target.n), target.status)
@@ -39,13 +41,13 @@ def targets(rows: pd.DataFrame) -> None:
     )
 
 
-def verdicts(rows: pd.DataFrame) -> None:
-    """Print the confusion matrix."""
+def verdicts(rows: pd.DataFrame) -> str:
+    """Return the confusion matrix."""
     counts = summary.confusion(rows)
     keys = ["label", *METHOD, "truth"]
     wide = counts.pivot_table(index=[*keys, "n"], columns="verdict", values="count").reset_index()
     several = wide[list(METHOD)].drop_duplicates().shape[0] > 1
-    table(
+    return table(
         ("cell", "truth", *(METHOD if several else ()), "data sets", *summary.VERDICTS),
         [
             (
@@ -58,8 +60,8 @@ def verdicts(rows: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
-def rules(rows: pd.DataFrame) -> None:
-    """Print the errors under other thresholds and units, from the same fits."""
+def rules(rows: pd.DataFrame) -> str:
+    """Return the errors under other thresholds and units, from the same fits."""
     found = []
     rows = summary.default_rows(rows)
     tried = [
@@ -82,7 +84,7 @@ def rules(rows: pd.DataFrame) -> None:
                 " / ".join(str(int((near["verdict"] == name).sum())) for name in ("one-rate", "undecided", "two-rate")),
             )
         )  # fmt: skip
-    table(
+    return table(
         (
             "unit", "gain", "standard errors", "ruled out by", "one rate: found two", "one rate: found one",
             "ratio 4 and more: not found", "ratio 1.25 to 2: confident error", "there: one / undecided / two",
@@ -91,9 +93,9 @@ def rules(rows: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
-def fresh(rows: pd.DataFrame) -> None:
-    """Print how elpd_diff does on fresh data."""
-    table(
+def fresh(rows: pd.DataFrame) -> str:
+    """Return how elpd_diff does on fresh data."""
+    return table(
         ("abs(elpd_diff) / dse", "data sets", "sign holds on fresh data (95% interval)", "z: mean, sd"),
         [
             (
@@ -106,9 +108,9 @@ def fresh(rows: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
-def intervals(rows: pd.DataFrame) -> None:
-    """Print bias and coverage."""
-    table(
+def intervals(rows: pd.DataFrame) -> str:
+    """Return bias and coverage."""
+    return table(
         ("cell", "parameter", "data sets", "bias (standard error)", "90% intervals that cover (95% interval)"),
         [
             (
@@ -120,16 +122,33 @@ def intervals(rows: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
+def done(folder: str, rows: pd.DataFrame) -> str:
+    """Return what was done of a study, and how long a comparison took."""
+    record, n = read_recovery(folder)[0], rows.groupby(["cell", "number"]).ngroups
+    meant = sum(cell["data_sets"] for cell in record["cells"])
+    seconds = rows["cpu_seconds"].median()
+    return (
+        f"Grid `{record['grid']}`, seed {record['seed']}, version {record['version']}: {n} of {meant} data sets; "
+        f"{seconds:.1f} s of processor time for a comparison with its scores (median)."
+    )
+
+
 def main(folders: Sequence[str]) -> None:
-    """Print all tables."""
-    record, rows = read_recovery(folders[0])
-    done, meant = rows.groupby(["cell", "number"]).ngroups, sum(cell["data_sets"] for cell in record["cells"])
-    print(f"Grid {record['grid']}, seed {record['seed']}, version {record['version']}: {done} of {meant} data sets.\n")
-    for part in (targets, verdicts, rules, fresh, intervals):
-        part(rows)
-    print(f"CPU time of a comparison and its scores, median: {rows['cpu_seconds'].median():.1f} s.\n")
+    """Put all tables into the page."""
+    rows = read_recovery(folders[0])[1]
+    made = {"done": done(folders[0], rows)}
+    made |= {part.__name__: part(rows) for part in (targets, verdicts, rules, fresh, intervals)}
     for folder in folders[1:]:
-        verdicts(read_recovery(folder)[1])
+        other = read_recovery(folder)[1]
+        made |= {"methods done": done(folder, other), "methods": verdicts(other)}
+    page = PAGE.read_text(encoding="utf-8")
+    for name, text in made.items():
+        begin, end = f"<!-- {name} -->\n", "<!-- end -->"
+        if page.count(begin) != 1:
+            raise SystemExit(f"{PAGE.name}: {page.count(begin)} places for {name}; there must be one")
+        before, after = page.split(begin)
+        page = f"{before}{begin}{text}\n{after[after.index(end) :]}"
+    PAGE.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":
