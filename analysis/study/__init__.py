@@ -1,0 +1,1 @@
+"""Studies: language models × events × personas × networks × visibilities, worked out condition by condition."""
