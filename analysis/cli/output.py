@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,6 +46,21 @@ class Bar:
     def of(self, what: str) -> Any:
         """Return a callback of (done, total) for one named step."""
         return lambda done, total: self(what, done, total)
+
+    def with_time_left(self, stage: str) -> Callable[[str, int, int], None]:
+        """Return the bar as a callback that says in one stage, by its first word, how long it will still take."""
+        begun: list[tuple[float, int]] = []
+
+        def show(what: str, done: int, total: int) -> None:
+            if what.split(" ")[0] == stage:
+                begun.append((time.monotonic(), done))
+                since, first = begun[0]
+                if gained := done - first:
+                    left = (time.monotonic() - since) / gained * (total - done)
+                    what += f" (about {left / 60:.0f} min left)" if left >= 90 else f" (about {left:.0f} s left)"
+            self(what, done, total)
+
+        return show
 
     def finish(self) -> None:
         """Mark every step shown so far as done."""

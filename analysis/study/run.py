@@ -106,7 +106,8 @@ def ask(
     specification = plan.specification
     tables, records = {}, []
     for entry in specification.language_models:
-        model = load(entry)
+        folder = specification.path(entry.model)
+        model = load(entry.model_copy(update={"model": str(folder)}) if folder.is_dir() else entry)
 
         def asking(done: int, total: int, label: str = entry.label) -> None:
             if progress:
@@ -138,23 +139,10 @@ def ask(
     return tables, records
 
 
-def load_model(entry: LanguageModelEntry, *, trust_remote_code: bool = False) -> LanguageModel:
-    """Load a language model whose answers are kept, see :class:`tworate.agents.CachedLanguageModel`.
-
-    Parameters
-    ----------
-    entry : LanguageModelEntry
-        The study's entry of it.
-    trust_remote_code : bool
-        Whether code that comes with a model may run.
-    """
-    return CachedLanguageModel(load_uncached(entry, trust_remote_code=trust_remote_code), AnswerStore())
-
-
-def load_uncached(entry: LanguageModelEntry, *, trust_remote_code: bool = False) -> LanguageModel:
-    """Load a language model; arguments as of :func:`load_model`."""
-    options = entry.model_dump(exclude={"model", "name"}, exclude_none=True)
-    return load_language_model(entry.model, **options, trust_remote_code=trust_remote_code)
+def load_model(entry: LanguageModelEntry) -> LanguageModel:
+    """Load a language model whose answers are kept, see :class:`tworate.agents.CachedLanguageModel`."""
+    options = entry.model_dump(exclude={"model", "name"}, exclude_defaults=True)
+    return CachedLanguageModel(load_language_model(entry.model, **options), AnswerStore())
 
 
 def study_record(plan: Plan, asked: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, Any]:

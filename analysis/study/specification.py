@@ -5,9 +5,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ...agents import Elicitation, PromptTemplates, parse_wordings
+from ...agents.language_model import OPENAI_PREFIX
 from ...agents.personas import DEFAULT_QUALIFIER
 from ...errors import nearest
 from ...models import CLOSURES, get_model
@@ -47,10 +57,19 @@ class LanguageModelEntry(_Table):
     model: str
     name: str = ""
     base_url: str | None = None
-    concurrency: int | None = Field(None, ge=1)
+    concurrency: int | None = Field(default=None, ge=1)
     device: str | None = None
     dtype: str | None = None
     think: bool = False
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> "LanguageModelEntry":
+        served = self.model.startswith(OPENAI_PREFIX)
+        for name in ("device", "dtype", "think") if served else ("base_url", "concurrency"):
+            if getattr(self, name):
+                where = "that runs here" if served else f"behind a server ({OPENAI_PREFIX}NAME)"
+                raise ValueError(f"{name} goes with a model {where}, not with {self.model}")
+        return self
 
     @property
     def label(self) -> str:
@@ -69,7 +88,7 @@ class EventTable(_Table):
     until: Day | None = None
     min_fatalities: int | None = None
     max_fatalities: int | None = None
-    per_type: int | None = Field(None, ge=1)
+    per_type: int | None = Field(default=None, ge=1)
 
 
 class MixtureEntry(_Table):
@@ -125,7 +144,7 @@ class ElicitationTable(_Table):
 
     method: str = "logits"
     wordings: Names = []
-    sightings: int = Field(5, ge=1)
+    sightings: int = Field(default=5, ge=1)
     samples: int = 100
     temperature: float = 1.0
     max_unparsable: float = 0.2
@@ -145,10 +164,10 @@ class ComparisonTable(_Table):
     unit: str = "increment"
     replicate_effects: bool = False
     challenge: bool = True
-    max_refits: int = Field(10, ge=0)
-    chains: int = Field(4, ge=2)
-    tune: int = Field(500, ge=1)
-    draws: int = Field(1000, ge=1)
+    max_refits: int = Field(default=10, ge=0)
+    chains: int = Field(default=4, ge=2)
+    tune: int = Field(default=500, ge=1)
+    draws: int = Field(default=1000, ge=1)
     posteriors: Literal["lean", "whole", "none"] = "lean"
 
     @field_validator("si_models")
