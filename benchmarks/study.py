@@ -1,11 +1,11 @@
 """Time and memory of a study, and of fitting its conditions one by one in fresh processes.
 
 Run with `python benchmarks/study.py [--profiles 32] [--fresh 3]`; some minutes. The study has all 32 profiles on one
-event of each of the 6 types, 1000 agents, 10 replicates of 40 rounds, two models, LOO and verdict, no challenge. It runs
-through the installed command, decisions included, with caches of its own that a study of two conditions has filled;
-then on as many worker processes as there are cores. Some of its conditions are then compared one by one, each by
-`tworate compare` in a process of its own, whose mean time is multiplied by the number of conditions. Prints one Markdown
-table with the figures to reach beside those measured, and whether both ways gave the same tables.
+event of each of the 6 types, 1000 agents, 10 replicates of 40 rounds, two models, LOO and verdict, no challenge. It
+runs through the installed command, decisions included, with caches of its own that a study of two conditions has
+filled; then on as many worker processes as there are cores. Some of its conditions are then compared one by one, each
+by `tworate compare` in a process of its own, whose mean time is multiplied by the number of conditions. Prints one
+Markdown table with the figures to reach beside those measured, and whether both ways gave the same tables.
 """
 
 import argparse
