@@ -187,9 +187,14 @@ class ComparisonTable(_Table):
 
 
 class EffectTable(_Table):
-    """Whether the effects of traits and events are fitted over all conditions; by default where these differ enough."""
+    """Effects of traits and events over all conditions: fitted or not (by default where conditions differ enough).
+
+    `si_models` are those whose rates are taken apart, under `closure` (by default the most exact that the data allow).
+    """
 
     fit: bool | None = None
+    si_models: Annotated[list[Literal["two-rate", "one-rate"]], BeforeValidator(_listed)] = ["two-rate", "one-rate"]
+    closure: Literal[CLOSURES] | None = None  # type: ignore[valid-type]
 
 
 class StudySpecification(_Table):

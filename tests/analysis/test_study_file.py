@@ -3,10 +3,12 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tworate.agents import EVENT_TYPES, Event, LanguageModel, all_personas, decide
 from tworate.analysis.study import make_study, read_study
+from tworate.analysis.study.effects import effects_wanted
 from tworate.analysis.study.outlook import look_ahead
 from tworate.analysis.study.plan import make_plan
 from tworate.analysis.study.toml_source import line_of
@@ -248,3 +250,20 @@ def test_profiles_are_left_out_where_only_mixtures_are_named():
     (composition,) = {c.composition for c in make_plan(make_study({"personas": {"mixtures": {"a": "all"}}})).conditions}
     assert list(composition.mixture.personas) == all_personas()
     assert dataclasses.asdict(composition)["homophily"] == 0.0
+
+
+def test_effects_are_wanted_where_conditions_can_tell_them():
+    def wanted(**tables):
+        plan = make_plan(make_study(tables))
+        rows = pd.DataFrame([plan.row(condition) for condition in plan.conditions])
+        return effects_wanted(plan.specification.effects, rows)
+
+    one = {"ids": "VAR1"}
+    assert wanted(events=one)
+    assert not wanted(events=one, effects={"fit": False})
+    # Five traits and a level of their own take six numbers; ten profiles are too few, and equal ones tell nothing.
+    few = ["OCEAN", "ocean", "Ocean", "oCean", "ocEan", "oceAn", "oceaN", "OCean", "OcEan", "OceAn"]
+    assert not wanted(events=one, personas={"profiles": few})
+    assert wanted(events=one, personas={"profiles": [*few, "OceaN", "oCEan"]})
+    assert not wanted(events=one, personas={"profiles": "OCEAN"}, spread={"visibility": [0.1, 0.2, 0.3, 0.4]})
+    assert wanted(events=one, personas={"profiles": "OCEAN"}, effects={"fit": True})
