@@ -68,6 +68,8 @@ class StudyFolder:
                 shutil.rmtree(self.path / name, ignore_errors=True)
         if text:
             write_text(self.path / GIVEN, text)
+        else:
+            (self.path / GIVEN).unlink(missing_ok=True)
         write_text(self.path / STUDY, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
     def part(self, key: str) -> Path:

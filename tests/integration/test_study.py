@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from tworate.agents import LanguageModel
+from tworate.agents import AnswerStore, CachedLanguageModel, LanguageModel, load_language_model
 from tworate.analysis.cli import main
 from tworate.analysis.study import load_study, make_study, run_study
 from tworate.analysis.study.cluster import perform, work_on_cluster
@@ -167,6 +167,30 @@ def test_killed_at_any_step_it_goes_on_and_ends_with_the_same_tables(whole, tmp_
     assert not [path for path in folder.rglob(".*") if path.is_dir()]
 
 
+def test_asking_goes_on_in_the_batches_of_a_run_in_one_piece(tmp_path, monkeypatch):
+    """What is asked together decides the last digits, so that what is left must be asked as it would have been."""
+    monkeypatch.setattr("tworate.agents.language_model.CONVERSATIONS_AT_ONCE", 16)
+    plan = make_plan(changed(elicitation={"sightings": 5}, events={"ids": ["VAR1", "ELM6"]}))
+    model = load_language_model("embedded")
+    whole = ask(plan, lambda entry: CachedLanguageModel(model, AnswerStore(tmp_path / "whole")))[0]["embedded"]
+
+    class Interrupted(Exception):  # noqa: N818
+        pass
+
+    class Failing(AnswerStore):
+        def put(self, *arguments):
+            super().put(*arguments)
+            raise Interrupted
+
+    for kept in (16, 32):
+        with pytest.raises(Interrupted):
+            ask(plan, lambda entry: CachedLanguageModel(model, Failing(tmp_path / "cut")))
+        assert AnswerStore(tmp_path / "cut").models()[0].entries == kept
+    resumed = ask(plan, lambda entry: CachedLanguageModel(model, AnswerStore(tmp_path / "cut")))[0]["embedded"]
+    for one, other in zip(resumed, whole, strict=True):
+        assert np.array_equal(one.probabilities, other.probabilities)
+
+
 def test_a_worker_that_is_killed_is_survived_and_the_tables_are_the_same(whole, tmp_path):
     with warnings.catch_warnings():
         # Dask's own: sockets and loops that it leaves to the garbage collector.
@@ -217,14 +241,14 @@ def test_networks_of_several_kinds_and_several_closures_stand_in_one_study(tmp_p
     study = changed(
         personas={"profiles": "OCEAN", "mixtures": {}},
         spread={"networks": ["random-regular", "erdos-renyi"], "seeds": "degree"},
-        comparison={"closures": ["recorded", "mean-field"], "posteriors": "whole"},
+        comparison={"closures": ["recorded", "mean-field"], "posteriors": "whole", "si_models": "one-rate"},
     )
     found = load_study(run_study(study, tmp_path, load=formula))
     degrees = found.trajectories.table.groupby("condition")["degrees"].first()
     assert degrees[0] == "4:100"
     assert len(degrees[1].split()) > 3
     rows = found.comparison.groupby(["condition", "closure"])["si_model"].nunique()
-    assert rows.to_dict() == {(c, name): 2 for c in (0, 1) for name in ("recorded", "mean-field")}
+    assert rows.to_dict() == {(c, name): 1 for c in (0, 1) for name in ("recorded", "mean-field")}
     assert found.posterior(1, "one-rate", "mean-field").attrs["closure"] == "mean-field"
     assert "log_likelihood" in found.posterior(1, "one-rate", "recorded").groups()
 
@@ -342,7 +366,7 @@ def test_foretelling_loads_no_torch(tmp_path):
 
 def test_working_out_conditions_takes_one_ahead_and_keeps_few(monkeypatch):
     """Memory stays flat because no more than the next condition is simulated before one is handed over."""
-    plan = make_plan(changed(spread={"visibility": [0.3, 0.4]}))
+    plan = make_plan(changed(spread={"visibility": [0.3, 0.4]}, comparison={"si_models": "one-rate"}))
     jobs = make_jobs(plan, ask(plan, formula)[0])
     begun = []
     from tworate.analysis.study import work as module
