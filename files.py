@@ -5,6 +5,7 @@ import csv
 import io
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,6 +99,10 @@ _UMASK = os.umask(0o022)
 os.umask(_UMASK)
 
 
+TEMPORARY = ".unfinished-"
+"""What the names of folders begin with that were not finished, such as those that a killed process left."""
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success rename it to `path`, on failure remove it.
@@ -127,6 +132,40 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path`; on success rename it to `path`, on failure remove it.
+
+    Where `path` is there already, from another process, it stays and the new one is removed.
+
+    Parameters
+    ----------
+    path : Path
+        Where the finished folder belongs; missing parent folders are made.
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be made or written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=TEMPORARY))
+    except OSError as error:
+        raise _refused(path, error) from error
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_UMASK)
+        try:
+            temporary.rename(path)
+        except OSError as error:
+            # One that holds something is never replaced.
+            if not path.is_dir():
+                raise _refused(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def check_writable(path: Path) -> None:

@@ -109,14 +109,7 @@ def decide(
         In the order of the events.
     """
     personas = tuple(personas or all_personas())
-    if sightings < 1:
-        raise ValueError(f"sightings = {sightings}: must be at least 1")
-    questions = [
-        Question(persona, event, sighting, is_last=sighting == sightings > 1)
-        for event in events
-        for persona in personas
-        for sighting in range(1, sightings + 1)
-    ]
+    questions = questions_of(events, personas, sightings)
     templates = templates or default_templates()
     elicited = model.share_probability(questions, templates, progress, elicitation=elicitation)
     shape = (len(events), len(personas), sightings)
@@ -132,4 +125,16 @@ def decide(
             elicitation=elicited.method,
         )
         for i, event in enumerate(events)
+    ]
+
+
+def questions_of(events: Sequence[Event], personas: Sequence[Persona], sightings: int) -> list[Question]:
+    """Return what :func:`decide` asks: one question an event, persona and sighting."""
+    if sightings < 1:
+        raise ValueError(f"sightings = {sightings}: must be at least 1")
+    return [
+        Question(persona, event, sighting, is_last=sighting == sightings > 1)
+        for event in events
+        for persona in personas
+        for sighting in range(1, sightings + 1)
     ]

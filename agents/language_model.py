@@ -16,6 +16,7 @@ from .elicitation import (
     Elicited,
     SamplingSettings,
     Scored,
+    Wording,
     count_answers,
     n_options,
     summarise,
@@ -171,20 +172,9 @@ class LanguageModel(ABC):
         """
         templates = templates or default_templates()
         settings = elicitation or Elicitation()
-        asked = [
-            (templates.conversation(question, order), wording)
-            for wording in settings.wordings
-            for order in (wording, wording[::-1])
-            for question in questions
-        ]
-        keys = [(wording, *(message["content"] for message in conversation)) for conversation, wording in asked]
-        first = {key: position for position, key in reversed(list(enumerate(keys)))}
-        row = {key: i for i, key in enumerate(first)}
-        conversations = [asked[position][0] for position in first.values()]
-        wordings = [asked[position][1] for position in first.values()]
+        conversations, wordings, places = distinct_prompts(questions, templates, settings.wordings)
         answered = self.ask(conversations, wordings, settings, progress)
-        places = np.array([row[key] for key in keys], dtype=np.intp)
-        found = summarise(answered.prompted(), places.reshape(len(settings.wordings), 2, len(questions)))
+        found = summarise(answered.prompted(), places)
         return dataclasses.replace(found, method=answered.method)
 
     def ask(
@@ -223,6 +213,34 @@ class LanguageModel(ABC):
                 pass
         answers = self.draw_answers(conversations, settings.sampling, progress)
         return count_answers(answers, options, settings.max_unparsable, self.name)
+
+
+def distinct_prompts(
+    questions: Sequence[Question], templates: PromptTemplates, wordings: Sequence[Wording]
+) -> tuple[list[Conversation], list[Wording], NDArray[np.intp]]:
+    """Prompts of some questions, in each wording and both orders of the options; equal ones are there once.
+
+    Returns
+    -------
+    conversations : list of conversations
+        What is asked.
+    options : list of pairs of str
+        What may be answered to each, sharing first.
+    places : array of int, shape (n_wordings, 2, n_questions)
+        Where the prompt of each question stands, in each wording and order.
+    """
+    asked = [
+        (templates.conversation(question, order), wording)
+        for wording in wordings
+        for order in (wording, wording[::-1])
+        for question in questions
+    ]
+    keys = [(wording, *(message["content"] for message in conversation)) for conversation, wording in asked]
+    first = {key: position for position, key in reversed(list(enumerate(keys)))}
+    row = {key: i for i, key in enumerate(first)}
+    places = np.array([row[key] for key in keys], dtype=np.intp).reshape(len(wordings), 2, len(questions))
+    chosen = [asked[position] for position in first.values()]
+    return [conversation for conversation, _ in chosen], [wording for _, wording in chosen], places
 
 
 def _parts(

@@ -154,7 +154,11 @@ class Population:
         return said if summary.connected else f"{said}\nnote: network {self.network.name}: {summary}"
 
 
-def make_population(settings: SpreadSettings, personas: Mixture | Sequence[Persona] | None = None) -> Population:
+def make_population(
+    settings: SpreadSettings,
+    personas: Mixture | Sequence[Persona] | None = None,
+    network: AnyNetwork | None = None,
+) -> Population:
     """Draw the network, and give every agent a persona.
 
     Parameters
@@ -163,6 +167,8 @@ def make_population(settings: SpreadSettings, personas: Mixture | Sequence[Perso
         Network, homophily and seed.
     personas : Mixture or sequence of Persona, optional
         Who there is: a sequence in equal numbers; all 32 profiles by default.
+    network : Network or CompleteNetwork, optional
+        The network, where it need not be drawn or read.
 
     Raises
     ------
@@ -171,7 +177,8 @@ def make_population(settings: SpreadSettings, personas: Mixture | Sequence[Perso
         interventions are about agents that there are not.
     """
     mixture = as_mixture(personas)
-    network = make_network(settings.network, settings.agents, settings.degree, settings.seed)
+    if network is None:
+        network = make_network(settings.network, settings.agents, settings.degree, settings.seed)
     settings.check_process(network.n_agents)
     members = mixture.assign(network.n_agents, settings.seed)
     if settings.placement == "block":

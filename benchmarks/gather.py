@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SCRIPTS = ("main_job", "inference", "conditions", "decide", "spread", "networks", "population")
+SCRIPTS = ("main_job", "inference", "conditions", "study", "decide", "spread", "networks", "population")
 PACKAGES = ("pymc", "nutpie", "arviz", "numba", "numpy", "networkx", "torch", "transformers")
 
 HEAD = """# Benchmarks

@@ -1,8 +1,7 @@
 """Comparing the models on each condition: the central output."""
 
 import dataclasses
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -137,32 +136,51 @@ def compare(
             )
         return found
 
-    works = deque(
+    works = (
         Condition(
             condition, partial(observations, part), specifications, options, _reporting(progress, position, len(parts))
         )
         for position, (condition, part) in enumerate(parts)
     )
     results: list[ConditionResult] = []
-    while works:
-        work = works.popleft()
-        try:
-            # While the numbers of its last model are worked out, the next condition is sampled already.
-            result = work.compared(works[0].begin if works else None)
-        except (InputError, JobError) as error:
-            # One condition that tells nothing, or that defeats the sampler, must not take the others with it.
-            if len(parts) == 1:
-                raise
-            result = work.undecided(str(error))
-        except BaseException:
-            if works:
-                works[0].abort()
-            raise
+    for result in compared_in_turn(works, strict=len(parts) == 1):
         if spill:
             kept = result.posteriors.spilled(spill, f"{len(results)}-")
             result = dataclasses.replace(result, posteriors=kept)
         results.append(result)
     return Comparison(results, data, columns, seed)
+
+
+def compared_in_turn(works: Iterable[Condition], *, strict: bool = False) -> Iterator[ConditionResult]:
+    """Compare conditions one after the other: while the last is worked out, the next is sampled already.
+
+    Parameters
+    ----------
+    works : iterable of Condition
+        Taken one ahead, so that few are in memory at any time.
+    strict : bool
+        Whether an error of one ends all. Otherwise a condition that tells nothing, or that defeats the sampler, is
+        undecided, and its reason says why.
+    """
+    waiting = iter(works)
+    following = next(waiting, None)
+    while following is not None:
+        work, following = following, next(waiting, None)
+        try:
+            yield _compared(work, following, strict)
+        except BaseException:
+            if following:
+                following.abort()
+            raise
+
+
+def _compared(work: Condition, following: Condition | None, strict: bool) -> ConditionResult:
+    try:
+        return work.compared(following.begin if following else None)
+    except (InputError, JobError) as error:
+        if strict:
+            raise
+        return work.undecided(str(error))
 
 
 def _reporting(progress: Progress | None, position: int, n_conditions: int) -> Report:

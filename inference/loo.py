@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import logsumexp
+from threadpoolctl import threadpool_limits
 
 from .fitting import dispersion_of, predicted_draws
 from .kernels import BINOMIAL
@@ -245,7 +246,8 @@ def stacking_weights(elpds: Mapping[str, Elpd]) -> dict[str, float]:
     """Stacking weights by model, through `arviz.compare`."""
     if len(elpds) == 1:
         return dict.fromkeys(elpds, 1.0)
-    with warnings.catch_warnings():
+    # How many threads multiply matrices decides the last digit of a sum, and would differ between machines.
+    with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
         # pandas deprecates how ArviZ sorts.
         warnings.filterwarnings("ignore", message="The inplace keyword")
         table = az.compare({name: elpd.for_arviz() for name, elpd in elpds.items()}, ic="loo", method="stacking")

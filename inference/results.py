@@ -153,6 +153,40 @@ class ConditionResult:
         """Number of units that leave-one-out leaves out, one at a time."""
         return next((model.elpd.pointwise.size for model in self.models.values()), 0)
 
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a model, the best first, as in :attr:`Comparison.table`."""
+        ranked = sorted(self.models.items(), key=lambda item: -item[1].elpd_loo)
+        rows = []
+        for name, model in ranked:
+            asked: dict[str, Any] = {}
+            if model.log_evidence is not None:
+                asked["log_evidence"] = model.log_evidence
+            if model.elpd_future is not None:
+                asked["elpd_future"] = float(model.elpd_future.sum())
+            rows.append(
+                {
+                    **self.condition,
+                    "verdict": self.verdict,
+                    "model": name,
+                    "rival": model.rival,
+                    "elpd_loo": model.elpd_loo,
+                    "se": model.se,
+                    "p_loo": model.p_loo,
+                    "weight": model.weight,
+                    "pareto_k_bad": model.pareto_k_bad,
+                    "elpd_diff": self.elpd_diff,
+                    "dse": self.dse,
+                    "challenged_by": ", ".join(self.challenged_by),
+                    "closure": self.closure,
+                    "likelihood": self.likelihood,
+                    "clock": self.clock,
+                    "unit": self.unit,
+                    "n_observations": self.n_observations,
+                    **asked,
+                }
+            )
+        return rows
+
 
 def condition_label(condition: Mapping[str, Any]) -> str:
     """Return a condition in words, such as `event = VAR1, persona = OCEAN`."""
@@ -200,37 +234,7 @@ class Comparison:
     @property
     def table(self) -> pd.DataFrame:
         """One row a condition and model, the best model first; `log_evidence` and `elpd_future` where asked for."""
-        rows = []
-        for result in self.conditions:
-            ranked = sorted(result.models.items(), key=lambda item: -item[1].elpd_loo)
-            for name, model in ranked:
-                asked: dict[str, Any] = {}
-                if model.log_evidence is not None:
-                    asked["log_evidence"] = model.log_evidence
-                if model.elpd_future is not None:
-                    asked["elpd_future"] = float(model.elpd_future.sum())
-                rows.append(
-                    {
-                        **result.condition,
-                        "verdict": result.verdict,
-                        "model": name,
-                        "rival": model.rival,
-                        "elpd_loo": model.elpd_loo,
-                        "se": model.se,
-                        "p_loo": model.p_loo,
-                        "weight": model.weight,
-                        "pareto_k_bad": model.pareto_k_bad,
-                        "elpd_diff": result.elpd_diff,
-                        "dse": result.dse,
-                        "challenged_by": ", ".join(result.challenged_by),
-                        "closure": result.closure,
-                        "likelihood": result.likelihood,
-                        "clock": result.clock,
-                        "unit": result.unit,
-                        "n_observations": result.n_observations,
-                        **asked,
-                    }
-                )
+        rows = [row for result in self.conditions for row in result.rows()]
         return pd.DataFrame(rows)
 
     def part(self, condition: int = 0) -> tuple[ConditionResult, Trajectories]:

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, nearest
 from .network import AnyNetwork, CompleteNetwork, Network
 
 _STREAM = (2, 0)
@@ -190,7 +188,7 @@ def parse_network(text: str) -> NetworkSpec | Path:
         if Path(text).is_file():
             return Path(text)
         raise InputError(
-            f"network {text!r} is neither a file nor one of {', '.join(NETWORKS)}{_nearest(name, NETWORKS)}"
+            f"network {text!r} is neither a file nor one of {', '.join(NETWORKS)}{nearest(name, NETWORKS)}"
         )
     kind = NETWORKS[name]
     known = {parameter.name: parameter for parameter in kind.parameters}
@@ -203,7 +201,7 @@ def parse_network(text: str) -> NetworkSpec | Path:
         if not equals:
             raise InputError(f"network {text!r}: {part!r} is no key=value, such as {name}:{_example(kind)}")
         if key not in known:
-            raise InputError(f"network {text!r}: {name} takes {', '.join(known)}, not {key!r}{_nearest(key, known)}")
+            raise InputError(f"network {text!r}: {name} takes {', '.join(known)}, not {key!r}{nearest(key, known)}")
         if key in seen:
             raise InputError(f"network {text!r}: {key} is given twice; give it once")
         seen.add(key)
@@ -213,11 +211,6 @@ def parse_network(text: str) -> NetworkSpec | Path:
 
 def _example(kind: NetworkKind) -> str:
     return ",".join(f"{parameter.name}={parameter.default}" for parameter in kind.parameters)
-
-
-def _nearest(word: str, words: Any) -> str:
-    close = get_close_matches(word.lower(), list(words), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else "; choose one of these"
 
 
 def _number(text: str, parameter: NetworkParameter, value: str) -> int | float:

@@ -13,7 +13,6 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import pandas as pd
 from filelock import FileLock, Timeout
 
 from ..errors import InputError
@@ -22,7 +21,7 @@ from .counts import counts_path
 from .process import Spread
 from .records import Replicate, tables_of
 from .spreading import record_of
-from .tables import read_parquet, with_record
+from .tables import TableWriter, read_parquet
 
 _RECORD = "record.json"
 _ARRAYS = ("infected", "si_edges", "sightings", "counts", "agents")
@@ -178,30 +177,18 @@ def _load(path: Path, index: int) -> Replicate | None:
 
 def _assemble(path: Path, spreads: Sequence[Spread], parts: Path, record: Mapping[str, Any]) -> None:
     """Write both files, replicate by replicate; the counts take their name first."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    def write(writer: Any, table: pd.DataFrame, target: Path) -> Any:
-        schema = writer.schema if writer else None
-        rows = pa.Table.from_pandas(table, schema=schema, preserve_index=False)
-        if writer is None:
-            rows = rows.replace_schema_metadata(with_record(rows.schema.metadata, record))
-            writer = pq.ParquetWriter(target, rows.schema)
-        writer.write_table(rows.cast(writer.schema), row_group_size=max(len(table), 1))
-        return writer
-
-    with atomic_path(path) as target, atomic_path(counts_path(path)) as counts_target:
-        writers: list[Any] = [None, None]
-        try:
-            for number, each in enumerate(spreads):
-                for index in range(each.replicates):
-                    replicate = _load(_part(parts, number, index), index)
-                    if replicate is None:
-                        raise InputError(f"{parts}: replicate {index} was removed meanwhile; run again with --resume")
-                    table, counts = tables_of([replicate], each.columns, each.labels)
-                    writers[0] = write(writers[0], table, target)
-                    writers[1] = write(writers[1], counts, counts_target)
-        finally:
-            for writer in writers:
-                if writer is not None:
-                    writer.close()
+    with (
+        atomic_path(path) as target,
+        atomic_path(counts_path(path)) as counts_target,
+        TableWriter(target, record) as trajectories,
+        TableWriter(counts_target, record) as counts,
+    ):
+        for number, each in enumerate(spreads):
+            for index in range(each.replicates):
+                replicate = _load(_part(parts, number, index), index)
+                if replicate is None:
+                    raise InputError(f"{parts}: replicate {index} was removed meanwhile; run again with --resume")
+                for writer, table in zip(
+                    (trajectories, counts), tables_of([replicate], each.columns, each.labels), strict=True
+                ):
+                    writer.write(table)

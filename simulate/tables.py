@@ -27,6 +27,41 @@ def write_table(table: pd.DataFrame, path: Path, record: Mapping[str, Any] | Non
         pq.write_table(written.replace_schema_metadata(with_record(written.schema.metadata, record)), temporary)
 
 
+class TableWriter:
+    """A Parquet file that is written part by part, one row group each; the first part gives the columns.
+
+    Parameters
+    ----------
+    path : Path
+        The file, such as that of :func:`tworate.files.atomic_path`; nothing is there before the first part.
+    record : mapping, optional
+        What goes into the schema.
+    """
+
+    def __init__(self, path: Path, record: Mapping[str, Any] | None = None) -> None:
+        self._path, self._record = path, record
+        self._writer: Any = None
+
+    def write(self, table: pd.DataFrame) -> None:
+        """Write the next part."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = self._writer.schema if self._writer else None
+        rows = pa.Table.from_pandas(table, schema=schema, preserve_index=False)
+        if self._writer is None:
+            rows = rows.replace_schema_metadata(with_record(rows.schema.metadata, self._record))
+            self._writer = pq.ParquetWriter(self._path, rows.schema)
+        self._writer.write_table(rows.cast(self._writer.schema), row_group_size=max(len(table), 1))
+
+    def __enter__(self) -> "TableWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
 def with_record(metadata: Mapping[bytes, bytes] | None, record: Mapping[str, Any] | None) -> dict[bytes, bytes]:
     """Return the metadata of a schema with the record in it."""
     added = {} if record is None else {KEY: json.dumps(record, ensure_ascii=False).encode()}

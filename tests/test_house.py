@@ -62,6 +62,7 @@ def test_imports_follow_the_arrows(folder):
         "import sys; sys.argv = ['tworate', '--help']; from tworate.analysis.cli import main; main()",
         "import sys; sys.argv = ['tworate', 'run', '--help']; from tworate.analysis.cli import main; main()",
         "import sys; sys.argv = ['tworate', 'recover', '--help']; from tworate.analysis.cli import main; main()",
+        "import sys; sys.argv = ['tworate', 'study', '--help']; from tworate.analysis.cli import main; main()",
         "import sys; sys.argv = ['tworate', 'models']; from tworate.analysis.cli import main; main()",
         "import sys; sys.argv = ['tworate', 'cache', 'info']; from tworate.analysis.cli import main; main()",
         "import sys; sys.argv = ['tworate', 'personas']; from tworate.analysis.cli import main; main()",

@@ -8,7 +8,7 @@ import typer
 
 from ... import __version__
 from ...errors import InputError, JobError
-from . import cache, compare, decide, listings, probe, recover, report, run, simulate
+from . import cache, compare, decide, listings, probe, recover, report, run, simulate, study
 
 app = typer.Typer(
     name="tworate",
@@ -44,6 +44,7 @@ app.command("compare")(compare.compare)
 app.command("simulate")(simulate.simulate)
 app.command("decide")(decide.decide)
 app.command("probe")(probe.probe)
+app.command("study")(study.study)
 app.command("recover")(recover.recover)
 app.command("report")(report.report)
 app.command("personas")(listings.personas)

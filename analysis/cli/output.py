@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 _messages = Console(stderr=True, highlight=False, soft_wrap=True)
+_SECONDS_A_LINE = 120
+"""Between two lines of progress in a log."""
 
 
 def say(message: str) -> None:
@@ -45,6 +48,29 @@ class Bar:
     def of(self, what: str) -> Any:
         """Return a callback of (done, total) for one named step."""
         return lambda done, total: self(what, done, total)
+
+    def with_time_left(self, stage: str) -> Callable[[str, int, int], None]:
+        """Return the bar as a callback that says in one stage, by its first word, how long it will still take.
+
+        Where stderr is no terminal, as in the log of a batch job, a line says so every few minutes.
+        """
+        begun: list[tuple[float, int]] = []
+        told = time.monotonic()
+
+        def show(what: str, done: int, total: int) -> None:
+            nonlocal told
+            if what.split(" ")[0] == stage:
+                begun.append((time.monotonic(), done))
+                since, first = begun[0]
+                if gained := done - first:
+                    left = (time.monotonic() - since) / gained * (total - done)
+                    what += f" (about {left / 60:.0f} min left)" if left >= 90 else f" (about {left:.0f} s left)"
+                if not _messages.is_terminal and time.monotonic() - told > _SECONDS_A_LINE:
+                    told = time.monotonic()
+                    say(f"{what}: {done} of {total}")
+            self(what, done, total)
+
+        return show
 
     def finish(self) -> None:
         """Mark every step shown so far as done."""

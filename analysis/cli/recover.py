@@ -1,6 +1,6 @@
 """`tworate recover`: how often is the verdict right?"""
 
-import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -50,17 +50,9 @@ def recover(
         raise InputError(f"--{' and --'.join(asked)}: choose one grid")
     check_writable(out / "study.json")
     grid = GRIDS[asked[0] if asked else "quick"]()
-    begun = time.monotonic()
-    first: list[int] = []
     with progress_bar() as bar:
-
-        def progress(done: int, total: int) -> None:
-            first.append(done)
-            gained = done - first[0]
-            left = (time.monotonic() - begun) / gained * (total - done) if gained else 0.0
-            bar("recovering" + (f" (about {left / 60:.0f} min left)" if gained else ""), done, total)
-
-        rows = recover_grid(grid, out, seed=seed, workers=workers, progress=progress)
+        show = bar.with_time_left("recovering")
+        rows = recover_grid(grid, out, seed=seed, workers=workers, progress=partial(show, "recovering"))
     missed = _publish(rows, out, as_json)
     if check and missed:
         raise JobError(f"{len(missed)} of the targets missed: {'; '.join(missed)}")

@@ -35,6 +35,7 @@ def tworate(*arguments, cwd=None):
         ["models"],
         ["probe"],
         ["recover"],
+        ["study"],
         ["cache", "info"],
         ["cache", "clear"],
     ],

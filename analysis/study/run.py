@@ -1,0 +1,195 @@
+"""Running a study: ask, simulate, compare, put together; what is there already is not done again."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ... import __version__
+from ...agents import CachedLanguageModel, DecisionTable, LanguageModel, decide, load_language_model
+from ...agents.answer_store import AnswerStore
+from ...errors import InputError
+from ..experiment import Progress, elicitation_notes, elicitation_record
+from .plan import Plan, Say, make_plan
+from .specification import LanguageModelEntry, StudySpecification
+from .store import StudyFolder
+
+Load = Callable[[LanguageModelEntry], LanguageModel]
+
+
+def run_study(
+    specification: StudySpecification,
+    folder: str | Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    load: Load | None = None,
+    progress: Progress | None = None,
+    say: Say | None = None,
+) -> Path:
+    """Run a study, or go on with one; the same tables, however often it was interrupted and wherever it ran.
+
+    Parameters
+    ----------
+    specification : StudySpecification
+        What is studied, see :func:`tworate.analysis.study.read_study`.
+    folder : path
+        Where the results go. Conditions that it holds already, worked out from the same inputs, are not done again.
+    workers : int, optional
+        Spread conditions over so many processes of this machine, by Dask; by default they are done in this one.
+    scheduler : str, optional
+        Address of a Dask scheduler, whose workers do them. Language models are asked here in any case.
+    load : callable, optional
+        How a language model is loaded; by default its answers are kept, see :func:`load_model`.
+    progress : callable, optional
+        Called with what is being done, and numbers of steps done and in all.
+    say : callable, optional
+        Called with sentences for the user.
+
+    Returns
+    -------
+    Path
+        The folder, for :func:`tworate.analysis.study.load_study`.
+
+    Raises
+    ------
+    InputError
+        When the study or the folder cannot be used.
+    JobError
+        When a language model or a cluster fails.
+    """
+    from .tables import write_decisions, write_tables
+    from .work import check_comparison, make_jobs
+
+    check_places(workers, scheduler)
+
+    def report(what: str) -> Callable[[int, int], None]:
+        return lambda done, total: progress(what, done, total) if progress else None
+
+    plan = make_plan(specification, say)
+    check_comparison(specification.comparison, specification.spread.clock)
+    store = StudyFolder(Path(folder))
+    with store.claimed():
+        tables, asked = ask(plan, load or load_model, progress, say)
+        jobs = make_jobs(plan, tables)
+        record = study_record(plan, asked, [job.key for job in jobs])
+        store.begin(record, specification.text)
+        marked = {"version": __version__, "study": record["digest"]}
+        write_decisions(tables, store, marked)
+        missing = [job for job in jobs if not store.has(job.key)]
+        done = len(jobs) - len(missing)
+        if say and done:
+            say(f"{done} of {len(jobs)} conditions are there already")
+        tell = report("working on conditions")
+        tell(done, len(jobs))
+        for key, write in _worked(missing, plan, workers, scheduler):
+            store.keep(key, write)
+            done += 1
+            tell(done, len(jobs))
+        write_tables(plan, jobs, store, marked, report("putting tables together"))
+    return store.path
+
+
+def ask(
+    plan: Plan, load: Load, progress: Progress | None = None, say: Say | None = None
+) -> tuple[dict[str, list[DecisionTable]], list[dict[str, Any]]]:
+    """Ask each language model, one after the other, what all conditions need of it.
+
+    Returns
+    -------
+    tables : dict of str to list of DecisionTable
+        By language model, one an event.
+    records : list of dict
+        What was asked and how, for `study.json`.
+    """
+    specification = plan.specification
+    tables, records = {}, []
+    for entry in specification.language_models:
+        folder = specification.path(entry.model)
+        model = load(entry.model_copy(update={"model": str(folder)}) if folder.is_dir() else entry)
+
+        def asking(done: int, total: int, label: str = entry.label) -> None:
+            if progress:
+                progress(f"asking {label}", done, total)
+
+        found = decide(
+            model,
+            plan.events,
+            plan.personas,
+            sightings=specification.elicitation.sightings,
+            templates=specification.templates,
+            elicitation=specification.asking,
+            progress=asking,
+        )
+        notes = elicitation_notes(found, specification.asking)
+        for note in notes if say else ():
+            say(f"note: {entry.label}: {note}")  # type: ignore[misc]
+        tables[entry.label] = found
+        records.append(
+            {
+                "name": entry.label,
+                "model": entry.model,
+                "fingerprint": model.fingerprint,
+                "warning": model.warning,
+                "notes": notes,
+                "elicitation": elicitation_record(found, specification.asking),
+            }
+        )
+    return tables, records
+
+
+def load_model(entry: LanguageModelEntry) -> LanguageModel:
+    """Load a language model whose answers are kept, see :class:`tworate.agents.CachedLanguageModel`."""
+    options = entry.model_dump(exclude={"model", "name"}, exclude_defaults=True)
+    return CachedLanguageModel(load_language_model(entry.model, **options), AnswerStore())
+
+
+def study_record(plan: Plan, asked: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, Any]:
+    """All that the results of a study follow from, for `study.json`; `digest` is of what its tables hold."""
+    specification = plan.specification.model_dump(mode="json")
+    # The number of a condition is its place: the order counts.
+    digest = hashlib.sha256(json.dumps([__version__, specification, keys], sort_keys=True).encode()).hexdigest()[:24]
+    return {
+        "version": __version__,
+        "digest": digest,
+        "seed": plan.specification.seed,
+        "language_models": list(asked),
+        "qualifier": plan.specification.personas.qualifier,
+        "specification": specification,
+        "keys": list(keys),
+    }
+
+
+def check_places(workers: int | None, scheduler: str | None) -> None:
+    """Refuse what says in two ways, or in none, where conditions are done.
+
+    Raises
+    ------
+    InputError
+        When both are given, there are no workers, or Dask is not installed.
+    """
+    if workers is not None and scheduler is not None:
+        raise InputError("workers and a scheduler: give one; a scheduler has workers of its own")
+    if workers is not None and workers < 1:
+        raise InputError(f"workers = {workers}: must be at least 1")
+    if workers is not None or scheduler is not None:
+        from .cluster import check_dask
+
+        check_dask()
+
+
+def _worked(
+    missing: Sequence[Any], plan: Plan, workers: int | None, scheduler: str | None
+) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    """Yield each condition's key when it is done, and how its part is written."""
+    if workers is None and scheduler is None:
+        from .work import work
+
+        for outcome in work(missing, plan.networks):
+            yield outcome.job.key, outcome.write
+        return
+    from .cluster import work_on_cluster, write_files
+
+    for job, files in work_on_cluster(missing, plan.networks, workers=workers, scheduler=scheduler):
+        yield job.key, lambda folder, files=files: write_files(files, folder)  # type: ignore[misc]

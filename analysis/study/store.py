@@ -1,0 +1,112 @@
+"""The folder of a study: whose it is, and the parts that are done, each whole or not there at all."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ...errors import InputError
+from ...files import TEMPORARY, atomic_folder, check_writable, write_text
+
+STUDY, GIVEN, PARTS, POSTERIORS = "study.json", "study.toml", "parts", "posteriors"
+RESULT = "result.json"
+COMPARISON = "comparison.json"
+"""What `tworate run` and `tworate compare` leave in a folder of theirs."""
+TABLES = ("conditions", "decisions", "trajectories", "comparison", "effects", "effects_loo")
+"""Names of the tables, each in a Parquet file."""
+_DERIVED = (*(f"{name}.parquet" for name in TABLES), "trajectories.counts.parquet", "report.html")
+
+
+class StudyFolder:
+    """A study on disk.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep the folder for this process, and clear away what a killed one left unfinished.
+
+        Raises
+        ------
+        InputError
+            When the folder holds something else, cannot be written to, or another process is at it.
+        """
+        record = self.record()
+        if (self.path / COMPARISON).exists() or (record is not None and "specification" not in record):
+            raise InputError(f"{self.path}: holds the results of another command; choose another folder with --out")
+        check_writable(self.path / STUDY)
+        parts = self.path / PARTS
+        parts.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(parts / "lock", timeout=0):
+                for left in parts.glob(f"{TEMPORARY}*"):
+                    shutil.rmtree(left, ignore_errors=True)
+                yield
+        except Timeout as error:
+            raise InputError(
+                f"{self.path}: another process is working on this study; wait for it, or choose another folder"
+            ) from error
+
+    def begin(self, record: Mapping[str, Any], text: str) -> None:
+        """Write what the study is; tables of another one are removed first, parts stay."""
+        if (self.record() or {}).get("digest") != record["digest"]:
+            # Old tables must not stand beside new ones if this run is interrupted.
+            for name in _DERIVED:
+                (self.path / name).unlink(missing_ok=True)
+            for name in (POSTERIORS, "figures"):
+                shutil.rmtree(self.path / name, ignore_errors=True)
+        if text:
+            write_text(self.path / GIVEN, text)
+        else:
+            (self.path / GIVEN).unlink(missing_ok=True)
+        write_text(self.path / STUDY, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+    def part(self, key: str) -> Path:
+        """Where the part of a condition is, or will be."""
+        return self.path / PARTS / key
+
+    def has(self, key: str) -> bool:
+        """Whether the part is there."""
+        return (self.part(key) / RESULT).is_file()
+
+    def keep(self, key: str, write: Callable[[Path], None]) -> None:
+        """Write a part, whole or not at all."""
+        with atomic_folder(self.part(key)) as folder:
+            write(folder)
+
+    def result(self, key: str) -> dict[str, Any]:
+        """Read `result.json` of a part.
+
+        Raises
+        ------
+        InputError
+            When it is damaged.
+        """
+        path = self.part(key) / RESULT
+        try:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: is damaged ({error}); remove the folder {path.parent} and run again") from error
+        return content
+
+    def record(self) -> dict[str, Any] | None:
+        """What the folder says it is; None where it says nothing."""
+        path = self.path / STUDY
+        if not path.is_file():
+            return None
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: is damaged ({error}); choose another folder, or remove it") from error
+        return content if isinstance(content, dict) else {}

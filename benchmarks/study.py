@@ -1,0 +1,92 @@
+"""Time and memory of a study, and of fitting its conditions one by one in fresh processes.
+
+Run with `python benchmarks/study.py [--profiles 32] [--fresh 3]`; some minutes. The study has all 32 profiles on one
+event of each of the 6 types, 1000 agents, 10 replicates of 40 rounds, two models, LOO and verdict, no challenge. It
+runs through the installed command, decisions included, with caches of its own that a study of two conditions has
+filled; then on as many worker processes as there are cores. Some of its conditions are then compared one by one, each
+by `tworate compare` in a process of its own, whose mean time is multiplied by the number of conditions. Prints one
+Markdown table with the figures to reach beside those measured, and whether both ways gave the same tables.
+"""
+
+import argparse
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+from main_job import measure
+
+from tworate.agents import all_personas
+
+TO_REACH = 240.0
+"""Seconds for 192 conditions."""
+
+STUDY = """
+seed = 1
+[events]
+{events}
+[personas]
+profiles = {profiles}
+[comparison]
+challenge = false
+"""
+TABLES = ("conditions", "decisions", "trajectories", "trajectories.counts", "comparison")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--profiles", type=int, default=32, help="profiles of each of 6 events, 1 to 32 (default 32)")
+    parser.add_argument("--fresh", type=int, default=3, help="conditions compared in fresh processes (default 3)")
+    arguments = parser.parse_args()
+    codes = [persona.code for persona in all_personas()]
+    # Spread over the traits where not all are taken.
+    profiles = codes[:: max(1, len(codes) // arguments.profiles)][: arguments.profiles]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        environment = {
+            **os.environ,
+            "NUMBA_CACHE_DIR": str(folder / "numba"),
+            "PYTENSOR_FLAGS": f"base_compiledir={folder / 'pytensor'}",
+            "TWORATE_CACHE": str(folder / "answers"),
+        }
+        for file, events, chosen in (
+            ("warm", 'ids = ["VAR1"]', ["OCEAN", "ocean"]),
+            ("study", "per_type = 1", profiles),
+        ):
+            (folder / f"{file}.toml").write_text(STUDY.format(events=events, profiles=chosen), encoding="utf-8")
+        measure(["study", str(folder / "warm.toml"), "--out", str(folder / "warm")], environment)
+        run = ["study", str(folder / "study.toml"), "--out"]
+        serial = measure([*run, str(folder / "serial")], environment)
+        again = measure([*run, str(folder / "serial")], environment)
+        cores = os.cpu_count() or 1
+        spread = measure([*run, str(folder / "spread"), "--workers", str(cores)], environment)
+        same = all(
+            pd.read_parquet(folder / "serial" / f"{table}.parquet").equals(
+                pd.read_parquet(folder / "spread" / f"{table}.parquet")
+            )
+            for table in TABLES
+        )
+        conditions = pd.read_parquet(folder / "serial" / "conditions.parquet")
+        n = len(conditions)
+        alone = []
+        for key in conditions["key"].iloc[:: max(1, n // arguments.fresh)].iloc[: arguments.fresh]:
+            data = folder / "serial" / "parts" / key / "trajectories.parquet"
+            compare = ["compare", str(data), "--no-challenge", "--json"]
+            alone.append(measure(compare, environment))
+    each = sum(seconds for seconds, _ in alone) / len(alone)
+    print(f"{cores} cores, {platform.machine()}, Python {platform.python_version()}; {n} conditions\n")
+    print("| | to reach (s) | wall time (s) | a condition (s) | peak memory of the command (GB; to reach: 2) |")
+    print("|---|---|---|---|---|")
+    for label, target, (seconds, memory) in (
+        ("`tworate study`, one process", f"{TO_REACH * n / 192:.0f}", serial),
+        ("the same again, nothing left to do", "", again),
+        (f"`--workers {cores}`, decisions kept (workers' memory apart)", "", spread),
+        (f"one by one in fresh processes ({len(alone)} measured)", "", (each * n, max(m for _, m in alone))),
+    ):
+        print(f"| {label} | {target} | {seconds:.1f} | {seconds / n:.2f} | {memory:.2f} |")
+    print(f"\nTables of one process and of workers are {'the same' if same else 'NOT the same'}.")
+
+
+if __name__ == "__main__":
+    main()
