@@ -44,8 +44,8 @@ class Coding:
     def of(cls, conditions: pd.DataFrame, name: str) -> "Coding":
         """Choose a coding by the name and the values of a column.
 
-        Traits stay as they are: 0 is in the middle of low and high. Fatalities are taken in powers of ten. Other numbers
-        are taken from their mean; all else are labels.
+        Traits stay as they are: 0 is in the middle of low and high. Fatalities are taken in powers of ten.
+        Other numbers are taken from their mean; all else are labels.
 
         Raises
         ------

@@ -10,8 +10,6 @@ import numpy as np
 
 from ...models import SIModel
 from ...models.parameters import RATE_PRIOR
-from ..likelihoods import Likelihood
-from ..specification import DISPERSION
 
 EFFECT_SD = 1.0
 """Effects of terms are normal about 0 with this standard deviation, on the scale of the logarithm or the logit: high
@@ -37,8 +35,6 @@ class Quantity:
         rate less a positive number.
     between : float
         Scale of the half-normal prior of the standard deviation between conditions.
-    has_effects : bool
-        Whether the terms say something of it.
     is_rate : bool
         Whether it is per unit of time.
     """
@@ -48,7 +44,6 @@ class Quantity:
     mean: float
     sd: float
     between: float
-    has_effects: bool = True
     is_rate: bool = False
 
     def natural(self, value: Any, xp: Any = np) -> Any:
@@ -68,10 +63,8 @@ _MODELS = {
 }
 MODELS = tuple(_MODELS)
 """Models that have a hierarchical form, by name."""
-# Typically 0.005, as the median of the Beta(1, 100) of a single comparison, give or take a factor of 4.5.
-_DISPERSION = Quantity(DISPERSION, "logit", float(np.log(0.005)), 1.5, 1.0, has_effects=False)
 
 
-def quantities(model: type[SIModel], likelihood: Likelihood) -> tuple[Quantity, ...]:
-    """Quantities of each condition: the model's parameters in order, then the dispersion where there is one."""
-    return (*_MODELS[model.name], *([_DISPERSION] if likelihood.dispersion is not None else []))
+def quantities(model: type[SIModel]) -> tuple[Quantity, ...]:
+    """Quantities of each condition: the model's parameters, in order."""
+    return _MODELS[model.name]
