@@ -5,6 +5,7 @@ condition's log-likelihood is expanded about the most probable point given the p
 estimated from the expansions (by EM, as if they were exact).
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -110,6 +111,13 @@ def approximate(
                 ]
                 dispersion = float(_DISPERSIONS[np.argmax(np.sum(grid, axis=0))])
     return Approximation(precision, information, constant, intercept, coefficients, sd, dispersion)
+
+
+def population(known: Approximation, matrix: FloatArray, quantities: Sequence[Quantity]) -> Approximation:
+    """Estimate the population anew, with another design."""
+    estimates = _population(known.precision, known.information, matrix, quantities, known.intercept, known.sd)
+    intercept, coefficients, sd = estimates
+    return dataclasses.replace(known, intercept=intercept, coefficients=coefficients, sd=sd)
 
 
 def _at_dispersion(likelihood: Likelihood, dispersion: float) -> Function:

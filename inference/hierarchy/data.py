@@ -115,7 +115,7 @@ class StudyObservations:
 
 def _taken(data: Transitions, which: IntArray) -> Transitions:
     """Some of the observations, in this order."""
-    arrays = {
+    arrays: dict[str, Any] = {
         field.name: values[which]
         for field in dataclasses.fields(data)
         if isinstance(values := getattr(data, field.name), np.ndarray)

@@ -108,12 +108,15 @@ class Design:
         One a term, of those whose effects the conditions tell apart.
     matrix : array, shape (n_conditions, n_coefficients)
         What the coefficients are multiplied with.
+    effect_values : array, shape (n_conditions, n_effects)
+        What the effects of the levels are multiplied with.
     notes : tuple of str
         Terms that are left out, and why.
     """
 
     codings: tuple[Coding, ...]
     matrix: FloatArray
+    effect_values: FloatArray
     notes: tuple[str, ...]
 
     @classmethod
@@ -145,7 +148,8 @@ class Design:
         if absent:
             notes.insert(0, f"left out, since the conditions have no such column: {', '.join(absent)}")
         matrix = np.hstack([np.empty((len(conditions), 0)), *(term.columns for term in kept)])
-        return cls(tuple(codings[term.name] for term in kept), matrix, tuple(notes))
+        used = tuple(codings[term.name] for term in kept)
+        return cls(used, matrix, effect_values(used, conditions), tuple(notes))
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -168,13 +172,14 @@ class Design:
             row, column = row + block.shape[0], column + block.shape[1]
         return whole
 
-    def values(self, conditions: pd.DataFrame) -> FloatArray:
-        """What the effects are multiplied with in any conditions, shape (n_conditions, n_effects)."""
-        return np.hstack([np.empty((len(conditions), 0)), *(coding.values(conditions) for coding in self.codings)])
-
     def to_json(self) -> list[dict[str, Any]]:
         """Codings, fit for JSON."""
         return [asdict(coding) for coding in self.codings]
+
+
+def effect_values(codings: Sequence[Coding], conditions: pd.DataFrame) -> FloatArray:
+    """What the effects are multiplied with in any conditions, shape (n_conditions, n_effects)."""
+    return np.hstack([np.empty((len(conditions), 0)), *(coding.values(conditions) for coding in codings)])
 
 
 def codings_from_json(saved: Sequence[dict[str, Any]]) -> tuple[Coding, ...]:

@@ -93,7 +93,7 @@ def build_hierarchical(study: Study, xp: Any = pt, *, informed: bool = True) -> 
     n = len(listed)
     with pm.Model() as result:
         held = {name: pm.Data(DATA + name, value) for name, value in study.arrays().items()}
-        means = []
+        means: list[Any] = []
         for quantity in listed:
             if quantity.name == "beta_slow":
                 means.append(means[0] - pm.HalfNormal(LOG_RATIO, LOG_RATIO_SD))

@@ -74,7 +74,7 @@ def _numba_density(study: Study) -> Any:
 
 def shapes_of(study: Study) -> dict[str, tuple[int, ...]]:
     """Names and shapes of what is sampled, in order: intercepts, coefficients, standard deviations, conditions."""
-    from .model import CONDITION, EFFECT, INTERCEPT, SD_BETWEEN
+    from .model import COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN
     from .quantities import LOG_RATIO
 
     listed = study.quantities
@@ -84,7 +84,7 @@ def shapes_of(study: Study) -> dict[str, tuple[int, ...]]:
     return dict.fromkeys(scalars, ()) | {
         EFFECT: (study.design.matrix.shape[1], len(listed)),
         SD_BETWEEN: (len(listed),),
-        CONDITION: (study.observations.n_conditions, len(listed)),
+        COORDINATES: (study.observations.n_conditions, len(listed)),
     }
 
 
