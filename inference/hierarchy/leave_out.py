@@ -28,11 +28,11 @@ from .model import SD_BETWEEN, Study
 
 FloatArray = NDArray[np.float64]
 
-_DRAWS = 2000
+_DRAWS = 1000
 """Draws that are weighted: more only repeat each other."""
-_POINTS = 1000
+_POINTS = 500
 _MOST_POINTS = 16_000
-_ENOUGH = 200.0
+_ENOUGH = 50.0
 """Effective number of points of an integral, below which there are twice as many."""
 _CENTRES = 200
 """Draws about whose conditional distributions the points lie."""

@@ -29,6 +29,8 @@ from .quantities import LOG_RATIO, quantities
 
 FloatArray = NDArray[np.float64]
 
+SETTINGS = SamplerSettings(tune=400, draws=500)
+"""By default: in these coordinates draws hardly depend on each other."""
 TARGET_ACCEPT = 0.9
 """By default: where the data of single conditions know little of a second rate, their posteriors have corners."""
 
