@@ -4,12 +4,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import arviz as az
 import numpy as np
 import pandas as pd
-import pymc as pm
 
 from ..errors import InputError
 from ..files import check_writable
@@ -21,17 +20,19 @@ from .fitting import check_names
 from .hierarchy.data import CONDITION
 from .hierarchy.design import Design, codings_from_json
 from .hierarchy.leave_out import leave_conditions_out
-from .hierarchy.model import SD_BETWEEN, Study
-from .hierarchy.model import build_hierarchical as _build
 from .hierarchy.prediction import Prediction, predict
 from .hierarchy.quantities import MODELS
 from .hierarchy.sampling import SETTINGS, prepare, sample, summarize, with_design, without_condition
+from .hierarchy.study import SD_BETWEEN, Study
 from .likelihoods import LIKELIHOODS
 from .loo import Elpd, elpd_difference
 from .netcdf import write_netcdf
 from .observations import choose_closure
 from .sampling import SamplerSettings
 from .specification import Specification
+
+if TYPE_CHECKING:
+    import pymc as pm
 
 BETWEEN = "between conditions (sd)"
 """Term of the standard deviation between conditions in the table of effects."""
@@ -306,7 +307,7 @@ def study_of(
 
 def build_hierarchical(
     conditions: pd.DataFrame, trajectories: "Trajectories | pd.DataFrame | str | Path", **how: Any
-) -> pm.Model:
+) -> "pm.Model":
     """Return the hierarchical model as a PyMC model, to be looked at or sampled by other means.
 
     Here the quantities of the conditions are plain normal variables; what :func:`fit_hierarchical` samples is the same
@@ -317,7 +318,9 @@ def build_hierarchical(
     conditions, trajectories, **how
         As of :func:`study_of`.
     """
-    return _build(study_of(conditions, trajectories, **how), informed=False)
+    from .hierarchy.model import build_hierarchical as build
+
+    return build(study_of(conditions, trajectories, **how), informed=False)
 
 
 def load_hierarchical(

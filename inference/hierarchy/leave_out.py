@@ -24,7 +24,7 @@ from ..loo import Elpd
 from ..psis import leave_one_out
 from ..specification import DISPERSION
 from .data import ConditionLikelihood
-from .model import SD_BETWEEN, Study
+from .study import SD_BETWEEN, Study
 
 FloatArray = NDArray[np.float64]
 

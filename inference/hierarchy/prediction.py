@@ -15,8 +15,8 @@ from ..diagnostics import INTERVAL
 from ..prediction import bands_of, run_forward
 from ..specification import DISPERSION
 from .design import codings_from_json, effect_values
-from .model import SD_BETWEEN
 from .quantities import quantities
+from .study import SD_BETWEEN
 
 
 class Prediction(NamedTuple):

@@ -15,11 +15,12 @@ from nutpie.compile_pymc import CompiledPyMCModel, make_user_data
 
 from ..program import expand, load_or_compile, numba_density, packed, source_digest, unconstrain
 from ..specification import DISPERSION, Specification
-from .model import Study
+from .quantities import LOG_RATIO
+from .study import COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, Study
 
 FloatArray = NDArray[np.float64]
 
-SOURCES = ("approximation", "data", "design", "geometry", "model", "operations", "program", "quantities")
+SOURCES = ("approximation", "data", "design", "geometry", "model", "operations", "program", "quantities", "study")
 """Modules of this folder that the machine code follows from, beside those of a single fit."""
 _SOURCE_DIGEST = source_digest([Path(__file__).parent / f"{name}.py" for name in SOURCES])
 """Taken when they are imported: files that change while the process runs are not what it compiles."""
@@ -74,9 +75,6 @@ def _numba_density(study: Study) -> Any:
 
 def shapes_of(study: Study) -> dict[str, tuple[int, ...]]:
     """Names and shapes of what is sampled, in order: intercepts, coefficients, standard deviations, conditions."""
-    from .model import COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN
-    from .quantities import LOG_RATIO
-
     listed = study.quantities
     scalars = [LOG_RATIO if each.name == "beta_slow" else INTERCEPT + each.name for each in listed]
     if study.specification.likelihood.dispersion is not None:

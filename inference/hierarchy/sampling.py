@@ -23,9 +23,9 @@ from .approximation import approximate, population
 from .data import ConditionLikelihood, StudyObservations
 from .design import Design
 from .geometry import conditions_at
-from .model import CONDITION, COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, Study
 from .program import nutpie_model
 from .quantities import LOG_RATIO, quantities
+from .study import CONDITION, COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, Study
 
 FloatArray = NDArray[np.float64]
 
