@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .inference import Comparison, compare, fit, forecast, load_comparison
+    from .inference import Comparison, compare, fit, fit_hierarchical, forecast, load_comparison
     from .models import (
         DegreeDistribution,
         GammaRateSI,
@@ -26,6 +26,7 @@ _HOME = {
     "Comparison": "inference",
     "compare": "inference",
     "fit": "inference",
+    "fit_hierarchical": "inference",
     "forecast": "inference",
     "load_comparison": "inference",
     "DegreeDistribution": "models",
@@ -56,6 +57,7 @@ __all__ = [
     "__version__",
     "compare",
     "fit",
+    "fit_hierarchical",
     "forecast",
     "load_comparison",
     "random_regular",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..agents import EVENT_TYPES, TRAITS, DecisionTable
 from ..errors import InputError
+from ..linear_terms import Term, identified, zero_sum_contrasts
 
 LEAST_PROBABILITY = 1e-6
 """Probabilities nearer to 0 or 1 count as this near, since their log-odds have no bound."""
@@ -74,16 +75,6 @@ class Effects:
         )
 
 
-@dataclass(frozen=True)
-class _Term:
-    """A term of the linear predictor: its columns, and the effect of each of its levels as a combination of them."""
-
-    name: str
-    levels: tuple[str, ...]
-    columns: NDArray[np.float64]  # (n_cells, n_columns)
-    contrasts: NDArray[np.float64]  # (n_levels, n_columns)
-
-
 def explain(tables: Sequence[DecisionTable]) -> Effects:
     """Take the decision tables of some events apart into main effects.
 
@@ -112,7 +103,7 @@ def explain(tables: Sequence[DecisionTable]) -> Effects:
     probabilities = np.stack([table.probabilities for table in tables]).ravel()
     bounded = np.clip(probabilities, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     log_odds = np.log(bounded) - np.log1p(-bounded)
-    terms, notes = _identified(_terms(tables), log_odds.size)
+    terms, notes = identified(_terms(tables), log_odds.size)
     coefficients, residual = _least_squares(log_odds, terms)
     total = float(np.square(log_odds - log_odds.mean()).sum())
     varies = total > 1e-12 * log_odds.size
@@ -136,7 +127,7 @@ def explain(tables: Sequence[DecisionTable]) -> Effects:
     )
 
 
-def _terms(tables: Sequence[DecisionTable]) -> list[_Term]:
+def _terms(tables: Sequence[DecisionTable]) -> list[Term]:
     """All terms, each with a row a cell: events outermost, then personas, then sightings."""
     n_personas, n_sightings = tables[0].probabilities.shape
     cells = (len(tables), n_personas, n_sightings)
@@ -145,16 +136,15 @@ def _terms(tables: Sequence[DecisionTable]) -> list[_Term]:
         column = np.asarray(values, dtype=float).reshape([-1 if a == axis else 1 for a in range(3)])
         return np.broadcast_to(column, cells).reshape(-1, 1)
 
-    def factor(name: str, values: Sequence[Any], levels: Sequence[Any], labels: Sequence[str], axis: int) -> _Term:
-        # Effect coding: the last level is minus the sum of the others.
-        contrasts = np.vstack([np.eye(len(levels) - 1), -np.ones(len(levels) - 1)])
+    def factor(name: str, values: Sequence[Any], levels: Sequence[Any], labels: Sequence[str], axis: int) -> Term:
+        contrasts = zero_sum_contrasts(len(levels))
         columns = [spread(contrasts[[levels.index(v) for v in values], k], axis) for k in range(len(levels) - 1)]
         stacked = np.hstack(columns) if columns else np.empty((np.prod(cells), 0))
-        return _Term(name, tuple(labels), stacked, contrasts)
+        return Term(name, tuple(labels), stacked, contrasts)
 
     codes = {True: 1.0, False: -1.0, None: 0.0}
     terms = [
-        _Term(
+        Term(
             trait, ("high",), spread([codes[p.levels.get(trait)] for p in tables[0].personas], axis=1), np.ones((1, 1))
         )
         for trait in TRAITS
@@ -163,35 +153,15 @@ def _terms(tables: Sequence[DecisionTable]) -> list[_Term]:
     present = [name for name in EVENT_TYPES if name in types]
     terms.append(factor("event type", types, present, present, axis=0))
     deaths = np.log10([1 + table.event.fatalities for table in tables])
-    terms.append(_Term("fatalities", ("tenfold",), spread(deaths, axis=0), np.ones((1, 1))))
+    terms.append(Term("fatalities", ("tenfold",), spread(deaths, axis=0), np.ones((1, 1))))
     numbers = list(range(1, n_sightings + 1))
     labels = [str(number) for number in numbers[:-1]] + [f"{n_sightings} or more"]
     terms.append(factor("sighting", numbers, numbers, labels, axis=2))
     return terms
 
 
-def _identified(terms: list[_Term], n_cells: int) -> tuple[list[_Term], list[str]]:
-    """Terms that vary and can be told apart from those before them, and notes on the others."""
-    kept: list[_Term] = []
-    constant, notes = [], []
-    design = np.ones((n_cells, 1))
-    for term in terms:
-        wider = np.hstack([design, term.columns])
-        if not term.columns.size or not np.ptp(term.columns, axis=0).any():
-            constant.append(term.name)
-        elif np.linalg.matrix_rank(wider) < wider.shape[1]:
-            before = ", ".join(other.name for other in kept)
-            notes.append(f"left out, since it cannot be told apart from {before} here: {term.name}")
-        else:
-            kept.append(term)
-            design = wider
-    if constant:
-        notes.insert(0, f"left out, since it does not vary here: {', '.join(constant)}")
-    return kept, notes
-
-
 def _least_squares(
-    values: NDArray[np.float64], terms: Sequence[_Term]
+    values: NDArray[np.float64], terms: Sequence[Term]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Coefficients, the intercept first, and residuals."""
     design = np.hstack([np.ones((values.size, 1)), *(term.columns for term in terms)])

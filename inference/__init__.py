@@ -9,6 +9,7 @@ with warnings.catch_warnings():
 
 from .comparison import compare
 from .fitting import fit
+from .hierarchical import HierarchicalFit, build_hierarchical, compare_terms, fit_hierarchical, load_hierarchical
 from .likelihoods import LIKELIHOODS
 from .prediction import forecast, predict_curves
 from .results import Comparison, ConditionResult, ModelResult
@@ -20,14 +21,19 @@ __all__ = [
     "LIKELIHOODS",
     "Comparison",
     "ConditionResult",
+    "HierarchicalFit",
     "ModelResult",
     "SamplerSettings",
+    "build_hierarchical",
     "compare",
+    "compare_terms",
     "comparison_dict",
     "fit",
+    "fit_hierarchical",
     "forecast",
     "judge",
     "load_comparison",
+    "load_hierarchical",
     "predict_curves",
     "save_comparison",
 ]

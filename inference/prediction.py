@@ -69,9 +69,9 @@ def predict_curves(
         times = path["time"].to_numpy(dtype=float) - float(path["time"].iloc[0])
         times = np.append(times[:-1], _onward(times[-1], times[-1] - times[-2], horizon))
         start = path.iloc[0]
-        prevalence = _run_forward(posterior, model, start, times, int(start["infected"]), rng, n_draws // len(paths))
+        prevalence = run_forward(posterior, model, start, times, int(start["infected"]), rng, n_draws // len(paths))
         curves += [np.interp(grid, times, curve) for curve in prevalence]
-    found = _bands(grid, np.array(curves))
+    found = bands_of(grid, np.array(curves))
     found.attrs["formula"] = network_formula(paths[0].iloc[0].to_dict(), posterior.attrs["closure"]).name
     return found
 
@@ -129,7 +129,7 @@ def forecast(
             )
         last = np.flatnonzero(observed.path == number)[-1:]
         ahead = _onward(times[-1], times[-1] - times[-2] if times.size > 1 else typical, until)
-        prevalence = _run_forward(
+        prevalence = run_forward(
             posterior,
             model,
             path.iloc[0],
@@ -142,7 +142,7 @@ def forecast(
             exposure0=float(observed.exposure_end[last].sum()),
             time0=times[-1] - times[0],
         )
-        bands = _bands(ahead, prevalence)
+        bands = bands_of(ahead, prevalence)
         bands.insert(0, "trajectory", label)
         tables.append(bands)
     return pd.concat(tables, ignore_index=True)
@@ -162,7 +162,7 @@ def _onward(start: float, step: float, until: float) -> FloatArray:
     return start + step * np.arange(n_steps + 1, dtype=float)
 
 
-def _run_forward(
+def run_forward(
     posterior: Any,
     model: type[SIModel] | None,
     start: "pd.Series[Any]",
@@ -214,6 +214,7 @@ def _run_forward(
     return infected / population
 
 
-def _bands(times: FloatArray, curves: FloatArray) -> pd.DataFrame:
+def bands_of(times: FloatArray, curves: FloatArray) -> pd.DataFrame:
+    """Quantiles over curves, shape (n_curves, n_times), at each time."""
     bands = np.quantile(curves, QUANTILES, axis=0)
     return pd.DataFrame({"time": times, **{f"q{100 * q:g}": band for q, band in zip(QUANTILES, bands, strict=True)}})

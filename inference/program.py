@@ -6,10 +6,12 @@ name that holds a hash of all it follows from; a process that finds it there nee
 """
 
 import hashlib
+import math
 import platform
 import threading
 import types
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,16 +41,17 @@ _SOURCES = ("kernels", "likelihoods", "predictor", "program", "pymc_model", "spe
 """Modules of this folder that the machine code follows from."""
 
 
-def _source_digest() -> str:
-    """Hash of our own sources that the machine code follows from."""
+def source_digest(further: Sequence[Path] = ()) -> str:
+    """Hash of our own sources that the machine code follows from, and of further ones."""
     digest = hashlib.sha256()
     here = Path(__file__).parent
-    for file in [*sorted((here.parent / "models").glob("*.py")), *(here / f"{name}.py" for name in _SOURCES)]:
+    ours = [*sorted((here.parent / "models").glob("*.py")), *(here / f"{name}.py" for name in _SOURCES)]
+    for file in [*ours, *further]:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-_SOURCE_DIGEST = _source_digest()
+_SOURCE_DIGEST = source_digest()
 """Taken when they are imported: files that change while the process runs are not what it compiles."""
 
 density: Any = None
@@ -72,7 +75,8 @@ def _log_density(dim, point, gradient, value, data):  # type: ignore[no-untyped-
 
 
 @cfunc(_EXPAND_SIGNATURE, cache=True)
-def _expand(dim, n_expanded, point, expanded, data):  # type: ignore[no-untyped-def]
+def expand(dim, n_expanded, point, expanded, data):  # type: ignore[no-untyped-def]
+    """Give the sampler what it keeps of a draw."""
     # What is kept of a draw is the unconstrained point itself; what follows from it is computed afterwards by numpy.
     for i in range(n_expanded):
         expanded[i] = point[i]
@@ -100,14 +104,26 @@ def compiled_density(specification: Specification, data: Transitions) -> Any:
 
 
 def _load_or_compile(specification: Specification, data: Transitions) -> Any:
-    key = _key(specification)
+    return load_or_compile(_key(specification), lambda: _numba_density(specification, data))
+
+
+def load_or_compile(key: str | None, make: Callable[[], Any]) -> Any:
+    """Return a log-density as a numba C function: from disk, or compiled now and kept there.
+
+    Parameters
+    ----------
+    key : str or None
+        Hash of all that the machine code follows from; None: it is not kept.
+    make : callable
+        Makes the numba function of (point, buffer) that gives the log-density and its gradient.
+    """
     if key is not None:
         try:
             # On a hit numba never looks at the function; on a miss there is nothing yet that it could call.
             return cfunc(_DENSITY_SIGNATURE, cache=True)(_named(None, key))
         except NumbaError:
             pass
-    function = _named(_numba_density(specification, data), key or "unnamed")
+    function = _named(make(), key or "unnamed")
     return cfunc(_DENSITY_SIGNATURE, cache=key is not None)(function)
 
 
@@ -140,38 +156,70 @@ def _key(specification: Specification) -> str | None:
 
 def _numba_density(specification: Specification, data: Transitions) -> Any:
     """Compile a PyMC model's log-density and gradient to a numba function of (point, buffer)."""
+    from .pymc_model import build_model
+    from .vector_math import VectorMath
+
+    def shapes(arrays: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        effects = [arrays["replicate"].shape] if specification.replicate_effects else []
+        return [*([()] * len(specification.scalars)), *effects]
+
+    return numba_density(
+        lambda: build_model(specification, data, VectorMath()), list(predictor(specification).arrays(data)), shapes
+    )
+
+
+def numba_density(
+    build: Callable[[], Any],
+    names: Sequence[str],
+    shapes: Callable[[Mapping[str, Any]], Sequence[tuple[Any, ...]]],
+) -> Any:
+    """Compile the log-density of a PyMC model and its gradient to a numba function of (point, buffer).
+
+    Parameters
+    ----------
+    build : callable
+        Makes the model.
+    names : sequence of str
+        Names of the arrays that it takes, in the order in which :func:`packed` has them.
+    shapes : callable
+        Gives the shapes of what is sampled, in order, from the arrays by name.
+    """
     import pytensor
     import pytensor.tensor as pt
 
-    from .pymc_model import DATA, build_model
-    from .vector_math import VectorMath
+    from .pymc_model import DATA
 
     # With PyTensor's permission to reorder arithmetic, what a sum rounds to depends on what the compiler puts together,
     # and that on what other caches hold: the first run on a machine would draw otherwise than the second.
     with warnings.catch_warnings(), pytensor.config.change_flags(numba__fastmath=False):
         # PyTensor advises on BLAS, which these graphs do not use, and on caches of other versions.
         warnings.simplefilter("ignore")
-        model = build_model(specification, data, VectorMath())
+        model = build()
         values = [model.rvs_to_values[variable] for variable in model.free_RVs]
         logp = model.logp()
         gradient = pytensor.gradient.grad(logp, values)
         point, buffer = pt.dvector("point"), pt.dvector("buffer")
-        inputs: dict[Any, Any] = {}
-        for number, variable in enumerate(values):
-            inputs[variable] = point[number] if variable.ndim == 0 else point[number:]
-        names = list(predictor(specification).arrays(data))
         offsets = pt.cast(buffer[1 : len(names) + 2], "int64")
-        for number, name in enumerate(names):
-            inputs[model[DATA + name]] = buffer[offsets[number] : offsets[number + 1]]
-        flat = pt.concatenate([pt.atleast_1d(part) for part in gradient])
+        arrays = {name: buffer[offsets[number] : offsets[number + 1]] for number, name in enumerate(names)}
+        inputs = {model[DATA + name]: array for name, array in arrays.items()}
+        start: Any = 0
+        for value, shape in zip(values, shapes(arrays), strict=True):
+            size = math.prod(shape)
+            inputs[value] = point[start : start + size].reshape(shape) if shape else point[start]
+            start = start + size
+        flat = pt.concatenate([part.ravel() for part in gradient])
         outputs = pytensor.clone_replace([logp, flat], inputs)
         function = pytensor.function([point, buffer], outputs, mode="NUMBA")
     return function.vm.jit_fn
 
 
 def data_buffer(specification: Specification, data: Transitions) -> FloatArray:
-    """Pack the arrays of the data: length of all, where each begins and the last ends, then the arrays."""
-    arrays = predictor(specification).arrays(data)
+    """Pack the arrays of the data."""
+    return packed(predictor(specification).arrays(data))
+
+
+def packed(arrays: Mapping[str, FloatArray]) -> FloatArray:
+    """Pack arrays: length of all, where each begins and the last ends, then the arrays."""
     offsets = len(arrays) + 2 + np.concatenate([[0], np.cumsum([value.size for value in arrays.values()])])
     return np.concatenate([[offsets[-1]], offsets, *arrays.values()])
 
@@ -195,7 +243,7 @@ def nutpie_model(specification: Specification, data: Transitions) -> CompiledPyM
     return CompiledPyMCModel(
         dims={},
         compiled_logp_func=compiled_density(specification, data),
-        compiled_expand_func=_expand,
+        compiled_expand_func=expand,
         initial_point_func=initial_point,
         shared_data={"buffer": buffer},
         user_data=make_user_data({"buffer": buffer}, {"buffer": buffer}),

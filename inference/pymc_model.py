@@ -97,7 +97,7 @@ def build_model(specification: Specification, data: Transitions, xp: Any = pt) -
     how = predictor(specification)
     with pm.Model() as result:
         held = {name: pm.Data(DATA + name, value) for name, value in how.arrays(data).items()}
-        scalars = {name: _variable(name, spec) for name, spec in specification.scalars.items()}
+        scalars = {name: prior_variable(name, spec) for name, spec in specification.scalars.items()}
         values = {
             name: value if name in scalars else pm.Deterministic(name, value)
             for name, value in specification.model.from_coordinates(scalars).items()
@@ -114,7 +114,8 @@ def build_model(specification: Specification, data: Transitions, xp: Any = pt) -
     return result
 
 
-def _variable(name: str, spec: Parameter) -> Any:
+def prior_variable(name: str, spec: Parameter) -> Any:
+    """Make a scalar of a PyMC model, with its prior."""
     prior = spec.prior
     if isinstance(prior, LogNormal):
         return pm.LogNormal(name, mu=np.log(prior.median), sigma=prior.sigma)

@@ -1,10 +1,13 @@
 """Fixtures shared by all tests."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from tworate.models import Closure, SIModel
+from tworate.simulate import CompleteNetwork, Trajectories, spread
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,3 +59,66 @@ def model_trajectories(
 @pytest.fixture(scope="session")
 def make_trajectories():
     return model_trajectories
+
+
+def simulated_study(
+    *,
+    seed: int,
+    n_traits: int = 3,
+    event_types: tuple[str, ...] = ("Battles", "Protests"),
+    centre: tuple[float, ...] = (np.log(1.2), np.log(0.25), 0.0),
+    effect_sd: float = 0.2,
+    between: tuple[float, ...] = (0.15, 0.15, 0.2),
+    agents: int = 200,
+    replicates: int = 2,
+    rounds: int = 40,
+) -> tuple[pd.DataFrame, Trajectories, pd.DataFrame]:
+    """A study by the agents themselves, of known effects: conditions, trajectories, and the truth by quantity and term.
+
+    In a complete network an agent escapes a round with I sharers with probability (1 - c p)^I, which is
+    exp(-β I / (N - 1)) for one β: rates of conditions are exactly what they are meant to be. With two rates a share of
+    the agents has the fast one; it is rounded to whole agents.
+    """
+    rng = np.random.default_rng(seed)
+    names = ("beta",) if len(centre) == 1 else ("beta_fast", "beta_slow", "weight_fast")
+    of_trait = rng.normal(0.0, effect_sd, (n_traits, len(names)))
+    of_type = rng.normal(0.0, effect_sd, (len(event_types), len(names)))
+    of_type -= of_type.mean(axis=0)
+    rows, tables = [], []
+    profiles = itertools.product(itertools.product((-1, 1), repeat=n_traits), enumerate(event_types))
+    for number, (traits, (kind, event_type)) in enumerate(profiles):
+        own = rng.normal(0.0, between)
+        theta = np.array(centre) + np.array(traits) @ of_trait + of_type[kind] + own
+        n_fast = agents if len(names) == 1 else round(agents / (1.0 + np.exp(-theta[2])))
+        rates = np.exp(theta[:2])
+        visibility = 8.0 / agents
+        made = spread(
+            CompleteNetwork(agents),
+            -np.expm1(-rates / (agents - 1))[:, None] / visibility,
+            (np.arange(agents) >= n_fast).astype(int),
+            rounds=rounds,
+            replicates=replicates,
+            visibility=visibility,
+            seed=[seed, number],
+            conditions={"condition": number},
+        )
+        rows.append({"condition": number, **dict(zip("OCEAN", traits, strict=False)), "event_type": event_type})
+        tables.append(made.table)
+    truth = [("intercept", "", centre)]
+    truth += [(trait, "high", effect) for trait, effect in zip("OCEAN", of_trait, strict=False)]
+    truth += [("event_type", level, effect) for level, effect in zip(event_types, of_type, strict=True)]
+    truth += [("between conditions (sd)", "", np.log(between))]
+    known = pd.DataFrame(
+        [
+            (name, term, level, value)
+            for term, level, values in truth
+            for name, value in zip(names, values, strict=True)
+        ],
+        columns=["quantity", "term", "level", "value"],
+    )
+    return pd.DataFrame(rows), Trajectories(pd.concat(tables, ignore_index=True)), known
+
+
+@pytest.fixture(scope="session")
+def make_study():
+    return simulated_study

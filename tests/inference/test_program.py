@@ -24,7 +24,7 @@ from tworate.inference.program import (
     nutpie_model,
     unconstrain,
 )
-from tworate.inference.pymc_model import _variable, build_model
+from tworate.inference.pymc_model import build_model, prior_variable
 from tworate.inference.specification import Specification
 from tworate.models import OneRateSI, RandomRegular, SIModel, TwoRateSI
 from tworate.models.parameters import RATE_PRIOR, Beta, Exponential, LogNormal, Parameter, parameter
@@ -151,7 +151,7 @@ def test_key_changes_with_what_is_compiled_and_with_its_sources(monkeypatch):
     for changed in ("numerics.py", "one_rate.py", "likelihoods.py", "predictor.py", "pymc_model.py", "program.py"):
         with monkeypatch.context() as patch:
             patch.setattr(Path, "read_bytes", lambda path, name=changed: read(path) + b" " * (path.name == name))
-            assert program._source_digest() != program._SOURCE_DIGEST, changed
+            assert program.source_digest() != program._SOURCE_DIGEST, changed
             # The process goes on with the sources that it has read.
             assert program._key(Specification(OneRateSI, transition)) == keys[0], changed
     with monkeypatch.context() as patch:
@@ -225,7 +225,7 @@ def test_sources_of_the_key_are_all_that_the_density_follows_from():
 def test_scale_of_sampling_is_that_of_pymc(prior, support):
     spec = Parameter("something", "", support, prior)
     with pm.Model() as model:
-        variable = _variable("x", spec)
+        variable = prior_variable("x", spec)
     transform = model.rvs_to_transforms[variable]
     at = np.array([1e-6, 0.01, 0.3, 0.9, 0.999])
     unbounded = unconstrain(spec, at)

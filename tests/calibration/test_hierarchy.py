@@ -1,0 +1,57 @@
+"""Are the effects of the hierarchical model what they claim to be, on studies simulated by agents?"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from tworate.inference.hierarchical import fit_hierarchical
+from tworate.inference.sampling import SamplerSettings
+
+pytestmark = pytest.mark.calibration
+
+SAMPLER = SamplerSettings(chains=2, tune=300, draws=300)
+N_STUDIES = 40
+
+
+@pytest.fixture(scope="module")
+def places(make_study):
+    """Where the truth lies in each posterior, as a fraction of its draws: a row an effect, of 40 studies."""
+    rows = []
+    for seed in range(N_STUDIES):
+        conditions, trajectories, truth = make_study(seed=100 + seed, n_traits=5, agents=300, replicates=3)
+        fit = fit_hierarchical(conditions, trajectories, seed=seed, sampler=SAMPLER)
+        draws = fit.posterior.posterior
+        for row in truth.itertuples():
+            at = {"quantity": row.quantity}
+            if row.term == "intercept":
+                values = draws["intercept"].sel(at)
+            elif row.term.startswith("between"):
+                values = np.log(draws["sd_between"].sel(at))
+            else:
+                values = draws["effect"].sel(at | {"term_level": f"{row.term}: {row.level}"})
+            place = float((values < row.value).mean())
+            rows.append(
+                (seed, row.quantity, row.term, row.level, place, float((values - row.value).mean() / values.std()))
+            )
+    return pd.DataFrame(rows, columns=["study", "quantity", "term", "level", "place", "z"])
+
+
+@pytest.mark.parametrize("quantity", ["beta_fast", "beta_slow", "weight_fast"])
+def test_intervals_of_effects_cover_as_often_as_they_say(places, quantity):
+    of = places[(places["quantity"] == quantity) & ~places["term"].str.startswith(("intercept", "between"))]
+    # Of two event types the second effect is the first with the other sign.
+    of = of[of["level"] != "Protests"]
+    assert len(of) == N_STUDIES * 6
+    for mass in (0.5, 0.9):
+        inside = int(((of["place"] - 0.5).abs() < mass / 2).sum())
+        # A false alarm once in a thousand of these six.
+        assert stats.binomtest(inside, len(of), mass).pvalue > 0.001 / 6, (mass, inside / len(of))
+
+
+@pytest.mark.parametrize("term", ["intercept", "between conditions (sd)"])
+def test_intervals_of_what_is_common_cover(places, term):
+    of = places[places["term"] == term]
+    inside = int(((of["place"] - 0.5).abs() < 0.45).sum())
+    # Three quantities of each study. The prior of the spread has a say in it and may make intervals careful.
+    assert stats.binomtest(inside, len(of), 0.9, alternative="less").pvalue > 0.001 / 2, inside / len(of)
