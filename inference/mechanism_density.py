@@ -7,10 +7,10 @@ decisions are binomial given all that came before, their totals by persona and s
 costs microseconds.
 
 Effects that sum to zero are a rotation of one fewer free numbers y (as in Stan and PyMC), so that no direction of the
-point is without data. What is sampled of a free number is `y / σ^(1-w)`, with w near 1 (centred) where the data know
-it better than its spread does, and near 0 (non-centred) where they do not: neither strong nor weak data make a funnel.
-A table whose every cell had a conjugate prior of its own would need no sampler, but would know nothing of rows and
-columns.
+point is without data. What is sampled of a free number is `y sqrt(1 + σ² J) / σ`, with J the information that the data
+have on it, roughly: where its spread σ is small beside what the data tell, that is `y / σ` (non-centred), and where it
+is large, `y sqrt(J)` (centred). So neither strong nor weak data make a funnel. A table whose every cell had a conjugate
+prior of its own would need no sampler, but would know nothing of rows and columns.
 
 All that is compiled is in this one file, because numba's cache knows of changes in the file of a function only.
 """
@@ -107,7 +107,7 @@ def log_density(point, gradient, data):  # type: ignore[no-untyped-def]
     n_cells = n_personas * n_sightings
     has, scale = data[3:6], data[8:11]
     decisions, shared = data[11 : 11 + n_cells], data[11 + n_cells : 11 + 2 * n_cells]
-    centred = data[11 + 2 * n_cells :]
+    information = data[11 + 2 * n_cells :]
     sizes = (n_personas - 1, n_sightings - 1, (n_personas - 1) * (n_sightings - 1))
     n_parts = int(has[0] + has[1] + has[2])
 
@@ -119,9 +119,10 @@ def log_density(point, gradient, data):  # type: ignore[no-untyped-def]
     place, number, offset = 1 + n_parts, 1, 0
     for part in range(3):
         if has[part] > 0.0:
-            for i in range(sizes[part]):
-                free[offset + i] = math.exp((1.0 - centred[offset + i]) * point[number]) * point[place + i]
-            place += sizes[part]
+            variance = math.exp(2.0 * point[number])
+            for i in range(offset, offset + sizes[part]):
+                free[i] = math.sqrt(variance / (1.0 + variance * information[i])) * point[place]
+                place += 1
             number += 1
         offset += sizes[part]
     person, sight, both = np.zeros(n_personas), np.zeros(n_sightings), np.zeros((n_personas, n_sightings))
@@ -160,16 +161,17 @@ def log_density(point, gradient, data):  # type: ignore[no-untyped-def]
     for part in range(3):
         if has[part] > 0.0:
             log_sd = point[number]
-            above = math.exp(2.0 * log_sd) / (scale[part] * scale[part])
+            variance = math.exp(2.0 * log_sd)
+            above = variance / (scale[part] * scale[part])
             # Half-normal prior of the standard deviation, sampled by its logarithm.
             total += log_sd - 0.5 * above
             by_log_sd = 1.0 - above
             for i in range(offset, offset + sizes[part]):
-                weight, value = centred[i], point[place]
-                precise = value * math.exp(-2.0 * weight * log_sd)
-                total -= 0.5 * value * precise + weight * log_sd
-                by_log_sd += weight * (value * precise - 1.0) + (1.0 - weight) * free[i] * slopes[i]
-                gradient[place] = slopes[i] * math.exp((1.0 - weight) * log_sd) - precise
+                known = 1.0 / (1.0 + variance * information[i])
+                pull = free[i] / variance
+                total += 0.5 * (math.log(known) - free[i] * pull)
+                by_log_sd += (known - 1.0) * (1.0 - free[i] * pull) + known * free[i] * slopes[i]
+                gradient[place] = math.sqrt(variance * known) * (slopes[i] - pull)
                 place += 1
             gradient[number] = by_log_sd
             number += 1
@@ -197,13 +199,11 @@ def expand(dim, n_expanded, point, expanded, data):  # type: ignore[no-untyped-d
     return 0
 
 
-def buffer_of(
-    layout: Layout, decisions: FloatArray, new_sharers: FloatArray, spread: dict[str, float], p_share: FloatArray
-) -> FloatArray:
+def buffer_of(layout: Layout, decisions: FloatArray, new_sharers: FloatArray) -> FloatArray:
     """Pack what the density needs.
 
     Its own length, personas, sightings, which parts there are, the priors, decisions and new sharers by persona and
-    sighting, and how far the free numbers of each part are centred.
+    sighting, and the information on the free numbers of each part.
 
     Parameters
     ----------
@@ -211,21 +211,10 @@ def buffer_of(
         Of the account.
     decisions, new_sharers : array, shape (n_personas, n_sightings)
         Totals.
-    spread : dict of float
-        Rough standard deviation of each part; decides how the posterior is walked, not what it is.
-    p_share : array, shape (n_personas, n_sightings)
-        Rough probabilities, likewise.
     """
-    information = decisions * p_share * (1.0 - p_share)
-    known = {
-        "persona": information.sum(axis=1)[:-1],
-        "sighting": information.sum(axis=0)[:-1],
-        "interaction": information[:-1, :-1].ravel(),
-    }
-    centred = []
-    for part in PARTS:
-        gained = spread.get(part, 0.0) ** 2 * known[part]
-        centred.append(gained / (1.0 + gained))
+    # Of binomial log-odds. It is rough, and decides how the posterior is walked, not what it is.
+    rate = (new_sharers + 0.5) / (decisions + 1.0)
+    known = decisions * rate * (1.0 - rate)
     packed = [
         [float(n) for n in layout.shape],
         [float(part in layout.parts) for part in PARTS],
@@ -233,7 +222,9 @@ def buffer_of(
         [SD_PRIOR[part] for part in PARTS],
         decisions.ravel(),
         new_sharers.ravel(),
-        *centred,
+        known.sum(axis=1)[:-1],
+        known.sum(axis=0)[:-1],
+        known[:-1, :-1].ravel(),
     ]
     flat = np.concatenate(packed)
     return np.concatenate([[flat.size + 1.0], flat])
@@ -265,13 +256,13 @@ def effects_of(layout: Layout, buffer: FloatArray, points: FloatArray) -> dict[s
     """
     n_personas, n_sightings = layout.shape
     ends = np.cumsum([layout.size(part) for part in PARTS])
-    centred = dict(zip(PARTS, np.split(buffer[11 + 2 * n_personas * n_sightings :], ends[:-1]), strict=True))
+    information = dict(zip(PARTS, np.split(buffer[11 + 2 * n_personas * n_sightings :], ends[:-1]), strict=True))
     found = {"mean_logit": points[:, 0]}
     log_odds = np.broadcast_to(points[:, 0, None, None], (len(points), n_personas, n_sightings)).copy()
     for number, (part, where) in enumerate(layout.slices().items()):
-        log_sd = points[:, 1 + number, None]
-        found[f"sd_{part}"] = np.exp(log_sd[:, 0])
-        free = np.exp((1.0 - centred[part]) * log_sd) * points[:, where]
+        sd = np.exp(points[:, 1 + number, None])
+        found[f"sd_{part}"] = sd[:, 0]
+        free = sd / np.sqrt(1.0 + sd**2 * information[part]) * points[:, where]
         if part == "interaction":
             log_odds += widened(widened(free.reshape(-1, n_personas - 1, n_sightings - 1), 2), 1)
         else:
