@@ -28,6 +28,8 @@ from .verdict import FEWEST_SHARERS, FEWEST_TRAJECTORIES
 MOST_REFITS = 10
 """With more units than this of high Pareto k none is refitted."""
 _PLURAL = {"cell": "cells", "trajectory": "trajectories"}
+_SAME = 1e-9
+"""Draws of a part that differ by less are all of the same number."""
 _MUCH_VARIATION = 4.0
 """Standard deviations of the sum of squares beyond which decisions vary more than binomial ones would."""
 
@@ -296,7 +298,7 @@ def _summary_of(parts: Fall, richest: AccountFit) -> tuple[pd.DataFrame, list[st
     """Posterior of the fall and its parts, and what the diagnostics say is wrong with it."""
     draws = richest.posterior.posterior
     shape = (draws.sizes["chain"], draws.sizes["draw"])
-    varying = {name: values for name, values in parts._asdict().items() if np.ptp(values) > 0}
+    varying = {name: values for name, values in parts._asdict().items() if np.ptp(values) > _SAME}
     posterior = az.InferenceData(
         posterior=draws[[]].assign({k: (("chain", "draw"), v.reshape(shape)) for k, v in varying.items()}),
         sample_stats=richest.posterior.sample_stats,
