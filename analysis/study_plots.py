@@ -29,9 +29,9 @@ _QUANTITIES = {
 def plot_profiles(table: pd.DataFrame) -> Figure:
     """Heat maps of 32 profiles by type of event: rate, fast over slow, and verdict."""
     profiles, kinds = list(table["composition"].unique()), list(table["event_type"].unique())
-    width = max(0.62 * len(kinds), 1.6)
+    width = max(0.38 * len(kinds), 1.6)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(min(_WIDEST, 3 * width + 3.4), min(_HIGHEST, 2.6 + 0.23 * len(profiles))))
+        figure = Figure(figsize=(min(_WIDEST, 3 * width + 2.2), min(_HIGHEST, 2.6 + 0.23 * len(profiles))))
         axes = figure.subplots(1, 3, sharey=True)
         for axis, name, title in (
             (axes[0], "rate", "rate β (one rate)"),
@@ -50,12 +50,11 @@ def plot_profiles(table: pd.DataFrame) -> Figure:
         _verdict_cells(axes[2], counts, profiles, kinds)
         axes[2].set_title("verdict", fontsize=10)
         for axis in axes:
-            axis.set_xticks(range(len(kinds)), [_plain(k) for k in kinds], rotation=40, ha="right", fontsize=8)
-            for label in axis.get_xticklabels():
-                label.set_rotation_mode("anchor")
+            names = [_plain(kind) for kind in kinds]
+            axis.set_xticks(range(len(kinds)), names, rotation=40, ha="right", fontsize=8, rotation_mode="anchor")
             axis.set_yticks(range(len(profiles)), profiles, fontsize=8, family="monospace")
             axis.grid(visible=False)
-            axis.tick_params(length=0)
+            axis.tick_params(which="both", length=0)
             for spine in axis.spines.values():
                 spine.set_visible(False)
         axes[0].set_ylabel("profile (upper case: high trait), the one that shares fastest first")
@@ -84,9 +83,11 @@ def plot_verdicts(table: pd.DataFrame) -> Figure:
         if room and one_each:
             text = table.set_index(["row", "column"])["elpd_diff"]
         _verdict_cells(axis, counts, rows, columns, text)
-        axis.set_xticks(range(len(columns)), [_plain(c) for c in columns], rotation=40, ha="right", fontsize=8)
-        for label in axis.get_xticklabels():
-            label.set_rotation_mode("anchor")
+        names = [_plain(c) for c in columns]
+        if room:
+            axis.set_xticks(range(len(columns)), names, rotation=40, ha="right", fontsize=8, rotation_mode="anchor")
+        else:
+            axis.set_xticks(range(len(columns)), names, rotation=90, fontsize=7)
         axis.set_yticks(range(len(rows)), [_plain(r) for r in rows], fontsize=8)
         axis.set_xlabel(_plain(table.attrs.get("columns", "").replace("_", " ")))
         axis.set_ylabel(_plain(table.attrs.get("rows", "").replace("_", " ")))
@@ -169,7 +170,7 @@ def plot_predictions(table: pd.DataFrame) -> Figure:
 def plot_splits(table: pd.DataFrame) -> Figure:
     """By which factor the hazard falls by who, against by which by when, one point a condition."""
     shades = {"who": BLUE, "when": ORANGE, "both": INK, "neither": "#999999", "undecided": "#999999"}
-    marks = {"who": "o", "when": "s", "both": "D", "neither": "x", "undecided": "$?$"}
+    marks = {"who": "o", "when": "s", "both": "D", "neither": "x", "undecided": "X"}
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.6, 4.9))
         axis = figure.subplots()
@@ -183,8 +184,8 @@ def plot_splits(table: pd.DataFrame) -> Figure:
                 for n in ("who", "when")
             ]
             axis.errorbar(
-                part["who_factor"], part["when_factor"], xerr=reach[0], yerr=reach[1], fmt=marks[str(account)], ms=5,
-                lw=0.8, color=shades[str(account)], alpha=0.75, label=f"{account} ({len(part)})",
+                part["who_factor"], part["when_factor"], xerr=reach[0], yerr=reach[1], marker=marks[str(account)],
+                ls="none", ms=5, lw=0.8, color=shades[str(account)], alpha=0.75, label=f"{account} ({len(part)})",
             )  # fmt: skip
         for direction, set_scale, get in (("who", axis.set_xscale, axis.xaxis), ("when", axis.set_yscale, axis.yaxis)):
             set_scale("log")
@@ -236,9 +237,7 @@ def _verdict_handles() -> list[Patch]:
 
 
 def _colours() -> Any:
-    shades = mpl.colormaps["cividis"].copy()
-    shades.set_bad(_NOTHING)
-    return shades
+    return mpl.colormaps["cividis"].with_extremes(bad=_NOTHING)
 
 
 def _ends(values: Any) -> tuple[float, float]:
