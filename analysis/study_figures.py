@@ -177,7 +177,7 @@ def prediction_table(folder: Path, compared: pd.DataFrame, *, seed: int = 0) -> 
     parts = []
     for _, row in chosen.iterrows():
         number, verdict = int(row["condition"]), str(row["verdict"])
-        told = {
+        told: dict[str, Any] = {
             "condition": number,
             "label": "\n".join(str(row[name]) for name in factors) or f"condition {number}",
             "verdict": verdict,

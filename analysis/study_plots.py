@@ -206,14 +206,15 @@ def _verdict_cells(
 ) -> None:
     """Colour cells by their verdict; where verdicts of a cell differ, by the commonest, and hatched."""
     codes = np.full((len(rows), len(columns)), np.nan)
-    for (row, column), found in counts.iterrows():
-        place = rows.index(row), columns.index(column)
+    for key, found in counts.iterrows():
+        cell: Any = key
+        place = rows.index(cell[0]), columns.index(cell[1])
         codes[place] = int(np.argmax(found.to_numpy()))
         verdict = VERDICTS[int(codes[place])]
         mixed = (found > 0).sum() > 1
         said = _VERDICT_MARKS[verdict] + ("*" if mixed else "")
         if text is not None:
-            value = text.loc[(row, column)]
+            value = float(text.loc[cell])
             said = f"{value:.0f}" if np.isfinite(value) else "–"
         axis.text(
             place[1], place[0], said, ha="center", va="center", fontsize=7.5,

@@ -114,7 +114,7 @@ def _counts(compared: pd.DataFrame) -> list[dict[str, Any]]:
     """How many conditions have which verdict, by closure."""
     counts = compared.groupby("closure", sort=False)["verdict"].value_counts().unstack(fill_value=0)
     counts = counts.reindex(columns=list(tables.VERDICTS), fill_value=0)
-    return [{"closure": closure, **row} for closure, row in counts.to_dict("index").items()]
+    return _rows(counts.reset_index())
 
 
 def _listed(compared: pd.DataFrame) -> list[dict[str, Any]]:

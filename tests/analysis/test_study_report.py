@@ -2,15 +2,18 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from tworate import compare
 from tworate.analysis import study_figures, study_plots
+from tworate.analysis.cli import main
 from tworate.analysis.explaining import save_explanations
 from tworate.analysis.study_report import PLOTS, write_study_report
 from tworate.errors import InputError
@@ -168,11 +171,19 @@ def test_figures_of_192_conditions_have_no_texts_over_each_other():
         study_plots.plot_profiles(study_figures.profile_table(compared)),
         study_plots.plot_verdicts(study_figures.verdict_table(compared)),
     ):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-
         FigureCanvasAgg(figure)
         assert overlapping(figure) == []
         assert figure.get_figwidth() <= 22
+
+
+def test_report_command_knows_a_study(folder, monkeypatch, capsys):
+    (folder / "report.html").unlink(missing_ok=True)
+    monkeypatch.setattr(sys, "argv", ["tworate", "report", str(folder)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert not left.value.code
+    assert capsys.readouterr().out.strip() == str(folder / "report.html")
+    assert "What persona and event do" in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_effects_are_drawn_with_all_their_labels(effects):
