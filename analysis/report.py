@@ -1,20 +1,17 @@
 """The HTML report: one self-contained file that shows what was found, and computes nothing of its own."""
 
-import base64
-import io
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..files import atomic_path, write_text
+from ..files import write_text
 from ..inference import LIKELIHOODS, Comparison, ConditionResult, plots, predict_curves
 from ..simulate import Trajectories
 from .experiment import Progress
+from .rendering import embedded, render
 
 MOST_FIGURES = 24
 """Conditions beyond this many are reported by their numbers alone."""
@@ -55,14 +52,8 @@ def write_report(
             else {}
         )
         sections.append({"result": result, "sentence": verdict_sentence(result), "figures": drawn})
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(str(files(__package__).joinpath("templates")))),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template("report.html.jinja").render(
+    html = render(
+        "report.html.jinja",
         comparison=comparison,
         sections=sections,
         run=run or {},
@@ -187,15 +178,4 @@ def _draw(
         made["evidence"] = plots.plot_evidence(result)
     if all("incidence" in posterior.observed_data for posterior in result.posteriors.values()):
         made["prior"] = plots.plot_prior_check(result)
-    drawn: dict[str, dict[str, Any]] = {}
-    for name, figure in made.items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=160)
-        with atomic_path(folder / f"{prefix}{name}.png") as temporary:
-            temporary.write_bytes(buffer.getvalue())
-        drawn[name] = {
-            "uri": "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode(),
-            # CSS pixels: one inch of every figure is as wide as that of the next, so letters are equal too.
-            "width": round(figure.get_figwidth() * 96),
-        }
-    return drawn
+    return {name: embedded(figure, folder / f"{prefix}{name}.png") for name, figure in made.items()}

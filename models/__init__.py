@@ -2,6 +2,7 @@
 
 from .base import SIModel
 from .closures import CLOSURES, Closure, DegreeDistribution, MeanField, RandomRegular
+from .decision_curve import DecisionCurve, decision_curve, sighting_weights
 from .gamma_rate import GammaRateSI
 from .multiclass import MultiClass, Orbit
 from .one_rate import OneRateSI
@@ -13,6 +14,7 @@ from .two_rate import TwoRateSI
 __all__ = [
     "CLOSURES",
     "Closure",
+    "DecisionCurve",
     "DegreeDistribution",
     "GammaRateSI",
     "MeanField",
@@ -25,5 +27,7 @@ __all__ = [
     "SIModel",
     "TwoRateSI",
     "all_models",
+    "decision_curve",
     "get_model",
+    "sighting_weights",
 ]

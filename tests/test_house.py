@@ -63,6 +63,7 @@ def test_imports_follow_the_arrows(folder):
         "import sys; sys.argv = ['tworate', 'run', '--help']; from tworate.analysis.cli import main; main()",
         "import sys; sys.argv = ['tworate', 'recover', '--help']; from tworate.analysis.cli import main; main()",
         "import sys; sys.argv = ['tworate', 'study', '--help']; from tworate.analysis.cli import main; main()",
+        "import sys; sys.argv = ['tworate', 'explain', '--help']; from tworate.analysis.cli import main; main()",
         "import sys; sys.argv = ['tworate', 'models']; from tworate.analysis.cli import main; main()",
         "import sys; sys.argv = ['tworate', 'cache', 'info']; from tworate.analysis.cli import main; main()",
         "import sys; sys.argv = ['tworate', 'personas']; from tworate.analysis.cli import main; main()",
@@ -139,6 +140,7 @@ def test_wheel_holds_exactly_the_packages_meant(distributions):
         "agents/embedded/chat_template.jinja",
         "agents/embedded/MODEL_CARD.md",
         "analysis/templates/report.html.jinja",
+        "analysis/templates/study.html.jinja",
     } <= shipped
     with tarfile.open(sdist) as archive:
         assert any(name.endswith("/LICENSE") for name in archive.getnames())

@@ -8,7 +8,7 @@ import typer
 
 from ... import __version__
 from ...errors import InputError, JobError
-from . import cache, compare, decide, listings, probe, recover, report, run, simulate, study
+from . import cache, compare, decide, explain, listings, probe, recover, report, run, simulate, study
 
 app = typer.Typer(
     name="tworate",
@@ -41,6 +41,7 @@ def _root(
 
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
+app.command("explain")(explain.explain)
 app.command("simulate")(simulate.simulate)
 app.command("decide")(decide.decide)
 app.command("probe")(probe.probe)

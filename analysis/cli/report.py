@@ -9,7 +9,7 @@ from . import options
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `tworate run` or `tworate compare --out`.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `tworate run`, `compare --out` or `study`.")],
     as_json: options.AsJson = False,
 ) -> None:
     """Write report.html and its figures again, from saved results.
@@ -18,15 +18,23 @@ def report(
     --------
         tworate report runs/demo
     """
-    from ...inference import load_comparison
-    from ..pipeline import read_run_record
-    from ..report import write_report
+    from ..explaining import STUDY_COMPARISON
     from .output import emit, emit_json, progress_bar
 
-    comparison = load_comparison(folder)
-    record = read_run_record(folder)
-    with progress_bar() as bar:
-        path = write_report(comparison, folder, record, bar)
+    if (folder / STUDY_COMPARISON).is_file():
+        from ..study_report import write_study_report
+
+        with progress_bar() as bar:
+            path = write_study_report(folder, bar)
+    else:
+        from ...inference import load_comparison
+        from ..pipeline import read_run_record
+        from ..report import write_report
+
+        comparison = load_comparison(folder)
+        record = read_run_record(folder)
+        with progress_bar() as bar:
+            path = write_report(comparison, folder, record, bar)
     if as_json:
         emit_json({"report": str(path)})
     else:

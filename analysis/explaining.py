@@ -1,0 +1,152 @@
+"""Who or when, for what a folder holds: which conditions are asked about, and where the answers are kept."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import InputError
+from ..files import atomic_path, write_text
+from ..inference.mechanisms import Explanation, explanation_record
+from ..inference.storage import COMPARISON, TRAJECTORIES
+from ..simulate import Trajectories, read_trajectories
+from ..simulate.tables import read_parquet
+
+EXPLANATION = "explanation.json"
+STUDY_COMPARISON = "comparison.parquet"
+_TWO_RATES = "two-rate"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What there is to explain.
+
+    Parameters
+    ----------
+    trajectories : Trajectories
+        The data.
+    by : list of str
+        Columns that tell conditions apart.
+    verdicts : list of (dict, str), optional
+        Conditions and the verdict on each, where they were compared.
+    """
+
+    trajectories: Trajectories
+    by: list[str]
+    verdicts: list[tuple[dict[str, Any], str]] | None
+
+    def wants(self, condition: dict[str, Any]) -> bool:
+        """Whether the verdict on a condition is two-rate; all are wanted where nothing was compared."""
+        return self.verdicts is None or any(
+            verdict == _TWO_RATES and compared == condition for compared, verdict in self.verdicts
+        )
+
+    @property
+    def n_wanted(self) -> int | None:
+        """Conditions with a two-rate verdict; None where nothing was compared."""
+        if self.verdicts is None:
+            return None
+        return sum(verdict == _TWO_RATES for _, verdict in self.verdicts)
+
+
+def open_results(path: Path, by: Sequence[str] = (), *, everything: bool = False) -> Asked:
+    """Open trajectories, alone or in the folder of a run, a comparison or a study.
+
+    Parameters
+    ----------
+    path : Path
+        A file of trajectories, or a folder.
+    by : sequence of str
+        Columns that tell conditions apart; by default those of the comparison, or of the study.
+    everything : bool
+        Whether verdicts are left out of account.
+
+    Raises
+    ------
+    InputError
+        When there is nothing that can be used, or conditions are asked for that were not compared.
+    """
+    if path.is_file():
+        if path.stem.endswith(".counts"):
+            whole = path.with_name(path.name.replace(".counts.", "."))
+            raise InputError(f"{path}: holds the counts alone; give the trajectories that they are of, {whole.name}")
+        return Asked(read_trajectories(path), list(by), None)
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file or folder")
+    file = path / TRAJECTORIES
+    if not file.is_file():
+        raise InputError(
+            f"{path}: holds no {TRAJECTORIES}; give the folder of `tworate run`, `tworate compare --out` or "
+            "`tworate study`, or a file of trajectories"
+        )
+    columns, verdicts = _verdicts(path)
+    data = read_trajectories(file)
+    if by and columns is not None and list(by) != columns and not everything:
+        raise InputError(
+            f"{path}: was compared by {','.join(columns) or 'no column'}, so there are no verdicts by {','.join(by)}; "
+            "--all explains every condition, whatever the verdict"
+        )
+    return Asked(data, list(by) or columns or [], None if everything else verdicts)
+
+
+def _verdicts(folder: Path) -> tuple[list[str] | None, list[tuple[dict[str, Any], str]] | None]:
+    """Condition columns and verdicts of what was compared in a folder; None where nothing was."""
+    if (folder / STUDY_COMPARISON).is_file():
+        table, _ = read_parquet(folder / STUDY_COMPARISON)
+        missing = [name for name in ("condition", "verdict") if name not in table.columns]
+        if missing:
+            raise InputError(f"{folder / STUDY_COMPARISON}: missing {', '.join(missing)}; run the study again")
+        pairs = table[["condition", "verdict"]].drop_duplicates().itertuples(index=False, name=None)
+        return ["condition"], [({"condition": int(condition)}, str(verdict)) for condition, verdict in pairs]
+    file = folder / COMPARISON
+    if not file.is_file():
+        return None, None
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return list(content["by"]), [(entry["condition"], entry["verdict"]) for entry in content["conditions"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file}: is damaged ({error}); make the comparison again") from error
+
+
+def split_table(explanations: Sequence[Explanation]) -> pd.DataFrame:
+    """One row a condition: its columns, the account, and factors with their intervals."""
+    rows = []
+    for each in explanations:
+        parts = {
+            f"{part}_{name}": each.split.loc[part, name]
+            for part in each.split.index
+            for name in ("mean", "sd", "hdi_low", "hdi_high", "factor", "factor_low", "factor_high")
+        }
+        elpd = {f"elpd_{name}": fit.elpd.elpd_loo for name, fit in each.fits.items()}
+        rows.append(
+            {
+                **each.condition,
+                "account": each.account,
+                "direction": each.direction,
+                "sightings": each.sightings,
+                **parts,
+                **elpd,
+                "reasons": "; ".join(each.reasons),
+                "cautions": "; ".join(each.cautions),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def save_explanations(explanations: Sequence[Explanation], folder: Path, source: str, seed: int) -> None:
+    """Write `explanation.json` and `explanation.csv`, and to `figures/` a figure a condition with its curves as CSV."""
+    from ..inference.mechanism_plots import plot_explanation  # matplotlib
+
+    for number, each in enumerate(explanations):
+        prefix = f"{number + 1:03}-" if len(explanations) > 1 else ""
+        with atomic_path(folder / "figures" / f"{prefix}explanation.png") as temporary:
+            plot_explanation(each).savefig(temporary, format="png", dpi=160)
+        with atomic_path(folder / "figures" / f"{prefix}explanation.csv") as temporary:
+            each.curves.to_csv(temporary, index=False)
+    with atomic_path(folder / "explanation.csv") as temporary:
+        split_table(explanations).to_csv(temporary, index=False)
+    record = explanation_record(explanations, source, seed)
+    write_text(folder / EXPLANATION, json.dumps(record, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,226 @@
+"""Who or when through spreading on networks, where the truth is one, the other, both, or neither; and the command."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tworate.analysis.cli import main
+from tworate.analysis.explaining import open_results
+from tworate.errors import InputError
+from tworate.inference.mechanism_plots import plot_explanation
+from tworate.inference.mechanisms import explain
+from tworate.inference.split import Exposure, split
+from tworate.simulate import CounterMessage, Trajectories, random_regular, read_trajectories, spread
+
+pytestmark = pytest.mark.integration
+
+PERSONAS = ("a", "b", "c", "d")
+PER_PERSONA, PER_SIGHTING = np.array([0.4, 0.2, 0.1, 0.05]), np.array([0.35, 0.15, 0.08])
+TRUTHS = {
+    "neither": np.full((4, 3), 0.15),
+    "who": np.repeat(PER_PERSONA[:, None], 3, axis=1),
+    "when": np.repeat(PER_SIGHTING[None], 4, axis=0),
+    "both": np.outer(PER_PERSONA, [1.2, 0.8, 0.4]),
+    # Later sightings persuade more.
+    "reinforced": np.repeat(PER_SIGHTING[None, ::-1], 4, axis=0),
+}
+
+
+def command(arguments, monkeypatch, capsys):
+    """Exit status and output of the command, in this process."""
+    monkeypatch.setattr(sys, "argv", ["tworate", *map(str, arguments)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    printed = capsys.readouterr()
+    return left.value.code or 0, printed.out, printed.err
+
+
+def simulated(table, seed, **settings):
+    network = random_regular(600, 8, seed=seed)
+    members = np.random.default_rng(seed).permutation(600) % len(table)
+    return spread(
+        network, table, members, rounds=30, replicates=5, seed=seed, persona_labels=PERSONAS[: len(table)], **settings
+    )
+
+
+@pytest.fixture(scope="module")
+def found():
+    return {name: explain(simulated(table, 10 + k), seed=k)[0] for k, (name, table) in enumerate(TRUTHS.items())}
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_account_is_the_truth_and_the_split_holds_its_numbers(found, truth):
+    result = found[truth]
+    assert result.account == {"reinforced": "when"}.get(truth, truth), result.reasons
+    assert result.direction == {"neither": "stays", "reinforced": "rises"}.get(truth, "falls")
+    assert result.cautions == []
+    exact = split(TRUTHS[truth][None], np.full(4, 0.25), Exposure(result.sightings, result.visibility))
+    for part in ("fall", "who", "when"):
+        row, value = result.split.loc[part], getattr(exact, part)[0]
+        # Five truths of three parts: beyond four standard deviations none would come. A part that is absent cannot be
+        # estimated below zero where it is who, so it comes out a little above.
+        assert abs(row["mean"] - value) < 4 * row["sd"]
+    assert result.split.loc["who", "mean"] + result.split.loc["when", "mean"] == pytest.approx(
+        result.split.loc["fall", "mean"]
+    )
+
+
+def test_sentence_says_who_when_and_which_way(found):
+    assert found["neither"].sentence.startswith("Nothing to explain")
+    assert "falls by a factor of" in found["both"].sentence
+    assert "% who," in found["both"].sentence
+    assert "rises by a factor of" in found["reinforced"].sentence
+    # Personas that differ lessen a hazard that repetition raises: the sign is told.
+    assert found["reinforced"].split.loc["when", "hdi_high"] < 0
+
+
+def test_table_is_that_of_the_truth(found):
+    table = found["both"].table
+    assert table["share"].iloc[::3].sum() == pytest.approx(1.0)
+    truth = pd.Series(TRUTHS["both"].ravel())
+    inside = truth.between(table["low"], table["high"])
+    # Of 12 intervals of 95%, fewer than 9 would hold the truth with probability 0.0002.
+    assert inside.sum() >= 9
+
+
+def test_cells_and_trajectories_say_the_same_and_trajectories_less_surely(found):
+    data = simulated(TRUTHS["both"], 13)
+    by_cell = found["both"]
+    by_path = explain(data, seed=3, unit="trajectory", max_refits=10)[0]
+    assert by_path.account == "both"
+    for simpler in ("neither", "who", "when"):
+        gains = [each.fits["both"].elpd.elpd_loo - each.fits[simpler].elpd.elpd_loo for each in (by_cell, by_path)]
+        # A trajectory is a fifth of the data: leaving out as much at a time costs the richer account some parameters.
+        assert gains[0] == pytest.approx(gains[1], rel=0.15)
+
+
+def test_same_seed_same_numbers_alone_and_among_others():
+    parts = [simulated(TRUTHS[name], k, conditions={"event": name}) for k, name in enumerate(("who", "when"))]
+    data = Trajectories(pd.concat([p.table for p in parts]), counts=pd.concat([p.counts for p in parts]))
+    both = explain(data, by="event", seed=5, max_refits=0)
+    assert [each.condition for each in both] == [{"event": "who"}, {"event": "when"}]
+    (alone,) = explain(data, by="event", seed=5, max_refits=0, only=lambda condition: condition["event"] == "when")
+    pd.testing.assert_frame_equal(both[1].split, alone.split)
+    pooled = explain(data, seed=5, max_refits=0)[0]
+    assert any("event (2 values)" in text for text in pooled.cautions)
+
+
+def test_with_one_persona_or_one_sighting_only_the_other_can_be():
+    one = explain(simulated([[0.4, 0.1]], 1), seed=1)[0]
+    assert list(one.fits) == ["neither", "when"]
+    assert one.account == "when"
+    assert tuple(one.split.loc["who", ["mean", "hdi_low", "hdi_high"]]) == (0.0, 0.0, 0.0)
+    flat = explain(simulated([[0.4], [0.1]], 1), seed=1)[0]
+    assert flat.account == "who"
+    assert flat.split.loc["when", "factor"] == 1.0
+    json.dumps(flat.to_json(), allow_nan=False)
+
+
+def test_what_the_accounts_do_not_provide_for_is_told():
+    message = simulated([[0.3, 0.1]], 2, interventions=[CounterMessage(0.3, 10)])
+    assert any("counter-message" in text for text in explain(message, seed=1, max_refits=0)[0].cautions)
+    # Personas that have other probabilities in every replicate.
+    rng = np.random.default_rng(3)
+    parts = []
+    for number in range(6):
+        part = simulated(np.full((2, 2), rng.choice([0.05, 0.3])), number)
+        last = part.table["trajectory"] == 0
+        parts.append(
+            (
+                part.table[last].assign(trajectory=number),
+                part.counts[part.counts["trajectory"] == 0].assign(trajectory=number),
+            )
+        )
+    data = Trajectories(pd.concat([t for t, _ in parts]), counts=pd.concat([c for _, c in parts]))
+    assert any("times as much as binomial" in text for text in explain(data, seed=1, max_refits=0)[0].cautions)
+
+
+def test_figure_has_labelled_axes(found):
+    figure = plot_explanation(found["both"])
+    assert all(axis.get_xlabel() for axis in figure.axes)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder as a comparison of two events leaves it, but for posteriors and report, which are not looked at."""
+    folder = tmp_path_factory.mktemp("compared")
+    parts = [simulated(TRUTHS[name], k, conditions={"event": name}) for k, name in enumerate(("both", "neither"))]
+    data = Trajectories(pd.concat([p.table for p in parts]), counts=pd.concat([p.counts for p in parts]))
+    data.save(folder / "trajectories.parquet")
+    verdicts = [
+        {"condition": {"event": name}, "verdict": verdict}
+        for name, verdict in (("both", "two-rate"), ("neither", "one-rate"))
+    ]
+    (folder / "comparison.json").write_text(json.dumps({"by": ["event"], "conditions": verdicts}))
+    return folder
+
+
+def test_command_explains_two_rate_verdicts_and_leaves_files(folder, tmp_path, monkeypatch, capsys):
+    status, out, err = command(["explain", folder, "--out", tmp_path], monkeypatch, capsys)
+    assert status == 0, err
+    assert out.startswith("event = both: Both: personas differ, and sightings too.")
+    assert "event = neither" not in out
+    made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert made == {"explanation.json", "explanation.csv", "figures/explanation.png", "figures/explanation.csv"}
+    saved = json.loads((tmp_path / "explanation.json").read_text(encoding="utf-8"))
+    (condition,) = saved["conditions"]
+    table = pd.read_csv(tmp_path / "explanation.csv")
+    assert table["who_factor"].item() == pytest.approx(condition["split"]["who"]["factor"])
+    assert condition["accounts"]["both"]["elpd_loo"] == pytest.approx(table["elpd_both"].item())
+    assert len(condition["table"]) == 12
+
+
+def test_what_is_asked_about_follows_from_the_folder(folder, tmp_path):
+    asked = open_results(folder)
+    assert (asked.by, asked.n_wanted) == (["event"], 1)
+    assert asked.wants({"event": "both"})
+    assert not asked.wants({"event": "neither"})
+    everything = open_results(folder, everything=True)
+    assert everything.n_wanted is None
+    assert everything.wants({"event": "neither"})
+    alone = open_results(folder / "trajectories.parquet", ["event"])
+    assert (alone.by, alone.n_wanted) == (["event"], None)
+    # A study: rows of SI models and closures, one verdict under any of them is enough.
+    data = read_trajectories(folder / "trajectories.parquet")
+    numbered = [
+        frame.assign(condition=(frame["event"] == "neither").astype(int)) for frame in (data.table, data.counts)
+    ]
+    Trajectories(numbered[0], counts=numbered[1]).save(tmp_path / "trajectories.parquet")
+    pd.DataFrame(
+        {"condition": [0, 0, 0, 1], "closure": ["a", "a", "b", "a"], "si_model": "one-rate",
+         "verdict": ["one-rate", "one-rate", "two-rate", "one-rate"]}
+    ).to_parquet(tmp_path / "comparison.parquet")  # fmt: skip
+    study = open_results(tmp_path)
+    assert study.by == ["condition"]
+    assert [study.wants({"condition": number}) for number in (0, 1)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f / "nothing", "there is no such file"),
+        (lambda f: f / "trajectories.counts.parquet", "holds the counts alone; give .* trajectories.parquet"),
+        (lambda f: f.parent, "holds no trajectories.parquet"),
+    ],
+)
+def test_what_cannot_be_opened_is_refused(folder, change, message):
+    with pytest.raises(InputError, match=message):
+        open_results(change(folder))
+
+
+def test_conditions_that_were_not_compared_are_refused(folder):
+    with pytest.raises(InputError, match="was compared by event, so there are no verdicts by network"):
+        open_results(folder, ["network"])
+
+
+def test_missing_counts_are_one_line_and_status_2(folder, tmp_path, monkeypatch, capsys):
+    bare = tmp_path / "bare.csv"
+    read_trajectories(folder / "trajectories.parquet").table.to_csv(bare, index=False)
+    status, out, err = command(["explain", bare, "--json"], monkeypatch, capsys)
+    assert (status, out) == (2, "")
+    assert err.startswith("error:")
+    assert len(err.strip().splitlines()) == 1
+    assert "bare.counts.csv is not beside it" in err
