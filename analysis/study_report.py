@@ -69,6 +69,7 @@ def write_study_report(folder: str | Path, progress: Progress | None = None) -> 
         conditions=_listed(compared),
         left_out=max(0, len(compared) - _MOST_LISTED),
         effects=_rows(made["effects"][0]) if "effects" in made else [],
+        problems=_problems(folder),
         effects_loo=_rows(tables.read_table(folder, "effects_loo")) if loo.is_file() else [],
         splits=_rows(made["explanation"][0].head(_MOST_LISTED)) if "explanation" in made else [],
         split_columns=[
@@ -108,6 +109,14 @@ def study_tables(
     if (folder / "effects.parquet").is_file():
         found["effects"] = tables.effect_table(tables.read_table(folder, "effects"))
     return {name: (table, PLOTS[name]) for name, table in found.items() if table is not None and len(table)}
+
+
+def _problems(folder: Path) -> list[str]:
+    """What is wrong with the sampling of the effects, by model."""
+    if not (folder / "effects.parquet").is_file():
+        return []
+    said = tables.read_table(folder, "effects")[["si_model", "problems"]].drop_duplicates()
+    return [f"{model}: {problems}" for model, problems in said.itertuples(index=False) if problems]
 
 
 def _counts(compared: pd.DataFrame) -> list[dict[str, Any]]:

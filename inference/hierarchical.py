@@ -70,6 +70,11 @@ class HierarchicalFit:
         return list(json.loads(self.posterior.attrs["notes"]))
 
     @property
+    def has_terms(self) -> bool:
+        """Whether there is a term whose effects could be told."""
+        return self.posterior.posterior.sizes["term_level"] > 0
+
+    @property
     def effects(self) -> pd.DataFrame:
         """Effects of the terms on each quantity.
 

@@ -1,9 +1,17 @@
-"""Whether the conditions of a study can tell effects of traits and events."""
+"""Effects of traits and events over the conditions of a study: whether they can be told, and the tables of them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .specification import EffectTable
+from ...inference.storage import TRAJECTORIES
+from ...simulate.tables import read_parquet, write_table
+from .specification import EffectTable, StudySpecification
+from .store import POSTERIORS, StudyFolder
+
+Report = Callable[[str, int, int], None]
 
 TERMS = ("O", "C", "E", "A", "N", "event_type", "fatalities")
 """Columns of the conditions whose effects can be told."""
@@ -38,3 +46,61 @@ def effects_wanted(table: EffectTable, conditions: pd.DataFrame) -> bool:
     varied = design - design.mean()
     rank = int(np.linalg.matrix_rank(varied.to_numpy()))
     return rank > 0 and len(design) >= 2 * (rank + 1)
+
+
+def write_effects(
+    specification: StudySpecification,
+    store: StudyFolder,
+    record: Mapping[str, Any],
+    progress: Report | None = None,
+    say: Callable[[str], None] | None = None,
+) -> None:
+    """Fit the hierarchical model to a study whose tables are there; write effects, terms that matter, posteriors.
+
+    `effects.parquet` comes last: where it is there, all of them are, and nothing is done again.
+
+    Parameters
+    ----------
+    specification : StudySpecification
+        The study.
+    store : StudyFolder
+        Its folder.
+    record : mapping
+        What goes into the schema of the tables.
+    progress : callable, optional
+        Called with what begins now, and numbers of steps done and in all.
+    say : callable, optional
+        Called with what is wrong with the sampling, if anything, and which terms are left out.
+    """
+    wanted, effects_path = specification.effects, store.path / "effects.parquet"
+    conditions = read_parquet(store.path / "conditions.parquet")[0]
+    if effects_path.is_file() or not effects_wanted(wanted, conditions):
+        return
+    from ...inference.hierarchical import compare_terms, fit_hierarchical
+
+    effects, left_out = [], []
+    for si_model in wanted.si_models:
+
+        def tell(done: int, total: int, what: str = f"effects on {si_model}") -> None:
+            if progress:
+                progress(what, done, total)
+
+        fit = fit_hierarchical(
+            conditions,
+            store.path / TRAJECTORIES,
+            model=si_model,
+            closure=wanted.closure,
+            clock=specification.spread.clock,
+            seed=specification.seed[0],
+            progress=tell,
+        )
+        for note in (*fit.notes, *(f"the sampler's numbers cannot be trusted: {problem}" for problem in fit.problems)):
+            if say:
+                say(f"effects on {si_model}: {note}")
+        fit.save(store.path / POSTERIORS / f"hierarchical-{si_model}.nc")
+        effects.append(fit.effects.assign(problems="; ".join(fit.problems)))
+        if wanted.compare_terms and fit.has_terms:
+            left_out.append(compare_terms(fit, conditions, progress=tell))
+    if left_out:
+        write_table(pd.concat(left_out, ignore_index=True), store.path / "effects_loo.parquet", record)
+    write_table(pd.concat(effects, ignore_index=True), effects_path, record)

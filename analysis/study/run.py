@@ -59,6 +59,8 @@ def run_study(
     JobError
         When a language model or a cluster fails.
     """
+    from ..study_report import write_study_report  # matplotlib
+    from .effects import write_effects
     from .tables import write_decisions, write_tables
     from .work import check_comparison, make_jobs
 
@@ -88,6 +90,8 @@ def run_study(
             done += 1
             tell(done, len(jobs))
         write_tables(plan, jobs, store, marked, report("putting tables together"))
+        write_effects(specification, store, marked, progress, say)
+        write_study_report(store.path, progress)
     return store.path
 
 

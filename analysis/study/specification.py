@@ -190,9 +190,11 @@ class EffectTable(_Table):
     """Effects of traits and events over all conditions: fitted or not (by default where conditions differ enough).
 
     `si_models` are those whose rates are taken apart, under `closure` (by default the most exact that the data allow).
+    `compare_terms` also fits without each trait, event type and fatalities in turn, to tell which of them matter.
     """
 
     fit: bool | None = None
+    compare_terms: bool = False
     si_models: Annotated[list[Literal["two-rate", "one-rate"]], BeforeValidator(_listed)] = ["two-rate", "one-rate"]
     closure: Literal[CLOSURES] | None = None  # type: ignore[valid-type]
 
