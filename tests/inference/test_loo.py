@@ -13,9 +13,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
 def elpds(seed):
     rng = np.random.default_rng(seed)
     base = rng.normal(-2.0, 1.0, 36)
-    return {
-        name: Elpd(base + rng.normal(0.0, 0.5, 36), np.zeros(36), good_k=0.7, p_loo=1.0) for name in ("one", "two")
-    }
+    return {name: Elpd(base + rng.normal(0.0, 0.5, 36), np.zeros(36), good_k=0.7, p_loo=1.0) for name in ("one", "two")}
 
 
 def test_stacking_weights_do_not_depend_on_the_threads_of_the_machine():
