@@ -320,6 +320,11 @@ def _check_composition(composition: Composition, settings: SpreadSettings) -> No
         check_homophily(composition.homophily)
         if np.count_nonzero(composition.mixture.counts(settings.agents)) < 2:
             raise InputError(f"mixture {composition.label!r}: homophily takes agents of two personas or more")
+        if settings.network == COMPLETE:
+            raise InputError(
+                f"mixture {composition.label!r}: homophily takes a network; in a complete one everybody is everybody's "
+                "neighbour"
+            )
     try:
         replace(settings, placement=composition.placement).check()
         if settings.seeds.startswith(PERSONA):

@@ -30,7 +30,7 @@ mixtures.both = "OCEAN,ocean"
 
 [personas.mixtures.village]
 weights = {OCEAN = 3, o-e-- = 1}
-homophily = 0.1
+placement = "random"
 
 [spread]
 networks = ["random-regular", {kind = "complete", agents = 60}]
@@ -84,6 +84,10 @@ IMPOSSIBLE = [
     ({"personas": {"mixtures": {"a": {}}}}, "mixture 'a': give either personas"),
     ({"personas": {"mixtures": {"a": "no.csv"}}}, "mixture 'a': no.csv: cannot be read"),
     ({"personas": {"mixtures": {"a": {"personas": "OCEAN", "homophily": 0.2}}}}, "homophily takes agents of two"),
+    (
+        {"personas": {"mixtures": {"a": {"personas": "all", "homophily": 0.1}}}, "spread": {"networks": "complete"}},
+        "homophily takes a network; in a complete one everybody is everybody's neighbour",
+    ),
     ({"personas": {"mixtures": {"a": {"personas": "all", "placement": "block"}}}}, "composition 'a': placement = 'bl"),
     ({"personas": {"qualifier": "rather"}}, "qualifier 'rather'"),
     ({"elicitation": {"method": "ask"}}, "elicitation 'ask'"),
@@ -110,7 +114,7 @@ def test_lines_are_found_where_keys_stand():
         (["language_models", "name"], "language_models"),
         (["events", "ids"], "ids"),
         (["personas", "mixtures", "both"], "mixtures.both"),
-        (["personas", "mixtures", "village", "homophily"], "homophily"),
+        (["personas", "mixtures", "village", "placement"], "placement"),
         (["spread", "networks", "agents"], "networks"),
         (["spread", "agents"], "agents"),
         (["spread", "rounds"], "[spread]"),
