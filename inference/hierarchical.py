@@ -2,198 +2,42 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import arviz as az
-import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from ..files import check_writable
 from ..models import get_model
 from ..simulate import Trajectories
 from ..simulate.trajectories import as_trajectories
-from .diagnostics import diagnose
 from .fitting import check_names
 from .hierarchy.data import CONDITION
 from .hierarchy.design import Design, codings_from_json
-from .hierarchy.leave_out import leave_conditions_out
-from .hierarchy.prediction import Prediction, predict
+from .hierarchy.fit import HierarchicalFit
 from .hierarchy.quantities import MODELS
-from .hierarchy.sampling import SETTINGS, prepare, sample, summarize, with_design, without_condition
-from .hierarchy.study import SD_BETWEEN, Study
+from .hierarchy.sampling import SETTINGS, prepare, sample, summarize, with_design
+from .hierarchy.study import Study
 from .likelihoods import LIKELIHOODS
-from .loo import Elpd, elpd_difference
-from .netcdf import write_netcdf
+from .loo import elpd_difference
 from .observations import choose_closure
 from .sampling import SamplerSettings
 from .specification import Specification
 
+__all__ = [
+    "HierarchicalFit",
+    "build_hierarchical",
+    "compare_terms",
+    "fit_hierarchical",
+    "load_hierarchical",
+    "study_of",
+]
+
 if TYPE_CHECKING:
     import pymc as pm
 
-BETWEEN = "between conditions (sd)"
-"""Term of the standard deviation between conditions in the table of effects."""
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class HierarchicalFit:
-    """A fit of the hierarchical model.
-
-    Parameters
-    ----------
-    posterior : arviz.InferenceData
-        Group `posterior`: `intercept`, `effect` and `sd_between` on the scale of the logarithm (rates, per unit of the
-        data's time) or the logit (weight); the dispersion; and the rates and the weight of each condition. Group
-        `sample_stats`. The attributes say how it was made.
-    summary : pandas.DataFrame
-        Mean, sd, interval, bulk ESS and R̂ of all of it; see `tworate.inference.hierarchy.sampling.summarize`.
-    study : Study or None
-        What was fitted; None where a fit was read from a file without its data.
-    """
-
-    posterior: az.InferenceData
-    summary: pd.DataFrame = field(repr=False)
-    study: Study | None = field(repr=False, default=None)
-
-    @property
-    def problems(self) -> list[str]:
-        """What is wrong with the sampling (R̂ above 1.01, bulk ESS below 400, divergences); empty when all is well."""
-        return diagnose(self.posterior, self.summary)
-
-    @property
-    def notes(self) -> list[str]:
-        """Terms that are left out, and why."""
-        return list(json.loads(self.posterior.attrs["notes"]))
-
-    @property
-    def has_terms(self) -> bool:
-        """Whether there is a term whose effects could be told."""
-        return self.posterior.posterior.sizes["term_level"] > 0
-
-    @property
-    def effects(self) -> pd.DataFrame:
-        """Effects of the terms on each quantity.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row a quantity and level: `si_model`, `quantity`, `term`, `level`, `mean` and `sd` (on the scale of the
-            logarithm or the logit), `ratio` with `ratio_low` and `ratio_high` (exponentials of the mean and of the ends
-            of the 95% highest-density interval: a rate ratio, or the odds ratio of the weight), `ess_bulk`, `r_hat`.
-            The ratio of an intercept is the rate itself (or the odds) where all effects are zero; that of
-            `between conditions (sd)` the factor by which like conditions typically differ.
-        """
-        draws = self.posterior.posterior
-        rows = []
-        for quantity in map(str, draws["quantity"].to_numpy()):
-            names = [("intercept", "", f"intercept[{quantity}]")]
-            for effect, term, level in zip(
-                *(draws[name].to_numpy() for name in ("term_level", "term", "level")), strict=True
-            ):
-                names.append((str(term), str(level), f"effect[{effect}, {quantity}]"))
-            names.append((BETWEEN, "", f"{SD_BETWEEN}[{quantity}]"))
-            for term, level, name in names:
-                found = self.summary.loc[name]
-                ratios = np.exp([found["mean"], found["hdi_low"], found["hdi_high"]])
-                rows.append(
-                    {
-                        "si_model": self.posterior.attrs["model"],
-                        "quantity": quantity,
-                        "term": term,
-                        "level": level,
-                        "mean": found["mean"],
-                        "sd": found["sd"],
-                        **dict(zip(("ratio", "ratio_low", "ratio_high"), ratios, strict=True)),
-                        "ess_bulk": found["ess_bulk"],
-                        "r_hat": found["r_hat"],
-                    }
-                )
-        return pd.DataFrame(rows)
-
-    def loo(self, *, refit: int = 0, seed: int | None = None) -> Elpd:
-        """Leave one condition out: how well the others tell what would be observed under it.
-
-        The quantities of the condition that is left out are integrated over what the others and its terms say of them.
-        By importance sampling (PSIS) over the draws.
-
-        Parameters
-        ----------
-        refit : int
-            Up to so many conditions for which PSIS cannot be trusted are left out by fitting again, the worst first.
-        seed : int, optional
-            Seed; by default that of the fit.
-
-        Returns
-        -------
-        Elpd
-            One unit a condition, in their order.
-
-        Raises
-        ------
-        InputError
-            When the fit was read without its data.
-        """
-        study, seed = self._needed(), self._seed if seed is None else seed
-
-        def refitted(number: int) -> az.InferenceData | None:
-            found = sample(without_condition(study, number), seed=seed, settings=self._settings)
-            return None if diagnose(found, summarize(found)) else found
-
-        return leave_conditions_out(study, self.posterior, seed=seed, refitted=refitted, most=refit)
-
-    def predict(self, conditions: pd.DataFrame, *, seed: int, **how: Any) -> Prediction:
-        """Rates and curves under conditions that were not simulated.
-
-        Parameters
-        ----------
-        conditions : pandas.DataFrame
-            One row a condition, with the columns of the terms.
-        seed : int
-            Seed of the prediction.
-        **how
-            See :func:`tworate.inference.hierarchy.prediction.predict`.
-
-        Returns
-        -------
-        Prediction
-
-        Raises
-        ------
-        InputError
-            When a column or a level is not known.
-        """
-        return predict(self.posterior, conditions, seed=seed, **how)
-
-    def save(self, path: str | Path) -> None:
-        """Write the posterior as netCDF, whole or not at all."""
-        path = Path(path)
-        check_writable(path)
-        unfinished = path.with_name(path.name + ".unfinished")
-        try:
-            write_netcdf(self.posterior, unfinished)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-
-    @property
-    def _seed(self) -> int:
-        return int(np.asarray(self.posterior.attrs["seed"]).item())
-
-    @property
-    def _settings(self) -> SamplerSettings:
-        return SamplerSettings(**json.loads(self.posterior.attrs["sampler"]))
-
-    def _needed(self) -> Study:
-        if self.study is None:
-            raise InputError(
-                "the fit was read without its data; give conditions and trajectories to load_hierarchical to leave "
-                "conditions out"
-            )
-        return self.study
 
 
 def fit_hierarchical(
@@ -402,7 +246,7 @@ def compare_terms(
     InputError
         When the fit was read without its data, or has no terms.
     """
-    study, seed = fit._needed(), fit._seed if seed is None else seed
+    study, seed = fit.needed_study(), fit.seed if seed is None else seed
     terms = study.design.terms
     if not terms:
         raise InputError("the fit has no terms to leave out; its notes say why")
@@ -415,7 +259,7 @@ def compare_terms(
         if absent:
             design = Design.of(conditions.reset_index(drop=True), [term for term in terms if term not in absent])
             smaller = with_design(study, design)
-            found = sample(smaller, seed=seed, settings=fit._settings)
+            found = sample(smaller, seed=seed, settings=fit.settings)
             one = HierarchicalFit(found, summarize(found), smaller)
         elpd = one.loo(refit=refit, seed=seed)
         whole = elpd if whole is None else whole

@@ -160,7 +160,7 @@ def _numba_density(specification: Specification, data: Transitions) -> Any:
     from .vector_math import VectorMath
 
     def shapes(arrays: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        effects = [arrays["replicate"].shape] if specification.replicate_effects else []
+        effects = [(arrays["replicate"].shape[0],)] if specification.replicate_effects else []
         return [*([()] * len(specification.scalars)), *effects]
 
     return numba_density(
