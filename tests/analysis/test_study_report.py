@@ -48,7 +48,8 @@ def folder(tmp_path_factory):
             found.append(
                 {
                     **result.condition, "closure": result.closure, "si_model": name, "verdict": result.verdict,
-                    "elpd_diff": result.elpd_diff, "dse": result.dse, "reasons": "; ".join(result.reasons), **means,
+                    "elpd_diff": result.elpd_diff, "dse": result.dse, "weight": model.weight,
+                    "reasons": "; ".join(result.reasons), **means,
                 }
             )  # fmt: skip
     pd.DataFrame(rows).to_parquet(folder / "conditions.parquet")
@@ -78,6 +79,7 @@ def test_rates_and_verdicts_are_those_of_the_tables(folder):
     for _, row in compared.iterrows():
         same = table[table["condition"] == row["condition"]].set_index("si_model")
         assert row["rate"] == same.loc["one-rate", "beta_mean"]
+        assert row["weight_fast"] == same.loc["two-rate", "weight_fast_mean"]
         assert row["ratio"] == same.loc["two-rate", "beta_fast_mean"] / same.loc["two-rate", "beta_slow_mean"]
         assert row["verdict"] == same.loc["two-rate", "verdict"]
     assert study_figures.varying(compared) == ["event_type", "composition"]

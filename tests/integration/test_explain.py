@@ -117,6 +117,8 @@ def test_with_one_persona_or_one_sighting_only_the_other_can_be():
     assert tuple(one.split.loc["who", ["mean", "hdi_low", "hdi_high"]]) == (0.0, 0.0, 0.0)
     flat = explain(simulated([[0.4], [0.1]], 1), seed=1)[0]
     assert flat.account == "who"
+    assert "with one persona it can only be when" in one.sentence
+    assert "with one sighting it can only be who" in flat.sentence
     assert flat.split.loc["when", "factor"] == 1.0
     json.dumps(flat.to_json(), allow_nan=False)
 
