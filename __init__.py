@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .inference import Comparison, compare, fit, fit_hierarchical, forecast, load_comparison
+    from .inference.mechanisms import explain
     from .models import (
         DegreeDistribution,
         GammaRateSI,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Comparison": "inference",
     "compare": "inference",
+    "explain": "inference.mechanisms",
     "fit": "inference",
     "fit_hierarchical": "inference",
     "forecast": "inference",
@@ -56,6 +58,7 @@ __all__ = [
     "TwoRateSI",
     "__version__",
     "compare",
+    "explain",
     "fit",
     "fit_hierarchical",
     "forecast",

@@ -18,6 +18,8 @@ from ..simulate.tables import read_parquet
 EXPLANATION = "explanation.json"
 STUDY_COMPARISON = "comparison.parquet"
 _TWO_RATES = "two-rate"
+MOST_FIGURES = 24
+"""Conditions beyond this many are told by their numbers alone."""
 
 
 @dataclass(frozen=True)
@@ -137,10 +139,13 @@ def split_table(explanations: Sequence[Explanation]) -> pd.DataFrame:
 
 
 def save_explanations(explanations: Sequence[Explanation], folder: Path, source: str, seed: int) -> None:
-    """Write `explanation.json` and `explanation.csv`, and to `figures/` a figure a condition with its curves as CSV."""
+    """Write `explanation.json` and `explanation.csv`, and to `figures/` a figure a condition with its curves as CSV.
+
+    Of more than :data:`MOST_FIGURES` conditions the first so many are drawn.
+    """
     from ..inference.mechanism_plots import plot_explanation  # matplotlib
 
-    for number, each in enumerate(explanations):
+    for number, each in enumerate(explanations[:MOST_FIGURES]):
         prefix = f"{number + 1:03}-" if len(explanations) > 1 else ""
         with atomic_path(folder / "figures" / f"{prefix}explanation.png") as temporary:
             plot_explanation(each).savefig(temporary, format="png", dpi=160)

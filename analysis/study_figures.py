@@ -45,8 +45,8 @@ def compared_conditions(folder: Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The columns of `conditions.parquet`, and `closure`, `verdict`, `elpd_diff`, `dse`, `reasons`; `rate` (β of one
-        rate), `fast`, `slow`, `weight` (two rates) and `ratio` (fast over slow), posterior means, NaN where a model was
-        not fitted.
+        rate), `fast`, `slow`, `weight_fast` (two rates) and `ratio` (fast over slow), posterior means, NaN where a
+        model was not fitted.
     """
     conditions, comparison = read_table(folder, "conditions"), read_table(folder, "comparison")
     keys = ["condition", "closure"]
@@ -55,10 +55,10 @@ def compared_conditions(folder: Path) -> pd.DataFrame:
     found = base[[*keys, *told]]
     for model, columns in (
         ("one-rate", {"beta_mean": "rate"}),
-        ("two-rate", {"beta_fast_mean": "fast", "beta_slow_mean": "slow", "weight_fast_mean": "weight"}),
+        ("two-rate", {"beta_fast_mean": "fast", "beta_slow_mean": "slow", "weight_fast_mean": "weight_fast"}),
     ):
-        rows = comparison[comparison["si_model"] == model].drop_duplicates(keys).rename(columns=columns)
-        rows = rows.reindex(columns=[*keys, *columns.values()])
+        rows = comparison[comparison["si_model"] == model].drop_duplicates(keys)
+        rows = rows.reindex(columns=[*keys, *columns]).rename(columns=columns)
         found = found.merge(rows, how="left", on=keys)
     found["ratio"] = found["fast"] / found["slow"]
     shared = [name for name in conditions if name == "condition" or name not in found]

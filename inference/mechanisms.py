@@ -121,6 +121,10 @@ class Explanation:
         }[self.account]
         verb = "falls" if self.direction == "falls" else "rises"
         told = f"{which}. The probability that the next sighting persuades {verb} by a factor of {total} {reach}: "
+        if "who" not in self.fits:
+            return told + "with one persona it can only be when."
+        if "when" not in self.fits:
+            return told + "with one sighting it can only be who."
         told += f"a factor of {_factor(who)} is who, of {_factor(when)} when"
         if self.direction == "falls" and who["mean"] > 0 and when["mean"] > 0:
             share = who["mean"] / (who["mean"] + when["mean"])

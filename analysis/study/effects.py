@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...inference.likelihoods import LIKELIHOODS
 from ...inference.storage import TRAJECTORIES
 from ...simulate.tables import read_parquet, write_table
 from .specification import EffectTable, StudySpecification
@@ -79,6 +80,9 @@ def write_effects(
     from ...inference.hierarchical import compare_terms, fit_hierarchical
 
     effects, left_out = [], []
+    asked = specification.comparison.likelihood
+    # Of whole curves there is no hierarchical model.
+    likelihood = asked if LIKELIHOODS[asked].kind == "transition" else "beta-binomial"
     for si_model in wanted.si_models:
 
         def tell(done: int, total: int, what: str = f"effects on {si_model}") -> None:
@@ -91,6 +95,7 @@ def write_effects(
             model=si_model,
             closure=wanted.closure,
             clock=specification.spread.clock,
+            likelihood=likelihood,
             seed=specification.seed[0],
             progress=tell,
         )

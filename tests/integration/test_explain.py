@@ -105,7 +105,9 @@ def test_same_seed_same_numbers_alone_and_among_others():
     (alone,) = explain(data, by="event", seed=5, max_refits=0, only=lambda condition: condition["event"] == "when")
     pd.testing.assert_frame_equal(both[1].split, alone.split)
     pooled = explain(data, seed=5, max_refits=0)[0]
+    # Probabilities that differ between trajectories are noticed, whether or not a column tells of them.
     assert any("event (2 values)" in text for text in pooled.cautions)
+    assert any("times as much as binomial" in text for text in pooled.cautions)
 
 
 def test_with_one_persona_or_one_sighting_only_the_other_can_be():
@@ -115,6 +117,8 @@ def test_with_one_persona_or_one_sighting_only_the_other_can_be():
     assert tuple(one.split.loc["who", ["mean", "hdi_low", "hdi_high"]]) == (0.0, 0.0, 0.0)
     flat = explain(simulated([[0.4], [0.1]], 1), seed=1)[0]
     assert flat.account == "who"
+    assert "with one persona it can only be when" in one.sentence
+    assert "with one sighting it can only be who" in flat.sentence
     assert flat.split.loc["when", "factor"] == 1.0
     json.dumps(flat.to_json(), allow_nan=False)
 
@@ -122,20 +126,6 @@ def test_with_one_persona_or_one_sighting_only_the_other_can_be():
 def test_what_the_accounts_do_not_provide_for_is_told():
     message = simulated([[0.3, 0.1]], 2, interventions=[CounterMessage(0.3, 10)])
     assert any("counter-message" in text for text in explain(message, seed=1, max_refits=0)[0].cautions)
-    # Personas that have other probabilities in every replicate.
-    rng = np.random.default_rng(3)
-    parts = []
-    for number in range(6):
-        part = simulated(np.full((2, 2), rng.choice([0.05, 0.3])), number)
-        last = part.table["trajectory"] == 0
-        parts.append(
-            (
-                part.table[last].assign(trajectory=number),
-                part.counts[part.counts["trajectory"] == 0].assign(trajectory=number),
-            )
-        )
-    data = Trajectories(pd.concat([t for t, _ in parts]), counts=pd.concat([c for _, c in parts]))
-    assert any("times as much as binomial" in text for text in explain(data, seed=1, max_refits=0)[0].cautions)
 
 
 def test_figure_has_labelled_axes(found):
