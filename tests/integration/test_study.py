@@ -22,6 +22,7 @@ from tworate.analysis.study.run import ask
 from tworate.analysis.study.work import make_jobs, work
 from tworate.errors import InputError, JobError
 from tworate.inference import compare
+from tworate.inference.hierarchical import load_hierarchical
 
 pytestmark = pytest.mark.integration
 
@@ -141,6 +142,43 @@ for last in {killed!r}:
     print(len([name for name in os.listdir({folder!r} + "/parts") if os.path.exists(
         {folder!r} + "/parts/" + name + "/result.json") and not name.startswith(".")]), flush=True)
 """
+
+
+def test_effects_over_all_conditions_are_fitted_tabled_and_reported(tmp_path):
+    study = make_study(
+        {
+            **SMALL,
+            "events": {"ids": ["VAR1", "VAR4"]},
+            "personas": {"profiles": ["O----", "o----"]},
+            "seed": [5, 6],
+            "comparison": {"challenge": False, "tune": 200, "draws": 200},
+            "effects": {"fit": True, "si_models": "one-rate", "compare_terms": True},
+        }
+    )
+    said = []
+    found = load_study(run_study(study, tmp_path / "study", load=formula, say=said.append))
+    effects = found.effects
+    assert set(effects["quantity"]) == {"beta"}
+    assert {"intercept", "O", "between conditions (sd)"} <= set(effects["term"])
+    saved = load_hierarchical(found.folder / "posteriors" / "hierarchical-one-rate.nc")
+    assert saved.effects["ratio"].tolist() == pytest.approx(effects["ratio"].tolist(), rel=1e-12)
+    # The rate that all conditions have in common lies among theirs.
+    rates = found.comparison.loc[found.comparison["si_model"] == "one-rate", "beta_mean"]
+    assert rates.min() < effects.set_index("term").loc["intercept", "ratio"] < rates.max()
+    assert set(found.effects_loo["left_out"]) >= {"", "O"}
+    report = (found.folder / "report.html").read_text(encoding="utf-8")
+    assert "Effects of traits and events" in report
+    assert "Which effects matter" in report
+    assert {"effects.png", "effects.csv", "verdicts.png"} <= {
+        path.name for path in (found.folder / "figures").iterdir()
+    }
+    # Lost in an interruption they are made again, the same; what is there is not fitted again.
+    (found.folder / "effects.parquet").unlink()
+    run_study(study, found.folder, load=formula, say=said.append)
+    assert_frame_equal(load_study(found.folder).effects, effects, check_exact=True)
+    written = (found.folder / "effects.parquet").stat().st_mtime_ns
+    run_study(study, found.folder, load=formula)
+    assert (found.folder / "effects.parquet").stat().st_mtime_ns == written
 
 
 def test_killed_at_any_step_it_goes_on_and_ends_with_the_same_tables(whole, tmp_path):
