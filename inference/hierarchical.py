@@ -76,8 +76,8 @@ def fit_hierarchical(
     seed : int
         Seed of sampling.
     sampler : SamplerSettings, optional
-        How to sample; by default 400 warm-up and 500 kept draws of 4 chains, with target acceptance 0.9. When the
-        diagnostics are bad the model is sampled once more, harder.
+        How to sample; by default 400 warm-up and 1000 kept draws of 4 chains, with target acceptance 0.9. When the
+        diagnostics are bad the model is sampled once more, longer or harder.
     progress : callable, optional
         Called with steps done and in all.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import JobError
 from ...simulate import Trajectories
-from ..diagnostics import INTERVAL, diagnose
+from ..diagnostics import INTERVAL, diagnose, n_divergences
 from ..fitting import PACKAGES, versions
 from ..program import constrain
 from ..sampling import SamplerSettings
@@ -29,8 +29,9 @@ from .study import CONDITION, COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, Study
 
 FloatArray = NDArray[np.float64]
 
-SETTINGS = SamplerSettings(tune=400, draws=500)
-"""By default: in these coordinates draws hardly depend on each other."""
+SETTINGS = SamplerSettings(tune=400, draws=1000)
+"""By default. Draws hardly depend on each other; half of them would do for the means, but R̂ is looked at of every
+quantity of every condition, and the largest of hundreds must be below its limit."""
 TARGET_ACCEPT = 0.9
 """By default: where the data of single conditions know little of a second rate, their posteriors have corners."""
 
@@ -79,7 +80,7 @@ def without_condition(study: Study, number: int) -> Study:
 
 
 def sample(study: Study, *, seed: int, settings: SamplerSettings) -> az.InferenceData:
-    """Sample a study, and once more and harder when the diagnostics are bad.
+    """Sample a study, and once more, longer or harder, when the diagnostics are bad.
 
     Returns
     -------
@@ -94,7 +95,9 @@ def sample(study: Study, *, seed: int, settings: SamplerSettings) -> az.Inferenc
     settings = dataclasses.replace(settings, target_accept=settings.target_accept or TARGET_ACCEPT)
     found = _sample(study, seed, settings)
     if diagnose(found, summarize(found)):
-        settings = settings.harder()
+        # Shorter steps help against divergences only.
+        longer = dataclasses.replace(settings, tune=2 * settings.tune, draws=2 * settings.draws)
+        settings = settings.harder() if n_divergences(found) else longer
         found = _sample(study, seed, settings)
     found.attrs.update(
         {

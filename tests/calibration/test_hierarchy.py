@@ -10,7 +10,7 @@ from tworate.inference.sampling import SamplerSettings
 
 pytestmark = pytest.mark.calibration
 
-SAMPLER = SamplerSettings(chains=2, tune=300, draws=300)
+SAMPLER = SamplerSettings(chains=2, tune=300, draws=600)
 N_STUDIES = 40
 
 
@@ -19,7 +19,7 @@ def places(make_study):
     """Where the truth lies in each posterior, as a fraction of its draws: a row an effect, of 40 studies."""
     rows = []
     for seed in range(N_STUDIES):
-        conditions, trajectories, truth = make_study(seed=100 + seed, n_traits=5, agents=300, replicates=3)
+        conditions, trajectories, truth = make_study(seed=100 + seed, n_traits=4, agents=300, replicates=3)
         fit = fit_hierarchical(conditions, trajectories, seed=seed, sampler=SAMPLER)
         draws = fit.posterior.posterior
         for row in truth.itertuples():
@@ -42,7 +42,7 @@ def test_intervals_of_effects_cover_as_often_as_they_say(places, quantity):
     of = places[(places["quantity"] == quantity) & ~places["term"].str.startswith(("intercept", "between"))]
     # Of two event types the second effect is the first with the other sign.
     of = of[of["level"] != "Protests"]
-    assert len(of) == N_STUDIES * 6
+    assert len(of) == N_STUDIES * 5
     for mass in (0.5, 0.9):
         inside = int(((of["place"] - 0.5).abs() < mass / 2).sum())
         # A false alarm once in a thousand of these six.
