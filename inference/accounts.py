@@ -53,6 +53,8 @@ class AccountFit:
         See :func:`tworate.inference.diagnostics.summarize`.
     elpd : Elpd
         Leave-one-out.
+    lpd : array, shape (n_units,)
+        Log predictive density of each unit by draws that have seen it: never below that by draws that have not.
     problems : list of str
         What is wrong with the sampling; empty when all is well.
     """
@@ -61,7 +63,18 @@ class AccountFit:
     posterior: az.InferenceData
     parameters: pd.DataFrame
     elpd: Elpd
+    lpd: FloatArray
     problems: list[str]
+
+    @property
+    def bound(self) -> FloatArray:
+        """Expected log predictive density of each unit, or what it cannot exceed where PSIS cannot be trusted.
+
+        `p(y | others) = 1 / E[1 / p(y | θ)] <= E[p(y | θ)]` over the posterior, by Jensen's inequality.
+        """
+        bound = self.elpd.pointwise.copy()
+        bound[self.elpd.bad] = self.lpd[self.elpd.bad]
+        return bound
 
     @property
     def p_share(self) -> FloatArray:
@@ -102,10 +115,10 @@ def fit_account(
     draws = posterior.posterior
     sizes = [float(az.ess(draws[key], method="mean")[key]) for key in draws if draws[key].ndim == 2]
     table = _table_of(posterior)
-    elpd = _loo(table, data, units, efficiency=float(np.mean(sizes)) / len(table))
+    elpd, lpd = _loo(table, data, units, efficiency=float(np.mean(sizes)) / len(table))
     if 0 < elpd.bad.size <= max_refits:
         elpd = _refitted(elpd, layout, data, units, seed, settings)
-    return AccountFit(name, posterior, parameters, elpd, problems)
+    return AccountFit(name, posterior, parameters, elpd, lpd, problems)
 
 
 def log_likelihood(table: FloatArray, data: ResolvedCounts, cells: Any = slice(None)) -> FloatArray:
@@ -189,7 +202,9 @@ def _units(data: ResolvedCounts, unit: str) -> NDArray[np.int64]:
     return np.unique((group * n_personas + data.persona) * n_sightings + data.sighting, return_inverse=True)[1]
 
 
-def _loo(table: FloatArray, data: ResolvedCounts, units: NDArray[np.int64], efficiency: float) -> Elpd:
+def _loo(
+    table: FloatArray, data: ResolvedCounts, units: NDArray[np.int64], efficiency: float
+) -> tuple[Elpd, FloatArray]:
     order = np.argsort(units, kind="stable")
     starts = np.flatnonzero(np.diff(units[order], prepend=-1))
     ends = np.append(starts[1:], order.size)
@@ -205,8 +220,8 @@ def _loo(table: FloatArray, data: ResolvedCounts, units: NDArray[np.int64], effi
         lpd.append(found.lpd)
         pareto_k.append(found.pareto_k)
         good_k, first = found.good_k, last
-    pointwise = np.concatenate(elpd)
-    return Elpd(pointwise, np.concatenate(pareto_k), good_k, float((np.concatenate(lpd) - pointwise).sum()))
+    pointwise, seen = np.concatenate(elpd), np.concatenate(lpd)
+    return Elpd(pointwise, np.concatenate(pareto_k), good_k, float((seen - pointwise).sum())), seen
 
 
 def _refitted(

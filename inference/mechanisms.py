@@ -272,16 +272,22 @@ def _explanation(
         if found
     ]
     n_units = richest.elpd.pointwise.size
-    doubts += [
-        f"PSIS-LOO cannot be trusted for {fit.elpd.bad.size} of {n_units} {_PLURAL[unit]} under {name} (high Pareto k)"
-        for name, fit in fits.items()
-        if fit.elpd.bad.size
-    ]
     if (sharers := int(counts.new_sharers.sum())) < FEWEST_SHARERS:
         doubts.append(f"only {sharers} agents share after the start; at least {FEWEST_SHARERS} are needed")
     if unit == "trajectory" and n_units < FEWEST_TRAJECTORIES:
         doubts.append(f"only {n_units} trajectories can be left out; at least {FEWEST_TRAJECTORIES} are needed")
-    account, reasons = judge_accounts({name: fit.elpd.pointwise for name, fit in fits.items()}, doubts)
+    bad = {
+        name: f"PSIS-LOO cannot be trusted for {fit.elpd.bad.size} of {n_units} {_PLURAL[unit]} under {name} (high "
+        "Pareto k)"
+        for name, fit in fits.items()
+        if fit.elpd.bad.size
+    }
+    # An account that is far off has high Pareto k for being far off: an upper bound there is enough to refuse it.
+    account, reasons = judge_accounts({name: fit.bound for name, fit in fits.items()}, doubts)
+    if account in bad:
+        account, reasons = "undecided", [bad[account]]
+    elif not doubts:
+        reasons += [f"{text}; it was given what it cannot exceed there" for text in bad.values()]
     return Explanation(
         condition=condition,
         account=account,

@@ -110,6 +110,18 @@ def test_same_seed_same_numbers_alone_and_among_others():
     assert any("times as much as binomial" in text for text in pooled.cautions)
 
 
+def test_an_account_that_is_far_off_is_refused_however_much_there_is_to_refuse_it_by():
+    # Twelve trajectories of two cells: each is a surprise to one probability for all, and PSIS cannot leave it out.
+    network, members = random_regular(600, 8, seed=1), np.random.default_rng(1).permutation(600) % 2
+    data = spread(network, [[0.4], [0.1]], members, rounds=30, replicates=12, seed=1)
+    result = explain(data, seed=1)[0]
+    assert result.fits["neither"].elpd.bad.size > 10
+    assert result.account == "who"
+    assert "it was given what it cannot exceed there" in result.reasons[-1]
+    for fit in result.fits.values():
+        assert np.all(fit.bound >= fit.elpd.pointwise)
+
+
 def test_with_one_persona_or_one_sighting_only_the_other_can_be():
     one = explain(simulated([[0.4, 0.1]], 1), seed=1)[0]
     assert list(one.fits) == ["neither", "when"]
