@@ -31,10 +31,8 @@ def places(make_study):
             else:
                 values = draws["effect"].sel(at | {"term_level": f"{row.term}: {row.level}"})
             place = float((values < row.value).mean())
-            rows.append(
-                (seed, row.quantity, row.term, row.level, place, float((values - row.value).mean() / values.std()))
-            )
-    return pd.DataFrame(rows, columns=["study", "quantity", "term", "level", "place", "z"])
+            rows.append((row.quantity, row.term, row.level, place))
+    return pd.DataFrame(rows, columns=["quantity", "term", "level", "place"])
 
 
 @pytest.mark.parametrize("quantity", ["beta_fast", "beta_slow", "weight_fast"])

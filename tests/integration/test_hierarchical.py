@@ -39,7 +39,8 @@ class Exact:
     def __init__(self, fit):
         study = fit.study
         trait = study.design.effect_values[:, 0]
-        self.axes = (np.linspace(1.8, 3.6, 73), np.linspace(-0.6, 0.6, 61), np.geomspace(0.01, 2.0, 60))
+        # Of one step, so that sums and differences of the first two are few.
+        self.axes = (np.linspace(1.8, 3.6, 91), np.linspace(-0.6, 0.6, 61), np.geomspace(0.01, 2.0, 60))
         a, g, sd = np.meshgrid(*self.axes, indexing="ij")
         prior = stats.norm.logpdf(a, np.log(RATE_PRIOR.median), RATE_PRIOR.sigma) + stats.norm.logpdf(g)
         # Even in the logarithm of the standard deviation.
@@ -158,6 +159,27 @@ def test_predicted_rates_are_intercept_and_effect_with_what_conditions_differ_by
     np.testing.assert_allclose(curves.loc[0, "q2.5":"q97.5"].astype(float), 0.01)
     with pytest.raises(InputError, match="no column 'O'"):
         fitted.predict(pd.DataFrame({"C": [1]}), seed=1)
+
+
+def test_intervals_cover_over_studies_and_not_those_of_other_effects(make_study):
+    sampler, inside, swapped, n_studies = SamplerSettings(chains=2, tune=200, draws=600), 0, 0, 6
+    for seed in range(n_studies):
+        conditions, trajectories, truth = make_study(seed=50 + seed, n_traits=2, agents=150, rounds=20, **ONE_RATE)
+        posterior = fit_hierarchical(conditions, trajectories, sampler=sampler, **HOW).posterior.posterior
+        known = truth.set_index("level", append=False)["value"]
+        values = truth.set_index("term")["value"]
+        for label, true, other in (
+            ("O: high", values["O"], values["C"]),
+            ("C: high", values["C"], values["O"]),
+            ("event_type: Battles", known["Battles"], -known["Battles"]),
+        ):
+            draws = posterior["effect"].sel(term_level=label)
+            inside += abs(float((draws < true).mean()) - 0.5) < 0.45
+            swapped += abs(float((draws < other).mean()) - 0.5) < 0.45
+    # Of 18 intervals of 90%, 16.2 are expected; fewer than 12 come with probability 0.1%.
+    assert inside >= 12
+    # Control: intervals so wide that they held any such effect would say nothing.
+    assert stats.binomtest(swapped, 3 * n_studies, 0.9).pvalue < 0.001
 
 
 def test_terms_that_matter_are_told_from_those_that_do_not(make_study):
