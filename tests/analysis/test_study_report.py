@@ -66,7 +66,7 @@ def effects():
     names = [("intercept", ""), ("E", ""), ("event_type", "Battles"), ("event_type", ATTACK), ("fatalities", "")]
     rows = [
         {"si_model": "two-rate", "quantity": quantity, "term": term, "level": level, "mean": 0.1, "sd": 0.1,
-         "ratio": 1.1, "ratio_low": 0.9, "ratio_high": 1.3, "ess_bulk": 900.0, "r_hat": 1.0}
+         "ratio": 1.1, "ratio_low": 0.9, "ratio_high": 1.3, "ess_bulk": 900.0, "r_hat": 1.0, "problems": ""}
         for quantity in ("beta_fast", "beta_slow", "weight_fast")
         for term, level in names
     ]  # fmt: skip
