@@ -28,7 +28,7 @@ def plot_confusion(confusion: pd.DataFrame) -> Figure:
             for verdict, shade in _SHADES.items():
                 axis.barh(row, shares[verdict], left=left, color=shade, label=verdict if row == 0 else None)
                 left += shares[verdict]
-            method = "" if one_method else f" ({key[1]}; {key[2]}, {key[3]}{_priors(key[4])})"
+            method = "" if one_method else f" ({key[1]}; {key[2]}, {key[3]}{_priors(part['prior_scale'].iloc[0])})"
             labels.append(f"{key[0]}{method}, n = {part['n'].iloc[0]}")
         axis.set_yticks(range(len(parts)), labels, fontsize=8.5)
         axis.set_ylim(len(parts) - 0.4, -0.6)
