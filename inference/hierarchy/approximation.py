@@ -20,6 +20,8 @@ FloatArray = NDArray[np.float64]
 Function = Callable[[FloatArray], FloatArray]
 Likelihood = Callable[[FloatArray, FloatArray], FloatArray]
 
+_REACH = 2.0
+"""How far from where it is made an expansion may have its own mode, in each of its main directions."""
 _STEP = 2e-3
 """Of finite differences, on scales on which quantities differ by tenths."""
 _ROUNDS = 3
@@ -150,7 +152,7 @@ def _expand(f: Function, start: FloatArray, mean: FloatArray, sd: FloatArray) ->
 
 
 def _expansion(f: Function, at: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-    """Value, gradient and curvature (without negative parts) by finite differences."""
+    """Value, gradient and curvature (enough of it that the expansion's own mode is near) by finite differences."""
     n = at.size
     steps = _STEP * np.eye(n)
     pairs = [(i, j) for i in range(n) for j in range(i)]
@@ -162,8 +164,11 @@ def _expansion(f: Function, at: FloatArray) -> tuple[float, FloatArray, FloatArr
         hessian[i, j] = hessian[j, i] = (pp - pm - mp + mm) / (4.0 * _STEP**2)
     if not np.all(np.isfinite(hessian)):
         return float(here), np.zeros(n), np.zeros((n, n))
+    gradient = (up - down) / (2.0 * _STEP)
     size, direction = np.linalg.eigh(-hessian)
-    return float(here), (up - down) / (2.0 * _STEP), (direction * np.maximum(size, 0.0)) @ direction.T
+    # A slope without curvature would point beyond all bounds, and with it the standard deviation of the population.
+    least = np.abs(direction.T @ gradient) / _REACH
+    return float(here), gradient, (direction * np.maximum(size, least)) @ direction.T
 
 
 def _population(
