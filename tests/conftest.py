@@ -91,7 +91,7 @@ def simulated_study(
         own = rng.normal(0.0, between)
         theta = np.array(centre) + np.array(traits) @ of_trait + of_type[kind] + own
         rates = np.exp(theta[:2])
-        visibility = 8.0 / agents
+        visibility = 20.0 / agents
         for replicate in range(replicates):
             members = np.zeros(agents, dtype=int)
             if len(names) == 3:
