@@ -76,8 +76,9 @@ def simulated_study(
     """A study by the agents themselves, of known effects: conditions, trajectories, and the truth by quantity and term.
 
     In a complete network an agent escapes a round with I sharers with probability (1 - c p)^I, which is
-    exp(-β I / (N - 1)) for one β: rates of conditions are exactly what they are meant to be. With two rates a share of
-    the agents has the fast one; it is rounded to whole agents.
+    exp(-β I / (N - 1)) for one β: rates of conditions are exactly what they are meant to be. With two rates each
+    agent has the fast one with the probability that the weight says, anew in every replicate: a share that is the same
+    in all would be known better than the model takes it to be.
     """
     rng = np.random.default_rng(seed)
     names = ("beta",) if len(centre) == 1 else ("beta_fast", "beta_slow", "weight_fast")
@@ -89,21 +90,24 @@ def simulated_study(
     for number, (traits, (kind, event_type)) in enumerate(profiles):
         own = rng.normal(0.0, between)
         theta = np.array(centre) + np.array(traits) @ of_trait + of_type[kind] + own
-        n_fast = agents if len(names) == 1 else round(agents / (1.0 + np.exp(-theta[2])))
         rates = np.exp(theta[:2])
-        visibility = 8.0 / agents
-        made = spread(
-            CompleteNetwork(agents),
-            -np.expm1(-rates / (agents - 1))[:, None] / visibility,
-            (np.arange(agents) >= n_fast).astype(int),
-            rounds=rounds,
-            replicates=replicates,
-            visibility=visibility,
-            seed=[seed, number],
-            conditions={"condition": number},
-        )
+        visibility = 20.0 / agents
+        for replicate in range(replicates):
+            members = np.zeros(agents, dtype=int)
+            if len(names) == 3:
+                members = (rng.random(agents) >= 1.0 / (1.0 + np.exp(-theta[2]))).astype(int)
+            made = spread(
+                CompleteNetwork(agents),
+                -np.expm1(-rates / (agents - 1))[:, None] / visibility,
+                members,
+                rounds=rounds,
+                replicates=1,
+                visibility=visibility,
+                seed=[seed, number, replicate],
+                conditions={"condition": number},
+            )
+            tables.append(made.table.assign(trajectory=replicate))
         rows.append({"condition": number, **dict(zip("OCEAN", traits, strict=False)), "event_type": event_type})
-        tables.append(made.table)
     truth = [("intercept", "", centre)]
     truth += [(trait, "high", effect) for trait, effect in zip("OCEAN", of_trait, strict=False)]
     truth += [("event_type", level, effect) for level, effect in zip(event_types, of_type, strict=True)]

@@ -35,6 +35,12 @@ quantity of every condition, and the largest of hundreds must be below its limit
 TARGET_ACCEPT = 0.9
 """By default: where the data of single conditions know little of a second rate, their posteriors have corners."""
 
+MOST_DOUBLINGS = 6
+"""Of the steps to a draw: 15 are common, 63 the most. Where more would be needed, as with two rates on conditions that
+all have one, they would not do either, and would take hours."""
+HOPELESS = 1.1
+"""R̂ from which on sampling longer is not tried."""
+
 
 def prepare(
     conditions: pd.DataFrame,
@@ -80,7 +86,7 @@ def without_condition(study: Study, number: int) -> Study:
 
 
 def sample(study: Study, *, seed: int, settings: SamplerSettings) -> az.InferenceData:
-    """Sample a study, and once more, longer or harder, when the diagnostics are bad.
+    """Sample a study, and once more, longer or harder, when the diagnostics are bad but within reach.
 
     Returns
     -------
@@ -94,7 +100,8 @@ def sample(study: Study, *, seed: int, settings: SamplerSettings) -> az.Inferenc
     """
     settings = dataclasses.replace(settings, target_accept=settings.target_accept or TARGET_ACCEPT)
     found = _sample(study, seed, settings)
-    if diagnose(found, summarize(found)):
+    summary = summarize(found)
+    if diagnose(found, summary) and summary["r_hat"].max() < HOPELESS:
         # Shorter steps help against divergences only.
         longer = dataclasses.replace(settings, tune=2 * settings.tune, draws=2 * settings.draws)
         settings = settings.harder() if n_divergences(found) else longer
@@ -126,6 +133,7 @@ def _sample(study: Study, seed: int, settings: SamplerSettings) -> az.InferenceD
                 tune=settings.tune,
                 chains=settings.chains,
                 target_accept=settings.target_accept,
+                maxdepth=MOST_DOUBLINGS,
                 low_rank_modified_mass_matrix=True,
                 seed=seed,
                 progress_bar=False,

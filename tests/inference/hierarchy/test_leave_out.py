@@ -22,7 +22,7 @@ def drawn_population(study, rng):
     n_effects = study.design.effect_values.shape[1]
     found.effect = np.linalg.lstsq(study.design.effect_values, study.design.matrix @ known.coefficients)[0]
     found.effect = found.effect + 0.05 * rng.normal(size=(N_DRAWS, n_effects, n))
-    found.sd = known.sd * np.exp(0.3 * rng.normal(size=(N_DRAWS, n)))
+    found.sd = np.maximum(known.sd, 0.1) * np.exp(0.3 * rng.normal(size=(N_DRAWS, n)))
     found.dispersion = known.dispersion * np.exp(0.5 * rng.normal(size=N_DRAWS))
     found.most_susceptible = int(study.observations.data.n_susceptible.max())
     return found
@@ -33,22 +33,25 @@ def test_integrals_are_those_of_quadrature(make_study, rng, model):
     conditions, trajectories, _ = make_study(seed=6, n_traits=2, agents=100, rounds=12)
     study = study_of(conditions, trajectories, model=model)
     population = drawn_population(study, rng)
-    which = [0, 5]
-    found = condition_log_likelihood(study, population, seed=1, which=which)
-    assert found.shape == (N_DRAWS, len(which))
+    which, seeds, draws = [0, 5], range(10), (0, 39)
+    found = np.array([condition_log_likelihood(study, population, seed=seed, which=which) for seed in seeds])
+    assert found.shape == (len(seeds), N_DRAWS, len(which))
     observed = list(study.observations.each())
     for column, number in enumerate(which):
         likelihood = ConditionLikelihood(study.specification, observed[number])
         means = population.means(study.design.effect_values[number])
-        for draw in (0, 39):
+        for draw in draws:
             # The trapezoidal rule in units of the prior, whose tails bound the integrand.
             mean, sd, n = means[draw], population.sd[draw], len(study.quantities)
             grid = np.linspace(-6.0, 6.0, 41 if n > 1 else 401)
             units = np.array(list(itertools.product(grid, repeat=n)))
             values = likelihood(mean + sd * units, np.full(len(units), population.dispersion[draw]))
             exact = logsumexp(values + stats.norm.logpdf(units).sum(axis=1)) + n * np.log(grid[1] - grid[0])
-            # Measured against 16,000 points, 500 of them have a standard error below 0.02.
-            assert found[draw, column] == pytest.approx(exact, abs=0.08), (number, draw)
+            ratio = np.exp(found[:, draw, column] - exact)
+            # A quotient of two means is off by the order of its variance; the quadrature by less than 1e-4.
+            error = ratio.std(ddof=1)
+            assert abs(ratio.mean() - 1.0) < 5 * error / np.sqrt(len(seeds)) + error**2 + 1e-4, (number, draw)
+            assert error < 0.1
 
 
 def test_interpolation_over_the_dispersion_loses_nothing(make_study, rng):
