@@ -2,10 +2,11 @@
 
 Run with `python benchmarks/study.py [--profiles 32] [--fresh 3]`; some minutes. The study has all 32 profiles on one
 event of each of the 6 types, 1000 agents, 10 replicates of 40 rounds, two models, LOO and verdict, no challenge. It
-runs through the installed command, decisions included, with caches of its own that a study of two conditions has
-filled; then on as many worker processes as there are cores. Some of its conditions are then compared one by one, each
-by `tworate compare` in a process of its own, whose mean time is multiplied by the number of conditions. Prints one
-Markdown table with the figures to reach beside those measured, and whether both ways gave the same tables.
+runs through the installed command, decisions and report included, with caches of its own that a study of two
+conditions has filled; then on as many worker processes as there are cores. Some of its conditions are then compared
+one by one, each by `tworate compare` in a process of its own, whose mean time is multiplied by the number of
+conditions. At last the hierarchical models of both are fitted to the study, and their program compiled first. Prints
+one Markdown table with the figures to reach beside those measured, and whether both ways gave the same tables.
 """
 
 import argparse
@@ -30,6 +31,8 @@ seed = 1
 profiles = {profiles}
 [comparison]
 challenge = false
+[effects]
+fit = {effects}
 """
 TABLES = ("conditions", "decisions", "trajectories", "trajectories.counts", "comparison")
 
@@ -54,7 +57,9 @@ def main() -> None:
             ("warm", 'ids = ["VAR1"]', ["OCEAN", "ocean"]),
             ("study", "per_type = 1", profiles),
         ):
-            (folder / f"{file}.toml").write_text(STUDY.format(events=events, profiles=chosen), encoding="utf-8")
+            (folder / f"{file}.toml").write_text(
+                STUDY.format(events=events, profiles=chosen, effects="false"), encoding="utf-8"
+            )
         measure(["study", str(folder / "warm.toml"), "--out", str(folder / "warm")], environment)
         run = ["study", str(folder / "study.toml"), "--out"]
         serial = measure([*run, str(folder / "serial")], environment)
@@ -74,6 +79,10 @@ def main() -> None:
             data = folder / "serial" / "parts" / key / "trajectories.parquet"
             compare = ["compare", str(data), "--no-challenge", "--json"]
             alone.append(measure(compare, environment))
+        (folder / "study.toml").write_text(
+            STUDY.format(events="per_type = 1", profiles=profiles, effects="true"), encoding="utf-8"
+        )
+        effects = measure([*run, str(folder / "serial")], environment)
     each = sum(seconds for seconds, _ in alone) / len(alone)
     print(f"{cores} cores, {platform.machine()}, Python {platform.python_version()}; {n} conditions\n")
     print("| | to reach (s) | wall time (s) | a condition (s) | peak memory of the command (GB; to reach: 2) |")
@@ -83,6 +92,7 @@ def main() -> None:
         ("the same again, nothing left to do", "", again),
         (f"`--workers {cores}`, decisions kept (workers' memory apart)", "", spread),
         (f"one by one in fresh processes ({len(alone)} measured)", "", (each * n, max(m for _, m in alone))),
+        ("effects on top: both hierarchical models, compiled first, and a report with them", "", effects),
     ):
         print(f"| {label} | {target} | {seconds:.1f} | {seconds / n:.2f} | {memory:.2f} |")
     print(f"\nTables of one process and of workers are {'the same' if same else 'NOT the same'}.")
