@@ -23,6 +23,21 @@ def tworate(*arguments, cwd=None):
     return subprocess.run([TWORATE, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False)
 
 
+@pytest.fixture
+def in_process(monkeypatch, capsys):
+    """Run the program's entry point here: the same code as the installed command, without starting Python anew."""
+
+    def run(*arguments, cwd="."):
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", ["tworate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        return subprocess.CompletedProcess(sys.argv, stopped.value.code, printed.out, printed.err)
+
+    return run
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -60,32 +75,32 @@ def test_personas_and_models_are_listed():
     assert "β" not in tworate("models").stderr
 
 
-def test_decide_prints_a_table_and_warns_on_stderr():
-    done = tworate("decide", "--personas", "OCEAN,ocean", "--event", "VAR1", "--event", "ELM3", "--sightings", "2")
+def test_decide_prints_a_table_and_warns_on_stderr(in_process):
+    done = in_process("decide", "--personas", "OCEAN,ocean", "--event", "VAR1", "--event", "ELM3", "--sightings", "2")
     table = pd.read_csv(StringIO(done.stdout))
     assert len(table) == 2 * 2 * 2
     assert table["p_share"].between(0, 1).all()
     assert "synthetic" in done.stderr
 
 
-def test_decide_says_how_it_asked_and_fails_with_status_1_where_answers_cannot_be_read():
+def test_decide_says_how_it_asked_and_fails_with_status_1_where_answers_cannot_be_read(in_process):
     asked = ["decide", "--personas", "OCEAN", "--sightings", "1", "--elicitation", "sample", "--samples", "40"]
-    done = tworate(*asked, "--seed", "3", "--trust-remote-code", "--json")
+    done = in_process(*asked, "--seed", "3", "--trust-remote-code", "--json")
     told = json.loads(done.stdout)
     assert told["elicitation"]["method"] == "sample"
     assert told["elicitation"]["wordings"] == [["share", "ignore"]]
     assert told["decisions"][0]["standard_error"] > 0
     assert "warning: --trust-remote-code" in done.stderr
     # The embedded model answers with no other words than its own.
-    failed = tworate(*asked, "--wording", "yes/no")
+    failed = in_process(*asked, "--wording", "yes/no")
     assert failed.returncode == 1
     assert failed.stdout == ""
     assert "sampled answers begin with neither option" in failed.stderr.splitlines()[-1]
 
 
-def test_decide_explains_itself(tmp_path):
+def test_decide_explains_itself(in_process, tmp_path):
     events = [word for name in ("VAR1", "VAR2", "ELM3") for word in ("--event", name)]
-    shown = tworate(
+    shown = in_process(
         "decide", *events, "--personas", "OCEAN,ocean,OceaN", "--sightings", "2", "--explain", "--json",
         "--figure", "effects.png", "--out", "decisions.csv", cwd=tmp_path,
     )  # fmt: skip
@@ -95,23 +110,22 @@ def test_decide_explains_itself(tmp_path):
     assert explained["n_cells"] == len(printed["decisions"]) == len(pd.read_csv(tmp_path / "decisions.csv")) == 18
     assert explained["notes"][0] in shown.stderr
     assert (tmp_path / "effects.png").read_bytes().startswith(b"\x89PNG")
-    table = pd.read_csv(StringIO(tworate("decide", "--personas", "OCEAN,oCEAN", "--explain").stdout))
+    table = pd.read_csv(StringIO(in_process("decide", "--personas", "OCEAN,oCEAN", "--explain").stdout))
     assert list(table["term"].unique()) == ["openness", "sighting"]
-    one = tworate(
+    one = in_process(
         "decide", "--personas", "OCEAN", "--sightings", "1", "--explain", "--figure", "none.png", cwd=tmp_path
     )
     assert (one.returncode, (tmp_path / "none.png").exists()) == (0, False)
     assert "none.png is not drawn: nothing varies" in one.stderr
 
 
-def test_probe_prints_a_row_a_trait_and_leaves_what_it_is_asked_for(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    status, out, err = in_process(["probe", "--figure", "probe.svg", "--out", "answers.csv"], monkeypatch, capsys)
-    assert status == 0, err
-    table = pd.read_csv(StringIO(out)).set_index("trait")
+def test_probe_prints_a_row_a_trait_and_leaves_what_it_is_asked_for(in_process, tmp_path):
+    done = in_process("probe", "--figure", "probe.svg", "--out", "answers.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(StringIO(done.stdout)).set_index("trait")
     assert len(table) == 5
-    assert "synthetic" in err
-    assert "embedded expresses the profile: all five traits" in err
+    assert "synthetic" in done.stderr
+    assert "embedded expresses the profile: all five traits" in done.stderr
     assert (tmp_path / "probe.svg").read_text().startswith("<?xml")
     answers = pd.read_csv(tmp_path / "answers.csv")
     assert len(answers) == 32 * 20
@@ -119,10 +133,10 @@ def test_probe_prints_a_row_a_trait_and_leaves_what_it_is_asked_for(tmp_path, mo
     assert table.loc["openness", "mean_high"] == pytest.approx(high["score"].mean(), abs=0.001)
 
 
-def test_simulate_gives_the_same_trajectories_for_the_same_seed(tmp_path):
+def test_simulate_gives_the_same_trajectories_for_the_same_seed(in_process, tmp_path):
     small = ["simulate", "--agents", 100, "--degree", 4, "--replicates", 2, "--rounds", 6, "--personas", "OCEAN"]
-    printed = tworate(*small, "--seed", 4)
-    written = tworate(*small, "--seed", 4, "--out", "t.parquet", cwd=tmp_path)
+    printed = in_process(*small, "--seed", 4)
+    written = in_process(*small, "--seed", 4, "--out", "t.parquet", cwd=tmp_path)
     assert written.stdout == ""
     first = pd.read_csv(StringIO(printed.stdout))
     second = read_trajectories(tmp_path / "t.parquet").table
@@ -130,13 +144,13 @@ def test_simulate_gives_the_same_trajectories_for_the_same_seed(tmp_path):
     assert {"si_edges", "degree", "event", "event_type", "network"} <= set(first.columns)
 
 
-def test_a_spread_with_everything_on_is_written_named_and_gone_on_with(tmp_path):
+def test_a_spread_with_everything_on_is_written_named_and_gone_on_with(in_process, tmp_path):
     many = [
         "simulate", "--agents", 100, "--degree", 4, "--replicates", 3, "--rounds", 5, "--personas", "OCEAN,ocean",
         "--clock", "continuous", "--outside", 0.01, "--seeds", "persona:OCEAN", "--intervene", "block:0.1,degree",
         "--intervene", "counter:0.5,2", "--out", "t.parquet", "--resume",
     ]  # fmt: skip
-    done = tworate(*many, cwd=tmp_path)
+    done = in_process(*many, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "wrote t.parquet: 18 rows; who shared at which sighting: t.counts.parquet" in done.stderr
     data = read_trajectories(tmp_path / "t.parquet")
@@ -146,14 +160,14 @@ def test_a_spread_with_everything_on_is_written_named_and_gone_on_with(tmp_path)
     assert first.to_dict() == {"OCEAN": 15, "ocean": 0}
     (made,) = data.record["spreads"]
     assert (made["clock"], made["outside"], made["seeds"]) == ("continuous", 0.01, "persona:OCEAN")
-    other = tworate(*many, "--rounds", 6, cwd=tmp_path)
+    other = in_process(*many, "--rounds", 6, cwd=tmp_path)
     assert other.returncode == 2
     assert "t.parquet: was begun with other settings and cannot be gone on with: rounds was 5, is 6" in other.stderr
 
 
-def test_a_mixture_on_a_network_is_told_and_recorded(tmp_path):
+def test_a_mixture_on_a_network_is_told_and_recorded(in_process, tmp_path):
     (tmp_path / "mix.csv").write_text("persona,weight,biography\nOCEAN,3,Born in Okhad.\no-e--,1,\n")
-    done = tworate(
+    done = in_process(
         "simulate", "--agents", 200, "--replicates", 1, "--rounds", 2, "--personas", "mix.csv", "--homophily", 0.3,
         "--qualifier", "a bit", "--event-type", "riots", "--country", "Varosia", cwd=tmp_path,
     )  # fmt: skip
@@ -166,15 +180,15 @@ def test_a_mixture_on_a_network_is_told_and_recorded(tmp_path):
     assert f"population: 200 agents of 2 personas, assortativity {measured:.3f}" in done.stderr
     assert "2 of 18 events are left: event type Riots leaves 3, country Varosia leaves 2" in done.stderr
     assert "taking the first of them, VAR8; --event all takes all 2" in done.stderr
-    decided = tworate("decide", "--personas", "mix.csv", "--qualifier", "extremely", "--sightings", 1, cwd=tmp_path)
+    decided = in_process("decide", "--personas", "mix.csv", "--qualifier", "extremely", "--sightings", 1, cwd=tmp_path)
     table = pd.read_csv(StringIO(decided.stdout))
     assert list(table["persona"]) == ["OCEAN", "o-e--"]
     assert list(table["biography"].fillna("")) == ["Born in Okhad.", ""]
     assert set(table["qualifier"]) == {"extremely"}
 
 
-def test_a_network_with_parameters_is_named_and_its_parts_are_told():
-    done = tworate(
+def test_a_network_with_parameters_is_named_and_its_parts_are_told(in_process):
+    done = in_process(
         "simulate", "--agents", 200, "--replicates", 1, "--rounds", 2, "--personas", "OCEAN,ocean",
         "--placement", "block", "--network", "stochastic-block:blocks=2,between=0",
     )  # fmt: skip
@@ -279,41 +293,30 @@ def bad_folder(tmp_path_factory):
     return folder
 
 
-def in_process(arguments, monkeypatch, capsys):
-    """Run the program's entry point here: the same code as the installed command, without starting Python anew."""
-    monkeypatch.setattr(sys, "argv", ["tworate", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    printed = capsys.readouterr()
-    return stopped.value.code, printed.out, printed.err
-
-
 @pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(case[0]) for case in BAD])
-def test_bad_input_gives_one_line_and_status_2_and_leaves_nothing(bad_folder, monkeypatch, capsys, arguments, message):
-    monkeypatch.chdir(bad_folder)
+def test_bad_input_gives_one_line_and_status_2_and_leaves_nothing(in_process, bad_folder, arguments, message):
     before = sorted(path.name for path in bad_folder.rglob("*"))
-    status, out, err = in_process(arguments, monkeypatch, capsys)
-    assert status == 2, err
-    assert message in err
-    assert err.count("error: ") == 1
-    assert err.endswith("\n")
-    assert out == ""
+    done = in_process(*arguments, cwd=bad_folder)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert done.stderr.count("error: ") == 1
+    assert done.stderr.endswith("\n")
+    assert done.stdout == ""
     assert sorted(path.name for path in bad_folder.rglob("*")) == before
 
 
-def test_failed_job_gives_one_line_and_status_1(bad_folder, monkeypatch, capsys):
+def test_failed_job_gives_one_line_and_status_1(in_process, bad_folder, monkeypatch):
     from tworate.inference import sampling
 
     def refuse(*_, **__):
         raise RuntimeError("no starting point\nwith a second line")
 
-    monkeypatch.chdir(bad_folder)
     monkeypatch.setattr(sampling, "nutpie_model", lambda *_: None)
     monkeypatch.setattr(sampling.nutpie, "sample", refuse)
-    status, out, err = in_process(["compare", "good.csv", "--out", "out"], monkeypatch, capsys)
-    assert status == 1
-    assert err == "error: the sampler gave up on the one-rate model (no starting point)\n"
-    assert out == ""
+    done = in_process("compare", "good.csv", "--out", "out", cwd=bad_folder)
+    assert done.returncode == 1
+    assert done.stderr == "error: the sampler gave up on the one-rate model (no starting point)\n"
+    assert done.stdout == ""
     assert not (bad_folder / "out").exists()
 
 
@@ -324,10 +327,10 @@ def test_installed_program_shows_no_traceback(bad_folder):
     assert tworate("compare", "--nonsense").returncode == 2
 
 
-def test_recover_refuses_two_grids_and_another_study(tmp_path):
-    two = tworate("recover", "--quick", "--full", "--out", tmp_path)
+def test_recover_refuses_two_grids_and_another_study(in_process, tmp_path):
+    two = in_process("recover", "--quick", "--full", "--out", tmp_path)
     assert (two.returncode, two.stderr) == (2, "error: --quick and --full: choose one grid\n")
     (tmp_path / "study.json").write_text(json.dumps({"grid": "full", "version": "0", "seed": 0, "cells": []}))
-    other = tworate("recover", "--quick", "--out", tmp_path)
+    other = in_process("recover", "--quick", "--out", tmp_path)
     assert other.returncode == 2
     assert "holds another study: grid = full, not quick" in other.stderr

@@ -170,13 +170,13 @@ from tworate.inference import program
 from tworate.inference.likelihoods import LIKELIHOODS
 from tworate.inference.observations import observe
 from tworate.inference.specification import Specification
-from tworate.models import TwoRateSI
+from tworate.models import OneRateSI
 from tworate.tests.inference.test_program import call
 
-specification = Specification(TwoRateSI, LIKELIHOODS["beta-binomial"])
+specification = Specification(OneRateSI, LIKELIHOODS["beta-binomial"])
 data = observe(read_trajectories(sys.argv[1]), "edge-based")
 function, buffer = program.compiled_density(specification, data), program.data_buffer(specification, data)
-points = np.random.default_rng(1).normal([3.0, -1.0, 0.0, -5.0], 0.5, (20_000, 4))
+points = np.random.default_rng(1).normal([2.0, -5.0], 0.5, (20_000, 2))
 found = [np.append(value, gradient) for _, value, gradient in (call(function, point, buffer) for point in points)]
 print(hashlib.sha256(np.array(found).tobytes()).hexdigest())
 """
