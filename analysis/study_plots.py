@@ -215,7 +215,7 @@ def _verdict_cells(
         said = _VERDICT_MARKS[verdict] + ("*" if mixed else "")
         if text is not None:
             value = float(text.loc[cell])
-            said = f"{value:.0f}" if np.isfinite(value) else "–"
+            said = f"{round(value)}" if np.isfinite(value) else "–"
         axis.text(
             place[1], place[0], said, ha="center", va="center", fontsize=7.5,
             color=INK if verdict == "undecided" else "white",
@@ -253,6 +253,10 @@ def _plain_ticks(axis: Any, low: float, high: float) -> None:
     """Ticks of a logarithmic axis as plain numbers, a handful of them."""
     candidates = [m * 10.0**e for e in range(-6, 7) for m in (1, 1.5, 2, 3, 5, 7)]
     inside = [value for value in candidates if low <= value <= high]
+    if len(inside) < 3:
+        # A range so narrow that it is almost linear.
+        even = mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high)
+        inside = [float(f"{value:.6g}") for value in even if low <= value <= high]
     step = -(-len(inside) // 5)
     chosen = inside[:: max(1, step)] or [low, high]
     if 1.0 in inside and 1.0 not in chosen:

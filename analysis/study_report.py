@@ -69,7 +69,8 @@ def write_study_report(folder: str | Path, progress: Progress | None = None) -> 
         conditions=_listed(compared),
         left_out=max(0, len(compared) - _MOST_LISTED),
         effects=_rows(made["effects"][0]) if "effects" in made else [],
-        problems=_problems(folder),
+        problems=_said_of_effects(folder, "problems"),
+        notes=_said_of_effects(folder, "notes"),
         effects_loo=_rows(tables.read_table(folder, "effects_loo")) if loo.is_file() else [],
         splits=_rows(made["explanation"][0].head(_MOST_LISTED)) if "explanation" in made else [],
         split_columns=[
@@ -111,12 +112,12 @@ def study_tables(
     return {name: (table, PLOTS[name]) for name, table in found.items() if table is not None and len(table)}
 
 
-def _problems(folder: Path) -> list[str]:
-    """What is wrong with the sampling of the effects, by model."""
+def _said_of_effects(folder: Path, column: str) -> dict[str, str]:
+    """What is said of the effects in a column, by what is said, with the models of which it is."""
     if not (folder / "effects.parquet").is_file():
-        return []
-    said = tables.read_table(folder, "effects")[["si_model", "problems"]].drop_duplicates()
-    return [f"{model}: {problems}" for model, problems in said.itertuples(index=False) if problems]
+        return {}
+    said = tables.read_table(folder, "effects")[["si_model", column]].drop_duplicates()
+    return {text: ", ".join(part["si_model"]) for text, part in said[said[column] != ""].groupby(column)}
 
 
 def _counts(compared: pd.DataFrame) -> list[dict[str, Any]]:

@@ -10,5 +10,5 @@ FOLDER = Path(__file__).parent
 
 WARNING = (
     "The embedded model was used. Its behaviour is synthetic (a documented rule that it was trained on): these results "
-    "are evidence about nothing but the software. Give a real model with --model."
+    "are evidence about nothing but the software. Give a real model: with --model, or as language_models of a study."
 )

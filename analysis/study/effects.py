@@ -103,7 +103,7 @@ def write_effects(
             if say:
                 say(f"effects on {si_model}: {note}")
         fit.save(store.path / POSTERIORS / f"hierarchical-{si_model}.nc")
-        effects.append(fit.effects.assign(problems="; ".join(fit.problems)))
+        effects.append(fit.effects.assign(problems="; ".join(fit.problems), notes="; ".join(fit.notes)))
         if wanted.compare_terms and fit.has_terms:
             left_out.append(compare_terms(fit, conditions, progress=tell))
     if left_out:

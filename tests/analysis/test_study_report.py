@@ -66,7 +66,8 @@ def effects():
     names = [("intercept", ""), ("E", ""), ("event_type", "Battles"), ("event_type", ATTACK), ("fatalities", "")]
     rows = [
         {"si_model": "two-rate", "quantity": quantity, "term": term, "level": level, "mean": 0.1, "sd": 0.1,
-         "ratio": 1.1, "ratio_low": 0.9, "ratio_high": 1.3, "ess_bulk": 900.0, "r_hat": 1.0, "problems": ""}
+         "ratio": 1.1, "ratio_low": 0.9, "ratio_high": 1.3, "ess_bulk": 900.0, "r_hat": 1.0,
+         "problems": "", "notes": "left out: fatalities"}
         for quantity in ("beta_fast", "beta_slow", "weight_fast")
         for term, level in names
     ]  # fmt: skip
@@ -135,7 +136,14 @@ def test_report_has_a_section_a_table_and_a_figure_for_what_is_there(folder, eff
     save_explanations(explanations, folder, "study", 1)
     html = write_study_report(folder).read_text(encoding="utf-8")
     assert html.count("data:image/png;base64,") == len(PLOTS)
-    for present in ("Effects of traits", "Who or when</h2>", "Which effects matter", "Invented.", "of 4 conditions"):
+    for present in (
+        "Effects of traits",
+        "Who or when</h2>",
+        "Which effects matter",
+        "Invented.",
+        "of 4 conditions",
+        "Left out: fatalities (two-rate)",
+    ):
         assert present in html
     for name in PLOTS:
         assert len(pd.read_csv(folder / "figures" / f"{name}.csv")) > 0
