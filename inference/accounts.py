@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
 from ..errors import JobError
-from .diagnostics import diagnose, summarize
+from .diagnostics import diagnose, n_divergences, summarize
 from .loo import Elpd
 from .mechanism_density import Layout, buffer_of, effects_of, nutpie_model
 from .psis import leave_one_out
@@ -102,7 +102,7 @@ def fit_account(
     seed : int
         Seed.
     settings : SamplerSettings
-        How to sample; when the diagnostics are bad it is tried once more, harder.
+        How to sample; when the diagnostics are bad it is tried once more, longer or harder.
     unit : {"cell", "trajectory"}
         What is left out at a time: one cell (persona, sighting, trajectory), or a whole trajectory.
     max_refits : int
@@ -139,13 +139,14 @@ def _sampled(
 ) -> tuple[az.InferenceData, pd.DataFrame, list[str]]:
     buffer = buffer_of(layout, decisions, new_sharers)
     settings = SamplerSettings(settings.chains, settings.tune, settings.draws, settings.target_accept or TARGET_ACCEPT)
-    for attempt in (settings, settings.harder()):
-        points, stats = _draw(layout, buffer, seed, attempt)
-        posterior = _inference_data(layout, data, effects_of(layout, buffer, points), stats, attempt.chains)
+    for _ in range(2):
+        points, stats = _draw(layout, buffer, seed, settings)
+        posterior = _inference_data(layout, data, effects_of(layout, buffer, points), stats, settings.chains)
         parameters = summarize(posterior)
         problems = diagnose(posterior, parameters)
         if not problems:
             break
+        settings = settings.again(n_divergences(posterior))
     return posterior, parameters, problems
 
 

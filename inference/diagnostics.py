@@ -9,7 +9,7 @@ import pandas as pd
 R_HAT_LIMIT = 1.01
 ESS_LIMIT = 400
 DIVERGENT_LIMIT = 0.001
-"""Share of divergent transitions that a second, harder try may leave: so few miss little of the posterior."""
+"""Share of divergent transitions that a second try may leave: so few miss little of the posterior."""
 INTERVAL = 0.95
 """Mass of the highest-density intervals that are reported."""
 COLUMNS = ("mean", "sd", "hdi_low", "hdi_high", "ess_bulk", "r_hat")

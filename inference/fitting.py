@@ -21,7 +21,7 @@ from ..models import SIModel, get_model
 from ..models.base import Clock
 from ..simulate import Trajectories
 from ..simulate.trajectories import as_trajectories
-from .diagnostics import DIVERGENT_LIMIT, diagnose, summarize
+from .diagnostics import DIVERGENT_LIMIT, diagnose, n_divergences, summarize
 from .likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
 from .observations import Transitions, choose_closure, observe
 from .predictor import predictor
@@ -93,7 +93,8 @@ def fit(
     seed : int
         Seed of sampling and of the predictions.
     sampler : SamplerSettings, optional
-        How to sample. When the diagnostics are bad the fit is tried once more, harder.
+        How to sample. When the diagnostics are bad the fit is tried once more, longer and, where there were
+        divergences, with shorter steps.
 
     Returns
     -------
@@ -170,7 +171,7 @@ def complete(drawn: Drawn, specification: Specification, data: Transitions, seed
 
 
 class Drawing:
-    """Sampling in the background, and once more and harder when the diagnostics are bad; begins when this is made."""
+    """Sampling in the background, from now on; once more, longer or harder, when the diagnostics are bad."""
 
     def __init__(
         self, specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
@@ -184,7 +185,7 @@ class Drawing:
         first = self._drawn(divergent_limit=0.0)
         if not first.problems:
             return first
-        self._settings = self._settings.harder()
+        self._settings = self._settings.again(n_divergences(first.posterior))
         self._sampling = self._begin(settings=self._settings)
         return self._drawn(DIVERGENT_LIMIT)
 

@@ -59,9 +59,14 @@ class SamplerSettings:
             target_accept=self.target_accept or target,
         )
 
-    def harder(self) -> "SamplerSettings":
-        """Return settings for a second try, after the diagnostics of the first were bad."""
-        return SamplerSettings(self.chains, tune=2 * self.tune, draws=2 * self.draws, target_accept=0.99)
+    def again(self, divergences: int) -> "SamplerSettings":
+        """Return settings for a second try, after the diagnostics of the first were bad: longer, and harder if need be.
+
+        Shorter steps help against divergences only. Without any they would make draws that depend more on each other,
+        which was what was wrong, and cost twice the time.
+        """
+        target = 0.99 if divergences else self.target_accept
+        return SamplerSettings(self.chains, tune=2 * self.tune, draws=2 * self.draws, target_accept=target)
 
 
 class Sampling:

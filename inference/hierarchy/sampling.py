@@ -102,9 +102,7 @@ def sample(study: Study, *, seed: int, settings: SamplerSettings) -> az.Inferenc
     found = _sample(study, seed, settings)
     summary = summarize(found)
     if diagnose(found, summary) and summary["r_hat"].max() < HOPELESS:
-        # Shorter steps help against divergences only.
-        longer = dataclasses.replace(settings, tune=2 * settings.tune, draws=2 * settings.draws)
-        settings = settings.harder() if n_divergences(found) else longer
+        settings = settings.again(n_divergences(found))
         found = _sample(study, seed, settings)
     found.attrs.update(
         {
