@@ -18,7 +18,7 @@ lint: $(VENV)/installed-test
 types: $(VENV)/installed-test
 	mkdir -p build/types
 	ln -sfn ../.. build/types/tworate
-	MYPYPATH=build/types $(BIN)/mypy $(addprefix -m ,tworate tworate.errors tworate.figure_style tworate.files tworate.linear_terms) \
+	MYPYPATH=build/types $(BIN)/mypy $(addprefix -m ,tworate tworate.errors tworate.figure_style tworate.files tworate.linear_terms tworate.memory) \
 		$(addprefix -p tworate.,agents simulate models inference analysis)
 
 calibrate: $(VENV)/installed-test  ## The longer statistical studies (minutes).

@@ -2,7 +2,8 @@
 
 Run with `python benchmarks/conditions.py [--conditions 200]`; some minutes. Every condition has 10 replicates of 40
 rounds drawn from two rates under the edge-based closure, with seeds of their own; both models, LOO, no challenge.
-Prints the time of the first condition, quantiles of that of the others, and the memory of the process on the way.
+The process keeps few arenas, as the command does. Prints the time of the first condition, quantiles of that of the
+others, and the memory of the process on the way.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tworate import Trajectories, compare
+from tworate.memory import bound_arenas
 from tworate.models import RandomRegular, TwoRateSI
 
 TRUTH = TwoRateSI(beta_fast=1.2, beta_slow=0.2, weight_fast=0.5)
@@ -56,6 +58,7 @@ def resident_memory() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--conditions", type=int, default=200, help="number of conditions, at least 2 (default 200)")
+    bound_arenas()
     data = conditions(max(2, parser.parse_args().conditions))
     starts: list[tuple[float, float, float]] = []
 

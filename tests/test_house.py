@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "inference": {"models", "simulate"},
     "analysis": {"agents", "simulate", "models", "inference"},
 }
-LEAVES = {"errors", "figure_style", "files", "linear_terms", ""}
+LEAVES = {"errors", "figure_style", "files", "linear_terms", "memory", ""}
 
 
 def imported_folders(path):

@@ -8,6 +8,7 @@ import typer
 
 from ... import __version__
 from ...errors import InputError, JobError
+from ...memory import bound_arenas
 from . import cache, compare, decide, explain, listings, probe, recover, report, run, simulate, study
 
 app = typer.Typer(
@@ -57,6 +58,7 @@ def main() -> None:
     """Run the command line; bad input ends with one line and status 2, a failed job with one line and status 1."""
     from .output import say
 
+    bound_arenas()
     try:
         app()
     except InputError as error:
