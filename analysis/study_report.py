@@ -117,7 +117,7 @@ def _said_of_effects(folder: Path, column: str) -> dict[str, str]:
     if not (folder / "effects.parquet").is_file():
         return {}
     said = tables.read_table(folder, "effects")[["si_model", column]].drop_duplicates()
-    return {text: ", ".join(part["si_model"]) for text, part in said[said[column] != ""].groupby(column)}
+    return {str(text): ", ".join(part["si_model"]) for text, part in said[said[column] != ""].groupby(column)}
 
 
 def _counts(compared: pd.DataFrame) -> list[dict[str, Any]]:
