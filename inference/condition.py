@@ -103,7 +103,7 @@ class Condition:
         Parameters
         ----------
         then : callable, optional
-            Called when all that is compared has been sampled, and the processor would rest.
+            Called when the first posterior is there: from then on the processor would rest now and then.
 
         Raises
         ------
@@ -209,7 +209,7 @@ class Condition:
             self.report(f"{doing} {specification.name}")
             result = _result(self._drawings[specification])
             del self._drawings[specification]
-            if number == len(specifications) and then:
+            if number == 1 and then:
                 then()
             yield specification, result
 

@@ -39,6 +39,14 @@ _ROUNDING = 1.5 * 2.0**52
 """Added to a number and taken away again, it rounds it to a whole one, which meanwhile stands in the lowest bits."""
 _SQRT_HALF = 0x3FE6A09E667F3BCD
 """Bits of sqrt(1/2)."""
+_ATANH = (2 / 3, 2 / 5, 2 / 7, 2 / 9, 2 / 11, 2 / 13, 2 / 15, 2 / 17, 2 / 19, 2 / 21)
+"""`(2 atanh(s) - 2 s) / s³` in s², for |s| <= 0.172."""
+_EXP = tuple(1.0 / math.factorial(n) for n in range(2, 15))
+"""`(exp(r) - 1 - r) / r²` in r, for |r| <= log(2) / 2."""
+_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
+"""Remainder `lgamma(x) - [(x - 1/2) log x - x + log(2π)/2]` times x in 1/x², for x >= 8."""
+_DIGAMMA = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12, -3617 / 8160)
+"""`(log x - digamma(x) - 1/(2x)) x²` in 1/x², for x >= 8."""
 
 # Unless told otherwise numba compiles a function with the caller's permission to reorder arithmetic, and PyTensor's
 # functions have it: rounding by adding and taking away would be reordered into nothing.
@@ -66,6 +74,25 @@ def _double(typing_context: Any, number: Any) -> Any:
     return types.float64(types.int64), generate
 
 
+@intrinsic
+def _fma(typing_context: Any, factor: Any, other: Any, term: Any) -> Any:
+    """`factor * other + term`, rounded once: one instruction, wherever the compiler puts it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float64(types.float64, types.float64, types.float64), generate
+
+
+@inlined
+def _polynomial(x: float, coefficients: tuple[float, ...]) -> float:
+    """Polynomial by Horner's rule, the constant term first."""
+    total = coefficients[-1]
+    for i in range(len(coefficients) - 2, -1, -1):
+        total = _fma(total, x, coefficients[i])
+    return total
+
+
 @inlined
 def _split(x: float) -> tuple[float, float]:
     """Exponent e and mantissa m in [sqrt(1/2), sqrt(2)), of which x = m 2^e > 0 is made."""
@@ -75,21 +102,14 @@ def _split(x: float) -> tuple[float, float]:
 
 
 @inlined
-def _atanh_rest(r: float) -> float:
-    """`(2 atanh(s) - 2 s) / s³` at `r = s²`, for |s| <= 0.172."""
-    tail = 2 / 13 + r * (2 / 15 + r * (2 / 17 + r * (2 / 19 + r * (2 / 21))))
-    return 2 / 3 + r * (2 / 5 + r * (2 / 7 + r * (2 / 9 + r * (2 / 11 + r * tail))))
-
-
-@inlined
 def log_positive(x: float) -> float:
     """Logarithm of x > 0, by `log(1 + f) = f - (f²/2 - s (f²/2 + s² ...))` with `s = f / (2 + f)`."""
     exponent, mantissa = _split(x)
     f = mantissa - 1.0
     s = f / (2.0 + f)
     half = 0.5 * f * f
-    correction = s * (half + s * s * _atanh_rest(s * s)) + exponent * _LOG2_LOW
-    return exponent * _LOG2_HIGH + (f - (half - correction))
+    rest = _fma(s * s, _polynomial(s * s, _ATANH), half)
+    return exponent * _LOG2_HIGH + (f - (half - _fma(s, rest, exponent * _LOG2_LOW)))
 
 
 @inlined
@@ -100,11 +120,11 @@ def log1p_and_deficit(z: float) -> tuple[float, float]:
     f = z if near else mantissa - 1.0
     by_two = 1.0 / (2.0 + f)
     s = f * by_two
-    rest = _atanh_rest(s * s)
+    rest = _polynomial(s * s, _ATANH)
     half = 0.5 * f * f
-    log1p = exponent * _LOG2_HIGH + (f - (half - (s * (half + s * s * rest) + exponent * _LOG2_LOW)))
+    log1p = exponent * _LOG2_HIGH + (f - (half - _fma(s, _fma(s * s, rest, half), exponent * _LOG2_LOW)))
     far = (z - log1p) / (z * z)
-    return log1p, 0.5 - s * (0.5 + by_two * by_two * rest) if near else far
+    return log1p, 0.5 - s * _fma(by_two * by_two, rest, 0.5) if near else far
 
 
 @inlined
@@ -118,64 +138,38 @@ def exp_and_expm1(x: float) -> tuple[float, float]:
 @inlined
 def _exp_and_expm1_within(x: float) -> tuple[float, float]:
     """`exp(x)` and `expm1(x)` for x from -700 to 709.5."""
-    rounded = x * 1.4426950408889634 + _ROUNDING
+    rounded = _fma(x, 1.4426950408889634, _ROUNDING)
     n = rounded - _ROUNDING
-    r = (x - n * _LOG2_HIGH) - n * _LOG2_LOW
-    series = 1.0 / 87178291200.0
-    series = 1.0 / 6227020800.0 + r * series
-    series = 1.0 / 479001600.0 + r * series
-    series = 1.0 / 39916800.0 + r * series
-    series = 1.0 / 3628800.0 + r * series
-    series = 1.0 / 362880.0 + r * series
-    series = 1.0 / 40320.0 + r * series
-    series = 1.0 / 5040.0 + r * series
-    series = 1.0 / 720.0 + r * series
-    series = 1.0 / 120.0 + r * series
-    series = 1.0 / 24.0 + r * series
-    series = 1.0 / 6.0 + r * series
-    series = 0.5 + r * series
-    rest = r + r * r * series
+    r = _fma(n, -_LOG2_LOW, _fma(n, -_LOG2_HIGH, x))
+    rest = _fma(r * r, _polynomial(r, _EXP), r)
     power = _double((_bits(rounded) << 52) + 0x3FF0000000000000)
-    return power * rest + power, power * rest + (power - 1.0)
+    return _fma(power, rest, power), _fma(power, rest, power - 1.0)
 
 
 @inlined
-def _stirling(y: float) -> float:
-    """Stirling remainder `lgamma(x) - [(x - 1/2) log x - x + log(2π)/2]` at `y = 1/x <= 1/8`."""
-    r = y * y
-    tail = 1 / 1188 - r * (691 / 360360 - r * (1 / 156 - r * (3617 / 122400)))
-    return y * (1 / 12 - r * (1 / 360 - r * (1 / 1260 - r * (1 / 1680 - r * tail))))
-
-
-@inlined
-def _digamma_rest(y: float) -> float:
-    """`(log x - digamma(x) - 1/(2x)) x²` at `y = 1/x <= 1/8`."""
-    r = y * y
-    tail = 1 / 132 - r * (691 / 32760 - r * (1 / 12 - r * (3617 / 8160)))
-    return 1 / 12 - r * (1 / 120 - r * (1 / 252 - r * (1 / 240 - r * tail)))
-
-
-@inlined
-def _rising_far(k: float, p: float, theta: float) -> tuple[float, float, float]:
+def _rising_far(k: float, p: float, log_p: float, theta: float) -> tuple[float, float, float]:
     """A(k, p) with its derivatives by p and θ, where `p >= 8 θ >= 0` and k >= 0."""
-    both = 1.0 / (p * (p + k * theta))
-    by_p = both * (p + k * theta)
+    grown = _fma(k, theta, p)
+    both = 1.0 / (p * grown)
+    by_p = both * grown
     # With a = p/θ: z = k/a, y = 1/a, and w = a/(a + k), so that w y = 1/(a + k).
     z, y, w = k * theta * by_p, theta * by_p, both * p * p
     log1p, deficit = log1p_and_deficit(z)
-    value = k * log_positive(p) - k * z * deficit + (k - 0.5) * log1p + _stirling(w * y) - _stirling(y)
+    lost, late = k * deficit, w * y
+    remainder = late * _polynomial(late * late, _STIRLING) - y * _polynomial(y * y, _STIRLING)
+    value = _fma(k, log_p, _fma(k - 0.5, log1p, remainder - z * lost))
     # a (ψ(a + k) - ψ(a)) - k, and the same divided by θ, which tends to k (1 - k) / (2 p).
-    here, there = _digamma_rest(y), _digamma_rest(w * y)
-    excess = -k * z * deficit + 0.5 * z * w + y * (here - w * w * there)
-    over_theta = by_p * (k * (0.5 * w - k * deficit) + (here - w * w * there))
-    return value, (k + excess) * by_p, -over_theta
+    rest = _polynomial(y * y, _DIGAMMA) - w * w * _polynomial(late * late, _DIGAMMA)
+    excess = _fma(y, rest, z * _fma(0.5, w, -lost))
+    return value, (k + excess) * by_p, -by_p * _fma(k, _fma(0.5, w, -lost), rest)
 
 
 @inlined
 def _rising(k: float, p: float, theta: float) -> tuple[float, float, float]:
     """A(k, p) with its derivatives by p and θ, for k >= 0, p > 0, θ >= 0; p below 1e-36 is taken for that."""
     p = max(p, _SMALLEST)
-    value, by_p, by_theta = _rising_far(k, p + _SHIFT * theta, theta)
+    later = p + _SHIFT * theta
+    value, by_p, by_theta = _rising_far(k, later, log_positive(later), theta)
     # Products of p + j θ and of p + (k + j) θ, j from 0 to 7, with their derivatives by p and θ.
     low, low_p, low_theta = p, 1.0, 0.0
     high, high_p, high_theta = p + k * theta, 1.0, k
@@ -214,16 +208,15 @@ def _rising_each(
     k: FloatArray, p: FloatArray, theta: float, value: FloatArray, by_p: FloatArray, by_theta: FloatArray
 ) -> None:
     """Write A(k, p) and its derivatives for arrays of one shape; in place."""
-    limit = max(_SHIFT * theta, _SMALLEST)
-    if _count_below(limit, p) == 0:
+    if _count_below(max(_SHIFT * theta, _SMALLEST), p) == 0:
         for i in range(k.size):
-            value[i], by_p[i], by_theta[i] = _rising_far(k[i], p[i], theta)
-    else:
-        for i in range(k.size):
-            value[i], by_p[i], by_theta[i] = _rising(k[i], p[i], theta)
-        for i in range(k.size):
-            if k[i] > 0 and p[i] < _SMALLEST:
-                value[i] = -np.inf
+            value[i], by_p[i], by_theta[i] = _rising_far(k[i], p[i], log_positive(p[i]), theta)
+        return
+    for i in range(k.size):
+        value[i], by_p[i], by_theta[i] = _rising(k[i], p[i], theta)
+    for i in range(k.size):
+        if k[i] > 0 and p[i] < _SMALLEST:
+            value[i] = -np.inf
 
 
 @_compiled
@@ -231,6 +224,7 @@ def _add_kept(
     k: FloatArray,
     n: FloatArray,
     q: FloatArray,
+    log_q: FloatArray,
     theta: float,
     value: FloatArray,
     by_escape: FloatArray,
@@ -239,21 +233,21 @@ def _add_kept(
     """Add A(n - k, q) - A(n, 1) to A(k, p), and make of the derivative by p that by log q; in place."""
     if _count_below(max(_SHIFT * theta, _SMALLEST), q) == 0:
         for i in range(k.size):
-            kept, by_q, kept_theta = _rising_far(n[i] - k[i], q[i], theta)
-            whole, _, whole_theta = _rising_far(n[i], 1.0, theta)
+            kept, by_q, kept_theta = _rising_far(n[i] - k[i], q[i], log_q[i], theta)
+            whole, _, whole_theta = _rising_far(n[i], 1.0, 0.0, theta)
             value[i] += kept - whole
             by_escape[i] = q[i] * (by_q - by_escape[i])
             by_theta[i] += kept_theta - whole_theta
-    else:
-        for i in range(k.size):
-            kept, by_q, kept_theta = _rising(n[i] - k[i], q[i], theta)
-            whole, _, whole_theta = _rising(n[i], 1.0, theta)
-            value[i] += kept - whole
-            by_escape[i] = q[i] * (by_q - by_escape[i])
-            by_theta[i] += kept_theta - whole_theta
-        for i in range(k.size):
-            if n[i] > k[i] and q[i] < _SMALLEST:
-                value[i] = -np.inf
+        return
+    for i in range(k.size):
+        kept, by_q, kept_theta = _rising(n[i] - k[i], q[i], theta)
+        whole, _, whole_theta = _rising(n[i], 1.0, theta)
+        value[i] += kept - whole
+        by_escape[i] = q[i] * (by_q - by_escape[i])
+        by_theta[i] += kept_theta - whole_theta
+    for i in range(k.size):
+        if n[i] > k[i] and q[i] < _SMALLEST:
+            value[i] = -np.inf
 
 
 @_compiled
@@ -267,7 +261,7 @@ def _beta_binomial(
     value, by_escape, by_theta = np.empty(n), np.empty(n), np.empty(n)
     _probabilities(log_escape, p, q)
     _rising_each(incidence, p, theta, value, by_escape, by_theta)
-    _add_kept(incidence, n_susceptible, q, theta, value, by_escape, by_theta)
+    _add_kept(incidence, n_susceptible, q, log_escape, theta, value, by_escape, by_theta)
     return value, by_escape, by_theta / (1.0 - dispersion) ** 2
 
 

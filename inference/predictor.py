@@ -97,8 +97,7 @@ class RoundsPredictor(Predictor):
     def predict(self, arrays: Arrays, values: Mapping[str, Any], factors: Any = None, xp: Any = np) -> Any:  # noqa: D102
         exposure = _of(factors, arrays, "node_path") * arrays["node_exposure"]
         log_g = self.specification.model.log_survival(exposure, arrays["node_time"], values, xp)
-        start, end = (arrays[name].astype("int64") for name in ("node_start", "node_end"))
-        return log_g[..., end] - log_g[..., start]
+        return _differences(log_g, arrays["node_start"], arrays["node_end"], xp)
 
 
 class FlowPredictor(Predictor):
@@ -243,6 +242,13 @@ def predictor(specification: Specification) -> Predictor:
 def _of(factors: Any, arrays: Arrays, index: str) -> Any:
     """Factors of the replicates that an array names; 1 where replicates do not differ."""
     return 1.0 if factors is None else factors[..., arrays[index].astype("int64")]
+
+
+def _differences(values: Any, start: Any, end: Any, xp: Any) -> Any:
+    """Differences between elements along the last axis."""
+    if hasattr(xp, "differences"):
+        return xp.differences(values, start, end)
+    return values[..., end.astype("int64")] - values[..., start.astype("int64")]
 
 
 def _steps(

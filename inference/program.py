@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numba import carray, cfunc
+from numba import carray, cfunc, njit
 from numba.core.errors import NumbaError
 from numba.types import CPointer, float64, int64, uint64
 from numpy.typing import NDArray
@@ -198,9 +198,7 @@ def numba_density(
         values = [model.rvs_to_values[variable] for variable in model.free_RVs]
         logp = model.logp()
         gradient = pytensor.gradient.grad(logp, values)
-        point, buffer = pt.dvector("point"), pt.dvector("buffer")
-        offsets = pt.cast(buffer[1 : len(names) + 2], "int64")
-        arrays = {name: buffer[offsets[number] : offsets[number + 1]] for number, name in enumerate(names)}
+        point, arrays = pt.dvector("point"), {name: pt.dvector(name) for name in names}
         inputs = {model[DATA + name]: array for name, array in arrays.items()}
         start: Any = 0
         for value, shape in zip(values, shapes(arrays), strict=True):
@@ -209,8 +207,33 @@ def numba_density(
             start = start + size
         flat = pt.concatenate([part.ravel() for part in gradient])
         outputs = pytensor.clone_replace([logp, flat], inputs)
-        function = pytensor.function([point, buffer], outputs, mode="NUMBA")
-    return function.vm.jit_fn
+        function = pytensor.function([point, *arrays.values()], outputs, mode="NUMBA", on_unused_input="ignore")
+    return _of_buffer(function.vm.jit_fn, len(names))
+
+
+def _of_buffer(function: Any, n_arrays: int) -> Any:
+    """Make a numba function of (point, buffer) of one of (point, array, array, ...)."""
+
+    @njit
+    def none(buffer):  # type: ignore[no-untyped-def]
+        return ()
+
+    def further(before: Any, number: int) -> Any:
+        @njit
+        def arrays(buffer):  # type: ignore[no-untyped-def]
+            return (*before(buffer), buffer[np.int64(buffer[number + 1]) : np.int64(buffer[number + 2])])
+
+        return arrays
+
+    unpacked = none
+    for number in range(n_arrays):
+        unpacked = further(unpacked, number)
+
+    @njit
+    def density(point, buffer):  # type: ignore[no-untyped-def]
+        return function(point, *unpacked(buffer))
+
+    return density
 
 
 def data_buffer(specification: Specification, data: Transitions) -> FloatArray:

@@ -60,12 +60,20 @@ def leave_one_out(log_likelihood: FloatArray, efficiency: float) -> LeftOut:
     """
     n_draws, n_units = log_likelihood.shape
     n_tail = math.ceil(min(n_draws / 5.0, 3.0 * math.sqrt(n_draws / efficiency)))
-    elpd, k = np.empty(n_units), np.empty(n_units)
+    elpd, lpd, k = np.empty(n_units), np.empty(n_units), np.empty(n_units)
     for start in range(0, n_units, _ROWS):
         rows = slice(start, start + _ROWS)
-        elpd[rows], k[rows] = _smoothed(np.ascontiguousarray(log_likelihood[:, rows].T), n_tail)
-    lpd = np.asarray(logsumexp(log_likelihood, axis=0)) - math.log(n_draws)
+        block = np.ascontiguousarray(log_likelihood[:, rows].T)
+        lpd[rows] = _log_mean_exp(block)
+        elpd[rows], k[rows] = _smoothed(block, n_tail)
     return LeftOut(elpd, lpd, k, min(1.0 - 1.0 / math.log10(n_draws), 0.7))
+
+
+def _log_mean_exp(values: FloatArray) -> FloatArray:
+    """Logarithm of the mean of exponentials, by row; numbers may be `-inf`."""
+    greatest = np.maximum(values.max(axis=1), -np.finfo(float).max)
+    with np.errstate(divide="ignore"):
+        return greatest + np.log(np.exp(values - greatest[:, None]).mean(axis=1))
 
 
 def _smoothed(log_likelihood: FloatArray, n_tail: int) -> tuple[FloatArray, FloatArray]:

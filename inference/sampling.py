@@ -111,9 +111,10 @@ class Sampling:
             self._failure = error
 
     def abort(self) -> None:
-        """Stop sampling; nothing is kept."""
-        if self._running:
-            self._running.abort()
+        """Stop sampling, if it goes on; nothing is kept."""
+        running, self._running = self._running, None
+        if running:
+            running.abort()
 
     def result(self) -> az.InferenceData:
         """Wait for the draws.
@@ -134,7 +135,9 @@ class Sampling:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 trace = self._running.wait()
+            self._running = None
         except RuntimeError as error:
+            self._running = None
             reason = str(error).strip().splitlines()[0]
             raise JobError(f"the sampler gave up on the {self._specification.name} model ({reason})") from error
         return _constrained(trace, self._specification, self._data)

@@ -1,8 +1,9 @@
-"""PyTensor with elementary functions of our own, which compilers make vector instructions of.
+"""PyTensor with functions of our own where its own are slow.
 
-PyTensor calls those of the mathematical library, number by number. What is given here in place of `pytensor.tensor`
-computes the same from :mod:`tworate.inference.kernels`; it is meant for the compiled density alone, since only there do
-these functions run as machine code.
+Of elementary functions PyTensor calls those of the mathematical library, number by number; those of
+:mod:`tworate.inference.kernels` compilers make vector instructions of. And differences between elements take it four
+arrays, their gradient two more. What is given here in place of `pytensor.tensor` computes the same; it is meant for the
+compiled density alone, since only there do these functions run as machine code.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
+from numba import njit
+from pytensor.gradient import DisconnectedType
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 from pytensor.scalar.basic import UnaryScalarOp, upgrade_to_float_no_complex
 from pytensor.tensor.elemwise import Elemwise
@@ -85,12 +90,76 @@ _DERIVATIVES: dict[str, Callable[[Any], Any]] = {
 }
 
 
+class Differences(Op):  # type: ignore[misc]
+    """Differences between elements of a vector: `values[end] - values[start]`, the indices given as doubles."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Make the node."""
+        return Apply(self, [pt.as_tensor_variable(i) for i in inputs], [pt.dvector()])
+
+    def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
+        """Evaluate, where the graph runs in Python."""
+        values, start, end = inputs
+        output_storage[0][0] = values[end.astype(int)] - values[start.astype(int)]
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Say that no derivative by the indices exists."""
+        return [[True], [False], [False]]
+
+    def L_op(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:  # noqa: N802
+        """Chain rule."""
+        values, start, end = inputs
+        return [_DifferencesGradient()(cotangents[0], start, end, values), DisconnectedType()(), DisconnectedType()()]
+
+
+class _DifferencesGradient(Op):  # type: ignore[misc]
+    """Derivative of a sum of differences, each with a weight, by the elements of the vector (the last input)."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Apply:
+        return Apply(self, [pt.as_tensor_variable(i) for i in inputs], [pt.dvector()])
+
+    def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
+        weight, start, end, values = inputs
+        found = np.bincount(end.astype(int), weight, values.size) - np.bincount(start.astype(int), weight, values.size)
+        output_storage[0][0] = found
+
+
+@register_funcify_and_cache_key(Differences)
+def _numba_differences(op: Differences, node: Apply, **_: Any) -> tuple[Any, None]:
+    @njit
+    def differences(values, start, end):  # type: ignore[no-untyped-def]
+        found = np.empty(start.size)
+        for i in range(start.size):
+            found[i] = values[np.uint64(end[i])] - values[np.uint64(start[i])]
+        return found
+
+    return differences, None
+
+
+@register_funcify_and_cache_key(_DifferencesGradient)
+def _numba_differences_gradient(op: _DifferencesGradient, node: Apply, **_: Any) -> tuple[Any, None]:
+    @njit
+    def gradient(weight, start, end, values):  # type: ignore[no-untyped-def]
+        found = np.zeros(values.size)
+        for i in range(start.size):
+            found[np.uint64(end[i])] += weight[i]
+            found[np.uint64(start[i])] -= weight[i]
+        return found
+
+    return gradient, None
+
+
 class VectorMath:
     """As the module `pytensor.tensor`, but for the functions above."""
 
     def __init__(self) -> None:
         for name in _DERIVATIVES:
             setattr(self, name, Elemwise(_function(name)))
+        self.differences = Differences()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(pt, name)

@@ -155,7 +155,8 @@ class ComparisonTable(_Table):
     """How each condition is compared, see :func:`tworate.inference.compare`; and what is kept of the posteriors.
 
     `posteriors` is `lean` (all groups but the log-likelihood of each draw and observation, a tenth of the size),
-    `whole` or `none`.
+    `whole` or `none`. There are fewer draws than for a single comparison: as many conditions fail their diagnostics at
+    the first try, and are tried again with twice as many.
     """
 
     si_models: Names = ["one-rate", "two-rate"]
@@ -166,8 +167,8 @@ class ComparisonTable(_Table):
     challenge: bool = True
     max_refits: int = Field(default=10, ge=0)
     chains: int = Field(default=4, ge=2)
-    tune: int = Field(default=500, ge=1)
-    draws: int = Field(default=1000, ge=1)
+    tune: int = Field(default=300, ge=1)
+    draws: int = Field(default=600, ge=1)
     posteriors: Literal["lean", "whole", "none"] = "lean"
 
     @field_validator("si_models")

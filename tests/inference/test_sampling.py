@@ -39,6 +39,14 @@ def test_draws_and_statistics_are_those_that_nutpie_gives_arviz(data, effects):
     assert found.posterior.sizes["draw"] == settings.draws
 
 
+def test_what_has_ended_can_be_aborted(data):
+    specification = Specification(OneRateSI, LIKELIHOODS["beta-binomial"])
+    transitions = observed(data, "recorded", specification)
+    sampling = Sampling(specification, transitions, seed=3, settings=SamplerSettings(2, 20, 20).of(specification))
+    sampling.result()
+    sampling.abort()
+
+
 def test_summary_is_that_of_arviz():
     rng = np.random.default_rng(4)
     # A chain that lies elsewhere, and one that hardly moves: R̂ and effective sizes far from the ideal.
