@@ -262,8 +262,12 @@ def predicted_draws(
         sd = np.asarray(posterior[REPLICATE_SD]).reshape(-1, 1)
         factors = specification.replicate_factors(sd, effects.reshape(n_draws, -1))
     how = predictor(specification)
-    prediction = how.predict(how.arrays(data), columns, factors)
-    return np.broadcast_to(prediction, (n_draws, data.size)), dispersion_of(posterior)
+    arrays, prediction = how.arrays(data), np.empty((n_draws, data.size))
+    for start in range(0, n_draws, how.draws_at_once):
+        rows = slice(start, start + how.draws_at_once)
+        own = {name: column[rows] for name, column in columns.items()}
+        prediction[rows] = how.predict(arrays, own, None if factors is None else factors[rows])
+    return prediction, dispersion_of(posterior)
 
 
 def dispersion_of(posterior: Any) -> FloatArray:

@@ -34,6 +34,9 @@ from .kernels import BINOMIAL, NEGATIVE_BINOMIAL, NORMAL, log_densities
 
 FloatArray = NDArray[np.float64]
 
+_ROWS = 100
+"""Draws worked out at a time: what lies between fits into a processor's own memory."""
+
 
 def constants(family: int, observed: FloatArray, size: FloatArray) -> FloatArray:
     """What the kernels leave out of the log-density of each observation, because no parameter changes it."""
@@ -61,11 +64,17 @@ def pointwise_log_likelihood(
         What was observed, and susceptible agents at the start of the interval (looked at by the binomial only).
     """
     k, n = np.asarray(observed, dtype=float), np.asarray(size, dtype=float)
-    n_parts = min(os.cpu_count() or 1, prediction.shape[0])
-    parts = zip(np.array_split(prediction, n_parts), np.array_split(dispersion, n_parts), strict=True)
-    with ThreadPoolExecutor(n_parts) as pool:
-        done = pool.map(lambda part: log_densities(family, np.ascontiguousarray(part[0]), part[1], k, n), parts)
-        return np.concatenate(list(done)) + constants(family, k, n)
+    constant, found = constants(family, k, n), np.empty(prediction.shape)
+
+    def work_out(start: int) -> None:
+        rows = slice(start, start + _ROWS)
+        densities = log_densities(family, np.ascontiguousarray(prediction[rows]), dispersion[rows], k, n)
+        np.add(densities, constant, out=found[rows])
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        # A list, so that errors are raised here.
+        list(pool.map(work_out, range(0, len(prediction), _ROWS)))
+    return found
 
 
 def draw_observations(

@@ -8,7 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,9 @@ class Predictor(ABC):
     """
 
     specification: Specification
+
+    draws_at_once: ClassVar[int] = 1 << 20
+    """Draws to predict together under numpy, so that what lies between fits into a processor's own memory."""
 
     @abstractmethod
     def needs(self, data: Transitions) -> dict[str, FloatArray]:
@@ -79,6 +82,8 @@ class Predictor(ABC):
 
 class RoundsPredictor(Predictor):
     """Log-probability of not sharing in a synchronous round: exposure is that of the round's start."""
+
+    draws_at_once = 100
 
     def needs(self, data: Transitions) -> dict[str, FloatArray]:  # noqa: D102
         # An interval mostly begins where another ends: the survival function is worked out once for both.
@@ -248,7 +253,10 @@ def _differences(values: Any, start: Any, end: Any, xp: Any) -> Any:
     """Differences between elements along the last axis."""
     if hasattr(xp, "differences"):
         return xp.differences(values, start, end)
-    return values[..., end.astype("int64")] - values[..., start.astype("int64")]
+    start, end = start.astype("int64"), end.astype("int64")
+    if xp is np:
+        return np.take(values, end, axis=-1) - np.take(values, start, axis=-1)
+    return values[..., end] - values[..., start]
 
 
 def _steps(
