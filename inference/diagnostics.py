@@ -10,7 +10,9 @@ import xarray as xr
 R_HAT_LIMIT = 1.01
 ESS_LIMIT = 400
 DIVERGENT_LIMIT = 0.001
-"""Share of divergent transitions that a second try may leave: so few miss little of the posterior."""
+"""Share of divergent transitions that does no harm: so few miss little of the posterior."""
+APART = 1.1
+"""R̂ from which chains lie apart, and more draws of the same chains are of no use."""
 INTERVAL = 0.95
 """Mass of the highest-density intervals that are reported."""
 COLUMNS = ("mean", "sd", "hdi_low", "hdi_high", "ess_bulk", "r_hat")
@@ -70,10 +72,15 @@ def diagnose(
             f"the effective sample size of {summary['ess_bulk'].idxmin()} is {summary['ess_bulk'].min():.0f} "
             f"(below {ESS_LIMIT})"
         )
-    divergences = n_divergences(posterior)
-    if divergences > divergent_limit * posterior.posterior.sizes["chain"] * posterior.posterior.sizes["draw"]:
+    if divergences := divergences_above(posterior, divergent_limit):
         problems.append(f"{divergences} divergent transition{'s' if divergences > 1 else ''}")
     return problems
+
+
+def divergences_above(posterior: Any, limit: float) -> int:
+    """Count divergent transitions; 0 where their share is within a limit."""
+    found, draws = n_divergences(posterior), posterior.posterior.sizes
+    return found if found > limit * draws["chain"] * draws["draw"] else 0
 
 
 def n_divergences(posterior: Any) -> int:

@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ from ..models import SIModel, get_model
 from ..models.base import Clock
 from ..simulate import Trajectories
 from ..simulate.trajectories import as_trajectories
-from .diagnostics import DIVERGENT_LIMIT, diagnose, n_divergences, summarize
+from .diagnostics import APART, DIVERGENT_LIMIT, diagnose, divergences_above, summarize
 from .likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
 from .observations import Transitions, choose_closure, observe
 from .predictor import predictor
@@ -176,27 +176,34 @@ class Drawing:
     def __init__(
         self, specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
     ) -> None:
-        self._begin = partial(Sampling, specification, data, seed=seed)
+        self._begin, self._seed = partial(Sampling, specification, data), seed
         self._settings = settings.of(specification)
-        self._sampling = self._begin(settings=self._settings)
+        self._sampling = self._begin(settings=self._settings, seed=seed)
 
     def result(self) -> Drawn:
         """Wait for the draws; raises a JobError when the sampler gives up."""
-        first = self._drawn(divergent_limit=0.0)
+        first = self._drawn()
         if not first.problems:
             return first
-        self._settings = self._settings.again(n_divergences(first.posterior))
-        self._sampling = self._begin(settings=self._settings)
-        return self._drawn(DIVERGENT_LIMIT)
+        if first.summary["r_hat"].max() > APART:
+            # More of the same does not bring chains together; others, begun elsewhere, may be where most are.
+            self._settings = replace(self._settings, tune=2 * self._settings.tune)
+            self._sampling = self._begin(settings=self._settings, seed=(self._seed + 1) % 2**32)
+            return self._drawn()
+        # Three times the draws, of which a third says as much: with twice it was luck whether a size of 200 became 400.
+        again = self._settings.again(divergences_above(first.posterior, DIVERGENT_LIMIT))
+        self._settings = replace(again, draws=self._settings.draws, thin=3)
+        self._sampling = self._begin(settings=self._settings, seed=self._seed)
+        return self._drawn()
 
     def abort(self) -> None:
         """Stop sampling; nothing is kept."""
         self._sampling.abort()
 
-    def _drawn(self, divergent_limit: float) -> Drawn:
+    def _drawn(self) -> Drawn:
         posterior = self._sampling.result()
         summary = summarize(posterior)
-        return Drawn(posterior, self._settings, summary, diagnose(posterior, summary, divergent_limit))
+        return Drawn(posterior, self._settings, summary, diagnose(posterior, summary, DIVERGENT_LIMIT))
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:

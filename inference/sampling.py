@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import arviz as az
@@ -33,12 +33,15 @@ class SamplerSettings:
     target_accept : float, optional
         Target acceptance of NUTS; by default what the model needs: 0.8 with one rate, 0.95 where parameters lean on
         each other.
+    thin : int
+        Draws that are made for each one that is kept.
     """
 
     chains: int = 4
     tune: int = 500
     draws: int = 1000
     target_accept: float | None = None
+    thin: int = 1
 
     def __post_init__(self) -> None:
         if self.chains < 2 or self.tune < 1 or self.draws < 1 or not 0 < (self.target_accept or 0.5) < 1:
@@ -52,8 +55,8 @@ class SamplerSettings:
         longer = 2 if specification.replicate_effects else 1
         # Two rates on data of one have a posterior with corners, which take short steps.
         target = 0.8 if specification.n_parameters == 1 else 0.95
-        return SamplerSettings(
-            self.chains,
+        return replace(
+            self,
             tune=longer * self.tune,
             draws=longer * self.draws,
             target_accept=self.target_accept or target,
@@ -66,7 +69,7 @@ class SamplerSettings:
         which was what was wrong, and cost twice the time.
         """
         target = 0.99 if divergences else self.target_accept
-        return SamplerSettings(self.chains, tune=2 * self.tune, draws=2 * self.draws, target_accept=target)
+        return replace(self, tune=2 * self.tune, draws=2 * self.draws, target_accept=target)
 
 
 class Sampling:
@@ -87,13 +90,13 @@ class Sampling:
     def __init__(
         self, specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
     ) -> None:
-        self._specification, self._data = specification, data
+        self._specification, self._data, self._thin = specification, data, settings.thin
         model = nutpie_model(specification, data)
         self._running: Any = None
         try:
             self._running = nutpie.sample(
                 model,
-                draws=settings.draws,
+                draws=settings.draws * settings.thin,
                 tune=settings.tune,
                 # Parameters lean on each other: learning that saves up to two fifths of the steps.
                 low_rank_modified_mass_matrix=True,
@@ -140,16 +143,17 @@ class Sampling:
             self._running = None
             reason = str(error).strip().splitlines()[0]
             raise JobError(f"the sampler gave up on the {self._specification.name} model ({reason})") from error
-        return _constrained(trace, self._specification, self._data)
+        return _constrained(trace, self._specification, self._data, self._thin)
 
 
-def _constrained(trace: Any, specification: Specification, data: Transitions) -> az.InferenceData:
-    """Parameters in units of the data's time, from draws of what is sampled."""
+def _constrained(trace: Any, specification: Specification, data: Transitions, thin: int) -> az.InferenceData:
+    """Parameters in units of the data's time, from one of every `thin` draws of what is sampled."""
     draws, stats = trace.get_arrow_trace()
     # Warm-up comes first, and is as long in every chain.
     begin = int(_column(stats, "tuning")[0].sum())
+    kept = slice(begin + thin - 1, None, thin)
     scalars = {
-        name: xr.DataArray(constrain(spec, _column(draws, name)[:, begin:, 0]), dims=DIMENSIONS)
+        name: xr.DataArray(constrain(spec, _column(draws, name)[:, kept, 0]), dims=DIMENSIONS)
         for name, spec in specification.scalars.items()
     }
     # The parameters follow from the coordinates by the model's own formula.
@@ -158,9 +162,12 @@ def _constrained(trace: Any, specification: Specification, data: Transitions) ->
         found[name] = found[name] / data.window
     posterior = xr.Dataset({name: found[name] for name in specification.described})
     if specification.replicate_effects:
-        posterior[REPLICATE_EFFECT] = ((*DIMENSIONS, "replicate"), _column(draws, REPLICATE_EFFECT)[:, begin:])
+        posterior[REPLICATE_EFFECT] = ((*DIMENSIONS, "replicate"), _column(draws, REPLICATE_EFFECT)[:, kept])
         posterior = posterior.assign_coords(replicate=data.labels)
-    sample_stats = xr.Dataset({name: (DIMENSIONS, _column(stats, name)[:, begin:, 0]) for name in STATISTICS})
+    sample_stats = xr.Dataset({name: (DIMENSIONS, _column(stats, name)[:, kept, 0]) for name in STATISTICS})
+    # A transition that diverged counts, kept or not.
+    diverging = _column(stats, "diverging")[:, begin:, 0]
+    sample_stats["diverging"] = (DIMENSIONS, diverging.reshape(len(diverging), -1, thin).any(axis=-1))
     coordinates = {name: np.arange(size) for name, size in sample_stats.sizes.items()}
     return az.InferenceData(
         posterior=posterior.assign_coords(coordinates), sample_stats=sample_stats.assign_coords(coordinates)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import JobError
 from ...simulate import Trajectories
-from ..diagnostics import INTERVAL, diagnose, n_divergences
+from ..diagnostics import APART, INTERVAL, diagnose, n_divergences
 from ..fitting import PACKAGES, versions
 from ..program import constrain
 from ..sampling import SamplerSettings
@@ -38,8 +38,6 @@ TARGET_ACCEPT = 0.9
 MOST_DOUBLINGS = 6
 """Of the steps to a draw: 15 are common, 63 the most. Where more would be needed, as with two rates on conditions that
 all have one, they would not do either, and would take hours."""
-HOPELESS = 1.1
-"""R̂ from which on sampling longer is not tried."""
 
 
 def prepare(
@@ -101,7 +99,7 @@ def sample(study: Study, *, seed: int, settings: SamplerSettings) -> az.Inferenc
     settings = dataclasses.replace(settings, target_accept=settings.target_accept or TARGET_ACCEPT)
     found = _sample(study, seed, settings)
     summary = summarize(found)
-    if diagnose(found, summary) and summary["r_hat"].max() < HOPELESS:
+    if diagnose(found, summary) and summary["r_hat"].max() < APART:
         settings = settings.again(n_divergences(found))
         found = _sample(study, seed, settings)
     found.attrs.update(

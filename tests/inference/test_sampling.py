@@ -39,6 +39,20 @@ def test_draws_and_statistics_are_those_that_nutpie_gives_arviz(data, effects):
     assert found.posterior.sizes["draw"] == settings.draws
 
 
+def test_thinned_draws_are_every_second_one_and_divergences_all(data):
+    specification = Specification(OneRateSI, LIKELIHOODS["beta-binomial"])
+    transitions = observed(data, "recorded", specification)
+    # Few warm-up draws and long steps: some transitions diverge.
+    every, thinned = (
+        Sampling(specification, transitions, seed=4, settings=SamplerSettings(2, 4, draws, 0.05, thin)).result()
+        for draws, thin in ((400, 1), (200, 2))
+    )
+    np.testing.assert_array_equal(thinned.posterior["beta"], every.posterior["beta"][:, 1::2])
+    diverging = every.sample_stats["diverging"].to_numpy()
+    assert diverging[:, 0::2].sum() > 0
+    np.testing.assert_array_equal(thinned.sample_stats["diverging"], diverging[:, 0::2] | diverging[:, 1::2])
+
+
 def test_what_has_ended_can_be_aborted(data):
     specification = Specification(OneRateSI, LIKELIHOODS["beta-binomial"])
     transitions = observed(data, "recorded", specification)
