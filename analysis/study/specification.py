@@ -156,7 +156,7 @@ class ComparisonTable(_Table):
 
     `posteriors` is `lean` (all groups but the log-likelihood of each draw and observation, a tenth of the size),
     `whole` or `none`. There are fewer draws than for a single comparison: as many conditions fail their diagnostics at
-    the first try, and those that do are tried again with three times as many.
+    the first try, and those that do are tried again with twice as many.
     """
 
     si_models: Names = ["one-rate", "two-rate"]
