@@ -110,7 +110,7 @@ def test_each_condition_is_what_compare_says_of_its_trajectories(whole):
     condition = make_plan(make_study(SMALL)).conditions[2]
     from tworate.inference import SamplerSettings
 
-    alone = compare(data, seed=condition.settings.seed, challenge=False, sampler=SamplerSettings(tune=300))
+    alone = compare(data, seed=condition.settings.seed, challenge=False, sampler=SamplerSettings(tune=300, draws=600))
     assert alone.posteriors["two-rate"].posterior.equals(whole.posterior(2, "two-rate").posterior)
     rows = whole.comparison[whole.comparison["condition"] == 2].reset_index(drop=True)
     assert_frame_equal(rows[["elpd_loo", "elpd_diff", "weight"]], alone.table[["elpd_loo", "elpd_diff", "weight"]])
