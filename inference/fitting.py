@@ -93,8 +93,8 @@ def fit(
     seed : int
         Seed of sampling and of the predictions.
     sampler : SamplerSettings, optional
-        How to sample. When the diagnostics are bad the fit is tried once more, longer and, where there were
-        divergences, with shorter steps.
+        How to sample. When the diagnostics are bad the fit is tried once more: longer, where too many transitions
+        diverged with shorter steps, or begun elsewhere where chains lie apart.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def complete(drawn: Drawn, specification: Specification, data: Transitions, seed
 
 
 class Drawing:
-    """Sampling in the background, from now on; once more, longer or harder, when the diagnostics are bad."""
+    """Sampling in the background, from now on; once more, longer, harder or elsewhere, when the diagnostics are bad."""
 
     def __init__(
         self, specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings

@@ -1,9 +1,12 @@
 """What is made of nutpie's draws, against ArviZ's own ways."""
 
+import dataclasses
+
 import arviz as az
 import numpy as np
 import pytest
 
+from tworate.inference import fitting
 from tworate.inference.diagnostics import COLUMNS, DIVERGENT_LIMIT, diagnose, summarize
 from tworate.inference.fitting import observed
 from tworate.inference.likelihoods import LIKELIHOODS
@@ -51,6 +54,45 @@ def test_thinned_draws_are_every_second_one_and_divergences_all(data):
     diverging = every.sample_stats["diverging"].to_numpy()
     assert diverging[:, 0::2].sum() > 0
     np.testing.assert_array_equal(thinned.sample_stats["diverging"], diverging[:, 0::2] | diverging[:, 1::2])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("good", None),
+        ("a divergence", None),
+        ("correlated", {"tune": 40, "draws": 400, "thin": 2, "target_accept": 0.8, "seed": 3}),
+        ("diverging", {"tune": 40, "draws": 400, "thin": 2, "target_accept": 0.99, "seed": 3}),
+        ("apart", {"tune": 40, "draws": 400, "thin": 1, "target_accept": 0.8, "seed": 4}),
+    ],
+)
+def test_a_second_try_does_what_the_first_calls_for(first, second, monkeypatch):
+    rng = np.random.default_rng(6)
+    draws, diverging = rng.normal(size=(4, 400)), np.zeros((4, 400), dtype=bool)
+    diverging.ravel()[: {"a divergence": 1, "diverging": 2}.get(first, 0)] = True
+    if first == "correlated":
+        # Of 4 × 400 draws, so many blocks of equal ones are worth a hundred.
+        draws = np.repeat(rng.normal(size=(4, 25)), 16, axis=1)
+        draws -= draws.mean(axis=1, keepdims=True)
+    if first == "apart":
+        draws[0] += 3.0
+    begun = []
+
+    class Scripted:
+        """Sampling whose first draws are given, and whose second ones are good."""
+
+        def __init__(self, specification, data, *, seed, settings):
+            begun.append({**dataclasses.asdict(settings), "seed": seed})
+
+        def result(self):
+            values, stats = (draws, diverging) if len(begun) == 1 else (rng.normal(size=(4, 400)), 0 * diverging)
+            return az.from_dict({"beta": values}, sample_stats={"diverging": stats})
+
+    monkeypatch.setattr(fitting, "Sampling", Scripted)
+    specification = Specification(OneRateSI, LIKELIHOODS["binomial"])
+    found = fitting.Drawing(specification, None, seed=3, settings=SamplerSettings(tune=20, draws=400)).result()
+    assert found.problems == []
+    assert begun[1:] == ([] if second is None else [{"chains": 4, **second}])
 
 
 def test_what_has_ended_can_be_aborted(data):
