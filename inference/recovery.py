@@ -227,7 +227,7 @@ def recover(
         When the folder holds another study; says what differs.
     """
     folder = Path(folder)
-    workers = workers or os.cpu_count() or 1
+    workers = (os.cpu_count() or 1) if workers is None else workers
     if workers < 1:
         raise InputError(f"workers = {workers}: must be at least 1")
     if not 0 <= seed < 2**32:

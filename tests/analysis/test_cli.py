@@ -208,6 +208,8 @@ def test_the_help_names_every_kind_of_network_with_its_defaults():
 
 BAD = [
     (["compare", "missing.csv"], "missing.csv: cannot be read"),
+    (["compare", "missing.parquet"], "missing.parquet: cannot be read (No such file or directory)"),
+    (["recover", "--out", "recovery", "--workers", "0"], "workers = 0: must be at least 1"),
     (["compare", "empty.csv"], "empty.csv: is empty"),
     (["compare", "nan.csv"], "nan.csv, line 3: infected = nan"),
     (["compare", "falls.csv"], "falls.csv, line 3: infected = 0 is below 1"),
