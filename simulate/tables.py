@@ -1,7 +1,6 @@
 """Tables as files: Parquet with a record in its schema, or CSV."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -81,7 +80,7 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any] | None]:
 
     try:
         # What pandas says of a file that is not there is its name alone.
-        os.stat(path)
+        Path(path).stat()
         table = pd.read_parquet(path).reset_index(drop=True)
         metadata = pq.read_schema(path).metadata or {}
         record = json.loads(metadata[KEY]) if KEY in metadata else None
