@@ -22,7 +22,7 @@ types: $(VENV)/installed-test
 		$(addprefix -p tworate.,agents simulate models inference analysis)
 
 calibrate: $(VENV)/installed-test  ## The longer statistical studies (minutes).
-	$(BIN)/pytest -m calibration
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m calibration
 	$(BIN)/tworate recover --quick --check --seed 1 --out runs/calibration
 
 bench: $(VENV)/installed  ## Side-by-side measurements.

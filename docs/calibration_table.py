@@ -44,20 +44,33 @@ def targets(rows: pd.DataFrame) -> str:
 def verdicts(rows: pd.DataFrame) -> str:
     """Return the confusion matrix."""
     counts = summary.confusion(rows)
-    keys = ["label", *METHOD, "truth"]
-    wide = counts.pivot_table(index=[*keys, "n"], columns="verdict", values="count").reset_index()
-    several = wide[list(METHOD)].drop_duplicates().shape[0] > 1
+    wide = counts.pivot_table(index=["label", "truth", "n"], columns="verdict", values="count").reset_index()
     return table(
-        ("cell", "truth", *(METHOD if several else ()), "data sets", *summary.VERDICTS),
+        ("cell", "truth", "data sets", *summary.VERDICTS),
         [
-            (
-                row["label"], row["truth"], *(f"{row[name]}" for name in METHOD if several),
-                f"{row['n']:.0f}",
-                *(f"{row[verdict]:.0f}" for verdict in summary.VERDICTS),
-            )
+            (row["label"], row["truth"], f"{row['n']:.0f}", *(f"{row[verdict]:.0f}" for verdict in summary.VERDICTS))
             for _, row in wide.iterrows()
         ],
-    )  # fmt: skip
+    )
+
+
+def methods(rows: pd.DataFrame) -> str:
+    """Return the confusion matrices of several methods, one a row: counts of each verdict in every cell."""
+    counts = summary.confusion(rows).pivot_table(
+        index=list(METHOD), columns=["label", "truth", "n"], values="count", aggfunc=list, sort=False
+    )
+    cells = sorted(counts.columns, key=lambda cell: (cell[1] != "one-rate", cell[1] != "who", cell))
+    header = [f"{label.removeprefix('methods: ')}, {truth} ({n:.0f})" for label, truth, n in cells]
+    return table(
+        (*METHOD, *header),
+        [
+            (
+                *(f"{name}" for name in method),
+                *(" / ".join(f"{n:.0f}" for n in row[cell]) if isinstance(row[cell], list) else "–" for cell in cells),
+            )
+            for method, row in counts.iterrows()
+        ],
+    )
 
 
 def rules(rows: pd.DataFrame) -> str:
@@ -140,7 +153,7 @@ def main(folders: Sequence[str]) -> None:
     made |= {part.__name__: part(rows) for part in (targets, verdicts, rules, fresh, intervals)}
     for folder in folders[1:]:
         other = read_recovery(folder)[1]
-        made |= {"methods done": done(folder, other), "methods": verdicts(other)}
+        made |= {"methods done": done(folder, other), "methods": methods(other)}
     page = PAGE.read_text(encoding="utf-8")
     for name, text in made.items():
         begin, end = f"<!-- {name} -->\n", "<!-- end -->"

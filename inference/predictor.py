@@ -4,9 +4,8 @@ A predictor names the arrays that it needs of the data and says how the predicti
 Times and exposures are in units of the observed window, rates per window.
 """
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,17 +14,13 @@ from numpy.typing import NDArray
 
 from ..models.base import FLOW_STEPS
 from ..models.numerics import runge_kutta_step
+from .curve_table import exposure_rates, tabulated
 from .observations import Transitions
 from .specification import Specification
 
 FloatArray = NDArray[np.float64]
 Arrays = Mapping[str, Any]
 
-_TABLE_SIZE = 801
-_TABLE_SCALE = 0.01
-_TABLE_STEP = math.log1p(40.0 / _TABLE_SCALE) / (_TABLE_SIZE - 1)
-"""The closure's formula is tabulated over `f = -log(s / s0)` from 0 to 40, evenly in `log(1 + f / scale)`: where
-degrees differ greatly, exposure changes fast as the hubs go. Cubic interpolation leaves an error below 1e-9."""
 _CURVE_STEPS = 80
 """Smallest number of steps over the window with which the ODE of a curve is solved."""
 
@@ -123,17 +118,27 @@ class FlowPredictor(Predictor):
         start = factor * arrays["exposure_start"] + 0.0 * sum(values.values())
         step = (time[1] - time[0]) / FLOW_STEPS
 
-        def advance(number: Any, _: Any, exposure: Any, *constants: Any) -> tuple[Any, Any]:
+        def advance(number: Any, exposure: Any, *constants: Any) -> tuple[Any, Any]:
             origin, length, begun, rate, elasticity, scale, *numbers = constants
             parameters = dict(zip(names, numbers, strict=True))
             at = origin + number * length
-            return number, model.reach_step(exposure, at, length, begun, rate, elasticity, parameters, xp, factor=scale)
+            exposure = model.reach_step(exposure, at, length, begun, rate, elasticity, parameters, xp, factor=scale)
+            return number + 1.0, exposure
 
         begun = model.log_survival(start, time[0], values, xp)
         constants = [time[0], step, begun, arrays["exposure_rate"], arrays["elasticity"], factor, *values.values()]
-        numbers = xp.arange(FLOW_STEPS, dtype="float64")
-        _, exposures = _steps(advance, numbers, xp.zeros(()), start, constants, xp)
-        return model.log_escape((start, exposures[-1]), time, values, xp)
+        number, end = xp.zeros(()), start
+        if xp is np:
+            for _ in range(FLOW_STEPS):
+                number, end = advance(number, end, *constants)
+        else:
+            from pytensor import scan
+
+            _, ends = scan(
+                advance, None, [number, start], constants, n_steps=FLOW_STEPS, strict=True, return_updates=False
+            )
+            end = ends[-1]
+        return model.log_escape((start, end), time, values, xp)
 
 
 class CurvePredictor(Predictor):
@@ -175,66 +180,71 @@ class CurvePredictor(Predictor):
         step = np.zeros((max(column.size for column in columns), len(solutions)))
         for number, column in enumerate(columns):
             step[: column.size, number] = column
-        fallen = _TABLE_SCALE * np.expm1(_TABLE_STEP * np.arange(_TABLE_SIZE))
-        rates, slopes = [], []
-        for susceptible0, formula, *_ in solutions:
-            s = susceptible0 * np.exp(-fallen)
-            rates.append(np.maximum(formula.exposure_rate(s, susceptible0), 0.0))
-            slopes.append(-np.asarray(formula.slope(s, susceptible0)) * (fallen + _TABLE_SCALE))
+        rates, rises = tabulated([key[:2] for key in solutions])
+        susceptible0 = np.array([key[0] for key in solutions])
+        # Nodes lie one after the other as steps do, those of the start before them.
+        node = np.concatenate([np.zeros((1, len(solutions))), np.cumsum(step, axis=0)])
         return {
             "step": step.ravel(),
-            "node_start": node_start,
-            "node_end": node_end,
-            "solution": of_observation,
+            "node_time": node.ravel(),
+            "node_susceptible0": np.broadcast_to(susceptible0, node.shape).ravel(),
+            "node_start": node_start * len(solutions) + of_observation,
+            "node_end": node_end * len(solutions) + of_observation,
             "solution_path": np.array([list(of_path).index(number) for number in range(len(solutions))]),
-            "susceptible0": np.array([key[0] for key in solutions]),
             "population": data.population,
-            "table_rate": np.concatenate(rates),
-            "table_slope": np.concatenate(slopes),
+            "table_rate": rates,
+            "table_rise": rises,
         }
 
     def predict(self, arrays: Arrays, values: Mapping[str, Any], factors: Any = None, xp: Any = np) -> Any:  # noqa: D102
-        model, names = self.specification.model, list(values)
-        susceptible0 = arrays["susceptible0"]
-        of_observation = arrays["solution"].astype("int64")
-        rows = xp.arange(susceptible0.shape[0]) * _TABLE_SIZE
-        factor = 1.0 + 0.0 * susceptible0 if factors is None else _of(factors, arrays, "solution_path")
+        model = self.specification.model
+        factor = 1.0 + 0.0 * arrays["solution_path"] if factors is None else _of(factors, arrays, "solution_path")
+        if xp is np:
+            exposure = self.solved(arrays, values, factor)
+        else:
+            from .curve_solution import CurveSolution
 
-        def advance(step: Any, time: Any, exposure: Any, *constants: Any) -> tuple[Any, Any]:
-            table_rate, table_slope, row, scale, *numbers = constants
-
-            def rate(reached: Any, at: Any) -> Any:
-                # Cubic Hermite interpolation in the table of the closure.
-                log_g = model.log_survival(reached, at, dict(zip(names, numbers, strict=True)), xp)
-                place = xp.clip(xp.log1p(-log_g / _TABLE_SCALE) / _TABLE_STEP, 0.0, _TABLE_SIZE - 1.001)
-                f, low = place - xp.floor(place), row + xp.floor(place).astype("int64")
-                rise = table_rate[low + 1] - table_rate[low]
-                first, last = _TABLE_STEP * table_slope[low], _TABLE_STEP * table_slope[low + 1]
-                cubic = f * (3.0 * rise - 2.0 * first - last + f * (first + last - 2.0 * rise))
-                return scale * (table_rate[low] + f * (first + cubic))
-
-            if self.specification.clock == "rounds":
-                return time + step, exposure + step * rate(exposure, time)
-            return time + step, runge_kutta_step(rate, exposure, time, step)
-
-        # Parameters of shape (n_draws, 1) give exposure the shape (n_draws, n_solutions).
-        start = 0.0 * factor * (susceptible0 + sum(values.values()))
-        constants = [arrays["table_rate"], arrays["table_slope"], rows, factor, *values.values()]
-        steps = arrays["step"].reshape((-1, susceptible0.shape[0]))
-        times, exposures = _steps(advance, steps, 0.0 * susceptible0, start, constants, xp)
-
-        def susceptible(node: Any) -> Any:
-            index = node.astype("int64")
-            # Under numpy an axis of draws lies between nodes and solutions.
-            reached = exposures[index, ..., of_observation].T if xp is np else exposures[index, of_observation]
-            return susceptible0[of_observation] * xp.exp(
-                model.log_survival(reached, times[index, of_observation], values, xp)
-            )
-
-        end = susceptible(arrays["node_end"])
+            tables = (arrays["table_rate"], arrays["table_rise"])
+            in_order = xp.stack([values[name] for name in model.parameters()])
+            exposure, _ = CurveSolution(model, self.specification.clock)(arrays["step"], *tables, factor, in_order)
+        log_g = model.log_survival(exposure, arrays["node_time"], values, xp)
+        susceptible = arrays["node_susceptible0"] * xp.exp(log_g)
         if self.specification.likelihood.observed == "prevalence":
-            return 1.0 - end
-        return arrays["population"] * (susceptible(arrays["node_start"]) - end)
+            return 1.0 - susceptible[..., arrays["node_end"].astype("int64")]
+        return arrays["population"] * _differences(susceptible, arrays["node_end"], arrays["node_start"], xp)
+
+    def solved(self, arrays: Arrays, values: Mapping[str, Any], factor: Any) -> Any:
+        """Cumulative exposure at the nodes.
+
+        Parameters
+        ----------
+        arrays : mapping of array
+            From :meth:`needs`.
+        values : mapping of array
+            Parameter values by name, rates per window: scalars, or shape (n_draws, 1).
+        factor : array, shape (n_solutions,) or (n_draws, n_solutions)
+            Factor of each solution's exposure.
+
+        Returns
+        -------
+        array, shape (n_nodes,) or (n_draws, n_nodes)
+        """
+        model, tables = self.specification.model, (arrays["table_rate"], arrays["table_rise"])
+        # Parameters of shape (n_draws, 1) give exposure the shape (n_draws, n_solutions).
+        start = 0.0 * (factor + sum(values.values()))
+
+        def rate(reached: Any, at: Any) -> Any:
+            log_g = np.broadcast_to(model.log_survival(reached, at, values), np.atleast_2d(start).shape)
+            return factor * exposure_rates(np.ascontiguousarray(log_g), *tables).reshape(start.shape)
+
+        nodes, time = [start], np.zeros(start.shape[-1])
+        for step in arrays["step"].reshape(-1, start.shape[-1]):
+            if self.specification.clock == "rounds":
+                nodes.append(nodes[-1] + step * rate(nodes[-1], time))
+            else:
+                nodes.append(runge_kutta_step(rate, nodes[-1], time, step))
+            time = time + step
+        return np.stack(nodes, axis=-2).reshape(*start.shape[:-1], -1)
 
 
 def predictor(specification: Specification) -> Predictor:
@@ -257,29 +267,3 @@ def _differences(values: Any, start: Any, end: Any, xp: Any) -> Any:
     if xp is np:
         return np.take(values, end, axis=-1) - np.take(values, start, axis=-1)
     return values[..., end] - values[..., start]
-
-
-def _steps(
-    advance: Callable[..., tuple[Any, Any]], steps: Any, origin: Any, start: Any, constants: Sequence[Any], xp: Any
-) -> tuple[Any, Any]:
-    """Times and states at all nodes, the start included, along the first axis."""
-    if xp is np:
-        times, states = [origin], [start]
-        for step in steps:
-            time, state = advance(step, times[-1], states[-1], *constants)
-            times.append(time)
-            states.append(state)
-        return np.array(times), np.array(states)
-    from pytensor import scan
-
-    later = scan(
-        advance,
-        sequences=[steps],
-        outputs_info=[origin, start],
-        non_sequences=list(constants),
-        strict=True,
-        return_updates=False,
-    )
-    return tuple(
-        xp.concatenate([first[None], rest], axis=0) for first, rest in zip((origin, start), later, strict=True)
-    )

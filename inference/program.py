@@ -37,7 +37,10 @@ _POINTER = CPointer(float64)
 _DENSITY_SIGNATURE = int64(uint64, _POINTER, _POINTER, _POINTER, CPointer(_POINTER))
 _EXPAND_SIGNATURE = int64(uint64, uint64, _POINTER, _POINTER, CPointer(_POINTER))
 
-_SOURCES = ("kernels", "likelihoods", "predictor", "program", "pymc_model", "specification", "vector_math")
+_SOURCES = (
+    "curve_solution", "curve_table", "kernels", "likelihoods", "predictor", "program", "pymc_model", "specification",
+    "vector_math",
+)  # fmt: skip
 """Modules of this folder that the machine code follows from."""
 
 

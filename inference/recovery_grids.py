@@ -92,15 +92,20 @@ def full() -> Grid:
 
 def methods(data_sets: int = 20) -> Grid:
     """Return the grid that tells methods apart: other likelihoods, closures and naive routes on the same data."""
+    one: dict[str, Range] = {"rate": 0.6}
+    two: dict[str, Range] = {**one, "ratio": 2.5, "weight": 0.5}
+    settings: list[tuple[str, str, dict[str, Range]]] = [
+        *((network, "one-rate", one) for network in ("random-regular", "barabasi-albert", "watts-strogatz")),
+        *((network, "who", two) for network in ("random-regular", "barabasi-albert", "watts-strogatz")),
+        # Increments vary more here than one rate lets them, which is what likelihoods differ about.
+        ("random-regular", "background", {**one, "outside": 0.005}),
+        ("random-regular", "varying", {**one, "sd": 0.3}),
+    ]
     cells = []
-    truths: dict[str, dict[str, Range]] = {
-        "one-rate": {"rate": 0.6}, "who": {"rate": 0.6, "ratio": 2.5, "weight": 0.5},
-    }  # fmt: skip
-    for network in ("random-regular", "barabasi-albert", "watts-strogatz"):
+    for network, truth, parameters in settings:
         # Of a regular network alone the edge-based closure is another than the formula of its degrees.
         used = tuple(m for m in NAIVE if network == "random-regular" or m.closure != "edge-based")
-        for truth, parameters in truths.items():
-            cells.append(Cell(f"methods: {network}", truth, parameters, (network,), methods=used, data_sets=data_sets))
+        cells.append(Cell(f"methods: {network}", truth, parameters, (network,), methods=used, data_sets=data_sets))
     return Grid("methods", tuple(cells))
 
 

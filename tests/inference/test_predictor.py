@@ -174,10 +174,10 @@ def test_trajectories_with_one_start_share_a_solution_unless_each_has_its_own_ra
     table = pd.concat([a, a.assign(trajectory=1), a.assign(trajectory=2, infected=[8, 9, 20, 20])])
     data = observe(Trajectories(table), "mean-field", whole_curve=True)
     shared = predictor(Specification(OneRateSI, LIKELIHOODS["normal"])).arrays(data)
-    assert shared["susceptible0"] == pytest.approx([0.95, 0.92])
-    np.testing.assert_array_equal(shared["solution"], np.repeat([0, 0, 1], 3))
+    assert shared["node_susceptible0"] == pytest.approx([0.95, 0.92] * 4)
+    np.testing.assert_array_equal(shared["node_end"], [2, 4, 6, 2, 4, 6, 3, 5, 7])
     apart = predictor(Specification(OneRateSI, LIKELIHOODS["normal"], replicate_effects=True)).arrays(data)
-    np.testing.assert_array_equal(apart["solution"], np.repeat([0, 1, 2], 3))
+    np.testing.assert_array_equal(apart["node_start"], [0, 3, 6, 1, 4, 7, 2, 5, 8])
     np.testing.assert_array_equal(apart["solution_path"], [0, 1, 2])
 
 
