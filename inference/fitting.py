@@ -4,7 +4,7 @@ import json
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -208,7 +208,12 @@ class Drawing:
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
     """Versions of tworate, Python, and some packages, for the record of what was run."""
-    return {"tworate": __version__, "Python": platform.python_version()} | {name: version(name) for name in packages}
+    found = {name: _version(name) for name in packages}
+    return {"tworate": __version__, "Python": platform.python_version()} | found
+
+
+# Of a package on disk, in milliseconds.
+_version = cache(version)
 
 
 def check_names(likelihood: str, clock: str, seed: int) -> None:

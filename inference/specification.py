@@ -1,6 +1,7 @@
 """What is fitted: a model with its likelihood and clock, apart from the thing that samples it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ class Specification:
         """Parameters of the spread: the model's, and the spread between replicates; effects and dispersion apart."""
         return len(self.model.parameters()) + self.replicate_effects
 
-    @property
+    @cached_property
     def scalars(self) -> dict[str, Parameter]:
         """Specifications of the scalars that are sampled, by name: coordinates, dispersion, and replicate sd."""
         found = dict(self.model.coordinates())

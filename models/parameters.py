@@ -6,6 +6,7 @@ units of the length of the observed window, so rescaling time rescales the poste
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class LogNormal:
     median: float
     sigma: float
 
-    @property
+    @cached_property
     def distribution(self) -> Any:
         """As a frozen SciPy distribution."""
         return stats.lognorm(self.sigma, scale=self.median)
@@ -52,7 +53,7 @@ class Exponential:
 
     mean: float
 
-    @property
+    @cached_property
     def distribution(self) -> Any:
         """As a frozen SciPy distribution."""
         return stats.expon(scale=self.mean)
@@ -72,7 +73,7 @@ class Beta:
     alpha: float = 1.0
     beta: float = 1.0
 
-    @property
+    @cached_property
     def distribution(self) -> Any:
         """As a frozen SciPy distribution."""
         return stats.beta(self.alpha, self.beta)
