@@ -55,18 +55,20 @@ def verdicts(rows: pd.DataFrame) -> str:
 
 
 def methods(rows: pd.DataFrame) -> str:
-    """Return the confusion matrices of several methods, one a row: counts of each verdict in every cell."""
+    """Return how several methods do, one a row: counts of each verdict in every cell, and how `elpd_diff` came true."""
     counts = summary.confusion(rows).pivot_table(
         index=list(METHOD), columns=["label", "truth", "n"], values="count", aggfunc=list, sort=False
     )
     cells = sorted(counts.columns, key=lambda cell: (cell[1] != "one-rate", cell[1] != "who", cell))
     header = [f"{label.removeprefix('methods: ')}, {truth} ({n:.0f})" for label, truth, n in cells]
+    z = summary.surprise(rows).groupby([rows[name] for name in METHOD])
     return table(
-        (*METHOD, *header),
+        (*METHOD, *header, "z: mean, sd"),
         [
             (
                 *(f"{name}" for name in method),
                 *(" / ".join(f"{n:.0f}" for n in row[cell]) if isinstance(row[cell], list) else "–" for cell in cells),
+                f"{z.mean()[method]:+.2f}, {z.std(ddof=0)[method]:.2f}",
             )
             for method, row in counts.iterrows()
         ],

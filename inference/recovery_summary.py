@@ -152,16 +152,25 @@ def power(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def surprise(rows: pd.DataFrame) -> "pd.Series[float]":
+    """How far `elpd_diff` is from what came of it on fresh data, in standard errors; would have mean 0 and sd 1.
+
+    `z = (elpd_diff - fresh_diff) / sqrt(dse² + fresh_dse²)`.
+    """
+    found: pd.Series[float] = (rows["elpd_diff"] - rows["fresh_diff"]) / np.hypot(rows["dse"], rows["fresh_dse"])
+    return found
+
+
 def calibration(rows: pd.DataFrame) -> pd.DataFrame:
     """Does elpd_diff say what happens on fresh data? By the size of `|elpd_diff| / dse`; default method.
 
     Columns: `n`, the share in which the sign holds on fresh data with its interval, and mean and standard deviation of
-    `z = (elpd_diff - fresh_diff) / sqrt(dse² + fresh_dse²)`, which would be 0 and 1.
+    the :func:`surprise`.
     """
     rows = default_rows(rows).dropna(subset=["elpd_diff", "fresh_diff"])
     size = (rows["elpd_diff"].abs() / rows["dse"]).fillna(0.0)
     bounds = (0.0, 1.0, 2.0, 4.0, np.inf)
-    z: pd.Series[float] = (rows["elpd_diff"] - rows["fresh_diff"]) / np.hypot(rows["dse"], rows["fresh_dse"])
+    z = surprise(rows)
     holds = np.sign(rows["elpd_diff"]) == np.sign(rows["fresh_diff"])
     found = []
     for low, high in pairwise(bounds):
