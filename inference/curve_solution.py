@@ -70,7 +70,7 @@ class CurveSolution(Op):  # type: ignore[misc]
 
 @register_funcify_and_cache_key(CurveSolution)
 def _numba_solution(op: CurveSolution, node: Apply, **_: Any) -> tuple[Any, None]:
-    # No key: see `pymc_model`.
+    # No key: see `likelihood_node`.
     return _solver(op.model, op.clock), None
 
 

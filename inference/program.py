@@ -38,8 +38,8 @@ _DENSITY_SIGNATURE = int64(uint64, _POINTER, _POINTER, _POINTER, CPointer(_POINT
 _EXPAND_SIGNATURE = int64(uint64, uint64, _POINTER, _POINTER, CPointer(_POINTER))
 
 _SOURCES = (
-    "curve_solution", "curve_table", "kernels", "likelihoods", "predictor", "program", "pymc_model", "specification",
-    "vector_math",
+    "curve_solution", "curve_table", "kernels", "likelihood_node", "likelihoods", "predictor", "program", "pymc_model",
+    "specification", "vector_math",
 )  # fmt: skip
 """Modules of this folder that the machine code follows from."""
 

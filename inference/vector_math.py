@@ -74,7 +74,7 @@ class VectorFunction(UnaryScalarOp):  # type: ignore[misc]
 
 @register_funcify_and_cache_key(VectorFunction)
 def _numba_function(op: VectorFunction, node: Any, **_: Any) -> tuple[Any, None]:
-    # No key: see `pymc_model`.
+    # No key: see `likelihood_node`.
     return _COMPILED[op.name], None
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from ..likelihood_node import LogLikelihood
 from ..predictor import predictor
-from ..pymc_model import DATA, LogLikelihood, prior_variable
+from ..pymc_model import DATA, prior_variable
 from ..specification import DISPERSION
 from .operations import Conditions
 from .quantities import EFFECT_SD, LOG_RATIO, LOG_RATIO_SD

@@ -116,6 +116,32 @@ def test_a_density_that_was_compiled_once_is_read_from_disk(specification, make_
     assert call(again, point, data_buffer(specification, data))[0] == 0
 
 
+WITHOUT_PYMC = """
+import sys
+from tworate import read_trajectories
+from tworate.inference import program
+from tworate.inference.likelihoods import LIKELIHOODS
+from tworate.inference.observations import observe
+from tworate.inference.specification import Specification
+from tworate.models import TwoRateSI
+
+specification = Specification(TwoRateSI, LIKELIHOODS["beta-binomial"])
+read = program.compiled_density(specification, observe(read_trajectories(sys.argv[1]), "edge-based"))
+print(read.cache_hits, "pymc" in sys.modules)
+"""
+
+
+def test_what_is_read_from_disk_needs_no_pymc(make_trajectories, tmp_path):
+    # It would take a fifth of a second of every comparison.
+    specification = Specification(TwoRateSI, LIKELIHOODS["beta-binomial"])
+    program._load_or_compile(specification, observed(make_trajectories, specification, seed=1))
+    table = make_trajectories(TwoRateSI(1.0, 0.2, 0.5), RandomRegular(8), seed=3, degree=8)
+    Trajectories(table).save(tmp_path / "data.csv")
+    script = [sys.executable, "-c", WITHOUT_PYMC, tmp_path / "data.csv"]
+    done = subprocess.run(script, capture_output=True, text=True)
+    assert done.stdout.split() == ["1", "False"], done.stderr
+
+
 def test_a_model_from_outside_is_compiled_though_not_kept(make_trajectories):
     likelihood = LIKELIHOODS["binomial"]
     outside, inside = Specification(OutsideSI, likelihood), Specification(OneRateSI, likelihood)
@@ -258,7 +284,7 @@ def test_chains_start_around_the_medians_of_the_priors(specification, make_traje
 
 def test_no_other_cache_keeps_the_likelihood():
     # PyTensor's would go on linking an old likelihood under a new key of ours.
-    from tworate.inference.pymc_model import LogLikelihood, _numba_log_likelihood
+    from tworate.inference.likelihood_node import LogLikelihood, _numba_log_likelihood
 
     assert _numba_log_likelihood(LogLikelihood(0), None)[1] is None
 
