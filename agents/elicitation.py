@@ -35,7 +35,8 @@ class SamplingSettings(NamedTuple):
     temperature : float
         Divides the logits, which are not truncated otherwise.
     seed : int
-        The same seed gives the same answers to a conversation, whatever else is asked beside it.
+        The same seed gives the same answers to a conversation, whatever else is asked beside it, up to the rounding
+        of the model's precision (in bfloat16 that rounding depends on the batch).
     max_tokens : int
         Length at which an answer is cut.
     """

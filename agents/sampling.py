@@ -65,11 +65,10 @@ class Sampler:
         done: set[int] = set()
 
         def visit(node: Node, log_p: torch.Tensor) -> list[Node]:
-            # The likeliest at 0, so that no temperature is too low for it.
-            weights = ((log_p[-1] - log_p[-1].max()) / self.sampling.temperature).softmax(-1).cpu().numpy().cumsum()
+            cumulative = self._weights(log_p[-1]).cumsum_(-1)
             further = []
             for draw in node.content:
-                for token, answers in self._next(distinct[draw.prompt], draw, weights):
+                for token, answers in self._next(distinct[draw.prompt], draw, cumulative):
                     tokens = (*draw.written, token)
                     if ended := self.ends(tokens) or len(tokens) == self.sampling.max_tokens:
                         kept = draw.written if self.ends(tokens) else tokens
@@ -88,10 +87,18 @@ class Sampler:
         self.forward.walk(roots, visit)
         return [[answer or () for answer in written[number[prompt]]] for prompt in prompts]
 
-    def _next(self, prompt: Tokens, draw: Draw, weights: NDArray[np.float64]) -> list[tuple[int, NDArray[np.intp]]]:
-        """The next tokens of answers, each with the answers that drew it."""
+    def _weights(self, log_p: torch.Tensor) -> torch.Tensor:
+        """Weight of each token, 1 for the likeliest, so that no temperature is too low for it."""
+        below = (log_p - log_p.max()).div_(self.sampling.temperature)
+        # Some devices divide by multiplying with the inverse, which may overflow: 0 times infinity is 0 here.
+        return below.nan_to_num_(0.0).exp_()
+
+    def _next(self, prompt: Tokens, draw: Draw, cumulative: torch.Tensor) -> list[tuple[int, NDArray[np.intp]]]:
+        """The next tokens of answers, each with the answers that drew it; the vocabulary stays on its device."""
         digest = hashlib.sha256(np.array(prompt, dtype=np.int64).tobytes()).digest()
         key = [self.sampling.seed, len(draw.written), *np.frombuffer(digest[:16], dtype=np.uint32).tolist()]
         luck = np.random.default_rng(key).random(self.sampling.samples)[draw.answers]
-        drawn = np.minimum(np.searchsorted(weights, luck * weights[-1], side="right"), len(weights) - 1)
+        heights = torch.from_numpy(luck).to(cumulative.device) * cumulative[-1]
+        found = torch.searchsorted(cumulative, heights, right=True).cpu().numpy()
+        drawn = np.minimum(found, len(cumulative) - 1)
         return [(int(token), draw.answers[drawn == token]) for token in np.unique(drawn)]
