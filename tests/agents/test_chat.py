@@ -175,13 +175,13 @@ def test_padding_side_and_lack_of_a_pad_token_change_nothing(side, make_tokenize
     assert len({len(prompt) for prompt in prompts}) > 1
     rows = [[5] * (longest - len(p)) + p if side == "left" else p + [5] * (longest - len(p)) for p in prompts]
     keep = [[0] * (longest - len(p)) + [1] * len(p) for p in prompts]
-    mask = torch.tensor(keep if side == "left" else [row[::-1] for row in keep])
+    mask = torch.tensor(keep if side == "left" else [row[::-1] for row in keep], device=model.device)
+    places = (mask.cumsum(-1) - 1).clamp(min=0)
     with torch.no_grad():
-        logits = model.model(
-            torch.tensor(rows), attention_mask=mask, position_ids=(mask.cumsum(-1) - 1).clamp(min=0)
-        ).logits
+        ids = torch.tensor(rows, device=model.device)
+        logits = model.model(ids, attention_mask=mask, position_ids=places).logits
     last = [-1 if side == "left" else len(prompt) - 1 for prompt in prompts]
-    log_p = torch.stack([logits[i, place] for i, place in enumerate(last)]).double().log_softmax(-1).numpy()
+    log_p = torch.stack([logits[i, place] for i, place in enumerate(last)]).double().log_softmax(-1).cpu().numpy()
     first, second = (model.tokenizer.convert_tokens_to_ids(token) for token in ("a", "b"))
     scores = model.option_log_probabilities(conversations, ("a", "b"))
     np.testing.assert_allclose(scores, log_p[:, [first, second]], atol=1e-4)

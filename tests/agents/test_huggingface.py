@@ -33,7 +33,8 @@ def one_by_one(model, conversations, options):
         for j, option in enumerate(options):
             answer = model.tokenizer.encode(option, add_special_tokens=False)
             with torch.no_grad():
-                log_p = model.model(torch.tensor([prompt + answer])).logits[0].double().log_softmax(-1)
+                ids = torch.tensor([prompt + answer], device=model.device)
+                log_p = model.model(ids).logits[0].double().log_softmax(-1)
             result[i, j] = sum(log_p[len(prompt) - 1 + k, token].item() for k, token in enumerate(answer))
     return result
 
@@ -219,7 +220,7 @@ def test_a_prompt_that_does_not_fit_fails_with_a_remedy_and_other_errors_are_not
         model.forward.__dict__["_can_share"] = True
 
     failing("MPS backend out of memory")
-    with pytest.raises(JobError, match=r"out of memory on cpu with a single prompt: .*--dtype"):
+    with pytest.raises(JobError, match=r"out of memory on (cpu|cuda:0) with a single prompt: .*--dtype"):
         model.share_probability(questions[:2])
     failing("shapes do not match")
     with pytest.raises(RuntimeError, match="shapes do not match"):
@@ -266,7 +267,8 @@ def test_low_temperature_gives_the_likeliest_answer(make_model, questions, tempe
     start = len(ids)
     with torch.no_grad():
         for _ in range(4):
-            ids = [*ids, model.model(torch.tensor([ids])).logits[0, -1].argmax().item()]
+            logits = model.model(torch.tensor([ids], device=model.device)).logits[0, -1]
+            ids = [*ids, logits.argmax().item()]
             if ids[-1] in model._end_tokens:
                 ids = ids[:-1]
                 break

@@ -64,8 +64,8 @@ class EmbeddedServer(ThreadingHTTPServer):
         with self.guard:
             if ids not in self.known:
                 with torch.inference_mode():
-                    logits = self.model.model(torch.tensor([ids])).logits[0, -1]
-                self.known[ids] = logits.double().log_softmax(-1).numpy()
+                    logits = self.model.model(torch.tensor([ids], device=self.model.device)).logits[0, -1]
+                self.known[ids] = logits.double().log_softmax(-1).cpu().numpy()
             return self.known[ids]
 
 
