@@ -2,7 +2,7 @@
 
 Runs the scripts of this folder one after the other, each in a process of its own, and writes what they print, with the
 versions and the machine, under the first line of what they say of themselves. With names, only these are run, and the
-sections of the others stay as they are in the file.
+sections of the others stay as they are in the file; so does that of `accelerator` on a machine that has none.
 """
 
 import argparse
@@ -16,8 +16,10 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
 HERE = Path(__file__).parent
-SCRIPTS = ("main_job", "inference", "conditions", "study", "decide", "spread", "networks", "population")
+SCRIPTS = ("main_job", "inference", "conditions", "study", "decide", "spread", "networks", "population", "accelerator")
 PACKAGES = ("pymc", "nutpie", "arviz", "numba", "numpy", "networkx", "torch", "transformers")
 
 HEAD = """# Benchmarks
@@ -63,7 +65,8 @@ def main() -> None:
     if unknown := set(arguments.names) - set(SCRIPTS):
         parser.error(f"no script is called {', '.join(sorted(unknown))}; there are: {', '.join(SCRIPTS)}")
     kept = sections(arguments.file)
-    for name in arguments.names or SCRIPTS:
+    possible = [name for name in SCRIPTS if name != "accelerator" or torch.cuda.is_available()]
+    for name in arguments.names or possible:
         kept[name] = measured(name)
         body = "\n\n".join(f"<!-- {each} -->\n{kept[each]}" for each in SCRIPTS if each in kept)
         arguments.file.write_text(f"{HEAD}\n\n{body}\n", encoding="utf-8")
