@@ -21,7 +21,7 @@ types: $(VENV)/installed-test
 	MYPYPATH=build/types $(BIN)/mypy $(addprefix -m ,tworate tworate.errors tworate.figure_style tworate.files tworate.linear_terms tworate.memory) \
 		$(addprefix -p tworate.,agents simulate models inference analysis)
 
-calibrate: $(VENV)/installed-test  ## The longer statistical studies (minutes).
+calibrate: $(VENV)/installed-test  ## The longer statistical studies (an hour or more).
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m calibration
 	$(BIN)/tworate recover --quick --check --seed 1 --out runs/calibration
 

@@ -20,6 +20,9 @@ from .specification import REPLICATE_EFFECT, Specification
 DIMENSIONS = ("chain", "draw")
 STATISTICS = ("diverging", "energy", "logp", "n_steps", "step_size", "depth")
 """What is kept of the sampler's statistics."""
+MOST_DOUBLINGS = 7
+"""Of the steps to a draw, 127 at most: of 2.2 million draws from posteriors of all kinds one would have taken more. A
+chain whose warm-up begins with a bad guess would take a thousand for each of fifty draws."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ class Sampling:
                 tune=settings.tune,
                 # Parameters lean on each other: learning that saves up to two fifths of the steps.
                 low_rank_modified_mass_matrix=True,
+                maxdepth=MOST_DOUBLINGS,
                 chains=settings.chains,
                 target_accept=settings.target_accept,
                 seed=seed,
