@@ -78,8 +78,9 @@ class Table:
     ) -> None:
         """Print one row."""
         rate = f"{prompts / seconds:.3g}" if prompts else ""
+        held = f"{memory:.1f}" if self.on_gpu else ""
         off = "" if error is None else f"{error:.2g}"
-        print(f"| {self.name} | {what} | {seconds:.2f} | {rate} | {memory:.1f} | {off} | {notes} |", flush=True)
+        print(f"| {self.name} | {what} | {seconds:.2f} | {rate} | {held} | {off} | {notes} |", flush=True)
 
 
 def table_prompts() -> list[tuple[Any, tuple[str, str]]]:
