@@ -129,7 +129,7 @@ def intervals(rows: pd.DataFrame) -> str:
         ("cell", "parameter", "data sets", "bias (standard error)", "90% intervals that cover (95% interval)"),
         [
             (
-                row["label"], row["parameter"], f"{row['n']:.0f}", f"{row['bias']:+.1%} ({row['bias_se']:.1%})",
+                row["label"], row["parameter"], f"{row['n']:.0f}", f"{row['bias']:+z.1%} ({row['bias_se']:.1%})",
                 f"{row['coverage']:.0%} ({row['low']:.0%} to {row['high']:.0%})",
             )
             for _, row in summary.parameters(rows).iterrows()
