@@ -14,7 +14,7 @@ from ..files import check_writable, write_text
 from ..inference import Comparison, compare
 from ..inference.fitting import check_names, versions
 from ..inference.observations import check_closure
-from ..inference.storage import COMPARISON, TRAJECTORIES
+from ..inference.storage import COMPARISON, REPORT, TABLE, TRAJECTORIES
 from .experiment import (
     Population,
     Progress,
@@ -74,7 +74,7 @@ def run(
     -------
     Comparison
     """
-    from .report import REPORT, write_report  # matplotlib
+    from .report import write_report  # matplotlib
 
     settings = settings or SpreadSettings()
     check_job(settings, folder, closure, likelihood)
@@ -93,7 +93,7 @@ def run(
             say(f"note: {note}")
     trajectories = simulate_events(tables, settings, progress, population)
     # What an earlier job left here is of other data, and must not stand beside these if this one is interrupted.
-    for name in (COMPARISON, "comparison.csv", REPORT, RUN):
+    for name in (COMPARISON, TABLE, REPORT, RUN):
         (folder / name).unlink(missing_ok=True)
     # Saved before the fits: what the model calls cost is not lost if something fails later.
     write_decisions(tables, folder / "decisions.csv")

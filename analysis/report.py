@@ -9,14 +9,13 @@ from matplotlib.figure import Figure
 
 from ..files import write_text
 from ..inference import LIKELIHOODS, Comparison, ConditionResult, plots, predict_curves
+from ..inference.storage import REPORT
 from ..simulate import Trajectories
 from .experiment import Progress
 from .rendering import embedded, render
 
 MOST_FIGURES = 24
 """Conditions beyond this many are reported by their numbers alone."""
-
-REPORT = "report.html"
 
 
 def write_report(

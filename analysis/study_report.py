@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 
 from ..errors import InputError
 from ..files import atomic_path, write_text
+from ..inference.storage import REPORT
 from . import study_figures as tables
 from . import study_plots as plots
 from .experiment import Progress
 from .rendering import embedded, render
-from .report import REPORT
 
 FIGURES = "figures"
 _MOST_LISTED = 400

@@ -146,6 +146,7 @@ class Condition:
                     n_units=self.elpds[two].pointwise.size,
                     n_later=int((self.data.exposure_start > 0).sum()),
                     n_sharers=int(self.data.incidence.sum()),
+                    clock=self.options.method.clock,
                 )
             )
             if verdict == "two-rate" and self.options.challenge:

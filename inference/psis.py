@@ -84,8 +84,9 @@ def _smoothed(log_likelihood: FloatArray, n_tail: int) -> tuple[FloatArray, Floa
     log_weights.partition(n_draws - n_tail - 1, axis=1)
     body, tail = log_weights[:, : n_draws - n_tail], np.sort(log_weights[:, n_draws - n_tail :], axis=1)
     cutoff = np.maximum(body[:, -1:], _SMALLEST)
-    # What equals the cut-off belongs to the body: tails differ in length where draws repeat each other.
-    lengths = (tail > cutoff).sum(axis=1)
+    # What equals the cut-off, or exceeds it by rounding alone, belongs to the body: tails differ in length where draws
+    # repeat each other.
+    lengths = (np.exp(tail) > np.exp(cutoff)).sum(axis=1)
     smooth, k = tail.copy(), np.full(len(tail), np.inf)
     for length in np.unique(lengths[lengths >= _SHORTEST]):
         rows = np.flatnonzero(lengths == length)

@@ -286,7 +286,7 @@ class Comparison:
             + "</p>"
             for result in self.conditions
         ]
-        return "".join(lines) + self.table.to_html(index=False, float_format=lambda x: f"{x:.3g}", escape=True)
+        return "".join(lines) + self.table.to_html(index=False, float_format=lambda x: f"{x:.3f}", escape=True)
 
     def save(self, folder: str | Path) -> None:
         """Write `comparison.json`, `comparison.csv`, `trajectories.parquet` and `posteriors/*.nc` to a folder."""

@@ -23,6 +23,9 @@ from .results import Comparison, ConditionResult, ModelResult
 from .specification import Specification
 
 COMPARISON = "comparison.json"
+TABLE = "comparison.csv"
+REPORT = "report.html"
+"""Made of a saved comparison, by the commands."""
 TRAJECTORIES = "trajectories.parquet"
 
 
@@ -94,8 +97,9 @@ def comparison_dict(comparison: Comparison, files: dict[tuple[int, str], str] | 
 def save_comparison(comparison: Comparison, folder: Path) -> None:
     """Write a comparison to a folder; each file whole or not at all, `comparison.json` last."""
     previous = _saved_posteriors(folder)
-    # Without it the folder holds no comparison: an interruption cannot leave old numbers beside new posteriors.
-    (folder / COMPARISON).unlink(missing_ok=True)
+    # Without them the folder holds no comparison: an interruption cannot leave old numbers beside new posteriors.
+    for numbers in (COMPARISON, TABLE, REPORT):
+        (folder / numbers).unlink(missing_ok=True)
     files: dict[tuple[int, str], str] = {}
     for number, result in enumerate(comparison.conditions):
         for name in result.posteriors:
@@ -103,7 +107,7 @@ def save_comparison(comparison: Comparison, folder: Path) -> None:
             result.posteriors.write(name, folder / relative)
             files[number, name] = relative
     comparison.trajectories.save(folder / TRAJECTORIES)
-    with atomic_path(folder / "comparison.csv") as temporary:
+    with atomic_path(folder / TABLE) as temporary:
         comparison.table.to_csv(temporary, index=False)
     text = json.dumps(comparison_dict(comparison, files), indent=2, ensure_ascii=False, default=str)
     write_text(folder / COMPARISON, text + "\n")
@@ -213,7 +217,7 @@ def _saved_posteriors(folder: Path) -> set[str]:
     except (OSError, ValueError, KeyError, TypeError):
         return set()
     # Only what we would write ourselves: a file from elsewhere must not make us remove others.
-    return {name for name in named if re.fullmatch(r"posteriors/[A-Za-z0-9._-]+\.nc", name)}
+    return {name for name in named if re.fullmatch(r"posteriors/[A-Za-z0-9._+-]+\.nc", name)}
 
 
 def _slug(number: int, result: ConditionResult, n_conditions: int) -> str:

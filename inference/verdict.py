@@ -43,6 +43,8 @@ class Evidence:
         Increments that begin after some exposure: only there can it show whether the hazard falls.
     n_sharers : int, optional
         Agents that share after the start, in all.
+    clock : str, optional
+        How time was taken.
     """
 
     elpd_diff: float
@@ -55,6 +57,7 @@ class Evidence:
     n_units: int | None = None
     n_later: int | None = None
     n_sharers: int | None = None
+    clock: str | None = None
 
 
 def rule(
@@ -151,6 +154,12 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
         reasons.append(
             "caution: under the mean-field closure a network with few neighbours, or with unequal numbers of them, "
             "makes one-rate data look two-rate; give the degree and, if you can, si_edges"
+        )
+    # What records its edges is a simulation, whose clock is known.
+    if evidence.clock == "rounds" and evidence.closure != "recorded":
+        reasons.append(
+            "caution: time is taken as synchronous rounds; if it is not, and much happens between two observations, "
+            "one rate looks like two: compare under the continuous clock too"
         )
     return "two-rate", reasons
 

@@ -323,6 +323,10 @@ def _check_paths(table: pd.DataFrame, path: "pd.Series[int]", locate: Locate) ->
         _refuse(table, wrong, locate, lambda row: message(row, row.name))
 
     refuse(
+        table["trajectory"].isna() | table["trajectory"].astype(str).str.strip().eq(""),
+        lambda _, __: "trajectory is empty; give every trajectory a label",
+    )
+    refuse(
         same & table["time"].eq(before["time"]),
         lambda r, _: (
             f"time = {r.time} comes twice in trajectory {r.trajectory}; one row a time point, and a condition "
@@ -349,5 +353,5 @@ def _check_paths(table: pd.DataFrame, path: "pd.Series[int]", locate: Locate) ->
         refuse(same & table[name].ne(before[name]), changed)
     refuse(
         path.map(path.value_counts()) < 2,
-        lambda r, _: f"trajectory {r.trajectory} has one time point; it needs at least two",
+        lambda r, _: f"trajectory {r.trajectory} has one time point; it needs at least two: leave it out",
     )

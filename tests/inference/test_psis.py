@@ -54,6 +54,15 @@ def test_a_unit_of_which_all_draws_say_the_same_has_no_tail():
     np.testing.assert_allclose(found.elpd[[0, 2]], -2.0, rtol=1e-13)
 
 
+def test_a_tail_that_differs_by_rounding_alone_is_none():
+    # Likelihoods of a billion agents come in steps of 1e-6, and differ beyond by what exponentials do not tell apart.
+    rng = np.random.default_rng(2)
+    steps = -2e-6 * rng.binomial(1, [0.5, 0.97, 1.0], (4000, 3)) + rng.normal(0, 1e-18, (4000, 3))
+    found = leave_one_out(steps, 1.0)
+    assert not np.isnan(found.pareto_k).any()
+    np.testing.assert_allclose(found.elpd, 0.0, atol=1e-5)
+
+
 def test_exact_where_weights_are_known():
     # y ~ N(θ, 1), one unit of several; posterior and leave-one-out predictive are normal in closed form.
     rng = np.random.default_rng(2)

@@ -121,6 +121,16 @@ def test_what_is_asked_for_is_in_table_json_and_files(make_trajectories, tmp_pat
         again.conditions[0].models["one-rate"].derived, found.conditions[0].models["one-rate"].derived
     )
     assert "one-rate" in again._repr_html_()
+    # What an earlier comparison left goes: posteriors of rivals, and the report of other numbers.
+    rival, report = tmp_path / "posteriors/one-rate+replicates.nc", tmp_path / "report.html"
+    saved = tmp_path / "comparison.json"
+    rival.touch()
+    report.touch()
+    saved.write_text(saved.read_text().replace("posteriors/gamma-rate.nc", "posteriors/one-rate+replicates.nc"))
+    found.save(tmp_path)
+    assert not rival.exists()
+    assert not report.exists()
+    assert load_comparison(tmp_path).verdict == "one-rate"
     with pytest.raises(InputError, match="must lie within the observed times"):
         compare(table, predict_from=20, seed=1)
 

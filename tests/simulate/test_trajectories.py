@@ -44,6 +44,7 @@ def test_good_file_is_read_and_sorted_by_time(tmp_path):
         (GOOD.replace("b,1,2,10", "b,0,2,10"), 5, "time = 0 comes twice in trajectory b"),
         (GOOD.replace("b,1,2,10", "b,1,2,12"), 5, "population = 12 differs from 10"),
         (GOOD.replace("b,1,2,10", "c,1,2,10"), 4, "trajectory b has one time point"),
+        (GOOD.replace("b,1,2,10", ",1,2,10"), 5, "trajectory is empty"),
         (GOOD.replace("10", "0").replace(",1,0", ",0,0"), 2, "population = 0 must be at least 1"),
         (GOOD.replace("a,1,3,10", "a,inf,3,10"), 3, "time = inf; it must be a number"),
         (GOOD.replace("a,1,3,10", "a,1,3,1e30"), 3, "population = 1e30 must be a whole number from 0 to 2^53"),
