@@ -125,7 +125,7 @@ def check_job(settings: SpreadSettings, folder: Path, closure: str | None, likel
         When a setting or name cannot be used, or the folder cannot be written to.
     """
     settings.check()
-    check_names(likelihood, settings.clock, settings.seed)
+    check_names(likelihood, settings.seed)
     if closure is not None:
         check_closure(closure)
     check_writable(folder / RUN)

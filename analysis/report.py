@@ -99,7 +99,7 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
             if LIKELIHOODS[first.likelihood].kind == "transition"
             else "of the whole curve from its start"
         ),
-        "clock": first.clock,
+        "clock": f"{first.clock} ({first.clock_reason})",
         "left out at a time": first.unit,
         "scales of the priors": f"{first.prior_scale:g} times the models' own",
         "seed of the fits": str(comparison.seed),

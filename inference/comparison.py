@@ -16,7 +16,7 @@ from .condition import Condition, Options, Report, can_predict
 from .fitting import check_closure_of, check_names, check_prior_scale, observed
 from .likelihoods import LIKELIHOODS
 from .loo import UNITS
-from .observations import Transitions, choose_closure, pooled_conditions
+from .observations import Transitions, choose_clock, choose_closure, pooled_conditions
 from .posteriors import MOST_IN_MEMORY, Spill
 from .results import Comparison, ConditionResult, Method
 from .sampling import SamplerSettings
@@ -38,7 +38,7 @@ def compare(
     *,
     likelihood: str = "beta-binomial",
     closure: str | None = None,
-    clock: str = "rounds",
+    clock: str | None = None,
     unit: str = "increment",
     replicate_effects: bool = False,
     prior_scale: float = 1.0,
@@ -65,8 +65,8 @@ def compare(
     unit : {"increment", "trajectory"}
         What leave-one-out leaves out at a time.
     challenge : bool
-        Whether a two-rate verdict is challenged by rivals: gamma-rate, online-offline, and one rate that differs
-        between replicates.
+        Whether a two-rate verdict is challenged by rivals: gamma-rate, online-offline, one rate that differs between
+        replicates, and, where rounds are not known to be the data's clock, one rate in continuous time.
     max_refits : int
         Up to this many units of high Pareto k are left out exactly, by refitting; with more they are counted.
     predict_from : float, optional
@@ -98,7 +98,7 @@ def compare(
     >>> list(comparison.table["model"])
     ['one-rate', 'two-rate']
     """
-    check_names(likelihood, clock, seed)
+    check_names(likelihood, seed)
     check_prior_scale(prior_scale)
     if unit not in UNITS:
         raise InputError(f"unit {unit!r} is unknown; choose one of {', '.join(UNITS)}")
@@ -115,18 +115,20 @@ def compare(
         raise InputError(f"predict_from = {predict_from}: must be a time of the data")
     columns = [by] if isinstance(by, str) else list(by or [])
     parts = list(data.split(columns))
-    method = Method(*choose_closure(data, closure), likelihood, clock, unit, prior_scale)  # type: ignore[arg-type]
+    taken, clock_reason = choose_clock(data, clock)
+    method = Method(*choose_closure(data, closure), likelihood, taken, clock_reason, unit, prior_scale)  # type: ignore[arg-type]
     specifications = [
-        Specification(model, LIKELIHOODS[likelihood], clock, replicate_effects, prior_scale)  # type: ignore[arg-type]
-        for model in classes
+        Specification(model, LIKELIHOODS[likelihood], taken, replicate_effects, prior_scale) for model in classes
     ]
     for specification in specifications:
         check_closure_of(specification, method.closure)
-    options = Options(method, seed, sampler or SamplerSettings(), challenge, max_refits, predict_from, evidence)
+    options = Options(
+        method, seed, sampler or SamplerSettings(), challenge, max_refits, predict_from, evidence, data.clock == taken
+    )
     spill = Spill() if len(parts) > MOST_IN_MEMORY else None
 
-    def observations(part: Trajectories) -> Transitions:
-        found = observed(part, method.closure, specifications[0])
+    def observations(part: Trajectories, specification: Specification) -> Transitions:
+        found = observed(part, method.closure, specification)
         if pooled := pooled_conditions(part, columns):
             found = dataclasses.replace(found, cautions=(*found.cautions, pooled))
         if predict_from is not None and len(parts) == 1 and not can_predict(found, predict_from):

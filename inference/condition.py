@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import arviz as az
 import numpy as np
@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import InputError, JobError
-from ..models import GammaRateSI, OneRateSI, OnlineOfflineSI
+from ..models import GammaRateSI, OneRateSI, OnlineOfflineSI, SIModel
+from ..models.base import Clock
 from .derived import derive
 from .diagnostics import prior_sensitivity
 from .evidence import log_evidence
@@ -27,8 +28,24 @@ from .verdict import Evidence, Rival, Verdict, challenge, judge, plural
 Report = Callable[[str, int, int], None]
 """Called with what begins now, and the numbers of the condition's fits done and in all."""
 
-RIVALS = ((GammaRateSI, False), (OnlineOfflineSI, False), (OneRateSI, True))
-"""Other explanations of what looks like two rates: models, and whether replicates have effects."""
+
+class RivalModel(NamedTuple):
+    """Another explanation of what looks like two rates."""
+
+    model: type[SIModel]
+    replicate_effects: bool = False
+    continuous: bool = False
+    """Whether in continuous time, where all else is in rounds."""
+
+
+RIVALS = (
+    RivalModel(GammaRateSI),
+    RivalModel(OnlineOfflineSI),
+    RivalModel(OneRateSI, replicate_effects=True),
+    # In rounds, one rate of continuous time seems to slow down. Not the other way round.
+    RivalModel(OneRateSI, continuous=True),
+)
+"""All of them; which are fitted depends on the data, see :meth:`Condition.compared`."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +59,8 @@ class Options:
     max_refits: int
     predict_from: float | None
     evidence: bool
+    clock_known: bool
+    """Whether the clock is that of the simulation that made the data."""
 
 
 class Condition:
@@ -52,7 +71,7 @@ class Condition:
     condition : dict
         Values of the condition columns.
     observe : callable
-        Gives the data; may raise an InputError.
+        Gives the data as a specification takes them; may raise an InputError.
     specifications : sequence of Specification
         What is compared.
     options : Options
@@ -64,7 +83,7 @@ class Condition:
     def __init__(
         self,
         condition: dict[str, Any],
-        observe: Callable[[], Transitions],
+        observe: Callable[[Specification], Transitions],
         specifications: Sequence[Specification],
         options: Options,
         report: Report,
@@ -77,6 +96,7 @@ class Condition:
         self.problems: dict[str, list[str]] = {}
         self.summaries: dict[str, pd.DataFrame] = {}
         self._drawings: dict[Specification, Drawing] = {}
+        self._data: dict[Clock, Transitions] = {}
         self._begun = False
         self._error: InputError | None = None
 
@@ -86,7 +106,7 @@ class Condition:
             return
         self._begun = True
         try:
-            self.data = self._observe()
+            self.data = self._data_of(self.specifications[0])
             self._draw(self.specifications)
         except InputError as error:
             self._error = error
@@ -146,7 +166,7 @@ class Condition:
                     n_units=self.elpds[two].pointwise.size,
                     n_later=int((self.data.exposure_start > 0).sum()),
                     n_sharers=int(self.data.incidence.sum()),
-                    clock=self.options.method.clock,
+                    doubted_clock=self._clock_may_be_other and not self.options.challenge,
                 )
             )
             if verdict == "two-rate" and self.options.challenge:
@@ -200,7 +220,7 @@ class Condition:
 
     def _draw(self, specifications: Sequence[Specification]) -> None:
         for specification in specifications:
-            self._drawings[specification] = self._begin(specification, self.data)
+            self._drawings[specification] = self._begin(specification, self._data_of(specification))
 
     def _drawn(
         self, doing: str, specifications: Sequence[Specification], then: Callable[[], None] | None = None
@@ -220,6 +240,17 @@ class Condition:
         self._tell(what + (f" ({label})" if label else ""), len(self.fits), len(self.specifications))
 
     @property
+    def _clock_may_be_other(self) -> bool:
+        """Whether time is taken in rounds, and nothing says that it is the data's clock."""
+        return self.options.method.clock == "rounds" and not self.options.clock_known
+
+    def _data_of(self, specification: Specification) -> Transitions:
+        """The data as a specification takes them; exposure depends on its clock."""
+        if specification.clock not in self._data:
+            self._data[specification.clock] = self._observe(specification)
+        return self._data[specification.clock]
+
+    @property
     def has_future(self) -> bool:
         """Whether there is a future to be predicted, and a past to learn from."""
         return self.options.predict_from is not None and can_predict(self.data, self.options.predict_from)
@@ -229,18 +260,18 @@ class Condition:
 
     def finish(self, specification: Specification, drawn: Drawn) -> None:
         """Work out what follows from a posterior, and leave one out."""
-        options, name = self.options, specification.name
-        posterior = complete(drawn, specification, self.data, options.seed)
-        elpd = loo(specification, posterior, self.data, options.method.unit)
+        options, name, all_data = self.options, specification.name, self._data_of(specification)
+        posterior = complete(drawn, specification, all_data, options.seed)
+        elpd = loo(specification, posterior, all_data, options.method.unit)
 
         def refitted(data: Transitions) -> NDArray[np.float64] | None:
             self.report(f"refitting {specification.name} without one {options.method.unit}")
             again = _result(self._begin(specification, data))
             if isinstance(again, JobError) or again.problems:
                 return None
-            return unit_log_likelihood(specification, again.posterior.posterior, self.data, options.method.unit)
+            return unit_log_likelihood(specification, again.posterior.posterior, all_data, options.method.unit)
 
-        self.elpds[name] = refit_bad(elpd, self.data, options.method.unit, refitted, options.max_refits)
+        self.elpds[name] = refit_bad(elpd, all_data, options.method.unit, refitted, options.max_refits)
         posterior.add_groups(loo=self.elpds[name].to_dataset())
         self.summaries[name] = drawn.summary.assign(prior_sensitivity=prior_sensitivity(posterior))
         self.fits[name], self.problems[name] = posterior, drawn.problems
@@ -257,10 +288,20 @@ class Condition:
         """Rivals that the data can tell: effects of replicates need several, and are no rival where all have them."""
         like = self.specifications[0]
         found = []
-        for model, effects in RIVALS:
-            if effects and (like.replicate_effects or len(self.data.paths) < 2):
+        for rival in RIVALS:
+            if rival.replicate_effects and (like.replicate_effects or len(self.data.paths) < 2):
                 continue
-            found.append(dataclasses.replace(like, model=model, replicate_effects=effects or like.replicate_effects))
+            if rival.continuous and not self._clock_may_be_other:
+                continue
+            found.append(
+                dataclasses.replace(
+                    like,
+                    model=rival.model,
+                    replicate_effects=rival.replicate_effects or like.replicate_effects,
+                    clock="continuous" if rival.continuous else like.clock,
+                    names_clock=rival.continuous,
+                )
+            )
         return found
 
     def _challenged(self, rivals: Sequence[Specification], two: str) -> tuple[list[str], list[str]]:
@@ -282,7 +323,10 @@ class Condition:
                 doubts.append(f"high Pareto k of {bad} {plural(self.options.method.unit)}")
             entries.append(Rival(rival.name, *self.difference(rival.name, two), rival.n_parameters, doubts))
         n_parameters = next(spec.n_parameters for spec in self.specifications if spec.name == two)
-        return challenge(entries, n_parameters)
+        challenged_by, reasons = challenge(entries, n_parameters)
+        if any(rival.names_clock and rival.name in challenged_by for rival in rivals):
+            reasons.append("if the data's time is continuous, one rate may do: compare under the continuous clock")
+        return challenged_by, reasons
 
     def _result(self, specification: Specification, weight: float) -> ModelResult:
         options, name = self.options, specification.name
@@ -292,7 +336,7 @@ class Condition:
             elpd=self.elpds[name],
             weight=weight,
             parameters=self.summaries[name],
-            derived=derive(specification, self.fits[name], self.data),
+            derived=derive(specification, self.fits[name], self._data_of(specification)),
             problems=self.problems[name],
             rival=not asked,
             log_evidence=self._evidence(specification) if options.evidence and asked else None,

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import arviz as az
 import numpy as np
@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..errors import InputError
 from ..models import SIModel, get_model
-from ..models.base import Clock
 from ..simulate import Trajectories
 from ..simulate.trajectories import as_trajectories
 from .diagnostics import APART, DIVERGENT_LIMIT, diagnose, divergences_above, summarize
 from .likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
-from .observations import Transitions, choose_closure, observe
+from .observations import Transitions, choose_clock, choose_closure, observe
 from .predictor import predictor
 from .sampling import SamplerSettings, Sampling
 from .specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
@@ -32,8 +31,6 @@ FloatArray = NDArray[np.float64]
 
 PACKAGES = ("pymc", "nutpie", "arviz", "numpy", "numba")
 """Packages whose versions are kept with a fit."""
-CLOCKS: tuple[str, ...] = get_args(Clock)
-"""Clocks by name; the first is the default."""
 PREDICTIVE_DRAWS = 250
 """Draws kept of the posterior predictive, spread evenly over the posterior's, and of the prior and its predictive."""
 
@@ -65,7 +62,7 @@ def fit(
     *,
     likelihood: str = "beta-binomial",
     closure: str | None = None,
-    clock: str = "rounds",
+    clock: str | None = None,
     replicate_effects: bool = False,
     prior_scale: float = 1.0,
     seed: int = 0,
@@ -84,8 +81,9 @@ def fit(
         the ODE.
     closure : {"recorded", "edge-based", "mean-field"}, optional
         Where exposure comes from; by default the most exact that the data allow.
-    clock : {"rounds", "continuous"}
-        Synchronous rounds, or continuous time between observations.
+    clock : {"rounds", "continuous"}, optional
+        Synchronous rounds, or continuous time between observations; by default that of the simulation, where the data
+        record it, else rounds.
     replicate_effects : bool
         Whether each trajectory's transmission has a random factor of its own.
     prior_scale : float
@@ -122,14 +120,15 @@ def fit(
     True
     """
     trajectories = as_trajectories(trajectories)
-    check_names(likelihood, clock, seed)
+    check_names(likelihood, seed)
     check_prior_scale(prior_scale)
     name, _ = choose_closure(trajectories, closure)
+    taken, _ = choose_clock(trajectories, clock)
     try:
         chosen = get_model(model)
     except ValueError as error:
         raise InputError(str(error)) from error
-    specification = Specification(chosen, LIKELIHOODS[likelihood], clock, replicate_effects, prior_scale)  # type: ignore[arg-type]
+    specification = Specification(chosen, LIKELIHOODS[likelihood], taken, replicate_effects, prior_scale)
     check_closure_of(specification, name)
     return fit_specification(
         specification, observed(trajectories, name, specification), seed=seed, settings=sampler or SamplerSettings()
@@ -216,14 +215,12 @@ def versions(packages: Sequence[str]) -> dict[str, str]:
 _version = cache(version)
 
 
-def check_names(likelihood: str, clock: str, seed: int) -> None:
-    """Raise an InputError when there is no such likelihood or clock, or the seed is out of range."""
+def check_names(likelihood: str, seed: int) -> None:
+    """Raise an InputError when there is no such likelihood, or the seed is out of range."""
     if not 0 <= seed < 2**32:
         raise InputError(f"seed = {seed}: must be from 0 to 4294967295")
     if likelihood not in LIKELIHOODS:
         raise InputError(f"likelihood {likelihood!r} is unknown; choose one of {', '.join(LIKELIHOODS)}")
-    if clock not in CLOCKS:
-        raise InputError(f"clock {clock!r} is unknown; choose one of {', '.join(CLOCKS)}")
 
 
 def check_prior_scale(prior_scale: float) -> None:

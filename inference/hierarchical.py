@@ -21,7 +21,7 @@ from .hierarchy.sampling import SETTINGS, prepare, sample, summarize, with_desig
 from .hierarchy.study import Study
 from .likelihoods import LIKELIHOODS
 from .loo import elpd_difference
-from .observations import choose_closure
+from .observations import choose_clock, choose_closure
 from .sampling import SamplerSettings
 from .specification import Specification
 
@@ -46,7 +46,7 @@ def fit_hierarchical(
     *,
     model: str = "two-rate",
     closure: str | None = None,
-    clock: str = "rounds",
+    clock: str | None = None,
     likelihood: str = "beta-binomial",
     terms: Sequence[str] | None = None,
     seed: int = 0,
@@ -65,8 +65,9 @@ def fit_hierarchical(
         The SI model of every condition.
     closure : {"recorded", "edge-based", "mean-field"}, optional
         Where exposure comes from; by default the most exact that the data allow.
-    clock : {"rounds", "continuous"}
-        Synchronous rounds, or continuous time between observations.
+    clock : {"rounds", "continuous"}, optional
+        Synchronous rounds, or continuous time between observations; by default that of the simulation, where the data
+        record it, else rounds.
     likelihood : {"beta-binomial", "binomial"}
         Distribution of new sharers given the past.
     terms : sequence of str, optional
@@ -119,7 +120,7 @@ def fit_hierarchical(
     study = study_of(
         conditions, trajectories, model=model, closure=closure, clock=clock, likelihood=likelihood, terms=terms
     )
-    check_names(likelihood, clock, seed)
+    check_names(likelihood, seed)
     told(1, 3)
     found = sample(study, seed=seed, settings=sampler or SETTINGS)
     told(2, 3)
@@ -134,14 +135,14 @@ def study_of(
     *,
     model: str = "two-rate",
     closure: str | None = None,
-    clock: str = "rounds",
+    clock: str | None = None,
     likelihood: str = "beta-binomial",
     terms: Sequence[str] | None = None,
 ) -> Study:
     """Return what the hierarchical model is made of; arguments and errors as of :func:`fit_hierarchical`."""
     if model not in MODELS:
         raise InputError(f"the hierarchical model is of {' or '.join(MODELS)}, not {model!r}")
-    check_names(likelihood, clock, 0)
+    check_names(likelihood, 0)
     if LIKELIHOODS[likelihood].kind != "transition":
         raise InputError(
             f"the hierarchical model takes a likelihood of increments, beta-binomial or binomial, not {likelihood}"
@@ -150,7 +151,8 @@ def study_of(
         raise InputError(f"the table of conditions has no column {CONDITION!r}, which names each")
     data = as_trajectories(trajectories)
     name, _ = choose_closure(data, closure)
-    specification = Specification(get_model(model), LIKELIHOODS[likelihood], clock)  # type: ignore[arg-type]
+    taken, _ = choose_clock(data, clock)
+    specification = Specification(get_model(model), LIKELIHOODS[likelihood], taken)
     return prepare(conditions.reset_index(drop=True), data, specification, name, terms)
 
 

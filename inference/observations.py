@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from ..simulate.trajectories import degree_counts
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+CLOCKS: tuple[Clock, ...] = get_args(Clock)
+"""Clocks by name; the first is taken where the data do not say."""
 
 _LATE = 0.5
 """Share of its peak under which exposure is not taken from a degree distribution."""
@@ -141,6 +144,23 @@ def choose_closure(trajectories: Trajectories, closure: str | None = None) -> tu
             f"{trajectories.source}: the {closure} closure needs {needs}; add it or choose another closure"
         )
     return closure, reason
+
+
+def choose_clock(trajectories: Trajectories, clock: str | None = None) -> tuple[Clock, str]:
+    """Return the clock, and why: the one asked for, that of the simulation where the data record it, or rounds.
+
+    Raises
+    ------
+    InputError
+        When there is no such clock.
+    """
+    known = next((name for name in CLOCKS if name == trajectories.clock), None)
+    if clock is None:
+        return (CLOCKS[0], "the data do not say theirs") if known is None else (known, "that of the simulation")
+    chosen = next((name for name in CLOCKS if name == clock), None)
+    if chosen is None:
+        raise InputError(f"clock {clock!r} is unknown; choose one of {', '.join(CLOCKS)}")
+    return chosen, "asked for" if known in (None, clock) else f"asked for; that of the simulation was {known}"
 
 
 def check_closure(closure: str) -> None:

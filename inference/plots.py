@@ -25,8 +25,9 @@ COLOURS = {
     "online-offline": "#CC79A7",
     "reinforced": "#E69F00",
     "one-rate+replicates": "#56B4E9",
+    "one-rate+continuous": "#999933",
 }
-_MORE_COLOURS = ("#000000", "#999933", "#882255")
+_MORE_COLOURS = ("#000000", "#332288", "#882255")
 _SUBSCRIPT = re.compile(r"_(\w+)")
 
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,7 +71,9 @@ class Cell:
     agents, degree, replicates, rounds : number or (low, high)
         Settings of the simulation; degrees are made even, which every kind of network takes.
     clock : {"rounds", "continuous"}
-        How time passes, in the simulation and in the fit.
+        How time passes, in the simulation and, if it is known, in the fit.
+    taken_as : {"rounds", "continuous"}, optional
+        The clock of the fit where the data do not say theirs.
     methods : tuple of Method
         How each data set is compared: all on the same data.
     data_sets : int
@@ -89,6 +91,7 @@ class Cell:
     clock: Clock = "rounds"
     methods: tuple[Method, ...] = (Method(),)
     data_sets: int = 40
+    taken_as: Clock | None = None
 
     def __post_init__(self) -> None:
         if self.data_sets < 1:
@@ -100,6 +103,9 @@ class Cell:
         """Hash of all that a data set follows from, but for its number."""
         content = {name: value for name, value in asdict(self).items() if name not in ("data_sets", "label")}
         content["methods"] = [method.content for method in self.methods]
+        # A setting that came later counts only where it is not at its default.
+        if self.taken_as is None:
+            del content["taken_as"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def draw(self, seed: int, number: int) -> "DataSet":
@@ -115,6 +121,7 @@ class Cell:
             network,
             **{name: int(value) for name, value in settings.items()},
             clock=self.clock,
+            taken_as=self.taken_as,
             seed=int(entropy.generate_state(1)[0]),
         )
 
@@ -130,6 +137,7 @@ class DataSet:
     replicates: int
     rounds: int
     clock: Clock
+    taken_as: Clock | None
     seed: int
 
     def simulate(self, again: int = 0) -> Trajectories:
@@ -138,21 +146,22 @@ class DataSet:
 
         seeds = np.random.SeedSequence(self.seed, spawn_key=(again,)).generate_state(2)
         network = make_network(self.network, self.agents, self.degree, seed=int(seeds[0]))
-        return self.truth.spread(
+        data = self.truth.spread(
             network, rounds=self.rounds, replicates=self.replicates, clock=self.clock, seed=int(seeds[1])
         )
+        return data if self.taken_as is None else replace(data, record=None)
 
     def rows(self, methods: Sequence[Method]) -> list[dict[str, Any]]:
         """Simulate, compare by each method, and score on fresh data: one row a method."""
         from .scoring import compared
 
         data, fresh = self.simulate(), self.simulate(again=1)
-        settings = {name: getattr(self, name) for name in ("network", *_WHOLE, "clock", "seed")}
+        settings = {name: getattr(self, name) for name in ("network", *_WHOLE, "clock", "taken_as", "seed")}
         settings |= {"truth": self.truth.name, **{f"truth_{k}": v for k, v in asdict(self.truth).items()}}
         found = []
         for method in methods:
             wall, cpu = time.perf_counter(), time.process_time()
-            row = compared(self.truth, data, fresh, self.clock, seed=self.seed, **asdict(method))
+            row = compared(self.truth, data, fresh, self.taken_as or self.clock, seed=self.seed, **asdict(method))
             elapsed = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
             found.append({**settings, **row, **elapsed})
         return found

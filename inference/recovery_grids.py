@@ -46,6 +46,15 @@ def quick(scale: float = 1.0) -> Grid:
             data_sets=40,
         ),
         _any("imitated: background", "background", {"rate": RATE, "outside": (0.002, 0.01)}, data_sets=60),
+        _any(
+            "imitated: clock",
+            "one-rate",
+            {"rate": RATE},
+            networks=NETWORKS[:1],
+            clock="continuous",
+            taken_as="rounds",
+            data_sets=60,
+        ),
         _any("imitated: varying", "varying", {"rate": RATE, "sd": (0.2, 0.4)}, data_sets=60),
         _any("shift: ratios near 1", "who", {"rate": RATE, "ratio": near, "weight": middle}, data_sets=60),
     ]
@@ -116,12 +125,13 @@ def _any(
     *,
     networks: tuple[str, ...] = NETWORKS,
     clock: Clock = "rounds",
+    taken_as: Clock | None = None,
     data_sets: int,
 ) -> Cell:
     """A cell whose settings are drawn anywhere within the ranges of the targets."""
     return Cell(
         label, truth, parameters, networks, agents=(500, 2000), degree=(4, 32), replicates=(5, 10), clock=clock,
-        data_sets=data_sets,
+        data_sets=data_sets, taken_as=taken_as,
     )  # fmt: skip
 
 

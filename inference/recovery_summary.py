@@ -62,7 +62,7 @@ def targets(rows: pd.DataFrame) -> list[Target]:
     for name in sorted(label[one].unique()):
         add(f"two rates where there is one ({name.split(': ')[1]})", 0.02, label == name, is_false(rows))
     add("two rates where there is one (all)", 0.02, one, rows["verdict"] == "two-rate")
-    for kind in ("background", "varying"):
+    for kind in ("background", "varying", "clock"):
         add(f"unchallenged two-rate verdict ({kind})", 0.05, label == f"imitated: {kind}", is_false(rows))
     add("confident error near a ratio of 1", 0.02, label.str.startswith("shift: "), is_confident_error(rows))
     return found
@@ -94,9 +94,13 @@ def default_rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def is_false(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Whether two rates are found where there are none: with one rate at all, otherwise by no rival challenged."""
+    """Whether two rates are found where there are none.
+
+    At all where one rate is what made the data and its clock is known, otherwise by no rival challenged.
+    """
     two_rates = rows["truth"].map({name: truth.two_rates for name, truth in TRUTHS.items()}).astype(bool)
-    excused = rows["challenged"].astype(bool) & (rows["truth"] != "one-rate")
+    plain = (rows["truth"] == "one-rate") & rows["taken_as"].isna()
+    excused = rows["challenged"].astype(bool) & ~plain
     return (rows["verdict"] == "two-rate") & ~two_rates & ~excused
 
 

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 
 class Method(NamedTuple):
-    """How conditions are compared: closure and why it was chosen, likelihood, clock, what LOO leaves out, priors."""
+    """How conditions are compared: closure and clock, each with why, likelihood, what LOO leaves out, priors."""
 
     closure: str
     closure_reason: str
     likelihood: str
     clock: str
+    clock_reason: str
     unit: Unit
     prior_scale: float = 1.0
 
@@ -112,8 +113,10 @@ class ConditionResult:
         `elpd(two-rate) - elpd(one-rate)` and its standard error; NaN when not both were fitted.
     closure, closure_reason : str
         Where exposure came from, and why it was chosen.
-    likelihood, clock, unit : str
-        Distribution of what was observed; how time was taken; what leave-one-out leaves out.
+    likelihood, unit : str
+        Distribution of what was observed; what leave-one-out leaves out.
+    clock, clock_reason : str
+        How time was taken, and why.
     n_observations, n_increments : int
         Increments compared, and increments in the data: where nobody is susceptible or exposed, one tells nothing.
     models : dict of str to ModelResult
@@ -135,6 +138,7 @@ class ConditionResult:
     closure_reason: str
     likelihood: str
     clock: str
+    clock_reason: str
     unit: Unit
     n_observations: int
     n_increments: int

@@ -9,7 +9,6 @@ from ..errors import InputError
 from ..models.base import Clock
 from ..simulate import Trajectories
 from .comparison import compare
-from .condition import RIVALS
 from .fitting import observed
 from .loo import elpd_difference, loo, unit_log_likelihood
 from .results import ConditionResult
@@ -102,9 +101,8 @@ def _scores(result: ConditionResult, data: Trajectories, fresh: Trajectories) ->
 
 def _rivals(result: ConditionResult) -> dict[str, float]:
     found = {}
-    for model, effects in RIVALS:
-        name = model.name + "+replicates" * effects
-        if name in result.models:
+    for name, model in result.models.items():
+        if model.rival:
             pair = (result.models[n].elpd.pointwise for n in (name, "two-rate"))
             found[f"rival_diff_{name}"], found[f"rival_dse_{name}"] = elpd_difference(*pair)
     return found

@@ -39,6 +39,8 @@ class Specification:
         Whether each replicate's transmission has a factor of its own, see :meth:`replicate_factors`.
     prior_scale : float
         Factor of the scales of all priors: 2 for priors twice as wide as the model states them.
+    names_clock : bool
+        Whether the name says the clock, because it is another than that of the comparison.
     """
 
     model: type[SIModel]
@@ -46,11 +48,12 @@ class Specification:
     clock: Clock = "rounds"
     replicate_effects: bool = False
     prior_scale: float = 1.0
+    names_clock: bool = False
 
     @property
     def name(self) -> str:
-        """Name in results: the model's, marked where replicates have effects."""
-        return self.model.name + "+replicates" * self.replicate_effects
+        """Name in results: the model's, marked where replicates have effects, or the clock is another."""
+        return self.model.name + "+replicates" * self.replicate_effects + f"+{self.clock}" * self.names_clock
 
     @staticmethod
     def replicate_factors(sd: Any, effects: Any, xp: Any = np) -> Any:

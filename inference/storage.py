@@ -75,6 +75,7 @@ def comparison_dict(comparison: Comparison, files: dict[tuple[int, str], str] | 
                 "closure_reason": result.closure_reason,
                 "likelihood": result.likelihood,
                 "clock": result.clock,
+                "clock_reason": result.clock_reason,
                 "unit": result.unit,
                 "prior_scale": result.prior_scale,
                 "predict_from": result.predict_from,
@@ -179,6 +180,7 @@ def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[
             attrs["clock"],
             bool(attrs["replicate_effects"]),
             float(attrs["prior_scale"]),
+            names_clock=attrs["clock"] != entry["clock"],
         )
         models[name] = ModelResult(
             specification=specification,
@@ -199,7 +201,7 @@ def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[
             key: entry[key]
             for key in (
                 "condition", "verdict", "reasons", "challenged_by", "closure", "closure_reason", "likelihood", "clock",
-                "unit", "prior_scale", "predict_from", "n_observations", "n_increments",
+                "clock_reason", "unit", "prior_scale", "predict_from", "n_observations", "n_increments",
             )
         },
         elpd_diff=nan if entry["elpd_diff"] is None else entry["elpd_diff"],

@@ -83,14 +83,6 @@ class Truth(ABC):
         """Factor of the probabilities in each replicate, shape (replicates,)."""
         return np.ones(replicates)
 
-    def is_right(self, verdict: str) -> bool:
-        """Whether the verdict names what the truth is."""
-        return verdict == ("two-rate" if self.two_rates else "one-rate")
-
-    def is_false(self, verdict: str, challenged: bool) -> bool:
-        """Whether the verdict finds two rates, by no rival challenged, where there are none."""
-        return verdict == "two-rate" and not self.two_rates and not challenged
-
     def spread(
         self,
         network: "Network | CompleteNetwork",
@@ -130,7 +122,7 @@ class Truth(ABC):
         members = _members(process.weights, network.n_agents, rng)
         factors = self.factors(replicates, rng)
 
-        def some(number: int, factor: float, *of: int) -> pd.DataFrame:
+        def some(number: int, factor: float, *of: int) -> Trajectories:
             return spread(
                 network,
                 np.minimum(process.table * factor, 1.0),
@@ -143,12 +135,14 @@ class Truth(ABC):
                 clock=clock,
                 seed=(seed, 1, *of),
                 threads=1,
-            ).table
+            )
 
         if np.all(factors == 1.0):
-            return Trajectories(some(replicates, 1.0))
-        tables = [some(1, factor, index).assign(trajectory=index) for index, factor in enumerate(factors)]
-        return Trajectories(pd.concat(tables, ignore_index=True))
+            return some(replicates, 1.0)
+        parts = [some(1, factor, index) for index, factor in enumerate(factors)]
+        table = pd.concat([part.table.assign(trajectory=index) for index, part in enumerate(parts)], ignore_index=True)
+        spreads = [each for part in parts for each in (part.record or {})["spreads"]]
+        return Trajectories(table, record={"spreads": spreads})
 
 
 @dataclass(frozen=True)
@@ -225,10 +219,6 @@ class Gamma(Truth):
         means = np.diff(stats.gamma.cdf(edges, 1.0 / self.cv2 + 1.0)) * GAMMA_CLASSES
         table = _probability(self.rate * means[:, None], degree, clock)
         return Process(table, np.full(GAMMA_CLASSES, 1.0 / GAMMA_CLASSES), 1.0)
-
-    def is_right(self, verdict: str) -> bool:
-        """No verdict names it: neither one rate nor two."""
-        return False
 
 
 @dataclass(frozen=True)

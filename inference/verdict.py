@@ -43,8 +43,8 @@ class Evidence:
         Increments that begin after some exposure: only there can it show whether the hazard falls.
     n_sharers : int, optional
         Agents that share after the start, in all.
-    clock : str, optional
-        How time was taken.
+    doubted_clock : bool
+        Whether time is taken in rounds, which may not be the data's clock, and no rival in continuous time is fitted.
     """
 
     elpd_diff: float
@@ -57,7 +57,7 @@ class Evidence:
     n_units: int | None = None
     n_later: int | None = None
     n_sharers: int | None = None
-    clock: str | None = None
+    doubted_clock: bool = False
 
 
 def rule(
@@ -155,8 +155,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
             "caution: under the mean-field closure a network with few neighbours, or with unequal numbers of them, "
             "makes one-rate data look two-rate; give the degree and, if you can, si_edges"
         )
-    # What records its edges is a simulation, whose clock is known.
-    if evidence.clock == "rounds" and evidence.closure != "recorded":
+    if evidence.doubted_clock:
         reasons.append(
             "caution: time is taken as synchronous rounds; if it is not, and much happens between two observations, "
             "one rate looks like two: compare under the continuous clock too"

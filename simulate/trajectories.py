@@ -69,6 +69,12 @@ class Trajectories:
         return _path_numbers(self.table)
 
     @property
+    def clock(self) -> str | None:
+        """Clock of the simulations that made them, where a record says so and it is the same of all."""
+        clocks = {spread.get("clock") for spread in (self.record or {}).get("spreads", ())}
+        return clocks.pop() if len(clocks) == 1 else None
+
+    @property
     def conditions(self) -> list[str]:
         """Names of the condition columns."""
         return [str(name) for name in self.table.columns if name not in KNOWN]

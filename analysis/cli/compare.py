@@ -27,7 +27,7 @@ def compare(
     ] = None,
     closure: options.Closure = None,
     likelihood: options.LikelihoodName = "beta-binomial",
-    clock: options.ClockName = "rounds",
+    clock: options.ClockName = None,
     unit: Annotated[
         str, typer.Option("--unit", metavar="NAME", help="What leave-one-out leaves out: increment or trajectory.")
     ] = "increment",

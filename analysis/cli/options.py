@@ -31,7 +31,13 @@ LikelihoodName = Annotated[
     ),
 ]
 ClockName = Annotated[
-    str, typer.Option("--clock", metavar="NAME", help="rounds (synchronous) or continuous (time between observations).")
+    str | None,
+    typer.Option(
+        "--clock",
+        metavar="NAME",
+        help="rounds (synchronous) or continuous (time between observations); default: the simulation's, if recorded, "
+        "else rounds.",
+    ),
 ]
 NoChallenge = Annotated[
     bool, typer.Option("--no-challenge", metavar="", help="Do not challenge a two-rate verdict by rival models.")

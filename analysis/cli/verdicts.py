@@ -19,6 +19,7 @@ def show_comparison(comparison: "Comparison", folder: Path | None) -> None:
             emit(f"  {reason}")
     first = comparison.conditions[0]
     emit(f"closure: {first.closure} ({first.closure_reason})")
+    emit(f"clock: {first.clock} ({first.clock_reason})")
     compared, there = (sum(getattr(r, n) for r in comparison.conditions) for n in ("n_observations", "n_increments"))
     if compared < there:
         emit(f"increments: {compared} of {there} compared; in the others nobody was susceptible or exposed")

@@ -109,7 +109,7 @@ def check_comparison(table: ComparisonTable, clock: str) -> None:
     InputError
         When there is no such likelihood or unit, or a model may not be compared under a closure.
     """
-    check_names(table.likelihood, clock, 0)
+    check_names(table.likelihood, 0)
     if table.unit not in UNITS:
         raise InputError(f"unit {table.unit!r} is unknown; choose one of {', '.join(UNITS)}")
     for specification in _specifications(table, clock):
@@ -237,21 +237,22 @@ class _Simulation:
         table, clock = self.job.comparison, self.job.condition.settings.clock
         specifications = _specifications(table, clock)
 
-        def observe() -> Transitions:
-            return observed(self.trajectories, closure, specifications[0])
+        def observe(specification: Specification) -> Transitions:
+            return observed(self.trajectories, closure, specification)
 
         return Condition(
             {},
             observe,
             specifications,
             Options(
-                Method(closure, "asked for", table.likelihood, clock, table.unit),  # type: ignore[arg-type]
+                Method(closure, "asked for", table.likelihood, clock, "that of the simulation", table.unit),  # type: ignore[arg-type]
                 self.job.condition.settings.seed,
                 SamplerSettings(table.chains, table.tune, table.draws),
                 table.challenge,
                 table.max_refits,
                 predict_from=None,
                 evidence=False,
+                clock_known=True,
             ),
             lambda what, done, total: None,
         )

@@ -1,11 +1,13 @@
 """From trajectories to exposure, worked by hand on small cases."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from tworate.errors import InputError
-from tworate.inference.observations import choose_closure, network_formula, observe
+from tworate.inference.observations import choose_clock, choose_closure, network_formula, observe
 from tworate.models import DegreeDistribution, MeanField, RandomRegular
 from tworate.simulate import Trajectories
 
@@ -13,6 +15,24 @@ from tworate.simulate import Trajectories
 def trajectories(**columns):
     base = {"trajectory": "a", "time": [0, 1, 2, 3], "infected": [2, 4, 4, 10], "population": 10}
     return Trajectories(pd.DataFrame({**base, **columns}))
+
+
+def test_the_clock_is_that_of_the_simulation_where_it_is_recorded():
+    def recorded(*clocks):
+        return replace(trajectories(), record={"spreads": [{"clock": clock} for clock in clocks]})
+
+    assert choose_clock(trajectories()) == ("rounds", "the data do not say theirs")
+    assert choose_clock(recorded("continuous", "continuous")) == ("continuous", "that of the simulation")
+    assert choose_clock(recorded("continuous"), "rounds") == (
+        "rounds",
+        "asked for; that of the simulation was continuous",
+    )
+    assert choose_clock(recorded("continuous"), "continuous") == ("continuous", "asked for")
+    # Two, none, or one that we do not know, say nothing.
+    for unknown in (recorded("continuous", "rounds"), recorded(None), recorded("sidereal"), recorded()):
+        assert choose_clock(unknown)[0] == "rounds"
+    with pytest.raises(InputError, match="clock 'sidereal' is unknown; choose one of rounds, continuous"):
+        choose_clock(trajectories(), "sidereal")
 
 
 def test_mean_field_exposure_adds_up_the_observed_prevalence():

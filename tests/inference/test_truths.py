@@ -77,16 +77,6 @@ def test_the_same_seed_gives_the_same_data_on_any_network():
             assert not one["infected"].equals(other["infected"]), truth
 
 
-def test_right_and_false_verdicts():
-    assert OneRate(1).is_right("one-rate")
-    assert OneRate(1).is_false("two-rate", challenged=False)
-    assert Who(1, 4, 0.5).is_right("two-rate")
-    assert not Who(1, 4, 0.5).is_false("two-rate", challenged=False)
-    assert Background(1, 0.01).is_false("two-rate", challenged=False)
-    assert not Background(1, 0.01).is_false("two-rate", challenged=True)
-    assert not any(Gamma(1, 1).is_right(verdict) for verdict in ("one-rate", "two-rate", "undecided"))
-
-
 def test_bad_truths_are_refused():
     assert {type(truth) for truth in ALL} == set(TRUTHS.values())
     with pytest.raises(InputError, match="truth 'three' is unknown"):

@@ -49,11 +49,10 @@ def test_two_rates_under_mean_field_carry_their_caveat():
     assert len(verdict(100.0, 1.0)[1]) == 1
 
 
-def test_two_rates_in_rounds_carry_a_caveat_where_the_clock_is_not_known():
-    said = "synchronous rounds"
-    assert said in verdict(100.0, 1.0, closure="edge-based", clock="rounds")[1][-1]
-    for known in ({"closure": "recorded", "clock": "rounds"}, {"closure": "edge-based", "clock": "continuous"}):
-        assert not any(said in reason for reason in verdict(100.0, 1.0, **known)[1])
+def test_two_rates_in_rounds_carry_a_caveat_where_the_clock_is_doubted():
+    assert "synchronous rounds" in verdict(100.0, 1.0, doubted_clock=True)[1][-1]
+    assert "doubted_clock" not in str(verdict(-1.0, 1.0, doubted_clock=True)[1])
+    assert not any("synchronous rounds" in reason for reason in verdict(-1.0, 1.0, doubted_clock=True)[1])
 
 
 def test_numbers_that_are_none_are_undecided():

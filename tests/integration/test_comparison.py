@@ -20,7 +20,7 @@ from tworate.inference.sampling import Sampling
 from tworate.inference.specification import Specification
 from tworate.models import MeanField, OneRateSI, OnlineOfflineSI, TwoRateSI
 from tworate.models.parameters import RATE_PRIOR
-from tworate.simulate import make_network
+from tworate.simulate import CompleteNetwork, make_network
 
 pytestmark = pytest.mark.integration
 
@@ -175,6 +175,30 @@ def test_replicates_that_differ_are_found_and_challenge_two_rates(make_trajector
     # The spread of those rates themselves.
     assert low < np.log(rates).std(ddof=1) < high
     assert np.corrcoef(posterior["replicate_effect"].mean(("chain", "draw")), np.log(rates))[0, 1] > 0.95
+
+
+def test_continuous_time_taken_for_rounds_challenges_two_rates(tmp_path):
+    spreading = spread(CompleteNetwork(2000), [[1.0]], rounds=15, replicates=6, visibility=1 / 1999,
+                       initial_sharers=10, clock="continuous", seed=3)  # fmt: skip
+    # What the simulation records is taken for granted; a table alone does not say it.
+    known = compare(spreading, seed=1)
+    assert (known.conditions[0].clock, known.verdict) == ("continuous", "one-rate")
+    found = compare(spreading.table.drop(columns="si_edges"), seed=1)
+    assert found.verdict == "two-rate"
+    assert "one-rate+continuous" in found.conditions[0].challenged_by
+    assert any("under the continuous clock" in reason for reason in found.conditions[0].reasons)
+    # As well as under that clock alone: the rival is the model that made the data.
+    rates = [result.posteriors[name].posterior["beta"] for result, name in
+             ((known.conditions[0], "one-rate"), (found.conditions[0], "one-rate+continuous"))]  # fmt: skip
+    assert abs(rates[0].mean() - rates[1].mean()) < rates[0].std()
+    found.save(tmp_path)
+    again = load_comparison(tmp_path).conditions[0]
+    rival = again.models["one-rate+continuous"].specification
+    assert (again.clock, rival.clock, rival.name) == ("rounds", "continuous", "one-rate+continuous")
+    # Rounds that are known to be rounds have no such rival, whoever asked for them.
+    rounds = dataclasses.replace(spreading, record={"spreads": [{"clock": "rounds"}]})
+    for clock in (None, "rounds"):
+        assert "one-rate+continuous" not in compare(rounds, clock=clock, seed=1).conditions[0].models
 
 
 def test_networks_with_unequal_degrees_are_served_by_their_distribution():
