@@ -14,7 +14,7 @@ from ..files import check_writable, write_text
 from ..inference import Comparison, compare
 from ..inference.fitting import check_names, versions
 from ..inference.observations import check_closure
-from ..inference.storage import COMPARISON, REPORT, TABLE, TRAJECTORIES
+from ..inference.storage import TRAJECTORIES, discard_comparison
 from .experiment import (
     Population,
     Progress,
@@ -93,8 +93,8 @@ def run(
             say(f"note: {note}")
     trajectories = simulate_events(tables, settings, progress, population)
     # What an earlier job left here is of other data, and must not stand beside these if this one is interrupted.
-    for name in (COMPARISON, TABLE, REPORT, RUN):
-        (folder / name).unlink(missing_ok=True)
+    discard_comparison(folder)
+    (folder / RUN).unlink(missing_ok=True)
     # Saved before the fits: what the model calls cost is not lost if something fails later.
     write_decisions(tables, folder / "decisions.csv")
     trajectories.save(folder / TRAJECTORIES)

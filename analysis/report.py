@@ -1,6 +1,7 @@
 """The HTML report: one self-contained file that shows what was found, and computes nothing of its own."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from .rendering import embedded, render
 
 MOST_FIGURES = 24
 """Conditions beyond this many are reported by their numbers alone."""
+_FIGURES = "figures"
+_FIGURE = re.compile(r"(\d{3}-)?(prediction|elpd|rates|pareto_k|evidence|prior)\.png")
+"""Names of figures, numbered where there are several conditions."""
 
 
 def write_report(
@@ -40,16 +44,18 @@ def write_report(
         The report.
     """
     parts = [part for _, part in comparison.trajectories.split(comparison.by)]
-    sections = []
+    sections: list[dict[str, Any]] = []
+    names = set()
     for number, (result, part) in enumerate(zip(comparison.conditions, parts, strict=True)):
         if progress:
             progress("drawing", number, len(parts))
         prefix = f"{number + 1:03}-" if len(parts) > 1 else ""
         drawn = (
-            _draw(result, part, comparison.seed, folder / "figures", prefix)
+            _draw(result, part, comparison.seed, folder / _FIGURES, prefix)
             if result.models and number < MOST_FIGURES
             else {}
         )
+        names |= {f"{prefix}{name}.png" for name in drawn}
         sections.append({"result": result, "sentence": verdict_sentence(result), "figures": drawn})
     html = render(
         "report.html.jinja",
@@ -62,6 +68,10 @@ def write_report(
     )
     path = folder / REPORT
     write_text(path, html)
+    # Those of an earlier comparison in this folder, of other conditions.
+    for figure in (folder / _FIGURES).glob("*.png"):
+        if _FIGURE.fullmatch(figure.name) and figure.name not in names:
+            figure.unlink(missing_ok=True)
     return path
 
 

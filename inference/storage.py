@@ -95,12 +95,19 @@ def comparison_dict(comparison: Comparison, files: dict[tuple[int, str], str] | 
     return finite
 
 
+def discard_comparison(folder: Path) -> None:
+    """Remove what an earlier comparison left in a folder, where it is of other data; trajectories stay."""
+    previous = _saved_posteriors(folder)
+    _discard_numbers(folder)
+    for stale in previous:
+        (folder / stale).unlink(missing_ok=True)
+
+
 def save_comparison(comparison: Comparison, folder: Path) -> None:
     """Write a comparison to a folder; each file whole or not at all, `comparison.json` last."""
+    # Kept until the end: they may be those that are written.
     previous = _saved_posteriors(folder)
-    # Without them the folder holds no comparison: an interruption cannot leave old numbers beside new posteriors.
-    for numbers in (COMPARISON, TABLE, REPORT):
-        (folder / numbers).unlink(missing_ok=True)
+    _discard_numbers(folder)
     files: dict[tuple[int, str], str] = {}
     for number, result in enumerate(comparison.conditions):
         for name in result.posteriors:
@@ -209,6 +216,12 @@ def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[
         models=models,
         posteriors=Posteriors(files),
     )  # fmt: skip
+
+
+def _discard_numbers(folder: Path) -> None:
+    """Without them the folder holds no comparison: an interruption cannot leave old numbers beside new posteriors."""
+    for numbers in (COMPARISON, TABLE, REPORT):
+        (folder / numbers).unlink(missing_ok=True)
 
 
 def _saved_posteriors(folder: Path) -> set[str]:

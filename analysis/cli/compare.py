@@ -71,6 +71,7 @@ def compare(
     from .verdicts import show_comparison
 
     if out:
+        _refuse_other_work(out)
         check_writable(out / "report.html")
     data = read_trajectories(file)
     with progress_bar() as bar:
@@ -91,17 +92,27 @@ def compare(
             progress=bar,
         )
         if out:
-            from ..pipeline import RUN
             from ..report import write_report
 
             comparison.save(out)
-            # The folder may hold an earlier `tworate run`, whose record says nothing of these data.
-            (out / RUN).unlink(missing_ok=True)
             write_report(comparison, out, progress=bar)
     if as_json:
         emit_json(comparison_dict(comparison))
     else:
         show_comparison(comparison, out)
+
+
+def _refuse_other_work(folder: Path) -> None:
+    """Refuse a folder whose trajectories and records are of something else: they would be lost."""
+    from ...errors import InputError
+    from ..pipeline import RUN
+    from ..study.store import STUDY
+
+    for what, record in (("what `tworate run` wrote", RUN), ("a study", STUDY)):
+        if (folder / record).is_file():
+            raise InputError(
+                f"{folder}: holds {what} ({record}), which a comparison would overwrite; name another folder"
+            )
 
 
 def _names(text: str) -> list[str]:

@@ -336,3 +336,13 @@ def test_recover_refuses_two_grids_and_another_study(in_process, tmp_path):
     other = in_process("recover", "--quick", "--out", tmp_path)
     assert other.returncode == 2
     assert "holds another study: grid = full, not quick" in other.stderr
+
+
+@pytest.mark.parametrize("record", ["run.json", "study.json"])
+def test_a_comparison_overwrites_no_run_and_no_study(in_process, tmp_path, record):
+    (tmp_path / "data.csv").write_text(GOOD)
+    (tmp_path / record).write_text("{}")
+    done = in_process("compare", tmp_path / "data.csv", "--out", tmp_path)
+    assert done.returncode == 2
+    assert f"({record}), which a comparison would overwrite; name another folder" in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"data.csv", record}

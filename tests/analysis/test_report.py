@@ -58,7 +58,14 @@ def test_several_conditions_have_a_table_of_verdicts(comparison, result, tmp_pat
     both = Comparison([result, second], Trajectories(data), ["event"], seed=0)
     html = write_report(both, tmp_path).read_text()
     assert html.index("Verdicts") < html.index("event = plain")
-    assert (tmp_path / "figures" / "002-rates.png").is_file()
+    drawn = tmp_path / "figures" / "002-rates.png"
+    assert drawn.is_file()
+    # Of fewer conditions than an earlier report, it leaves none of those figures; what is not its own stays.
+    others = tmp_path / "figures" / "002-mine.png"
+    others.touch()
+    write_report(comparison, tmp_path)
+    assert not drawn.exists()
+    assert others.exists()
 
 
 def test_sentence_says_the_verdict_with_rates_and_numbers_and_who_challenges_it(result):

@@ -18,6 +18,7 @@ from tworate.inference.likelihoods import LIKELIHOODS, pointwise_log_likelihood
 from tworate.inference.loo import future_density, loo, refit_bad, unit_log_likelihood
 from tworate.inference.sampling import Sampling
 from tworate.inference.specification import Specification
+from tworate.inference.storage import discard_comparison
 from tworate.models import MeanField, OneRateSI, OnlineOfflineSI, TwoRateSI
 from tworate.models.parameters import RATE_PRIOR
 from tworate.simulate import CompleteNetwork, make_network
@@ -131,6 +132,9 @@ def test_what_is_asked_for_is_in_table_json_and_files(make_trajectories, tmp_pat
     assert not rival.exists()
     assert not report.exists()
     assert load_comparison(tmp_path).verdict == "one-rate"
+    # Of other data, all of it goes but the trajectories.
+    discard_comparison(tmp_path)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["trajectories.parquet"]
     with pytest.raises(InputError, match="must lie within the observed times"):
         compare(table, predict_from=20, seed=1)
 
