@@ -111,8 +111,12 @@ def compare(
     if not classes:
         raise InputError("no models to compare; name at least one")
     _check_models(classes)
-    if predict_from is not None and not np.isfinite(predict_from):
-        raise InputError(f"predict_from = {predict_from}: must be a time of the data")
+    if predict_from is not None and not (
+        isinstance(predict_from, int | float | np.number) and np.isfinite(predict_from)
+    ):
+        raise InputError(f"predict_from = {predict_from!r}: must be a time of the data")
+    if max_refits < 0:
+        raise InputError(f"max_refits = {max_refits}: must be 0 or more")
     columns = [by] if isinstance(by, str) else list(by or [])
     parts = list(data.split(columns))
     taken, clock_reason = choose_clock(data, clock)
@@ -150,7 +154,8 @@ def compare(
             kept = result.posteriors.spilled(spill, f"{len(results)}-")
             result = dataclasses.replace(result, posteriors=kept)
         results.append(result)
-    return Comparison(results, data, columns, seed)
+    # Of numpy, JSON knows no numbers.
+    return Comparison(results, data, columns, int(seed))
 
 
 def compared_in_turn(works: Iterable[Condition], *, strict: bool = False) -> Iterator[ConditionResult]:

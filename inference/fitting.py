@@ -217,16 +217,16 @@ _version = cache(version)
 
 def check_names(likelihood: str, seed: int) -> None:
     """Raise an InputError when there is no such likelihood, or the seed is out of range."""
-    if not 0 <= seed < 2**32:
-        raise InputError(f"seed = {seed}: must be from 0 to 4294967295")
+    if not (isinstance(seed, int | np.integer) and 0 <= seed < 2**32):
+        raise InputError(f"seed = {seed!r}: must be a whole number from 0 to 4294967295")
     if likelihood not in LIKELIHOODS:
         raise InputError(f"likelihood {likelihood!r} is unknown; choose one of {', '.join(LIKELIHOODS)}")
 
 
 def check_prior_scale(prior_scale: float) -> None:
     """Raise an InputError when priors cannot be scaled so."""
-    if not (np.isfinite(prior_scale) and prior_scale > 0):
-        raise InputError(f"prior_scale = {prior_scale}: must be a number above 0")
+    if not (isinstance(prior_scale, int | float | np.number) and 0 < prior_scale < np.inf):
+        raise InputError(f"prior_scale = {prior_scale!r}: must be a number above 0")
 
 
 def check_closure_of(specification: Specification, closure: str) -> None:

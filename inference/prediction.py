@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import arviz as az
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -111,8 +112,17 @@ def forecast(
     Raises
     ------
     InputError
-        When a curve already reaches as far.
+        When a curve already reaches as far, or an argument cannot be used.
     """
+    if not isinstance(posterior, az.InferenceData):
+        raise InputError(
+            f"forecast takes the posterior of one model, such as comparison.posteriors['two-rate'], not "
+            f"{type(posterior).__name__}"
+        )
+    if not np.isfinite(until):
+        raise InputError(f"until = {until}: must be a time")
+    if n_draws < 1:
+        raise InputError(f"n_draws = {n_draws}: must be at least 1")
     data = as_trajectories(trajectories)
     rng = np.random.default_rng(seed)
     attrs = posterior.attrs

@@ -20,6 +20,9 @@ from .verdict import Verdict
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_SHOWN = 20
+"""Conditions that a comparison says of itself on a console."""
+
 
 class Method(NamedTuple):
     """How conditions are compared: closure and clock, each with why, likelihood, what LOO leaves out, priors."""
@@ -281,6 +284,17 @@ class Comparison:
             for name, posterior in result.posteriors.items()
         }
         return plots.plot_prediction(part, bands)
+
+    def __repr__(self) -> str:
+        shown = self.conditions[:_SHOWN]
+        lines = [
+            f"{result.label}{': ' if result.label else ''}{result.verdict}"
+            + (f", challenged by {', '.join(result.challenged_by)}" if result.challenged_by else "")
+            + f": {result.reasons[0]}"
+            for result in shown
+        ]
+        left = len(self.conditions) - len(shown)
+        return "\n".join(["Comparison", *lines, *([f"… and {left} more conditions"] if left else [])])
 
     def _repr_html_(self) -> str:
         """Return the table for notebooks, under the verdict of each condition."""

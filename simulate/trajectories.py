@@ -175,6 +175,10 @@ def as_trajectories(data: "Trajectories | pd.DataFrame | str | Path") -> Traject
         return data
     if isinstance(data, pd.DataFrame):
         return Trajectories(data, source="the table")
+    if not isinstance(data, str | Path):
+        raise InputError(
+            f"trajectories are a Trajectories, a DataFrame or the path of a file, not {type(data).__name__}"
+        )
     return read_trajectories(data)
 
 

@@ -122,6 +122,7 @@ def test_what_is_asked_for_is_in_table_json_and_files(make_trajectories, tmp_pat
         again.conditions[0].models["one-rate"].derived, found.conditions[0].models["one-rate"].derived
     )
     assert "one-rate" in again._repr_html_()
+    assert repr(again) == f"Comparison\none-rate: {again.conditions[0].reasons[0]}"
     # What an earlier comparison left goes: posteriors of rivals, and the report of other numbers.
     rival, report = tmp_path / "posteriors/one-rate+replicates.nc", tmp_path / "report.html"
     saved = tmp_path / "comparison.json"
@@ -137,6 +138,16 @@ def test_what_is_asked_for_is_in_table_json_and_files(make_trajectories, tmp_pat
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["trajectories.parquet"]
     with pytest.raises(InputError, match="must lie within the observed times"):
         compare(table, predict_from=20, seed=1)
+    for odd, message in (
+        ({"predict_from": "x"}, "predict_from = 'x': must be a time of the data"),
+        ({"seed": None}, "seed = None: must be a whole number"),
+        ({"seed": 1.5}, "seed = 1.5: must be a whole number"),
+        ({"max_refits": -1}, "max_refits = -1: must be 0 or more"),
+    ):
+        with pytest.raises(InputError, match=message):
+            compare(table, **odd)
+    with pytest.raises(InputError, match="the path of a file, not dict"):
+        compare({"infected": [1, 2]})
 
 
 def test_priors_are_scaled_named_and_saved(make_trajectories, tmp_path):
@@ -148,8 +159,9 @@ def test_priors_are_scaled_named_and_saved(make_trajectories, tmp_path):
     narrow.save(tmp_path)
     again = load_comparison(tmp_path).conditions[0]
     assert again.prior_scale == again.models["one-rate"].specification.prior_scale == 0.25
-    with pytest.raises(InputError, match="prior_scale = 0: must be a number above 0"):
-        compare(table, prior_scale=0, seed=1)
+    for odd in (0, "2", float("inf"), float("nan")):
+        with pytest.raises(InputError, match=r"prior_scale = .*: must be a number above 0"):
+            compare(table, prior_scale=odd, seed=1)
 
 
 def test_background_sharing_challenges_two_rates(make_trajectories):
@@ -239,6 +251,14 @@ def test_a_forecast_covers_what_came_and_a_wrong_model_does_not(make_trajectorie
     assert inside(posterior) < 6
     with pytest.raises(InputError, match="observed until 12"):
         forecast(posterior, past, until=12, seed=1)
+    for odd, message in (
+        ({"until": np.inf}, "until = inf: must be a time"),
+        ({"until": 20, "n_draws": 0}, "n_draws = 0: must be at least 1"),
+    ):
+        with pytest.raises(InputError, match=message):
+            forecast(posterior, past, **odd, seed=1)
+    with pytest.raises(InputError, match=r"such as comparison.posteriors\['two-rate'\], not dict"):
+        forecast({"one-rate": posterior}, past, until=20, seed=1)
 
 
 def test_many_conditions_leave_their_posteriors_on_disk(make_trajectories, tmp_path, monkeypatch):
