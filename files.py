@@ -62,10 +62,11 @@ def read_csv(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[
     needs = f"it needs the columns {', '.join(required)}"
     # Bytes are a quarter of what io.StringIO would hold of a whole export.
     lines = io.TextIOWrapper(io.BytesIO(read_text(path).encode()), encoding="utf-8", newline="")
-    reader = csv.reader(lines, strict=True)
+    # Spaces after commas are for the eye.
+    reader = csv.reader(lines, strict=True, skipinitialspace=True)
     line = 1
     try:
-        header = next((cells for cells in reader if any(cells)), [])
+        header = [name.strip() for name in next((cells for cells in reader if any(cells)), [])]
         if not header:
             raise InputError(f"{path}: is empty; {needs}")
         missing = [name for name in required if name not in header]

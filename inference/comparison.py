@@ -117,7 +117,7 @@ def compare(
         raise InputError(f"predict_from = {predict_from!r}: must be a time of the data")
     if max_refits < 0:
         raise InputError(f"max_refits = {max_refits}: must be 0 or more")
-    columns = [by] if isinstance(by, str) else list(by or [])
+    columns = [by] if isinstance(by, str) else list(dict.fromkeys(by or []))
     parts = list(data.split(columns))
     taken, clock_reason = choose_clock(data, clock)
     method = Method(*choose_closure(data, closure), likelihood, taken, clock_reason, unit, prior_scale)  # type: ignore[arg-type]

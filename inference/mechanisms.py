@@ -23,7 +23,7 @@ from .resolved import ResolvedCounts, resolved_counts
 from .results import condition_label
 from .sampling import SamplerSettings
 from .split import Exposure, Fall, hazard_curves, split
-from .verdict import FEWEST_SHARERS, FEWEST_TRAJECTORIES
+from .verdict import FEWEST_SHARERS, FEWEST_TRAJECTORIES, only
 
 MOST_REFITS = 10
 """With more units than this of high Pareto k none is refitted."""
@@ -273,9 +273,9 @@ def _explanation(
     ]
     n_units = richest.elpd.pointwise.size
     if (sharers := int(counts.new_sharers.sum())) < FEWEST_SHARERS:
-        doubts.append(f"only {sharers} agents share after the start; at least {FEWEST_SHARERS} are needed")
+        doubts.append(f"{only(sharers, 'agent', 'share')} after the start; at least {FEWEST_SHARERS} are needed")
     if unit == "trajectory" and n_units < FEWEST_TRAJECTORIES:
-        doubts.append(f"only {n_units} trajectories can be left out; at least {FEWEST_TRAJECTORIES} are needed")
+        doubts.append(f"{only(n_units, 'trajectory', 'can')} be left out; at least {FEWEST_TRAJECTORIES} are needed")
     bad = {
         name: f"PSIS-LOO cannot be trusted for {fit.elpd.bad.size} of {n_units} {_PLURAL[unit]} under {name} (high "
         "Pareto k)"

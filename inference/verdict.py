@@ -19,6 +19,9 @@ FEWEST_TRAJECTORIES = 5
 """Below this many no verdict is given where trajectories are left out: the standard error would mean nothing."""
 
 
+_OF_ONE = {"are": "is", "can": "can"}
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What the verdict is drawn from.
@@ -120,17 +123,20 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
     ]
     if evidence.n_observations < FEWEST_OBSERVATIONS:
         doubts.append(
-            f"only {evidence.n_observations} increments are informative; at least {FEWEST_OBSERVATIONS} are needed"
+            f"{only(evidence.n_observations, 'increment', 'are')} informative; at least {FEWEST_OBSERVATIONS} are "
+            "needed"
         )
     if evidence.n_later is not None and evidence.n_later < FEWEST_OBSERVATIONS <= evidence.n_observations:
         doubts.append(
-            f"only {evidence.n_later} increments begin after some exposure, and only there can a second rate show; at "
-            f"least {FEWEST_OBSERVATIONS} are needed"
+            f"{only(evidence.n_later, 'increment', 'begin')} after some exposure, and only there can a second rate "
+            f"show; at least {FEWEST_OBSERVATIONS} are needed"
         )
     if evidence.n_sharers is not None and evidence.n_sharers < FEWEST_SHARERS:
-        doubts.append(f"only {evidence.n_sharers} agents share after the start; at least {FEWEST_SHARERS} are needed")
+        doubts.append(
+            f"{only(evidence.n_sharers, 'agent', 'share')} after the start; at least {FEWEST_SHARERS} are needed"
+        )
     if evidence.unit == "trajectory" and n_units < FEWEST_TRAJECTORIES:
-        doubts.append(f"only {n_units} trajectories can be left out; at least {FEWEST_TRAJECTORIES} are needed")
+        doubts.append(f"{only(n_units, 'trajectory', 'can')} be left out; at least {FEWEST_TRAJECTORIES} are needed")
     numbers = f"elpd_diff = {d:.1f}, dse = {dse:.1f}"
     if doubts:
         return "undecided", [*doubts, f"for what they are worth: {numbers}"]
@@ -222,6 +228,13 @@ def challenge(rivals: Sequence[Rival], n_parameters: int) -> tuple[list[str], li
     if withstood:
         reasons.append(f"withstood the challenge by {'; '.join(withstood)}")
     return challenged_by, reasons
+
+
+def only(count: int, noun: str, verb: str) -> str:
+    """Say how few there are, such as `only 1 increment is` or `only 3 increments are`."""
+    if count == 1:
+        return f"only 1 {noun} {_OF_ONE.get(verb, f'{verb}s')}"
+    return f"only {count} {noun.removesuffix('y') + 'ies' if noun.endswith('y') else noun + 's'} {verb}"
 
 
 def plural(unit: str) -> str:

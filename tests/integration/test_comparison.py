@@ -288,7 +288,7 @@ def path(infected, population=100):
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
-        (path([1, 100, 100, 100]), "only 1 increments are informative"),
+        (path([1, 100, 100, 100]), "only 1 increment is informative"),
         (path([1, 5, 20]), "only 2 increments are informative"),
         (pd.concat([path([1, 100]).assign(trajectory=i) for i in range(12)]), "begin after some exposure"),
         (path([1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3]), "only 2 agents share"),

@@ -28,6 +28,12 @@ def test_good_file_is_read_and_sorted_by_time(tmp_path):
     assert list(table["trajectory"]) == ["a", "a", "a", "b", "b"]
 
 
+def test_spaces_after_commas_are_for_the_eye(tmp_path):
+    aligned = GOOD.replace(",", ", ").replace("population", "population ")
+    found, plain = (read_trajectories(written(tmp_path, text)).table for text in (aligned, GOOD))
+    pd.testing.assert_frame_equal(found, plain)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
