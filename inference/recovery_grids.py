@@ -96,6 +96,12 @@ def full() -> Grid:
         ),
         Cell("two rates: continuous time", "who", two, clock="continuous", data_sets=60),
     ]
+    # Whom the rival in continuous time should not challenge, and what continuous time makes of rounds.
+    known = {cell.label: cell for cell in quick().cells}
+    for kind in ("who", "when"):
+        cells.append(replace(known[f"found: {kind}"], label=f"unknown clock: {kind}", taken_as="rounds"))
+    rounds = known["one rate: random-regular"]
+    cells.append(replace(rounds, label="unknown clock: rounds taken as continuous", taken_as="continuous"))
     return Grid("full", (*cells, *methods().cells))
 
 
