@@ -86,7 +86,7 @@ def rules(rows: pd.DataFrame) -> str:
     tried += [("trajectory", 4, 2, 2), ("trajectory", 4, 2, 0), ("trajectory", 2, 2, 2)]
     for unit, gain, errors, ruled_out in tried:
         judged = summary.rejudged(rows, gain, errors, ruled_out, unit)
-        one = judged[judged["truth"] == "one-rate"]
+        one = judged[judged["label"].str.startswith("one rate")]
         far = judged[judged["label"].str.startswith("found")]
         near = judged[judged["label"].str.startswith("shift")]
         found.append(

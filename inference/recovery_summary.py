@@ -96,12 +96,16 @@ def default_rows(rows: pd.DataFrame) -> pd.DataFrame:
 def is_false(rows: pd.DataFrame) -> "pd.Series[bool]":
     """Whether two rates are found where there are none.
 
-    At all where one rate is what made the data and its clock is known, otherwise by no rival challenged.
+    At all where one rate made the data and time is what it is taken for, otherwise by no rival challenged.
     """
     two_rates = rows["truth"].map({name: truth.two_rates for name, truth in TRUTHS.items()}).astype(bool)
-    plain = (rows["truth"] == "one-rate") & rows["taken_as"].isna()
-    excused = rows["challenged"].astype(bool) & ~plain
+    excused = rows["challenged"].astype(bool) & ((rows["truth"] != "one-rate") | is_mistimed(rows))
     return (rows["verdict"] == "two-rate") & ~two_rates & ~excused
+
+
+def is_mistimed(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether time is taken for what it is not."""
+    return rows["taken_as"].notna() & (rows["taken_as"] != rows["clock"])
 
 
 def is_confident_error(rows: pd.DataFrame) -> "pd.Series[bool]":
@@ -191,8 +195,12 @@ def calibration(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def parameters(rows: pd.DataFrame) -> pd.DataFrame:
-    """Bias and coverage of 90% intervals of each parameter by label, of the true model; default method."""
+    """Bias and coverage of 90% intervals of each parameter by label, of the true model; default method.
+
+    Where time is not what it is taken for, no model is true.
+    """
     rows = default_rows(rows)
+    rows = rows[~is_mistimed(rows)]
     found = []
     for column in rows.columns[rows.columns.str.endswith("_covered")]:
         name = column.removesuffix("_covered")

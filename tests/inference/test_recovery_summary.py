@@ -19,7 +19,7 @@ def rows(n, **columns):
             "challenged": False, "likelihood": "beta-binomial", "closure": "default", "prior_scale": 1.0,
             "elpd_diff": 0.0, "dse": 1.0,
             "elpd_diff_trajectory": 0.0, "dse_trajectory": 1.0, "bad_k_trajectory": 0, "trusted": True,
-            "fresh_diff": 0.0, "fresh_dse": 1.0, "cpu_seconds": 1.0, "taken_as": None,
+            "fresh_diff": 0.0, "fresh_dse": 1.0, "cpu_seconds": 1.0, "clock": "rounds", "taken_as": None,
         },
         index=range(n),
     )  # fmt: skip
@@ -56,6 +56,8 @@ def test_a_challenged_verdict_excuses_imitators_but_not_one_rate():
     assert judged(found.assign(challenged=False), "(varying)").errors == 40
     # One rate imitates two where time is not what it is taken for.
     found = rows(40, verdict="two-rate", challenged=True, label="imitated: clock", taken_as="rounds")
+    assert judged(found, "(clock)").errors == 40
+    found["clock"] = "continuous"
     assert judged(found, "(clock)").errors == 0
     assert judged(found.assign(challenged=False), "(clock)").errors == 40
 
