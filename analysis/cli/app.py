@@ -11,6 +11,9 @@ from ...errors import InputError, JobError
 from ...memory import bound_arenas
 from . import cache, compare, decide, explain, listings, probe, recover, report, run, simulate, study
 
+INTERRUPTED = 130
+"""Exit status of what Ctrl-C stopped."""
+
 app = typer.Typer(
     name="tworate",
     help=(
@@ -71,6 +74,8 @@ def main() -> None:
         # The reader of stdout left, as in `tworate decide | head`: nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except KeyboardInterrupt:
-        say("interrupted")
-        sys.exit(130)
+    except SystemExit as stopped:
+        # An interruption comes as this status, without a word.
+        if stopped.code == INTERRUPTED:
+            say("interrupted")
+        raise

@@ -1,6 +1,8 @@
 """Every command through the installed program: what it prints where, and how it refuses bad input."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from io import StringIO
@@ -327,6 +329,20 @@ def test_installed_program_shows_no_traceback(bad_folder):
     assert done.returncode == 2
     assert done.stderr == "error: over.csv, line 3: infected = 11 exceeds population = 10\n"
     assert tworate("compare", "--nonsense").returncode == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX's")
+def test_an_interruption_is_one_word(tmp_path):
+    os.mkfifo(tmp_path / "data.csv")
+    # A shell's background jobs, such as a test run may be one, ignore interruptions.
+    listens = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [sys.executable, "-c", listens + "from tworate.analysis.cli import main; main()", "compare", "data.csv"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    # Opens when the other side does: the command waits for data.
+    with (tmp_path / "data.csv").open("w"):
+        process.send_signal(signal.SIGINT)
+        printed = process.communicate(timeout=60)
+    assert (process.returncode, *printed) == (130, "", "interrupted\n")
 
 
 def test_recover_refuses_two_grids_and_another_study(in_process, tmp_path):
