@@ -18,8 +18,8 @@ lint: $(VENV)/installed-test
 types: $(VENV)/installed-test
 	mkdir -p build/types
 	ln -sfn ../.. build/types/tworate
-	MYPYPATH=build/types $(BIN)/mypy $(addprefix -m ,tworate tworate.errors tworate.figure_style tworate.files tworate.linear_terms tworate.memory) \
-		$(addprefix -p tworate.,agents simulate models inference analysis)
+	MYPYPATH=build/types $(BIN)/mypy $(addprefix -m ,tworate tworate.errors tworate.files) \
+		$(addprefix -p tworate.,agents simulate models inference analysis common)
 
 calibrate: $(VENV)/installed-test  ## The longer statistical studies (an hour or more).
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m calibration

@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .inference import Comparison, compare, fit, fit_hierarchical, forecast, load_comparison
-    from .inference.mechanisms import explain
+    from .inference.mechanisms.mechanisms import explain
     from .models import (
         DegreeDistribution,
         GammaRateSI,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Comparison": "inference",
     "compare": "inference",
-    "explain": "inference.mechanisms",
+    "explain": "inference.mechanisms.mechanisms",
     "fit": "inference",
     "fit_hierarchical": "inference",
     "forecast": "inference",

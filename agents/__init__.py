@@ -7,10 +7,12 @@ from .answer_store import AnswerStore
 from .cache import CachedLanguageModel
 from .decision_table import DecisionTable, decide
 from .elicitation import Elicitation, Elicited, parse_wordings
+from .event import EVENT_TYPES, Event
 from .event_filter import EventFilter
-from .events import EVENT_TYPES, Event, find_event, read_events, shipped_events
+from .events import find_event, read_events, shipped_events
 from .inventory import InventoryAnswers, Item, administer, inventory_items
-from .language_model import LanguageModel, load_language_model
+from .language_model import LanguageModel
+from .loading import load_language_model
 from .mixtures import Mixture, as_mixture, assign_personas, parse_mixture, read_mixture
 from .personas import QUALIFIERS, TRAITS, Persona, all_personas, parse_personas
 from .probe import Probe, probe_model

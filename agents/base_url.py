@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from ..errors import InputError
 
+OPENAI_PREFIX = "openai:"
+"""Prefix of the name of a model behind an OpenAI-compatible server."""
 EXAMPLE_URL = "http://localhost:8000/v1"
 _PORTS = {"http": 80, "https": 443}
 

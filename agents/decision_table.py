@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .elicitation import Elicitation
-from .events import Event
+from .event import Event
 from .language_model import LanguageModel, Progress
 from .personas import DEFAULT_QUALIFIER, Persona, all_personas
 from .prompts import PromptTemplates, Question, default_templates

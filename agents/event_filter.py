@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import InputError
-from .events import EVENT_TYPES, Event, parse_date
+from .event import EVENT_TYPES, Event, parse_date
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from ..errors import InputError, JobError
 from . import embedded
+from .answer_sampling import Sampler
 from .chat import ChatEncoder
 from .elicitation import SamplingSettings
 from .forward import Forward, Work, out_of_memory
@@ -21,7 +22,6 @@ from .language_model import LanguageModel, Progress
 from .model_source import find_model, is_embedded
 from .prefix_tree import Node, Tokens, chains, prefix_tree
 from .prompts import Conversation
-from .sampling import Sampler
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -63,7 +63,7 @@ class HuggingFaceModel(LanguageModel):
         When the device has no room for the weights.
     """
 
-    sources = ("chat", "forward", "huggingface", "prefix_tree", "sampling")
+    sources = ("answer_sampling", "chat", "forward", "huggingface", "prefix_tree")
 
     def __init__(
         self,

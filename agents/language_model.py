@@ -3,7 +3,7 @@
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -256,39 +256,3 @@ def _parts(
                 progress(start + size * done // total, len(conversations))
 
         yield start, part, report
-
-
-OPENAI_PREFIX = "openai:"
-"""What the name of a model behind an OpenAI-compatible server begins with."""
-
-
-def load_language_model(name: str = "embedded", **options: Any) -> LanguageModel:
-    """Load a language model.
-
-    Parameters
-    ----------
-    name : str
-        `embedded`, a local folder in HuggingFace layout, a hub id such as `org/model`, or `openai:NAME` for a model
-        behind an OpenAI-compatible server.
-    **options
-        Passed to :class:`tworate.agents.huggingface.HuggingFaceModel` or
-        :class:`tworate.agents.openai_compatible.OpenAICompatibleModel`.
-
-    Raises
-    ------
-    InputError
-        When the folder holds no model, the hub id cannot be loaded, or the server refuses the model or the key.
-    JobError
-        When the server cannot be reached.
-    """
-    if name.startswith(OPENAI_PREFIX):
-        try:
-            from .openai_compatible import OpenAICompatibleModel
-        except ModuleNotFoundError as error:
-            if error.name != "openai":
-                raise
-            raise InputError(f"{name}: needs the openai client: pip install 'tworate[openai]'") from error
-        return OpenAICompatibleModel(name.removeprefix(OPENAI_PREFIX), **options)
-    from .huggingface import HuggingFaceModel  # torch and transformers load here, on first use
-
-    return HuggingFaceModel(name, **options)

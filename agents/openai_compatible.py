@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, JobError
 from .answer_paths import AnswerPaths, Reach, read_place
-from .base_url import EXAMPLE_URL, read_address
+from .base_url import EXAMPLE_URL, OPENAI_PREFIX, read_address
 from .calls import in_order, in_parts
 from .elicitation import SamplingSettings
 from .events import shipped_events
-from .language_model import OPENAI_PREFIX, LanguageModel, NoLogProbabilitiesError, Progress
+from .language_model import LanguageModel, NoLogProbabilitiesError, Progress
 from .personas import Persona
 from .prompts import OPTIONS, Conversation, Question, default_templates
 

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 
 from ..errors import InputError
-from .events import Event
+from .event import Event
 from .personas import DEFAULT_QUALIFIER, Persona, check_qualifier
 
 OPTIONS = ("share", "ignore")

@@ -10,8 +10,8 @@ import pandas as pd
 
 from ..errors import InputError
 from ..files import atomic_path, write_text
-from ..inference.mechanisms import Explanation, explanation_record
-from ..inference.storage import COMPARISON, TRAJECTORIES
+from ..inference.comparison.storage import COMPARISON, TRAJECTORIES
+from ..inference.mechanisms.mechanisms import Explanation, explanation_record
 from ..simulate import Trajectories, read_trajectories
 from ..simulate.tables import read_parquet
 
@@ -143,7 +143,7 @@ def save_explanations(explanations: Sequence[Explanation], folder: Path, source:
 
     Of more than :data:`MOST_FIGURES` conditions the first so many are drawn.
     """
-    from ..inference.mechanism_plots import plot_explanation  # matplotlib
+    from ..inference.mechanisms.mechanism_plots import plot_explanation  # matplotlib
 
     for number, each in enumerate(explanations[:MOST_FIGURES]):
         prefix = f"{number + 1:03}-" if len(explanations) > 1 else ""

@@ -12,9 +12,9 @@ from ..agents import DecisionTable, Elicitation, Event, LanguageModel, PromptTem
 from ..errors import InputError
 from ..files import check_writable, write_text
 from ..inference import Comparison, compare
-from ..inference.fitting import check_names, versions
-from ..inference.observations import check_closure
-from ..inference.storage import TRAJECTORIES, discard_comparison
+from ..inference.comparison.storage import TRAJECTORIES, discard_comparison
+from ..inference.data.observations import check_closure
+from ..inference.posterior.fitting import check_names, versions
 from .experiment import (
     Population,
     Progress,
@@ -74,7 +74,7 @@ def run(
     -------
     Comparison
     """
-    from .report import write_report  # matplotlib
+    from .report.comparison_report import write_report  # matplotlib
 
     settings = settings or SpreadSettings()
     check_job(settings, folder, closure, likelihood)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tworate import Trajectories, compare
-from tworate.memory import bound_arenas
+from tworate.common.memory import bound_arenas
 from tworate.models import RandomRegular, TwoRateSI
 
 TRUTH = TwoRateSI(beta_fast=1.2, beta_slow=0.2, weight_fast=0.5)

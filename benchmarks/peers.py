@@ -294,8 +294,9 @@ def run_curve_fit(models: list[str], data: Data, folder: Path) -> None:
 def run_tworate(models: list[str], path: Path, settings: Settings, folder: Path) -> None:
     """`tworate compare` without its report."""
     import tworate
-    from tworate.inference import SamplerSettings, program
-    from tworate.inference.sampling import Sampling
+    from tworate.inference import SamplerSettings
+    from tworate.inference.likelihood import compiled_density as program
+    from tworate.inference.posterior.sampling import Sampling
 
     # Sampling goes on beside other work: what counts is how long its result is waited for.
     homes: dict[str, Any] = {"compiled_density": program, "result": Sampling}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tworate.inference import recovery_summary as summary
-from tworate.inference.recovery import METHOD, read_recovery
+from tworate.inference.calibration import recovery_summary as summary
+from tworate.inference.calibration.recovery import METHOD, read_recovery
 
 PAGE = Path(__file__).with_name("calibration.md")
 

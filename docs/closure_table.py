@@ -11,7 +11,15 @@ from scipy.integrate import cumulative_simpson
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 
-from tworate.models import Closure, DegreeDistribution, MeanField, MultiClass, OneRateSI, RandomRegular, TwoRateSI
+from tworate.models import (
+    Closure,
+    DegreeDistribution,
+    MeanField,
+    MultiClass,
+    OneRateSI,
+    RandomRegular,
+    TwoRateSI,
+)
 
 DEGREES = (3, 4, 6, 8, 16, 32)
 RATIOS = (2, 4, 8, 16)

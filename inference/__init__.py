@@ -7,15 +7,22 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=r"\s*ArviZ is undergoing", category=FutureWarning)
     import arviz  # noqa: F401
 
-from .comparison import compare
-from .fitting import fit
-from .hierarchical import HierarchicalFit, build_hierarchical, compare_terms, fit_hierarchical, load_hierarchical
-from .likelihoods import LIKELIHOODS
-from .prediction import forecast, predict_curves
-from .results import Comparison, ConditionResult, ModelResult
-from .sampling import SamplerSettings
-from .storage import comparison_dict, load_comparison, save_comparison
-from .verdict import judge
+from .comparison.compare import compare
+from .comparison.comparison import Comparison, load_comparison
+from .comparison.results import ConditionResult, ModelResult
+from .comparison.storage import comparison_dict, save_comparison
+from .comparison.verdict import judge
+from .hierarchical.hierarchical import (
+    HierarchicalFit,
+    build_hierarchical,
+    compare_terms,
+    fit_hierarchical,
+    load_hierarchical,
+)
+from .likelihood.likelihoods import LIKELIHOODS
+from .posterior.fitting import fit
+from .posterior.posterior_predictive import forecast, predict_curves
+from .posterior.sampling import SamplerSettings
 
 __all__ = [
     "LIKELIHOODS",

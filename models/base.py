@@ -4,20 +4,20 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.differentiate import derivative
 from scipy.integrate import solve_ivp
 
+from .clock import Clock
 from .closures import CLOSURES, Closure
 from .curves import checked_times, solve_curves, susceptible_at_start
 from .incidence import draw_incidence
 from .numerics import logistic_mean, runge_kutta_step
 from .parameters import Parameter
 
-Clock = Literal["rounds", "continuous"]
 FloatArray = NDArray[np.float64]
 
 FLOW_STEPS = 4
@@ -256,7 +256,7 @@ class SIModel(ABC):
         elapsed = times - times[0]
         if clock == "rounds":
             values = {name: np.array([value]) for name, value in self.values.items()}
-            return solve_curves(type(self), values, elapsed, s0, closure, clock)[1][0]
+            return solve_curves(self.log_survival, values, elapsed, s0, closure, clock)[1][0]
 
         def susceptible(time: Any, exposure: Any) -> Any:
             return s0 * np.exp(self.log_survival(exposure, time, self.values))

@@ -1,16 +1,14 @@
 """Curves of a model: exposure and prevalence over time under a closure."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .clock import Clock
 from .closures import Closure
 from .numerics import runge_kutta_step
-
-if TYPE_CHECKING:
-    from .base import Clock, SIModel
 
 FloatArray = NDArray[np.float64]
 
@@ -31,19 +29,19 @@ def susceptible_at_start(prevalence0: float) -> float:
 
 
 def solve_curves(
-    model: "type[SIModel]",
+    log_survival: Callable[[Any, Any, Mapping[str, Any]], Any],
     values: Mapping[str, FloatArray],
     times: FloatArray,
     susceptible0: float,
     closure: Closure,
-    clock: "Clock",
+    clock: Clock,
 ) -> tuple[FloatArray, FloatArray]:
     """Exposure and prevalence for many parameter draws at once, by one step from each time to the next.
 
     Parameters
     ----------
-    model : type of SIModel
-        The model.
+    log_survival : callable
+        `log G` of exposure, time and parameter values, such as :meth:`tworate.models.SIModel.log_survival`.
     values : mapping of array, shape (n_draws,)
         Parameter values by name.
     times : array, shape (n_times,)
@@ -63,7 +61,7 @@ def solve_curves(
     exposure = np.zeros((n_draws, times.size))
 
     def rate(reached: Any, time: Any) -> Any:
-        s = susceptible0 * np.exp(model.log_survival(reached, time, values))
+        s = susceptible0 * np.exp(log_survival(reached, time, values))
         return np.maximum(closure.exposure_rate(s, susceptible0), 0.0)
 
     for i, step in enumerate(np.diff(times)):
@@ -72,4 +70,4 @@ def solve_curves(
             now + step * rate(now, times[i]) if clock == "rounds" else runge_kutta_step(rate, now, times[i], step)
         )
     columns = {name: value[:, None] for name, value in values.items()}
-    return exposure, 1.0 - susceptible0 * np.exp(model.log_survival(exposure, times, columns))
+    return exposure, 1.0 - susceptible0 * np.exp(log_survival(exposure, times, columns))

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from .base import Clock, FloatArray
+from .base import FloatArray
+from .clock import Clock
 from .closures import RandomRegular
 from .curves import checked_times, susceptible_at_start
 

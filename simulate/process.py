@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from ..models.clock import CLOCKS
 from .complete import complete_in_rounds, complete_in_time
 from .interventions import Block, Intervention, name_of, tables_by_round, visibility_by_round
 from .kernels import BLOCKED, Counts, Decisions, Schedule, degrees_left, spread_in_rounds, spread_in_time
@@ -20,7 +21,6 @@ from .network import AnyNetwork, CompleteNetwork, Network
 from .records import Replicate, count_rows, degree_text
 from .seeding import PERSONA, RANDOM, Agents, check_who, choose, persona_row
 
-CLOCKS = ("rounds", "continuous")
 INT16_STATES = 2**15
 
 

@@ -6,7 +6,7 @@ ignore the rest.
 
 import random
 
-from ..events import EVENT_TYPES, Event
+from ..event import EVENT_TYPES, Event
 from ..personas import Persona
 from ..prompts import OPTIONS, Question
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..events import shipped_events
 from ..inventory import administer, inventory_items
-from ..language_model import LanguageModel, load_language_model
+from ..language_model import LanguageModel
+from ..loading import load_language_model
 from ..personas import Persona, all_personas
 from ..prompts import PromptTemplates, Question
 from . import corpus

@@ -5,7 +5,7 @@ It is invented, and evidence about nothing but the software.
 
 import math
 
-from ..events import Event
+from ..event import Event
 from ..inventory import Item
 from ..personas import TRAITS, Persona
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from ... import __version__
+from ...common.memory import bound_arenas
 from ...errors import InputError, JobError
-from ...memory import bound_arenas
 from . import cache, compare, decide, explain, listings, probe, recover, report, run, simulate, study
 
 INTERRUPTED = 130

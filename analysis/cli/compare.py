@@ -92,7 +92,7 @@ def compare(
             progress=bar,
         )
         if out:
-            from ..report import write_report
+            from ..report.comparison_report import write_report
 
             comparison.save(out)
             write_report(comparison, out, progress=bar)

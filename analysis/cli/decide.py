@@ -48,7 +48,7 @@ def decide(
     from ...agents import decide as ask
     from ...errors import InputError
     from ...files import check_writable
-    from ..effects import explain as take_apart
+    from ..decision_effects import explain as take_apart
     from ..experiment import elicitation_notes, elicitation_record, write_decisions
     from .figures import check_figure, save_figure
     from .output import emit, emit_json, progress_bar, say
@@ -87,7 +87,7 @@ def decide(
     if effects and figure and effects.table.empty:
         say(f"note: {figure} is not drawn: nothing varies between the cells")
     elif effects and figure:
-        from ..plots import plot_effects
+        from ..report.decision_plots import plot_effects
 
         save_figure(plot_effects(effects), figure)
         say(f"wrote {figure}")

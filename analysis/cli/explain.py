@@ -45,8 +45,8 @@ def explain(
         tworate explain trajectories.parquet --by event --json
     """
     from ...files import check_writable
-    from ...inference.mechanisms import explain as explain_trajectories
-    from ...inference.mechanisms import explanation_record
+    from ...inference.mechanisms.mechanisms import explain as explain_trajectories
+    from ...inference.mechanisms.mechanisms import explanation_record
     from ..explaining import EXPLANATION, open_results, save_explanations
     from .output import emit, emit_json, progress_bar, say
 

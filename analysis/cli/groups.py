@@ -131,7 +131,7 @@ class ModelOptions:
             :func:`tworate.agents.load_language_model`.
         """
         from ...agents import CachedLanguageModel, load_language_model
-        from ...agents.language_model import OPENAI_PREFIX
+        from ...agents.base_url import OPENAI_PREFIX
         from .inputs import store
         from .output import say
 

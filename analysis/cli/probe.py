@@ -72,7 +72,7 @@ def probe(
             answers.to_frame().to_csv(temporary, index=False)
         say(f"wrote {out}: {answers.option_mass.size} rows")
     if figure:
-        from ..plots import plot_probe
+        from ..report.decision_plots import plot_probe
 
         save_figure(plot_probe(found), figure)
         say(f"wrote {figure}")

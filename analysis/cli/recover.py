@@ -41,8 +41,8 @@ def recover(
         tworate recover --full --out runs/full --workers 8
     """
     from ...files import check_writable
-    from ...inference.recovery import recover as recover_grid
-    from ...inference.recovery_grids import GRIDS
+    from ...inference.calibration.recovery import recover as recover_grid
+    from ...inference.calibration.recovery_grids import GRIDS
     from .output import progress_bar
 
     asked = [name for name, wanted in (("quick", quick), ("full", full), ("methods", methods)) if wanted]
@@ -65,8 +65,8 @@ def _publish(rows: "object", out: Path, as_json: bool) -> list[str]:
     import pandas as pd
 
     from ...files import atomic_path, write_text
-    from ...inference import recovery_summary as summary
-    from .. import recovery_plots as plots
+    from ...inference.calibration import recovery_summary as summary
+    from ..report import recovery_plots as plots
     from .figures import save_figure
     from .output import emit, emit_json, say
 

@@ -22,14 +22,14 @@ def report(
     from .output import emit, emit_json, progress_bar
 
     if (folder / STUDY_COMPARISON).is_file():
-        from ..study_report import write_study_report
+        from ..report.study_report import write_study_report
 
         with progress_bar() as bar:
             path = write_study_report(folder, bar)
     else:
         from ...inference import load_comparison
         from ..pipeline import read_run_record
-        from ..report import write_report
+        from ..report.comparison_report import write_report
 
         comparison = load_comparison(folder)
         record = read_run_record(folder)

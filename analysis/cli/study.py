@@ -10,7 +10,7 @@ from .groups import ModelOptions
 
 if TYPE_CHECKING:
     from ...agents import LanguageModel
-    from ..study.specification import LanguageModelEntry
+    from ..study.study_file import LanguageModelEntry
 
 
 def study(
@@ -60,9 +60,9 @@ def study(
         tworate study mine.toml --scheduler tcp://10.0.0.5:8786 --json
     """
     from ...files import check_writable
-    from ..study.outlook import look_ahead
+    from ..study.cost_estimate import look_ahead
     from ..study.plan import make_plan
-    from ..study.specification import read_study
+    from ..study.study_file import read_study
     from .output import emit, emit_json, progress_bar, say
 
     specification = read_study(file)
@@ -97,7 +97,7 @@ def study(
 
 def _show(folder: Path, as_json: bool) -> None:
     """Print the verdicts of a study, by language model and event type."""
-    from ..study.results import load_study
+    from ..study.study_results import load_study
     from .output import emit, emit_json, say
 
     found = load_study(folder)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def show_comparison(comparison: "Comparison", folder: Path | None) -> None:
     """Print each condition's verdict and reasons, the table, and where the files are."""
-    from ..report import verdict_sentence
+    from ..report.comparison_report import verdict_sentence
 
     for result in comparison.conditions:
         emit(f"{result.label}: {verdict_sentence(result)}" if result.label else verdict_sentence(result))

@@ -11,7 +11,7 @@ from typing import Any
 from ... import __version__
 from ...errors import InputError, JobError
 from ...simulate import AnyNetwork
-from .work import Job, work
+from .condition_job import Job, work
 
 MOST_IN_A_TASK = 4
 """Conditions of one task: what is lost with a worker, and how much a worker can sample ahead."""
@@ -38,7 +38,7 @@ def work_on_cluster(
     Parameters
     ----------
     jobs, networks
-        As in :func:`tworate.analysis.study.work.work`.
+        As in :func:`tworate.analysis.study.condition_job.work`.
     workers : int, optional
         Start so many processes on this machine.
     scheduler : str, optional
@@ -94,7 +94,7 @@ def perform(version: str, jobs: Sequence[Job], networks: Mapping[str, AnyNetwork
     version : str
         Version of tworate that asks.
     jobs, networks
-        As in :func:`tworate.analysis.study.work.work`.
+        As in :func:`tworate.analysis.study.condition_job.work`.
 
     Raises
     ------

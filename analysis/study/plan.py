@@ -31,7 +31,7 @@ from ...simulate.assignment import check_homophily
 from ...simulate.generators import COMPLETE, NETWORKS, parse_network
 from ...simulate.seeding import PERSONA, persona_row
 from ..experiment import SpreadSettings
-from .specification import MixtureEntry, StudySpecification
+from .study_file import MixtureEntry, StudySpecification
 
 Say = Callable[[str], None]
 
@@ -206,7 +206,7 @@ def make_plan(specification: StudySpecification, note: Say | None = None) -> Pla
 
     Examples
     --------
-    >>> from tworate.analysis.study.specification import make_study
+    >>> from tworate.analysis.study.study_file import make_study
     >>> content = {"events": {"ids": ["VAR1", "ELM6"]}, "personas": {"profiles": ["OCEAN", "oCean"]}}
     >>> plan = make_plan(make_study(content))
     >>> [(one.number, one.event.event_id_cnty, one.composition.label) for one in plan.conditions]

@@ -12,8 +12,8 @@ from ...agents.answer_store import AnswerStore
 from ...errors import InputError
 from ..experiment import Progress, elicitation_notes, elicitation_record
 from .plan import Plan, Say, make_plan
-from .specification import LanguageModelEntry, StudySpecification
 from .store import StudyFolder
+from .study_file import LanguageModelEntry, StudySpecification
 
 Load = Callable[[LanguageModelEntry], LanguageModel]
 
@@ -59,10 +59,10 @@ def run_study(
     JobError
         When a language model or a cluster fails.
     """
-    from ..study_report import write_study_report  # matplotlib
-    from .effects import write_effects
-    from .tables import write_decisions, write_tables
-    from .work import check_comparison, make_jobs
+    from ..report.study_report import write_study_report  # matplotlib
+    from .condition_job import check_comparison, make_jobs
+    from .hierarchical_effects import write_effects
+    from .study_tables import write_decisions, write_tables
 
     check_places(workers, scheduler)
 
@@ -188,7 +188,7 @@ def _worked(
 ) -> Iterator[tuple[str, Callable[[Path], None]]]:
     """Yield each condition's key when it is done, and how its part is written."""
     if workers is None and scheduler is None:
-        from .work import work
+        from .condition_job import work
 
         for outcome in work(missing, plan.networks):
             yield outcome.job.key, outcome.write

@@ -172,7 +172,14 @@ def test_a_failure_keeps_what_was_answered_and_says_so(tmp_path, monkeypatch):
 
 KILLED = """
 import os, signal, sys
-from tworate.agents import AnswerStore, CachedLanguageModel, Question, all_personas, load_language_model, shipped_events
+from tworate.agents import (
+    AnswerStore,
+    CachedLanguageModel,
+    Question,
+    all_personas,
+    load_language_model,
+    shipped_events,
+)
 from tworate.agents import language_model as module
 module.CONVERSATIONS_AT_ONCE = 8
 def stop(done, total):

@@ -8,7 +8,14 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
-from tworate.agents import Elicitation, LanguageModel, all_personas, load_language_model, parse_wordings, shipped_events
+from tworate.agents import (
+    Elicitation,
+    LanguageModel,
+    all_personas,
+    load_language_model,
+    parse_wordings,
+    shipped_events,
+)
 from tworate.agents.elicitation import Scored, count_answers, parse_answer, summarise
 from tworate.agents.prompts import Question
 from tworate.errors import InputError, JobError

@@ -4,7 +4,7 @@ from datetime import date
 import pytest
 
 from tworate.agents import EventFilter, find_event, read_events, shipped_events
-from tworate.agents.events import parse_date
+from tworate.agents.event import parse_date
 from tworate.errors import InputError
 
 

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tworate.agents import Mixture, Persona, all_personas, as_mixture, assign_personas, parse_mixture, read_mixture
+from tworate.agents import (
+    Mixture,
+    Persona,
+    all_personas,
+    as_mixture,
+    assign_personas,
+    parse_mixture,
+    read_mixture,
+)
 from tworate.errors import InputError
 
 WEIGHTS = st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=32)

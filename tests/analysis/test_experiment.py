@@ -6,7 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tworate.agents import DecisionTable, Mixture, Persona, all_personas, load_language_model, shipped_events
+from tworate.agents import (
+    DecisionTable,
+    Mixture,
+    Persona,
+    all_personas,
+    load_language_model,
+    shipped_events,
+)
 from tworate.agents.decision_table import DIAGNOSTICS
 from tworate.analysis import pipeline
 from tworate.analysis.experiment import SpreadSettings, make_population, simulate_events

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tworate.inference.hierarchical import fit_hierarchical
-from tworate.inference.sampling import SamplerSettings
+from tworate.inference.hierarchical.hierarchical import fit_hierarchical
+from tworate.inference.posterior.sampling import SamplerSettings
 
 pytestmark = pytest.mark.calibration
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tworate.inference.calibration import Design, coverage, simulated_ranks, uniformity
-from tworate.inference.likelihoods import LIKELIHOODS
-from tworate.inference.specification import Specification
+from tworate.inference.calibration.sbc import Design, coverage, simulated_ranks, uniformity
+from tworate.inference.likelihood.likelihoods import LIKELIHOODS
+from tworate.inference.likelihood.specification import Specification
 from tworate.models import OneRateSI, TwoRateSI, all_models
 
 pytestmark = pytest.mark.calibration

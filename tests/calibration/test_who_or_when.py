@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from tworate.inference.accounts import fit_account
-from tworate.inference.mechanisms import explain
-from tworate.inference.resolved import resolved_counts
-from tworate.inference.sampling import SamplerSettings
-from tworate.inference.split import Exposure, split
+from tworate.inference.mechanisms.decision_counts import resolved_counts
+from tworate.inference.mechanisms.decomposition import Exposure, split
+from tworate.inference.mechanisms.mechanism_models import fit_account
+from tworate.inference.mechanisms.mechanisms import explain
+from tworate.inference.posterior.sampling import SamplerSettings
 from tworate.simulate import random_regular, spread
 
 pytestmark = pytest.mark.calibration

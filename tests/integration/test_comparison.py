@@ -10,15 +10,16 @@ from scipy.special import logsumexp
 
 from tworate import Trajectories, compare, fit, forecast, load_comparison, spread
 from tworate.errors import InputError
-from tworate.inference import SamplerSettings, comparison
-from tworate.inference.diagnostics import prior_sensitivity
-from tworate.inference.evidence import log_evidence
-from tworate.inference.fitting import Drawing, fit_specification, observed, predicted_draws
-from tworate.inference.likelihoods import LIKELIHOODS, pointwise_log_likelihood
-from tworate.inference.loo import future_density, loo, refit_bad, unit_log_likelihood
-from tworate.inference.sampling import Sampling
-from tworate.inference.specification import Specification
-from tworate.inference.storage import discard_comparison
+from tworate.inference import SamplerSettings
+from tworate.inference.comparison import compare as compare_module
+from tworate.inference.comparison.storage import discard_comparison
+from tworate.inference.likelihood.likelihoods import LIKELIHOODS, pointwise_log_likelihood
+from tworate.inference.likelihood.specification import Specification
+from tworate.inference.loo.loo import future_density, loo, refit_bad, unit_log_likelihood
+from tworate.inference.posterior.diagnostics import prior_sensitivity
+from tworate.inference.posterior.fitting import Drawing, fit_specification, observed, predicted_draws
+from tworate.inference.posterior.marginal_likelihood import log_evidence
+from tworate.inference.posterior.sampling import Sampling
 from tworate.models import MeanField, OneRateSI, OnlineOfflineSI, TwoRateSI
 from tworate.models.parameters import RATE_PRIOR
 from tworate.simulate import CompleteNetwork, make_network
@@ -263,7 +264,7 @@ def test_a_forecast_covers_what_came_and_a_wrong_model_does_not(make_trajectorie
 
 
 def test_many_conditions_leave_their_posteriors_on_disk(make_trajectories, tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison, "MOST_IN_MEMORY", 1)
+    monkeypatch.setattr(compare_module, "MOST_IN_MEMORY", 1)
     table = pd.concat(
         make_trajectories(OneRateSI(0.4), MeanField(), seed=i, degree=None, replicates=2, rounds=20).assign(
             event=f"e{i}"

@@ -10,9 +10,9 @@ import pytest
 from tworate.analysis.cli import main
 from tworate.analysis.explaining import open_results
 from tworate.errors import InputError
-from tworate.inference.mechanism_plots import plot_explanation
-from tworate.inference.mechanisms import explain
-from tworate.inference.split import Exposure, split
+from tworate.inference.mechanisms.decomposition import Exposure, split
+from tworate.inference.mechanisms.mechanism_plots import plot_explanation
+from tworate.inference.mechanisms.mechanisms import explain
 from tworate.simulate import CounterMessage, Trajectories, random_regular, read_trajectories, spread
 
 pytestmark = pytest.mark.integration

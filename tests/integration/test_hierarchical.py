@@ -7,11 +7,11 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from tworate.errors import InputError
-from tworate.inference.hierarchical import compare_terms, fit_hierarchical, load_hierarchical
-from tworate.inference.hierarchy.data import ConditionLikelihood
-from tworate.inference.hierarchy.leave_out import Population, condition_log_likelihood, exact_density
-from tworate.inference.hierarchy.sampling import sample, without_condition
-from tworate.inference.sampling import SamplerSettings
+from tworate.inference.hierarchical.condition_observations import ConditionLikelihood
+from tworate.inference.hierarchical.draws import sample, without_condition
+from tworate.inference.hierarchical.hierarchical import compare_terms, fit_hierarchical, load_hierarchical
+from tworate.inference.hierarchical.leave_out import Population, condition_log_likelihood, exact_density
+from tworate.inference.posterior.sampling import SamplerSettings
 from tworate.models.parameters import RATE_PRIOR
 
 pytestmark = pytest.mark.integration

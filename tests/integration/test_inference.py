@@ -10,7 +10,7 @@ from scipy import stats
 
 from tworate import compare, fit, load_comparison
 from tworate.errors import InputError
-from tworate.inference.observations import observe
+from tworate.inference.data.observations import observe
 from tworate.models import MeanField, OneRateSI, RandomRegular, TwoRateSI
 from tworate.models.parameters import RATE_PRIOR
 from tworate.simulate import Trajectories, random_regular, spread
@@ -129,7 +129,7 @@ def test_two_rate_posterior_equals_a_grid(make_trajectories):
 
 
 def test_new_data_need_no_new_compilation_and_leave_no_trace(make_trajectories):
-    from tworate.inference import program
+    from tworate.inference.likelihood import compiled_density as program
 
     short, long = (
         make_trajectories(OneRateSI(0.4), MeanField(), seed=6, degree=None, replicates=2, rounds=rounds)

@@ -14,8 +14,8 @@ from pandas.testing import assert_frame_equal
 
 from tworate.analysis.cli import main
 from tworate.errors import InputError
-from tworate.inference import recovery_grids
-from tworate.inference.recovery import TIMES, Cell, Grid, read_recovery, recover
+from tworate.inference.calibration import recovery_grids
+from tworate.inference.calibration.recovery import TIMES, Cell, Grid, read_recovery, recover
 
 pytestmark = pytest.mark.integration
 
@@ -31,7 +31,7 @@ KILLED = """
 import sys
 sys.path.insert(0, {here!r})
 from test_recovery import GRID
-from tworate.inference.recovery import recover
+from tworate.inference.calibration.recovery import recover
 recover(GRID, {folder!r}, seed=7, workers=1)
 """
 
@@ -97,7 +97,7 @@ def test_the_command_writes_rows_numbers_and_figures_and_fails_on_a_missed_targe
     # Judged as if they had to be found: rates so alike that none can be, which must count as missed.
     alike = Cell("found: who", "who", {"rate": 0.7, "ratio": 1.05, "weight": 0.5}, **SMALL, data_sets=2)
     monkeypatch.setitem(recovery_grids.GRIDS, "quick", lambda: Grid("quick", (alike,)))
-    monkeypatch.setattr("tworate.inference.recovery_summary.FEWEST", 2)
+    monkeypatch.setattr("tworate.inference.calibration.recovery_summary.FEWEST", 2)
     command = ["tworate", "recover", "--quick", "--check", "--json", "--workers", "1", "--out", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit) as ended:

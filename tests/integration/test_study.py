@@ -17,12 +17,12 @@ from tworate.agents import AnswerStore, CachedLanguageModel, LanguageModel, load
 from tworate.analysis.cli import main
 from tworate.analysis.study import load_study, make_study, run_study
 from tworate.analysis.study.cluster import perform, work_on_cluster
+from tworate.analysis.study.condition_job import make_jobs, work
 from tworate.analysis.study.plan import make_plan
 from tworate.analysis.study.run import ask
-from tworate.analysis.study.work import make_jobs, work
 from tworate.errors import InputError, JobError
 from tworate.inference import compare
-from tworate.inference.hierarchical import load_hierarchical
+from tworate.inference.hierarchical.hierarchical import load_hierarchical
 
 pytestmark = pytest.mark.integration
 
@@ -402,7 +402,7 @@ def test_working_out_conditions_takes_one_ahead_and_keeps_few(monkeypatch):
     plan = make_plan(changed(spread={"visibility": [0.3, 0.4]}, comparison={"si_models": "one-rate"}))
     jobs = make_jobs(plan, ask(plan, formula)[0])
     begun = []
-    from tworate.analysis.study import work as module
+    from tworate.analysis.study import condition_job as module
 
     simulate = module.simulate
     monkeypatch.setattr(module, "simulate", lambda spreads: begun.append(1) or simulate(spreads))

@@ -10,7 +10,7 @@ VALUES = {"beta_fast": np.array([1.2, 2.0]), "beta_slow": np.array([0.2, 0.3]), 
 
 def test_runge_kutta_steps_follow_the_solver_with_error_control():
     times = np.linspace(0, 30, 301)
-    exposure, prevalence = solve_curves(TwoRateSI, VALUES, times, 0.995, RandomRegular(8), "continuous")
+    exposure, prevalence = solve_curves(TwoRateSI.log_survival, VALUES, times, 0.995, RandomRegular(8), "continuous")
     for draw in range(2):
         model = TwoRateSI(**{name: values[draw] for name, values in VALUES.items()})
         # Steps of 0.1 at rates up to 2 leave (0.2)^5 / 120 a step at the very most, over the few that matter.
@@ -21,7 +21,7 @@ def test_runge_kutta_steps_follow_the_solver_with_error_control():
 def test_rounds_by_hand():
     s0, beta, step = 0.9, 0.5, 2.0
     exposure, prevalence = solve_curves(
-        OneRateSI, {"beta": np.array([beta])}, np.array([0.0, 2.0, 4.0]), s0, MeanField(), "rounds"
+        OneRateSI.log_survival, {"beta": np.array([beta])}, np.array([0.0, 2.0, 4.0]), s0, MeanField(), "rounds"
     )
     first = step * (1 - s0)
     second = first + step * (1 - s0 * np.exp(-beta * first))

@@ -5,7 +5,14 @@ import pytest
 from scipy import sparse
 
 from tworate.errors import InputError
-from tworate.simulate import CompleteNetwork, as_network, from_graph, make_network, random_regular, read_network
+from tworate.simulate import (
+    CompleteNetwork,
+    as_network,
+    from_graph,
+    make_network,
+    random_regular,
+    read_network,
+)
 
 
 def neighbours_of(network):

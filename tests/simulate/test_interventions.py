@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from tworate.errors import InputError
-from tworate.inference.observations import observe
+from tworate.inference.data.observations import observe
 from tworate.simulate import (
     Block,
     CompleteNetwork,

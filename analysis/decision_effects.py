@@ -1,0 +1,169 @@
+"""What moves a decision: main effects of persona, event and sighting on the log-odds of sharing.
+
+A decision table is what a model says, not a sample: it has no sampling error, so the effects here are average
+contrasts over its cells and carry no intervals. How much the sum of main effects leaves unsaid is told by the residual.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..agents import EVENT_TYPES, TRAITS, DecisionTable
+from ..common.linear_terms import Term, identified, zero_sum_contrasts
+from ..errors import InputError
+
+LEAST_PROBABILITY = 1e-6
+"""Probabilities nearer to 0 or 1 count as this near, since their log-odds have no bound."""
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Main effects on the log-odds of sharing.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a level: `term` (a trait, event type, fatalities, sighting), `level`, `effect` (on the log-odds),
+        `odds_ratio` (its exponential), and `variance_share`: the part of the variance of the log-odds that only this
+        term explains, the same in all rows of the term. Effects of a term's levels sum to zero; a trait's is that of
+        high against the average of high and low, and that of fatalities is for each tenfold of one plus their number.
+    intercept : float
+        Log-odds of sharing where every effect is zero: the average over the levels, at no fatalities.
+    r_squared : float
+        Part of the variance of the log-odds that all main effects explain together; nan where nothing varies.
+    residual_sd : float
+        Standard deviation of what they leave, in log-odds: interactions, and what else events differ in.
+    n_cells, n_bounded : int
+        Cells of the table, and how many of them were nearer to 0 or 1 than :data:`LEAST_PROBABILITY`.
+    notes : tuple of str
+        Terms that are left out, and why.
+    """
+
+    table: pd.DataFrame
+    intercept: float
+    r_squared: float
+    residual_sd: float
+    n_cells: int
+    n_bounded: int
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, fit for JSON."""
+        return {
+            "effects": self.table.to_dict("records"),
+            "intercept": self.intercept,
+            "r_squared": None if np.isnan(self.r_squared) else self.r_squared,
+            "residual_sd": self.residual_sd,
+            "n_cells": self.n_cells,
+            "n_bounded": self.n_bounded,
+            "notes": list(self.notes),
+        }
+
+    @property
+    def summary(self) -> str:
+        """How much the effects explain, in one sentence."""
+        if np.isnan(self.r_squared):
+            return f"{self.n_cells} cells; nothing varies: the log-odds of sharing are the same in all of them"
+        bounded = f"; {self.n_bounded} cells at 0 or 1 count as {LEAST_PROBABILITY:g} from it" if self.n_bounded else ""
+        return (
+            f"{self.n_cells} cells; main effects explain {self.r_squared:.1%} of the variance of the log-odds of "
+            f"sharing, and leave a standard deviation of {self.residual_sd:.3g}{bounded}"
+        )
+
+
+def explain(tables: Sequence[DecisionTable]) -> Effects:
+    """Take the decision tables of some events apart into main effects.
+
+    Parameters
+    ----------
+    tables : sequence of DecisionTable
+        One an event, over the same personas and sightings.
+
+    Raises
+    ------
+    InputError
+        When there is no table, or their personas or sightings differ.
+
+    Notes
+    -----
+    Least squares over all cells, each with equal weight, of
+    `logit P = intercept + Σ traits + event type + b · log10(1 + fatalities) + sighting`. Traits are coded +1 (high), -1
+    (low) and 0 (not named); event types and sightings by effect coding, so that their effects sum to zero.
+    A term that does not vary, or cannot be told apart from those before it, is left out with a note.
+    """
+    if not tables:
+        raise InputError("there is no decision table to explain")
+    shapes = {(table.personas, table.probabilities.shape) for table in tables}
+    if len(shapes) > 1:
+        raise InputError("the decision tables differ in their personas or sightings; decide them together")
+    probabilities = np.stack([table.probabilities for table in tables]).ravel()
+    bounded = np.clip(probabilities, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    log_odds = np.log(bounded) - np.log1p(-bounded)
+    terms, notes = identified(_terms(tables), log_odds.size)
+    coefficients, residual = _least_squares(log_odds, terms)
+    total = float(np.square(log_odds - log_odds.mean()).sum())
+    varies = total > 1e-12 * log_odds.size
+    rows, start = [], 1
+    for term in terms:
+        effects = term.contrasts @ coefficients[start : start + term.columns.shape[1]]
+        start += term.columns.shape[1]
+        without = _least_squares(log_odds, [other for other in terms if other is not term])[1]
+        share = float((without @ without - residual @ residual) / total) if varies else 0.0
+        rows += [(term.name, level, effect, share) for level, effect in zip(term.levels, effects, strict=True)]
+    table = pd.DataFrame(rows, columns=["term", "level", "effect", "variance_share"])
+    table.insert(3, "odds_ratio", np.exp(table["effect"].astype(float)))
+    return Effects(
+        table=table,
+        intercept=float(coefficients[0]),
+        r_squared=1 - float(residual @ residual) / total if varies else float("nan"),
+        residual_sd=float(np.sqrt(np.mean(residual**2))),
+        n_cells=log_odds.size,
+        n_bounded=int((bounded != probabilities).sum()),
+        notes=tuple(notes),
+    )
+
+
+def _terms(tables: Sequence[DecisionTable]) -> list[Term]:
+    """All terms, each with a row a cell: events outermost, then personas, then sightings."""
+    n_personas, n_sightings = tables[0].probabilities.shape
+    cells = (len(tables), n_personas, n_sightings)
+
+    def spread(values: Any, axis: int) -> NDArray[np.float64]:
+        column = np.asarray(values, dtype=float).reshape([-1 if a == axis else 1 for a in range(3)])
+        return np.broadcast_to(column, cells).reshape(-1, 1)
+
+    def factor(name: str, values: Sequence[Any], levels: Sequence[Any], labels: Sequence[str], axis: int) -> Term:
+        contrasts = zero_sum_contrasts(len(levels))
+        columns = [spread(contrasts[[levels.index(v) for v in values], k], axis) for k in range(len(levels) - 1)]
+        stacked = np.hstack(columns) if columns else np.empty((np.prod(cells), 0))
+        return Term(name, tuple(labels), stacked, contrasts)
+
+    codes = {True: 1.0, False: -1.0, None: 0.0}
+    terms = [
+        Term(
+            trait, ("high",), spread([codes[p.levels.get(trait)] for p in tables[0].personas], axis=1), np.ones((1, 1))
+        )
+        for trait in TRAITS
+    ]
+    types = [table.event.event_type for table in tables]
+    present = [name for name in EVENT_TYPES if name in types]
+    terms.append(factor("event type", types, present, present, axis=0))
+    deaths = np.log10([1 + table.event.fatalities for table in tables])
+    terms.append(Term("fatalities", ("tenfold",), spread(deaths, axis=0), np.ones((1, 1))))
+    numbers = list(range(1, n_sightings + 1))
+    labels = [str(number) for number in numbers[:-1]] + [f"{n_sightings} or more"]
+    terms.append(factor("sighting", numbers, numbers, labels, axis=2))
+    return terms
+
+
+def _least_squares(
+    values: NDArray[np.float64], terms: Sequence[Term]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Coefficients, the intercept first, and residuals."""
+    design = np.hstack([np.ones((values.size, 1)), *(term.columns for term in terms)])
+    coefficients = np.linalg.lstsq(design, values, rcond=None)[0].astype(np.float64)
+    return coefficients, values - design @ coefficients

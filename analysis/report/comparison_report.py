@@ -1,0 +1,191 @@
+"""The HTML report: one self-contained file that shows what was found, and computes nothing of its own."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ...files import write_text
+from ...inference import LIKELIHOODS, Comparison, ConditionResult, predict_curves
+from ...inference.comparison import comparison_plots as plots
+from ...inference.comparison.storage import REPORT
+from ...simulate import Trajectories
+from ..experiment import Progress
+from .rendering import embedded, render
+
+MOST_FIGURES = 24
+"""Conditions beyond this many are reported by their numbers alone."""
+_FIGURES = "figures"
+_FIGURE = re.compile(r"(\d{3}-)?(prediction|elpd|rates|pareto_k|evidence|prior)\.png")
+"""Names of figures, numbered where there are several conditions."""
+
+
+def write_report(
+    comparison: Comparison, folder: Path, run: dict[str, Any] | None = None, progress: Progress | None = None
+) -> Path:
+    """Write `report.html`, and its figures to `figures/`.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What to report.
+    folder : Path
+        Where.
+    run : dict, optional
+        What was run before the comparison (model, events, network, seeds, warning), from `run.json`.
+    progress : callable, optional
+        Called when each condition begins.
+
+    Returns
+    -------
+    Path
+        The report.
+    """
+    parts = [part for _, part in comparison.trajectories.split(comparison.by)]
+    sections: list[dict[str, Any]] = []
+    names = set()
+    for number, (result, part) in enumerate(zip(comparison.conditions, parts, strict=True)):
+        if progress:
+            progress("drawing", number, len(parts))
+        prefix = f"{number + 1:03}-" if len(parts) > 1 else ""
+        drawn = (
+            _draw(result, part, comparison.seed, folder / _FIGURES, prefix)
+            if result.models and number < MOST_FIGURES
+            else {}
+        )
+        names |= {f"{prefix}{name}.png" for name in drawn}
+        sections.append({"result": result, "sentence": verdict_sentence(result), "figures": drawn})
+    html = render(
+        "report.html.jinja",
+        comparison=comparison,
+        sections=sections,
+        run=run or {},
+        infinity=float("inf"),
+        most_figures=MOST_FIGURES,
+        provenance=provenance(comparison, run or {}),
+    )
+    path = folder / REPORT
+    write_text(path, html)
+    # Those of an earlier comparison in this folder, of other conditions.
+    for figure in (folder / _FIGURES).glob("*.png"):
+        if _FIGURE.fullmatch(figure.name) and figure.name not in names:
+            figure.unlink(missing_ok=True)
+    return path
+
+
+def verdict_sentence(result: ConditionResult) -> str:
+    """Return the verdict in one sentence with its numbers."""
+    if not result.models:
+        return f"Undecided: {result.reasons[0]}."
+    if result.verdict == "undecided":
+        return f"Undecided: {result.reasons[0]}."
+    if result.verdict == "one-rate":
+        rate = _interval(result, "one-rate", "beta")
+        return f"One transmission rate is enough, {rate}: {result.reasons[0]}."
+    rates = f"{_interval(result, 'two-rate', 'beta_fast')} and {_interval(result, 'two-rate', 'beta_slow')}"
+    if result.challenged_by:
+        return (
+            f"Two transmission rates beat one, {rates}: {result.reasons[0]}. But the verdict is challenged: "
+            f"{' and '.join(result.challenged_by)} cannot be ruled out, so it need not be two rates."
+        )
+    return f"Two transmission rates are needed, {rates}: {result.reasons[0]}."
+
+
+def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
+    """What was run, as label and value."""
+    first = comparison.conditions[0]
+    samplers = {
+        posterior.attrs["sampler"] for result in comparison.conditions for posterior in result.posteriors.values()
+    }
+    content = {
+        "data": comparison.trajectories.source,
+        "conditions": ", ".join(comparison.by) or "one",
+        "closure": f"{first.closure} ({first.closure_reason})",
+        "likelihood": f"{first.likelihood}, "
+        + (
+            "of each increment given the past"
+            if LIKELIHOODS[first.likelihood].kind == "transition"
+            else "of the whole curve from its start"
+        ),
+        "clock": f"{first.clock} ({first.clock_reason})",
+        "left out at a time": first.unit,
+        "scales of the priors": f"{first.prior_scale:g} times the models' own",
+        "seed of the fits": str(comparison.seed),
+        "sampler": "nutpie NUTS; "
+        + " / ".join(
+            ", ".join(f"{key} {value}" for key, value in json.loads(text).items()) for text in sorted(samplers)
+        ),
+    }
+    labels = {
+        "model": "language model",
+        "fingerprint": "model fingerprint",
+        "events": "events",
+        "personas": "personas",
+        "qualifier": "strength of their adjectives",
+        "elicitation": "how decisions were elicited",
+        "network": "network",
+        "agents": "agents",
+        "degree": "neighbours of each agent",
+        "replicates": "replicates",
+        "rounds": "rounds",
+        "clock": "clock of the simulation",
+        "visibility": "visibility of a post on an edge, per round or unit of time",
+        "outside": "exposure to the outside world, per round or unit of time",
+        "initial_sharers": "agents that have shared at the start",
+        "seeds": "which agents these are",
+        "interventions": "interventions",
+        "homophily": "homophily asked for",
+        "assortativity": "assortativity of personas, measured",
+        "seed": "seed of the simulation",
+    }
+    if elicitation := run.get("elicitation"):
+        run = {**run, "elicitation": _elicitation(elicitation)}
+    if "interventions" in run:
+        run = {**run, "interventions": ", ".join(run["interventions"]) or "none"}
+    content |= {label: str(run[key]) for key, label in labels.items() if run.get(key) is not None}
+    fitted = [posterior for result in comparison.conditions for posterior in result.posteriors.values()]
+    versions = {**(json.loads(fitted[0].attrs["versions"]) if fitted else {}), **run.get("versions", {})}
+    content["versions"] = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return content
+
+
+def _elicitation(record: dict[str, Any]) -> str:
+    wordings = ", ".join("/".join(wording) for wording in record["wordings"])
+    mass = f"probability of the two options together {record['option_mass']:.4f} (mean of all prompts)"
+    if record["method"] == "logits":
+        return f"log-probabilities of whole options, both orders; {wordings}; {mass}"
+    instead = " (the model gives no log-probabilities of them)" if record["method_asked"] == "logits" else ""
+    return (
+        f"{record['samples']} answers sampled at temperature {record['temperature']:g} to each prompt{instead}, both "
+        f"orders; {wordings}; {mass}; {record['unparsable']} answers named neither option and count for neither"
+    )
+
+
+def _interval(result: ConditionResult, model: str, parameter: str) -> str:
+    found = next(m for m in result.models.values() if m.specification.model.name == model)
+    row, spec = found.parameters.loc[parameter], found.specification.described[parameter]
+    return f"{spec.symbol} = {row['mean']:.3g} (95% interval {row['hdi_low']:.3g} to {row['hdi_high']:.3g})"
+
+
+def _draw(
+    result: ConditionResult, trajectories: Trajectories, seed: int, folder: Path, prefix: str
+) -> dict[str, dict[str, Any]]:
+    """Draw a condition's figures, save each as PNG, and return data URI and width by name."""
+    bands: dict[str, pd.DataFrame] = {
+        name: predict_curves(posterior, trajectories, seed=seed, model=result.models[name].specification.model)
+        for name, posterior in result.posteriors.items()
+    }
+    made: dict[str, Figure] = {
+        "prediction": plots.plot_prediction(trajectories, bands),
+        "elpd": plots.plot_elpd(result),
+        "rates": plots.plot_rates(result),
+        "pareto_k": plots.plot_pareto_k(result),
+    }
+    if {"one-rate", "two-rate"} <= {model.specification.model.name for model in result.models.values()}:
+        made["evidence"] = plots.plot_evidence(result)
+    if all("incidence" in posterior.observed_data for posterior in result.posteriors.values()):
+        made["prior"] = plots.plot_prior_check(result)
+    return {name: embedded(figure, folder / f"{prefix}{name}.png") for name, figure in made.items()}

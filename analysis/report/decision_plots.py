@@ -1,0 +1,123 @@
+"""Figures of probes and of effects. Each takes results and returns a matplotlib Figure; none computes a result."""
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ...agents import TRAITS
+from ...agents.probe import LEAST_RELIABILITY, LEAST_SEPARATION, Probe
+from ...common.figure_style import BLUE, INK, ORANGE, STYLE
+from ..decision_effects import Effects
+
+_YES, _NO = BLUE, ORANGE
+_WIDEST_SCALE = 4.0
+"""The largest difference that two scores from 1 to 5 can have: colours mean the same for every model."""
+
+
+def plot_probe(probe: Probe) -> Figure:
+    """Effects of the persona's traits on each measured scale, with separation and reliability of the scale beside."""
+    rows = np.arange(len(TRAITS))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10.4, 4.2))
+        heat, apart, agree = figure.subplots(1, 3, sharey=True, width_ratios=[1.9, 1, 1])
+        # Purple to orange is told apart with any colour vision; white is no effect.
+        image = heat.imshow(probe.effects.T, cmap="PuOr_r", vmin=-_WIDEST_SCALE, vmax=_WIDEST_SCALE, aspect="auto")
+        for scale in rows:
+            for trait in rows:
+                value = probe.effects[trait, scale]
+                heat.text(
+                    trait, scale, _signed(value), ha="center", va="center", fontsize=9,
+                    color="white" if abs(value) > 0.65 * _WIDEST_SCALE else INK,
+                    fontweight="bold" if trait == scale else "normal",
+                )  # fmt: skip
+        heat.set_xticks(rows, TRAITS, rotation=25, ha="right", rotation_mode="anchor")
+        heat.set_yticks(rows, TRAITS)
+        heat.set_xlabel("trait of the persona")
+        heat.set_ylabel("scale measured")
+        heat.set_title("high minus low, in points")
+        heat.grid(visible=False)
+        figure.colorbar(image, ax=heat, shrink=0.9, pad=0.02)
+        for row, found in enumerate(probe.traits):
+            shade, mark = (_YES, "o") if found.expressed else (_NO, "X")
+            if np.isfinite([found.d, found.d_low, found.d_high]).all():
+                reach = [[max(0.0, found.d - found.d_low)], [max(0.0, found.d_high - found.d)]]
+                apart.errorbar(found.d, row, xerr=reach, fmt=mark, ms=7, lw=2, capsize=4, color=shade)
+            else:
+                apart.text(0, row, " no bound" if np.isinf(found.d) else " undefined", va="center", color=shade)
+            if np.isfinite(found.alpha):
+                agree.plot(found.alpha, row, mark, ms=7, color=shade)
+            else:
+                agree.text(0, row, " undefined", va="center", color=shade)
+        for axis, limit in ((apart, LEAST_SEPARATION), (agree, LEAST_RELIABILITY)):
+            axis.axvline(0, color="#888888", lw=1)
+            axis.axvline(limit, color=INK, lw=1.2, ls="--")
+            axis.text(limit, -0.58, f" at least {limit}", fontsize=8, color=INK, va="top", ha="left")
+            axis.tick_params(labelleft=False)
+        ends = [value for found in probe.traits for value in (found.d_low, found.d_high) if np.isfinite(value)]
+        apart.set_xlim(min(-0.2, *(1.1 * end for end in ends), 0), max(2.0, *(1.1 * end for end in ends), 0))
+        agree.set_xlim(min([-0.1, *(found.alpha - 0.1 for found in probe.traits if np.isfinite(found.alpha))]), 1.05)
+        apart.set_title("separation")
+        apart.set_xlabel("Cohen's d, 95% interval")
+        agree.set_title("reliability")
+        agree.set_xlabel("Cronbach's alpha")
+        heat.set_ylim(len(TRAITS) - 0.4, -0.6)
+        handles = [
+            Line2D([], [], color=_YES, marker="o", ls="", ms=7, label="trait expressed"),
+            Line2D([], [], color=_NO, marker="X", ls="", ms=7, label="not expressed"),
+        ]
+        figure.legend(handles=handles, loc="outside lower right", ncols=2, fontsize=8.5)
+        told = {
+            "expressed": "expresses the profile",
+            "partly": "expresses the profile in part",
+            "not expressed": "does not express the profile",
+        }
+        title = f"{probe.model} {told[probe.verdict]}"
+        # A name is what it is: dollar signs in it do not make it mathematics.
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", parse_math=False)
+    return figure
+
+
+def plot_effects(effects: Effects) -> Figure:
+    """Main effects on the log-odds of sharing, the levels of each term together."""
+    labels: list[str] = []
+    places: list[float] = []
+    values: list[float] = []
+    place, was_single = 0.0, False
+    for term in dict.fromkeys(effects.table["term"]):
+        rows = effects.table[effects.table["term"] == term]
+        single = len(rows) == 1
+        # Terms of one level stand together, others apart.
+        if labels and not (single and was_single):
+            place += 0.6
+        was_single = single
+        for level, value in zip(rows["level"], rows["effect"], strict=True):
+            labels.append(f"{term}: {level}" if single else str(level) if term != "sighting" else f"sighting {level}")
+            places.append(place)
+            values.append(value)
+            place += 1
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.6, 1.3 + 0.27 * place))
+        axis = figure.subplots()
+        axis.axvline(0, color="#888888", lw=1)
+        axis.hlines(places, 0, values, color=[_YES if value >= 0 else _NO for value in values], lw=2.5)
+        for at, value in zip(places, values, strict=True):
+            axis.plot(value, at, "o", ms=6.5, color=_YES if value >= 0 else _NO)
+            axis.annotate(
+                _signed(value), (value, at), xytext=(7 if value >= 0 else -7, 0),
+                textcoords="offset points", va="center", ha="left" if value >= 0 else "right", fontsize=8.5, color=INK,
+            )  # fmt: skip
+        axis.set_yticks(places, labels)
+        axis.set_ylim(place - 0.4, -0.6)
+        axis.margins(x=0.14)
+        axis.grid(axis="y", visible=False)
+        axis.set_xlabel("effect on the log-odds of sharing")
+        if not np.isnan(effects.r_squared):
+            axis.set_title(f"main effects explain {effects.r_squared:.1%} of the variance", loc="left")
+    return figure
+
+
+def _signed(value: float) -> str:
+    """Write a number with its sign; one that rounds to zero has none."""
+    text = f"{value:+.2f}".replace("-", "−")
+    return "0.00" if text[1:] == "0.00" else text

@@ -1,0 +1,265 @@
+"""The work on a condition: simulate, compare, and write what was found."""
+
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import __version__
+from ...agents import DecisionTable
+from ...errors import InputError
+from ...files import write_text
+from ...inference.comparison.compare import compared_in_turn
+from ...inference.comparison.condition import Condition, Options
+from ...inference.comparison.results import ConditionResult, Method
+from ...inference.comparison.storage import TRAJECTORIES
+from ...inference.data.observations import Transitions
+from ...inference.likelihood.likelihoods import LIKELIHOODS
+from ...inference.likelihood.specification import Specification
+from ...inference.loo.loo import UNITS
+from ...inference.posterior.fitting import check_closure_of, check_names, observed
+from ...inference.posterior.sampling import SamplerSettings
+from ...models import get_model
+from ...simulate import AnyNetwork, Trajectories
+from ...simulate.spreading import simulate
+from ..experiment import make_population, spread_of
+from .plan import Plan, StudyCondition
+from .store import RESULT
+from .study_file import ComparisonTable
+
+PARAMETER_NUMBERS = ("mean", "sd", "hdi_low", "hdi_high", "ess_bulk", "r_hat")
+"""What is said of each parameter in `comparison.parquet`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A condition with all that its result follows from.
+
+    Parameters
+    ----------
+    condition : StudyCondition
+        What is simulated.
+    probabilities : array, shape (n_personas, n_sightings)
+        Decision table of its personas.
+    comparison : ComparisonTable
+        How it is compared.
+    network_hash : str, optional
+        What identifies the network, where it comes from a file.
+    """
+
+    condition: StudyCondition
+    probabilities: NDArray[np.float64] = field(repr=False)
+    comparison: ComparisonTable
+    network_hash: str | None = None
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of all that the result follows from, but for its number."""
+        settings = asdict(self.condition.settings)
+        if self.network_hash:
+            settings["network"] = self.network_hash
+        mixture = self.condition.composition.mixture
+        table = np.ascontiguousarray(self.probabilities, dtype=np.float64)
+        content = {
+            "version": __version__,
+            "columns": self.condition.columns,
+            "personas": [asdict(persona) for persona in mixture.personas],
+            "weights": mixture.weights,
+            "probabilities": [table.shape, hashlib.sha256(table.tobytes()).hexdigest()],
+            "settings": settings,
+            "comparison": self.comparison.model_dump(),
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def make_jobs(plan: Plan, tables: Mapping[str, Sequence[DecisionTable]]) -> list[Job]:
+    """Give every condition the part of a decision table that is about its personas.
+
+    Parameters
+    ----------
+    plan : Plan
+        The study.
+    tables : mapping of str to sequence of DecisionTable
+        By language model, one an event, over all personas of the plan.
+    """
+    row = {persona: number for number, persona in enumerate(plan.personas)}
+    of = {(model, table.event): table for model, asked in tables.items() for table in asked}
+    jobs = []
+    for condition in plan.conditions:
+        rows = [row[persona] for persona in condition.composition.mixture.personas]
+        probabilities = of[condition.model, condition.event].probabilities[rows]
+        network = plan.network_hashes.get(condition.settings.network)
+        jobs.append(Job(condition, probabilities, plan.specification.comparison, network))
+    return jobs
+
+
+def check_comparison(table: ComparisonTable, clock: str) -> None:
+    """Refuse what cannot be compared so, before a language model is asked.
+
+    Raises
+    ------
+    InputError
+        When there is no such likelihood or unit, or a model may not be compared under a closure.
+    """
+    check_names(table.likelihood, 0)
+    if table.unit not in UNITS:
+        raise InputError(f"unit {table.unit!r} is unknown; choose one of {', '.join(UNITS)}")
+    for specification in _specifications(table, clock):
+        for closure in table.closures:
+            check_closure_of(specification, closure)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What was found of a condition.
+
+    Parameters
+    ----------
+    job : Job
+        The condition.
+    trajectories : Trajectories
+        Its data.
+    results : list of ConditionResult
+        One a closure.
+    seconds : float
+        Time since the condition before was finished.
+    """
+
+    job: Job
+    trajectories: Trajectories = field(repr=False)
+    results: list[ConditionResult] = field(repr=False)
+    seconds: float
+
+    def write(self, folder: Path) -> None:
+        """Write trajectories, posteriors and, last, `result.json` to a folder."""
+        self.trajectories.save(folder / TRAJECTORIES)
+        kept = self.job.comparison.posteriors
+        for result in self.results if kept != "none" else ():
+            for name, posterior in result.posteriors.items():
+                if kept == "lean":
+                    del posterior.log_likelihood
+                result.posteriors.write(name, folder / result.closure / f"{name}.nc")
+        content = {
+            "condition": self.job.condition.label,
+            "seconds": self.seconds,
+            "rows": [row for result in self.results for row in rows_of(result, self.job.comparison.si_models)],
+        }
+        # JSON keeps every digit of a float, and NaN by its name.
+        write_text(folder / RESULT, json.dumps(content, ensure_ascii=False))
+
+
+def rows_of(result: ConditionResult, si_models: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of `comparison.parquet` for one closure: one an SI model, also where nothing could be compared."""
+    reasons = "; ".join(result.reasons)
+    found = []
+    for row in result.rows():
+        name = row.pop("model")
+        numbers = {
+            f"{parameter}_{number}": float(value)
+            for parameter, values in result.models[name].parameters[[*PARAMETER_NUMBERS]].iterrows()
+            for number, value in values.items()
+        }
+        found.append({"si_model": name, **row, "reasons": reasons, **numbers})
+    nan = float("nan")
+    return found or [
+        {
+            "si_model": name, "verdict": result.verdict, "rival": False,
+            **dict.fromkeys(("elpd_loo", "se", "p_loo", "weight"), nan), "pareto_k_bad": 0, "elpd_diff": nan,
+            "dse": nan, "challenged_by": "", "closure": result.closure, "likelihood": result.likelihood,
+            "clock": result.clock, "unit": result.unit, "n_observations": 0, "reasons": reasons,
+        }
+        for name in si_models
+    ]  # fmt: skip
+
+
+def work(jobs: Sequence[Job], networks: Mapping[str, AnyNetwork]) -> Iterator[Outcome]:
+    """Work conditions out one after the other; while the last is worked out, the next is sampled already.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        What is done, all with one way of comparing.
+    networks : mapping of str to Network
+        Those that were read from files, by the path in the settings.
+
+    Raises
+    ------
+    InputError
+        When a condition cannot be simulated. One that cannot be compared is undecided.
+    """
+    simulations: deque[_Simulation] = deque()
+
+    def conditions() -> Iterator[Condition]:
+        for job in jobs:
+            simulation = _Simulation(job, networks.get(job.condition.settings.network))
+            simulations.append(simulation)
+            for closure in job.comparison.closures:
+                yield simulation.under(closure)
+
+    results = compared_in_turn(conditions())
+    last = time.perf_counter()
+    for job in jobs:
+        found = [next(results) for _ in job.comparison.closures]
+        now = time.perf_counter()
+        yield Outcome(job, simulations.popleft().trajectories, found, now - last)
+        del found
+        last = now
+
+
+class _Simulation:
+    """The data of a condition, simulated when they are first needed."""
+
+    def __init__(self, job: Job, network: AnyNetwork | None) -> None:
+        self.job, self._network = job, network
+
+    @cached_property
+    def trajectories(self) -> Trajectories:
+        condition = self.job.condition
+        try:
+            population = make_population(condition.settings, condition.composition.mixture, self._network)
+            spread = spread_of(
+                population, self.job.probabilities, condition.settings, condition.settings.seed, condition.columns
+            )
+            return simulate([spread])
+        except InputError as error:
+            raise InputError(f"{condition.label}: {error}") from error
+
+    def under(self, closure: str) -> Condition:
+        """Return the comparison under a closure."""
+        table, clock = self.job.comparison, self.job.condition.settings.clock
+        specifications = _specifications(table, clock)
+
+        def observe(specification: Specification) -> Transitions:
+            return observed(self.trajectories, closure, specification)
+
+        return Condition(
+            {},
+            observe,
+            specifications,
+            Options(
+                Method(closure, "asked for", table.likelihood, clock, "that of the simulation", table.unit),  # type: ignore[arg-type]
+                self.job.condition.settings.seed,
+                SamplerSettings(table.chains, table.tune, table.draws),
+                table.challenge,
+                table.max_refits,
+                predict_from=None,
+                evidence=False,
+                clock_known=True,
+            ),
+            lambda what, done, total: None,
+        )
+
+
+def _specifications(table: ComparisonTable, clock: str) -> list[Specification]:
+    return [
+        Specification(get_model(name), LIKELIHOODS[table.likelihood], clock, table.replicate_effects)  # type: ignore[arg-type]
+        for name in table.si_models
+    ]

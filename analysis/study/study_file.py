@@ -1,0 +1,327 @@
+"""The file of a study: what is varied, what stays the same, and how it is compared."""
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from ...agents import Elicitation, PromptTemplates, parse_wordings
+from ...agents.base_url import OPENAI_PREFIX
+from ...agents.personas import DEFAULT_QUALIFIER
+from ...errors import nearest
+from ...models import CLOSURES, get_model
+from ..experiment import PLACEMENTS
+from .toml_source import explained, read_toml
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _as_table(key: str) -> BeforeValidator:
+    """Take a bare text for a table with this key alone."""
+    return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
+
+
+def _day(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+Names = Annotated[list[str], BeforeValidator(_listed)]
+Day = Annotated[str, BeforeValidator(_day)]
+
+
+class _Table(BaseModel):
+    """A table of the file: unknown keys are refused, and a text is no number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class LanguageModelEntry(_Table):
+    """A language model, by name or folder; fields as the options of `tworate run`.
+
+    Code that comes with a model is never allowed by a file: that takes `--trust-remote-code`.
+    """
+
+    model: str
+    name: str = ""
+    base_url: str | None = None
+    concurrency: int | None = Field(default=None, ge=1)
+    device: str | None = None
+    dtype: str | None = None
+    think: bool = False
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> "LanguageModelEntry":
+        served = self.model.startswith(OPENAI_PREFIX)
+        for name in ("device", "dtype", "think") if served else ("base_url", "concurrency"):
+            if getattr(self, name):
+                where = "that runs here" if served else f"behind a server ({OPENAI_PREFIX}NAME)"
+                raise ValueError(f"{name} goes with a model {where}, not with {self.model}")
+        return self
+
+    @property
+    def label(self) -> str:
+        """What it is called in the tables."""
+        return self.name or self.model
+
+
+class EventTable(_Table):
+    """Which events; all of a file that the filters leave, the first so many of each type."""
+
+    file: str | None = None
+    ids: Annotated[list[str], BeforeValidator(_listed)] | None = None
+    types: Names = []
+    countries: Names = []
+    since: Day | None = None
+    until: Day | None = None
+    min_fatalities: int | None = None
+    max_fatalities: int | None = None
+    per_type: int | None = Field(default=None, ge=1)
+
+
+class MixtureEntry(_Table):
+    """A mixture: profiles in equal numbers, a CSV file, or profiles with weights."""
+
+    personas: str | None = None
+    weights: dict[str, float] | None = None
+    homophily: float = 0.0
+    placement: Literal[PLACEMENTS] = PLACEMENTS[0]  # type: ignore[valid-type]
+
+
+class PersonaTable(_Table):
+    """Who the agents are: each profile a condition of its own, and mixtures."""
+
+    profiles: Annotated[list[str], BeforeValidator(_listed)] | None = None
+    mixtures: dict[str, Annotated[MixtureEntry, _as_table("personas")]] = {}
+    qualifier: str = DEFAULT_QUALIFIER
+
+
+class NetworkEntry(_Table):
+    """A network: its kind with parameters, or a file; agents and degree where they are not those of all."""
+
+    kind: str
+    agents: int | None = None
+    degree: int | None = None
+
+
+class SpreadTable(_Table):
+    """How the post spreads; names and defaults as the options of `tworate simulate`."""
+
+    networks: Annotated[list[Annotated[NetworkEntry, _as_table("kind")]], BeforeValidator(_listed)] = [
+        NetworkEntry(kind="random-regular")
+    ]
+    agents: int = 1000
+    degree: int = 8
+    visibility: Annotated[list[float], BeforeValidator(_listed)] = [0.25]
+    replicates: int = 10
+    rounds: int = 40
+    initial_sharers: int = 5
+    seeds: str = "random"
+    clock: str = "rounds"
+    outside: float = 0.0
+    interventions: Names = []
+
+    @field_validator("networks", "visibility")
+    @classmethod
+    def _some(cls, values: list[Any]) -> list[Any]:
+        return _different(values)
+
+
+class ElicitationTable(_Table):
+    """How decisions are asked; names and defaults as the options of `tworate decide`."""
+
+    method: str = "logits"
+    wordings: Names = []
+    sightings: int = Field(default=5, ge=1)
+    samples: int = 100
+    temperature: float = 1.0
+    max_unparsable: float = 0.2
+    max_tokens: int = 16
+
+
+class ComparisonTable(_Table):
+    """How each condition is compared, see :func:`tworate.inference.compare`; and what is kept of the posteriors.
+
+    `posteriors` is `lean` (all groups but the log-likelihood of each draw and observation, a tenth of the size),
+    `whole` or `none`. There are fewer draws than for a single comparison: hardly more conditions fail their diagnostics
+    at the first try (5 of 24 in place of 4, once), and those that do are tried again with twice as many.
+    """
+
+    si_models: Names = ["one-rate", "two-rate"]
+    closures: Names = [CLOSURES[0]]
+    likelihood: str = "beta-binomial"
+    unit: str = "increment"
+    replicate_effects: bool = False
+    challenge: bool = True
+    max_refits: int = Field(default=10, ge=0)
+    chains: int = Field(default=4, ge=2)
+    tune: int = Field(default=300, ge=1)
+    draws: int = Field(default=600, ge=1)
+    posteriors: Literal["lean", "whole", "none"] = "lean"
+
+    @field_validator("si_models")
+    @classmethod
+    def _known_models(cls, names: list[str]) -> list[str]:
+        for name in names:
+            get_model(name)
+        return _different(names)
+
+    @field_validator("closures")
+    @classmethod
+    def _known_closures(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in CLOSURES:
+                raise ValueError(f"closure {name!r} is none of {', '.join(CLOSURES)}{nearest(name, CLOSURES)}")
+        return _different(names)
+
+
+class EffectTable(_Table):
+    """Effects of traits and events over all conditions: fitted or not (by default where conditions differ enough).
+
+    `si_models` are those whose rates are taken apart, under `closure` (by default the most exact that the data allow).
+    `compare_terms` also fits without each trait, event type and fatalities in turn, to tell which of them matter.
+    """
+
+    fit: bool | None = None
+    compare_terms: bool = False
+    si_models: Annotated[list[Literal["two-rate", "one-rate"]], BeforeValidator(_listed)] = ["two-rate", "one-rate"]
+    closure: Literal[CLOSURES] | None = None  # type: ignore[valid-type]
+
+
+class StudySpecification(_Table):
+    """A study, as its file says it.
+
+    Parameters
+    ----------
+    seed : list of int
+        Every condition is worked out once for each.
+    language_models, events, personas, spread, elicitation, comparison, effects
+        The tables of the file.
+    """
+
+    seed: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], BeforeValidator(_listed)] = [0]
+    language_models: Annotated[
+        list[Annotated[LanguageModelEntry, _as_table("model")]], BeforeValidator(_listed), Field(min_length=1)
+    ] = [LanguageModelEntry(model="embedded")]
+    events: EventTable = EventTable()
+    personas: PersonaTable = PersonaTable()
+    spread: SpreadTable = SpreadTable()
+    elicitation: ElicitationTable = ElicitationTable()
+    comparison: ComparisonTable = ComparisonTable()
+    effects: EffectTable = EffectTable()
+    _folder: Path = PrivateAttr(Path())
+    _text: str = PrivateAttr("")
+
+    @field_validator("seed")
+    @classmethod
+    def _seeds(cls, seeds: list[int]) -> list[int]:
+        if not seeds:
+            raise ValueError("give at least one")
+        return _different(seeds)
+
+    @field_validator("language_models")
+    @classmethod
+    def _labels(cls, entries: list[LanguageModelEntry]) -> list[LanguageModelEntry]:
+        labels = [entry.label for entry in entries]
+        if len(set(labels)) < len(labels):
+            raise ValueError("two language models are called the same; give each a name of its own (name = …)")
+        return entries
+
+    @property
+    def text(self) -> str:
+        """The file as it was given; empty where there was none."""
+        return self._text
+
+    @property
+    def asking(self) -> Elicitation:
+        """How decisions are asked, for the language model's layer."""
+        table = self.elicitation.model_dump(exclude={"wordings", "sightings"})
+        return Elicitation(**table, wordings=parse_wordings(self.elicitation.wordings or None), seed=self.seed[0])
+
+    @property
+    def templates(self) -> PromptTemplates:
+        """The wording of the prompts."""
+        return PromptTemplates(qualifier=self.personas.qualifier)
+
+    def path(self, name: str) -> Path:
+        """Return the path that a name in the file means."""
+        return self._folder / name
+
+
+def read_study(path: str | Path) -> StudySpecification:
+    r"""Read the file of a study.
+
+    Parameters
+    ----------
+    path : path
+        A TOML file, see docs/studies.md; what is left out has its default. Paths in it start from its own folder.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read, or a key is unknown or has a value that cannot be; names the file, the line and the key,
+        what was wrong, and the known name that is nearest.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "study.toml"
+    ...     _ = file.write_text('[spread]\nvisibility = [0.1, 0.25]\n')
+    ...     read_study(file).spread.visibility
+    [0.1, 0.25]
+    """
+    path = Path(path)
+    content, text = read_toml(path)
+    return make_study(content, path.parent, source=str(path), text=text)
+
+
+def make_study(
+    content: Mapping[str, Any], folder: str | Path = ".", *, source: str = "the study", text: str = ""
+) -> StudySpecification:
+    """Make a study of what a file would hold, as nested dicts.
+
+    Parameters
+    ----------
+    content : mapping
+        Tables by name.
+    folder : path
+        What paths start from.
+    source : str
+        What messages call it.
+    text : str
+        The file, where there is one.
+
+    Raises
+    ------
+    InputError
+        See :func:`read_study`.
+    """
+    try:
+        made = StudySpecification.model_validate(content)
+    except ValidationError as error:
+        raise explained(error, StudySpecification, source, text) from error
+    made._folder, made._text = Path(folder), text
+    return made
+
+
+def _different(values: list[Any]) -> list[Any]:
+    if not values:
+        raise ValueError("give at least one")
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{value!r} comes twice; give it once")
+    return values

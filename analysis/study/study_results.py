@@ -1,0 +1,129 @@
+"""A study that is done: its tables, read when they are asked for, and its posteriors."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ...errors import InputError
+from ...simulate import Trajectories, read_trajectories
+from ...simulate.tables import read_parquet
+from .store import POSTERIORS, STUDY, StudyFolder
+
+if TYPE_CHECKING:
+    import arviz as az
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study on disk; each table is read when it is first asked for.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it lies.
+    record : dict
+        Content of `study.json`: version, seeds, specification, language models with their warnings, and keys.
+    """
+
+    folder: Path
+    record: dict[str, Any] = field(repr=False)
+
+    @cached_property
+    def conditions(self) -> pd.DataFrame:
+        """One row a condition: what it is."""
+        return self._table("conditions")
+
+    @cached_property
+    def decisions(self) -> pd.DataFrame:
+        """One row a language model, event, persona and sighting: P(share), and how it was got."""
+        return self._table("decisions")
+
+    @cached_property
+    def trajectories(self) -> Trajectories:
+        """The trajectories of all conditions, with their counts; the column `condition` tells conditions apart."""
+        path = self._path("trajectories")
+        found = read_trajectories(path)
+        self._check(path, dict(found.record or {}))
+        return found
+
+    @cached_property
+    def comparison(self) -> pd.DataFrame:
+        """One row a condition, closure and SI model: verdict, elpd, reasons, parameters."""
+        return self._table("comparison")
+
+    @cached_property
+    def effects(self) -> pd.DataFrame | None:
+        """Effects of traits and events over all conditions; None where they were not fitted."""
+        return self._table("effects") if (self.folder / "effects.parquet").is_file() else None
+
+    @cached_property
+    def effects_loo(self) -> pd.DataFrame | None:
+        """Which of the effects matter, by leaving conditions out; None where that was not worked out."""
+        return self._table("effects_loo") if (self.folder / "effects_loo.parquet").is_file() else None
+
+    def posterior(self, condition: int, si_model: str, closure: str | None = None) -> "az.InferenceData":
+        """Read the posterior of an SI model on a condition.
+
+        Parameters
+        ----------
+        condition : int
+            Number of the condition.
+        si_model : str
+            Name of the model.
+        closure : str, optional
+            The closure, where the study compares under several.
+
+        Raises
+        ------
+        InputError
+            When there is none, or it is damaged.
+        """
+        from ...inference.posterior.posteriors import read_posterior
+
+        folder = self.folder / POSTERIORS / str(condition)
+        path = (folder / closure if closure and (folder / closure).is_dir() else folder) / f"{si_model}.nc"
+        if not path.is_file():
+            there = ", ".join(str(file.relative_to(folder).with_suffix("")) for file in sorted(folder.rglob("*.nc")))
+            raise InputError(
+                f"{self.folder}: has no posterior of {si_model} on condition {condition}; there are: {there or 'none'}"
+            )
+        return read_posterior(path)
+
+    def _path(self, name: str) -> Path:
+        path = self.folder / f"{name}.parquet"
+        if not path.is_file():
+            raise InputError(f"{path}: is missing: the study is unfinished; go on with the same `tworate study` again")
+        return path
+
+    def _table(self, name: str) -> pd.DataFrame:
+        path = self._path(name)
+        table, record = read_parquet(path)
+        self._check(path, record or {})
+        return table
+
+    def _check(self, path: Path, record: dict[str, Any]) -> None:
+        if record.get("study") != self.record.get("digest"):
+            raise InputError(f"{path}: is of another study than {STUDY} beside it; run `tworate study` again")
+
+
+def load_study(folder: str | Path) -> Study:
+    """Open a study that :func:`tworate.analysis.study.run_study` left.
+
+    Parameters
+    ----------
+    folder : path
+        Where it lies.
+
+    Raises
+    ------
+    InputError
+        When the folder holds none.
+    """
+    folder = Path(folder)
+    record = StudyFolder(folder).record()
+    if record is None or "specification" not in record:
+        raise InputError(f"{folder}: holds no study; make one with `tworate study FILE.toml`")
+    return Study(folder, record)

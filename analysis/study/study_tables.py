@@ -1,0 +1,104 @@
+"""The tables of a study, put together from the parts of its conditions."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...agents import DecisionTable
+from ...files import atomic_path
+from ...inference.comparison.storage import TRAJECTORIES
+from ...inference.posterior.posteriors import Posteriors
+from ...simulate.counts import counts_path
+from ...simulate.tables import TableWriter, read_parquet, write_table
+from .condition_job import Job
+from .plan import Plan
+from .store import POSTERIORS, StudyFolder
+
+
+def write_decisions(
+    tables: Mapping[str, Sequence[DecisionTable]], store: StudyFolder, record: Mapping[str, Any]
+) -> None:
+    """Write `decisions.parquet`: one row a language model, event, persona and sighting."""
+    frames = [table.to_frame().assign(model=model) for model, asked in tables.items() for table in asked]
+    table = pd.concat(frames, ignore_index=True)
+    columns = ["model", *(name for name in table.columns if name != "model")]
+    write_table(table[columns], store.path / "decisions.parquet", record)
+
+
+def write_tables(
+    plan: Plan,
+    jobs: Sequence[Job],
+    store: StudyFolder,
+    record: Mapping[str, Any],
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Put trajectories, comparison, posteriors and, last, conditions together; each file whole or not at all.
+
+    Parameters
+    ----------
+    plan, jobs
+        The study, all of whose parts are there.
+    store : StudyFolder
+        Where parts are, and tables go.
+    record : mapping
+        What goes into the schema of every table.
+    progress : callable, optional
+        Called with conditions done and in all.
+    """
+    _write_trajectories(jobs, store, record, progress)
+    rows = [{"condition": job.condition.number, **row} for job in jobs for row in store.result(job.key)["rows"]]
+    write_table(pd.DataFrame(rows), store.path / "comparison.parquet", record)
+    several = len(plan.specification.comparison.closures) > 1
+    for job in jobs:
+        for file in sorted(store.part(job.key).glob("*/*.nc")):
+            name = f"{file.parent.name}/{file.name}" if several else file.name
+            # Both names are of one file where the disk allows it.
+            Posteriors({file.stem: file}).write(file.stem, store.path / POSTERIORS / str(job.condition.number) / name)
+    conditions = [{"condition": job.condition.number, "key": job.key, **plan.row(job.condition)} for job in jobs]
+    write_table(pd.DataFrame(conditions), store.path / "conditions.parquet", record)
+
+
+def _write_trajectories(
+    jobs: Sequence[Job],
+    store: StudyFolder,
+    record: Mapping[str, Any],
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    path = store.path / TRAJECTORIES
+    parts = [store.part(job.key) / TRAJECTORIES for job in jobs]
+    uneven = any("degrees" in names for names in _columns(parts))
+    with (
+        atomic_path(path) as target,
+        atomic_path(counts_path(path)) as counts_target,
+        TableWriter(target, record) as trajectories,
+        TableWriter(counts_target, record) as counts,
+    ):
+        for done, (job, part) in enumerate(zip(jobs, parts, strict=True), start=1):
+            number = job.condition.number
+            trajectories.write(_numbered(_of_one_kind(read_parquet(part)[0], uneven), number, "trajectory"))
+            counts.write(_numbered(read_parquet(counts_path(part))[0], number, "trajectory"))
+            if progress:
+                progress(done, len(jobs))
+
+
+def _numbered(table: pd.DataFrame, number: int, first: str) -> pd.DataFrame:
+    """Say which condition it is, in the second column."""
+    table.insert(list(table.columns).index(first) + 1, "condition", np.int64(number))
+    return table
+
+
+def _of_one_kind(table: pd.DataFrame, uneven: bool) -> pd.DataFrame:
+    """Return trajectories with columns and types that all conditions have."""
+    if uneven and "degrees" not in table:
+        # Where some networks have neighbours in unequal numbers, the others say that theirs are equal.
+        said = [f"{degree:g}:{agents}" for degree, agents in zip(table["degree"], table["population"], strict=True)]
+        table.insert(list(table.columns).index("degree") + 1, "degrees", said)
+    return table.astype({"degree": np.float64, "time": np.float64})
+
+
+def _columns(paths: Iterable[Any]) -> Iterable[list[str]]:
+    import pyarrow.parquet as pq
+
+    return (pq.read_schema(path).names for path in paths)

@@ -1,0 +1,1 @@
+"""What several folders use: linear terms, the style of figures, and memory."""

@@ -1,0 +1,1 @@
+"""Calibration: simulation-based calibration, and recovery of known data-generating processes."""

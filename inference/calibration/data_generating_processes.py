@@ -1,0 +1,302 @@
+"""Truths to be recovered: what the agents really do, in a simulation, and which verdicts would be right.
+
+Rates are per round (in continuous time: per unit of time) at full exposure, so that a truth spreads about as fast on
+any network: an edge then persuades with the probability `1 - exp(-rate / k)` in a round, and at the rate `rate / k` in
+continuous time, for k neighbours.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from ...errors import InputError
+from ...models.clock import Clock
+from ...simulate import Trajectories
+
+if TYPE_CHECKING:
+    from ...simulate import CompleteNetwork, Network
+
+FloatArray = NDArray[np.float64]
+
+GAMMA_CLASSES = 64
+"""Classes of equal size in place of a continuum of rates."""
+INITIAL_SHARERS = 5
+
+
+class Process(NamedTuple):
+    """What :func:`tworate.simulate.spread` is given.
+
+    Parameters
+    ----------
+    table : array, shape (n_classes, n_sightings)
+        Probability of sharing.
+    weights : array, shape (n_classes,)
+        Share of the agents in each class.
+    visibility : float
+        Probability (in continuous time: rate) at which an edge shows the post.
+    outside : float
+        The same of the outside world.
+    """
+
+    table: FloatArray
+    weights: FloatArray
+    visibility: float
+    outside: float = 0.0
+
+
+@dataclass(frozen=True)
+class Truth(ABC):
+    """What agents do; subclasses say how, and which verdicts would be right.
+
+    Class data: `name`; `two_rates`, whether two rates are the truth.
+    """
+
+    name: ClassVar[str]
+    two_rates: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not (np.isfinite(value) and value >= 0):
+                raise InputError(f"truth {self.name}: {field.name} = {value} must be a number of at least 0")
+
+    @abstractmethod
+    def process(self, degree: float, clock: Clock) -> Process:
+        """Return what agents with so many neighbours do.
+
+        Raises
+        ------
+        InputError
+            When the neighbours are too few for the rates.
+        """
+
+    def parameters(self) -> dict[str, float]:
+        """Parameters of the model that would be right, by name; empty where none of the two is, or not to the digit."""
+        return {}
+
+    def factors(self, replicates: int, rng: np.random.Generator) -> FloatArray:
+        """Factor of the probabilities in each replicate, shape (replicates,)."""
+        return np.ones(replicates)
+
+    def spread(
+        self,
+        network: "Network | CompleteNetwork",
+        *,
+        rounds: int,
+        replicates: int,
+        clock: Clock = "rounds",
+        seed: int,
+    ) -> Trajectories:
+        """Simulate trajectories.
+
+        Parameters
+        ----------
+        network : Network or CompleteNetwork
+            Who sees whose posts.
+        rounds, replicates : int
+            Rounds (in continuous time: units of time), and repetitions.
+        clock : {"rounds", "continuous"}
+            How time passes.
+        seed : int
+            Seed of everything.
+
+        Examples
+        --------
+        >>> from tworate.inference.calibration.data_generating_processes import Who
+        >>> from tworate.simulate import random_regular
+        >>> data = Who(rate=0.6, ratio=4, weight=0.5).spread(
+        ...     random_regular(200, 8, seed=1), rounds=20, replicates=2, seed=2
+        ... )
+        >>> data.table["trajectory"].nunique()
+        2
+        """
+        from ...simulate import spread
+
+        process = self.process(network.mean_degree, clock)
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+        members = _members(process.weights, network.n_agents, rng)
+        factors = self.factors(replicates, rng)
+
+        def some(number: int, factor: float, *of: int) -> Trajectories:
+            return spread(
+                network,
+                np.minimum(process.table * factor, 1.0),
+                members,
+                rounds=rounds,
+                replicates=number,
+                initial_sharers=INITIAL_SHARERS,
+                visibility=process.visibility,
+                outside=process.outside,
+                clock=clock,
+                seed=(seed, 1, *of),
+                threads=1,
+            )
+
+        if np.all(factors == 1.0):
+            return some(replicates, 1.0)
+        parts = [some(1, factor, index) for index, factor in enumerate(factors)]
+        table = pd.concat([part.table.assign(trajectory=index) for index, part in enumerate(parts)], ignore_index=True)
+        spreads = [each for part in parts for each in (part.record or {})["spreads"]]
+        return Trajectories(table, record={"spreads": spreads})
+
+
+@dataclass(frozen=True)
+class OneRate(Truth):
+    """Every agent alike at every sighting."""
+
+    name: ClassVar[str] = "one-rate"
+    rate: float
+
+    def process(self, degree: float, clock: Clock) -> Process:  # noqa: D102
+        return Process(_probability(np.array([[self.rate]]), degree, clock), np.ones(1), 1.0)
+
+    def parameters(self) -> dict[str, float]:  # noqa: D102
+        return {"beta": self.rate}
+
+
+@dataclass(frozen=True)
+class Who(Truth):
+    """A fraction `weight` of the agents is receptive, at `ratio` times the rate of the others; `rate` is the mean."""
+
+    name: ClassVar[str] = "who"
+    two_rates: ClassVar[bool] = True
+    rate: float
+    ratio: float
+    weight: float
+
+    def process(self, degree: float, clock: Clock) -> Process:  # noqa: D102
+        found = self.parameters()
+        rates = np.array([[found["beta_fast"]], [found["beta_slow"]]])
+        return Process(_probability(rates, degree, clock), np.array([self.weight, 1.0 - self.weight]), 1.0)
+
+    def parameters(self) -> dict[str, float]:  # noqa: D102
+        fast = self.rate / (self.weight + (1.0 - self.weight) / self.ratio)
+        return {"beta_fast": fast, "beta_slow": fast / self.ratio, "weight_fast": self.weight}
+
+
+@dataclass(frozen=True)
+class When(Truth):
+    """The first sighting persuades with probability `p_first`, later ones with `1 / ratio` of it.
+
+    `rate` is that of sightings at full exposure. The same curve as *who* with the weight `(p1 - p2) / (1 - p2)`.
+    """
+
+    name: ClassVar[str] = "when"
+    two_rates: ClassVar[bool] = True
+    rate: float
+    p_first: float
+    ratio: float
+
+    def process(self, degree: float, clock: Clock) -> Process:  # noqa: D102
+        table = np.array([[self.p_first, self.p_first / self.ratio]])
+        return Process(table, np.ones(1), _visibility(self.rate, degree, clock))
+
+    def parameters(self) -> dict[str, float]:  # noqa: D102
+        later = self.p_first / self.ratio
+        return {
+            "beta_fast": self.rate,
+            "beta_slow": self.rate * later,
+            "weight_fast": (self.p_first - later) / (1.0 - later),
+        }
+
+
+@dataclass(frozen=True)
+class Gamma(Truth):
+    """A continuum of rates: gamma-distributed over agents, with mean `rate` and squared variation `cv2`."""
+
+    name: ClassVar[str] = "gamma"
+    rate: float
+    cv2: float
+
+    def process(self, degree: float, clock: Clock) -> Process:  # noqa: D102
+        edges = stats.gamma.ppf(np.linspace(0, 1, GAMMA_CLASSES + 1), 1.0 / self.cv2)
+        # The mean of a gamma distribution between two quantiles, so that the mean of all is kept.
+        means = np.diff(stats.gamma.cdf(edges, 1.0 / self.cv2 + 1.0)) * GAMMA_CLASSES
+        table = _probability(self.rate * means[:, None], degree, clock)
+        return Process(table, np.full(GAMMA_CLASSES, 1.0 / GAMMA_CLASSES), 1.0)
+
+
+@dataclass(frozen=True)
+class Background(OneRate):
+    """One rate, and an outside world that persuades each susceptible agent with probability `outside` in a round."""
+
+    name: ClassVar[str] = "background"
+    outside: float
+
+    def process(self, degree: float, clock: Clock) -> Process:  # noqa: D102
+        # Every sighting persuades, and the network shows the post as seldom as it persuades: the same law.
+        return Process(np.ones((1, 1)), np.ones(1), _visibility(self.rate, degree, clock), self.outside)
+
+    def parameters(self) -> dict[str, float]:  # noqa: D102
+        return {}
+
+
+@dataclass(frozen=True)
+class Reinforced(Truth):
+    """Repetition persuades: the first sighting with `p_first`, later ones with `p_later`, which is higher."""
+
+    name: ClassVar[str] = "reinforced"
+    rate: float
+    p_first: float
+    p_later: float
+
+    def process(self, degree: float, clock: Clock) -> Process:  # noqa: D102
+        return Process(np.array([[self.p_first, self.p_later]]), np.ones(1), _visibility(self.rate, degree, clock))
+
+
+@dataclass(frozen=True)
+class Varying(OneRate):
+    """One rate in each replicate, with a log-normal factor of its own, of standard deviation `sd` on the log scale."""
+
+    name: ClassVar[str] = "varying"
+    sd: float
+
+    def factors(self, replicates: int, rng: np.random.Generator) -> FloatArray:  # noqa: D102
+        return np.exp(self.sd * rng.standard_normal(replicates))
+
+    def parameters(self) -> dict[str, float]:  # noqa: D102
+        return {}
+
+
+TRUTHS: dict[str, type[Truth]] = {
+    truth.name: truth for truth in (OneRate, Who, When, Gamma, Background, Reinforced, Varying)
+}
+"""Truths by name."""
+
+
+def make_truth(name: str, **parameters: Any) -> Truth:
+    """Return a truth by name.
+
+    Raises
+    ------
+    InputError
+        When there is none, or it has other parameters.
+    """
+    if name not in TRUTHS:
+        raise InputError(f"truth {name!r} is unknown; choose one of {', '.join(TRUTHS)}")
+    needed = {field.name for field in fields(TRUTHS[name])}
+    if set(parameters) != needed:
+        raise InputError(f"truth {name}: needs {', '.join(sorted(needed))}, not {', '.join(sorted(parameters))}")
+    return TRUTHS[name](**parameters)
+
+
+def _probability(rates: FloatArray, degree: float, clock: Clock) -> FloatArray:
+    """Probability per sighting that gives the rates, where every edge shows the post in every round (at rate 1)."""
+    found = -np.expm1(-rates / degree) if clock == "rounds" else rates / degree
+    return np.minimum(found, 1.0)
+
+
+def _visibility(rate: float, degree: float, clock: Clock) -> float:
+    return float(-np.expm1(-rate / degree)) if clock == "rounds" else rate / degree
+
+
+def _members(weights: FloatArray, n_agents: int, rng: np.random.Generator) -> NDArray[np.int32]:
+    """Class of each agent: shares as near to the weights as whole agents can be, placed at random."""
+    bounds = np.round(np.cumsum(weights) * n_agents).astype(int)
+    members = np.searchsorted(bounds, np.arange(n_agents), side="right")
+    return rng.permutation(np.minimum(members, weights.size - 1)).astype(np.int32)

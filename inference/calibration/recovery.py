@@ -1,0 +1,394 @@
+"""Recovery: simulate from known truths, compare, and see how often the verdict is right."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ... import __version__
+from ...errors import InputError, JobError
+from ...files import atomic_path, write_text
+from ...models.clock import Clock
+from ...simulate import Trajectories
+from .data_generating_processes import Truth, make_truth
+
+Range = float | tuple[float, float]
+"""A number, or the bounds between which each data set draws its own."""
+Progress = Callable[[int, int], None]
+"""Called with data sets done, and in all."""
+
+STUDY, PARTS = "study.json", "parts"
+BLOCK = 4
+"""Data sets of a cell that are worked on, and written, together."""
+METHOD = ("likelihood", "closure", "prior_scale")
+"""Columns that say how a data set was compared."""
+TIMES = ("seconds", "cpu_seconds")
+"""Columns that differ between runs."""
+_LOGARITHMIC = ("ratio", "agents", "degree", "rate")
+"""Drawn evenly on the log scale."""
+_WHOLE = ("agents", "degree", "replicates", "rounds")
+
+
+@dataclass(frozen=True)
+class Method:
+    """How data sets are compared; see :func:`tworate.inference.compare`. `closure` None is the default."""
+
+    likelihood: str = "beta-binomial"
+    closure: str | None = None
+    prior_scale: float = 1.0
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What is hashed: a setting that came later counts only where it is not at its default."""
+        later = {} if self.prior_scale == 1.0 else {"prior_scale": self.prior_scale}
+        return {"likelihood": self.likelihood, "closure": self.closure, **later}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One truth in one kind of setting, and how many data sets are drawn of it.
+
+    Parameters
+    ----------
+    label : str
+        What the cell is there for: cells of one label are summarised together.
+    truth : str
+        Name of the truth, see :data:`tworate.inference.calibration.data_generating_processes.TRUTHS`.
+    parameters : mapping of str to number or (low, high)
+        Its parameters; between bounds they are drawn anew for each data set.
+    networks : tuple of str
+        Kinds of network, one drawn for each data set.
+    agents, degree, replicates, rounds : number or (low, high)
+        Settings of the simulation; degrees are made even, which every kind of network takes.
+    clock : {"rounds", "continuous"}
+        How time passes, in the simulation and, if it is known, in the fit.
+    taken_as : {"rounds", "continuous"}, optional
+        The clock of the fit where the data do not say theirs.
+    methods : tuple of Method
+        How each data set is compared: all on the same data.
+    data_sets : int
+        How many.
+    """
+
+    label: str
+    truth: str
+    parameters: Mapping[str, Range]
+    networks: tuple[str, ...] = ("random-regular",)
+    agents: Range = 1000
+    degree: Range = 8
+    replicates: Range = 5
+    rounds: Range = 40
+    clock: Clock = "rounds"
+    methods: tuple[Method, ...] = (Method(),)
+    data_sets: int = 40
+    taken_as: Clock | None = None
+
+    def __post_init__(self) -> None:
+        if self.data_sets < 1:
+            raise InputError(f"cell {self.label}: data_sets = {self.data_sets}: must be at least 1")
+        make_truth(self.truth, **{name: np.atleast_1d(value)[0] for name, value in self.parameters.items()})
+
+    @property
+    def key(self) -> str:
+        """Hash of all that a data set follows from, but for its number."""
+        content = {name: value for name, value in asdict(self).items() if name not in ("data_sets", "label")}
+        content["methods"] = [method.content for method in self.methods]
+        # A setting that came later counts only where it is not at its default.
+        if self.taken_as is None:
+            del content["taken_as"]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    def draw(self, seed: int, number: int) -> "DataSet":
+        """Draw one data set's parameters and settings; `number` from 0."""
+        entropy = np.random.SeedSequence([seed, int(self.key, 16), number])
+        rng = np.random.default_rng(entropy)
+        settings = {name: _drawn(name, getattr(self, name), rng) for name in _WHOLE}
+        settings["degree"] = max(2, 2 * round(settings["degree"] / 2))
+        parameters = {name: _drawn(name, value, rng) for name, value in self.parameters.items()}
+        network = self.networks[int(rng.integers(len(self.networks)))]
+        return DataSet(
+            make_truth(self.truth, **parameters),
+            network,
+            **{name: int(value) for name, value in settings.items()},
+            clock=self.clock,
+            taken_as=self.taken_as,
+            seed=int(entropy.generate_state(1)[0]),
+        )
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A truth in one setting; fields as those of :class:`Cell`."""
+
+    truth: Truth
+    network: str
+    agents: int
+    degree: int
+    replicates: int
+    rounds: int
+    clock: Clock
+    taken_as: Clock | None
+    seed: int
+
+    def simulate(self, again: int = 0) -> Trajectories:
+        """Simulate it; with another number `again` as fresh data, on a network of its own."""
+        from ...simulate import make_network
+
+        seeds = np.random.SeedSequence(self.seed, spawn_key=(again,)).generate_state(2)
+        network = make_network(self.network, self.agents, self.degree, seed=int(seeds[0]))
+        data = self.truth.spread(
+            network, rounds=self.rounds, replicates=self.replicates, clock=self.clock, seed=int(seeds[1])
+        )
+        return data if self.taken_as is None else replace(data, record=None)
+
+    def rows(self, methods: Sequence[Method]) -> list[dict[str, Any]]:
+        """Simulate, compare by each method, and score on fresh data: one row a method."""
+        from .scoring import compared
+
+        data, fresh = self.simulate(), self.simulate(again=1)
+        settings = {name: getattr(self, name) for name in ("network", *_WHOLE, "clock", "taken_as", "seed")}
+        settings |= {"truth": self.truth.name, **{f"truth_{k}": v for k, v in asdict(self.truth).items()}}
+        found = []
+        for method in methods:
+            wall, cpu = time.perf_counter(), time.process_time()
+            row = compared(self.truth, data, fresh, self.taken_as or self.clock, seed=self.seed, **asdict(method))
+            elapsed = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
+            found.append({**settings, **row, **elapsed})
+        return found
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells under a name, no two of which would draw the same data."""
+
+    name: str
+    cells: tuple[Cell, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        known: dict[str, Cell] = {}
+        for cell in self.cells:
+            if cell.key in known:
+                raise InputError(
+                    f"grid {self.name}: the cells {known[cell.key].label} and {cell.label} are the same; leave one out"
+                )
+            known[cell.key] = cell
+
+    @property
+    def data_sets(self) -> int:
+        """How many in all."""
+        return sum(cell.data_sets for cell in self.cells)
+
+    def record(self, seed: int) -> dict[str, Any]:
+        """All that the study's rows follow from."""
+        cells = [{"key": cell.key, **asdict(cell)} for cell in self.cells]
+        return json.loads(json.dumps({"grid": self.name, "version": __version__, "seed": seed, "cells": cells}))
+
+
+class _Block(NamedTuple):
+    """Some data sets of one cell."""
+
+    cell: Cell
+    numbers: range
+
+    @property
+    def name(self) -> str:
+        return f"{self.cell.key}-{self.numbers.start:05d}-{self.numbers.stop:05d}.json"
+
+
+def recover(
+    grid: Grid, folder: str | Path, *, seed: int, workers: int | None = None, progress: Progress | None = None
+) -> pd.DataFrame:
+    """Simulate from known truths, compare, and keep what was found; goes on with what the folder holds already.
+
+    Parameters
+    ----------
+    grid : Grid
+        What is simulated and compared, such as :func:`tworate.inference.calibration.recovery_grids.quick`.
+    folder : path
+        Where results are kept: `study.json`, and one file of `parts/` for a few data sets, each written whole or not at
+        all. A run that was killed goes on where it was.
+    seed : int
+        Every data set's own seed follows from this one, its cell, and its number.
+    workers : int, optional
+        Processes; by default the number of cores.
+    progress : callable, optional
+        Called with data sets done and in all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a data set and method, see :func:`tworate.inference.calibration.scoring.compared`. All columns but
+        those of times depend on the seed alone, not on interruptions or the number of processes.
+
+    Raises
+    ------
+    InputError
+        When the folder holds another study; says what differs.
+    """
+    folder = Path(folder)
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    if workers < 1:
+        raise InputError(f"workers = {workers}: must be at least 1")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"seed = {seed}: must be from 0 to 4294967295")
+    _claim(folder, grid.record(seed))
+    blocks = list(_blocks(grid))
+    missing = [block for block in blocks if not (folder / PARTS / block.name).is_file()]
+    done = sum(len(block.numbers) for block in blocks) - sum(len(block.numbers) for block in missing)
+    if progress:
+        progress(done, grid.data_sets)
+    for block in _work(missing, folder, seed, workers):
+        done += len(block.numbers)
+        if progress:
+            progress(done, grid.data_sets)
+    return _read(blocks, folder)
+
+
+def read_recovery(folder: str | Path) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Read the record and the rows of a study, finished or not.
+
+    Raises
+    ------
+    InputError
+        When the folder holds none.
+    """
+    folder = Path(folder)
+    try:
+        record = json.loads((folder / STUDY).read_text(encoding="utf-8"))
+        cells = tuple(_cell(entry) for entry in record["cells"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder}: holds no study of recovery ({error}); make one with tworate recover") from error
+    there = [block for block in _blocks(Grid(record["grid"], cells)) if (folder / PARTS / block.name).is_file()]
+    return record, _read(there, folder)
+
+
+def _cell(entry: Mapping[str, Any]) -> Cell:
+    """Cell from its record, where tuples are lists."""
+    found: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in entry.items() if name != "key"
+    }
+    found["parameters"] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry["parameters"].items()}
+    found["methods"] = tuple(Method(**method) for method in entry["methods"])
+    return Cell(**found)
+
+
+def _claim(folder: Path, record: dict[str, Any]) -> None:
+    """Say whose folder it is, or refuse another study's."""
+    path = folder / STUDY
+    if not path.is_file():
+        write_text(path, json.dumps(record, indent=1))
+        return
+    try:
+        there = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: is damaged ({error}); choose another folder") from error
+    differing = [
+        f"{name} = {there.get(name)}, not {record[name]}"
+        for name in ("grid", "version", "seed")
+        if there.get(name) != record[name]
+    ]
+    old = {cell.get("key"): cell for cell in there.get("cells", [])}
+    new = {cell["key"]: cell for cell in record["cells"]}
+    differing += [f"it has the cell {old[key].get('label')} ({key})" for key in old if key not in new]
+    differing += [f"it lacks the cell {new[key]['label']} ({key})" for key in new if key not in old]
+    differing += [
+        f"{name} of cell {new[key]['label']} = {old[key].get(name)}, not {new[key][name]}"
+        for key in new
+        if key in old
+        for name in ("data_sets", "label")
+        if old[key].get(name) != new[key][name]
+    ]
+    if differing:
+        more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+        raise InputError(
+            f"{folder}: holds another study: {'; '.join(differing[:3])}{more}; choose another folder, or remove it"
+        )
+
+
+def _blocks(grid: Grid) -> Iterator[_Block]:
+    """Yield blocks, the cells in turn, so that whatever is done early says something of all of them."""
+    starts = range(0, max(cell.data_sets for cell in grid.cells), BLOCK)
+    for start in starts:
+        for cell in grid.cells:
+            if start < cell.data_sets:
+                yield _Block(cell, range(start, min(start + BLOCK, cell.data_sets)))
+
+
+def _work(blocks: Sequence[_Block], folder: Path, seed: int, workers: int) -> Iterator[_Block]:
+    """Do blocks, and yield each when it is written."""
+    if workers == 1 or len(blocks) < 2:
+        for block in blocks:
+            _do(block, folder, seed)
+            yield block
+        return
+    # Threads of this process would not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(blocks)), mp_context=context, initializer=_follow_parent) as pool:
+        running = {pool.submit(_do, block, folder, seed): block for block in blocks}
+        try:
+            while running:
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    future.result()
+                    yield running.pop(future)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _follow_parent() -> None:
+    """End this process when its parent has ended, by whatever way."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _do(block: _Block, folder: Path, seed: int) -> None:
+    rows = []
+    for number in block.numbers:
+        try:
+            found = block.cell.draw(seed, number).rows(block.cell.methods)
+        except JobError as error:
+            raise JobError(f"cell {block.cell.label}, data set {number}: {error}") from error
+        rows += [{"label": block.cell.label, "cell": block.cell.key, "number": number, **row} for row in found]
+    with atomic_path(folder / PARTS / block.name) as temporary:
+        # JSON keeps every digit of a float, and NaN by its name.
+        temporary.write_text(json.dumps(rows), encoding="utf-8")
+
+
+def _read(blocks: Sequence[_Block], folder: Path) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for block in blocks:
+        path = folder / PARTS / block.name
+        try:
+            rows += json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{path}: is damaged ({error}); remove it and go on with the study") from error
+    table = pd.DataFrame(rows)
+    if table.empty:
+        return table
+    return table.sort_values(["label", "cell", "number", *METHOD], kind="stable").reset_index(drop=True)
+
+
+def _drawn(name: str, value: Range, rng: np.random.Generator) -> float:
+    if not isinstance(value, tuple):
+        return float(value)
+    low, high = value
+    if name in _LOGARITHMIC:
+        found = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        return float(round(found)) if name in _WHOLE else found
+    return float(rng.integers(int(low), int(high) + 1)) if name in _WHOLE else float(rng.uniform(low, high))

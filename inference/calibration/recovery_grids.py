@@ -1,0 +1,145 @@
+"""What is simulated and compared in a study of recovery: the quick grid of minutes, the full one of hours."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ...models.clock import Clock
+from .recovery import Cell, Grid, Method, Range
+
+NETWORKS = ("random-regular", "erdos-renyi", "barabasi-albert", "watts-strogatz", "complete")
+RATE = (0.4, 1.0)
+"""Mean rates per round: the spread is over within some ten to thirty rounds."""
+NAIVE = (
+    Method(),
+    Method("binomial"),
+    Method(closure="edge-based"),
+    Method(closure="mean-field"),
+    Method("negative-binomial"),
+    Method("normal"),
+    Method(prior_scale=0.5),
+    Method(prior_scale=2.0),
+)
+"""The default beside other likelihoods, closures, curve fitting, and priors half and twice as wide."""
+
+
+def quick(scale: float = 1.0) -> Grid:
+    """Return the grid that decides the targets, in minutes.
+
+    Parameters
+    ----------
+    scale : float
+        Factor of the numbers of data sets.
+    """
+    near, far = (1.25, 2.0), (4.0, 16.0)
+    middle = (0.3, 0.7)
+    cells = [
+        _any("found: who", "who", {"rate": RATE, "ratio": far, "weight": middle}, data_sets=72),
+        _any("found: when", "when", {"rate": (0.8, 1.6), "ratio": far, "p_first": (0.5, 0.8)}, data_sets=48),
+        *(_any(f"one rate: {name}", "one-rate", {"rate": RATE}, networks=(name,), data_sets=40) for name in NETWORKS),
+        _any(
+            "one rate: continuous time",
+            "one-rate",
+            {"rate": RATE},
+            networks=NETWORKS[:1],
+            clock="continuous",
+            data_sets=40,
+        ),
+        _any("imitated: background", "background", {"rate": RATE, "outside": (0.002, 0.01)}, data_sets=60),
+        _any(
+            "imitated: clock",
+            "one-rate",
+            {"rate": RATE},
+            networks=NETWORKS[:1],
+            clock="continuous",
+            taken_as="rounds",
+            data_sets=60,
+        ),
+        _any("imitated: varying", "varying", {"rate": RATE, "sd": (0.2, 0.4)}, data_sets=60),
+        _any("shift: ratios near 1", "who", {"rate": RATE, "ratio": near, "weight": middle}, data_sets=60),
+    ]
+    return Grid("quick", tuple(replace(cell, data_sets=max(1, round(scale * cell.data_sets))) for cell in cells))
+
+
+def full() -> Grid:
+    """Return the grid of hours: targets with four times the data sets, and single factors over their whole range."""
+    cells = list(quick(4.0).cells)
+    who: dict[str, Range] = {"rate": RATE, "weight": 0.5}
+    when: dict[str, Range] = {"rate": 1.2, "p_first": 0.6}
+    two: dict[str, Range] = {**who, "ratio": 4.0}
+    one: dict[str, Range] = {"rate": RATE}
+    for ratio in (1.25, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0):
+        cells.append(Cell("ratio: who", "who", {**who, "ratio": ratio}, data_sets=60))
+        cells.append(Cell("ratio: when", "when", {**when, "ratio": ratio}, data_sets=60))
+    for weight in (0.1, 0.3, 0.7, 0.9):
+        cells.append(Cell(f"weight: {weight:g}", "who", {**two, "weight": weight}, data_sets=60))
+    # Single factors are varied from here; with a ratio of 4, two rates are there already.
+    cells.append(Cell("plain", "one-rate", one, data_sets=60))
+    factors: dict[str, tuple[Any, ...]] = {
+        "degree": (4, 16, 64), "agents": (200, 500, 2000, 10_000), "replicates": (1, 3, 10, 30),
+        "rounds": (10, 20, 80),
+    }  # fmt: skip
+    for name, values in factors.items():
+        for value in values:
+            for truth, parameters in (("who", two), ("one-rate", one)):
+                plain = Cell(f"{name}: {value}", truth, parameters, data_sets=60)
+                change: dict[str, Any] = {name: value}
+                cells.append(replace(plain, **change))
+    cells += [
+        Cell("gamma", "gamma", {"rate": RATE, "cv2": (0.2, 2.0)}, NETWORKS, data_sets=120),
+        Cell(
+            "reinforced",
+            "reinforced",
+            {"rate": 1.2, "p_first": (0.1, 0.3), "p_later": (0.5, 0.8)},
+            NETWORKS,
+            data_sets=60,
+        ),
+        Cell("two rates: continuous time", "who", two, clock="continuous", data_sets=60),
+    ]
+    # Whom the rival in continuous time should not challenge, and what continuous time makes of rounds.
+    known = {cell.label: cell for cell in quick().cells}
+    for kind in ("who", "when"):
+        cells.append(replace(known[f"found: {kind}"], label=f"unknown clock: {kind}", taken_as="rounds"))
+    rounds = known["one rate: random-regular"]
+    cells.append(replace(rounds, label="unknown clock: rounds taken as continuous", taken_as="continuous"))
+    return Grid("full", (*cells, *methods().cells))
+
+
+def methods(data_sets: int = 20) -> Grid:
+    """Return the grid that tells methods apart: other likelihoods, closures and naive routes on the same data."""
+    one: dict[str, Range] = {"rate": 0.6}
+    two: dict[str, Range] = {**one, "ratio": 2.5, "weight": 0.5}
+    settings: list[tuple[str, str, dict[str, Range]]] = [
+        *((network, "one-rate", one) for network in ("random-regular", "barabasi-albert", "watts-strogatz")),
+        *((network, "who", two) for network in ("random-regular", "barabasi-albert", "watts-strogatz")),
+        # Increments vary more here than one rate lets them, which is what likelihoods differ about.
+        ("random-regular", "background", {**one, "outside": 0.005}),
+        ("random-regular", "varying", {**one, "sd": 0.3}),
+    ]
+    cells = []
+    for network, truth, parameters in settings:
+        # Of a regular network alone the edge-based closure is another than the formula of its degrees.
+        used = tuple(m for m in NAIVE if network == "random-regular" or m.closure != "edge-based")
+        cells.append(Cell(f"methods: {network}", truth, parameters, (network,), methods=used, data_sets=data_sets))
+    return Grid("methods", tuple(cells))
+
+
+def _any(
+    label: str,
+    truth: str,
+    parameters: dict[str, Range],
+    *,
+    networks: tuple[str, ...] = NETWORKS,
+    clock: Clock = "rounds",
+    taken_as: Clock | None = None,
+    data_sets: int,
+) -> Cell:
+    """A cell whose settings are drawn anywhere within the ranges of the targets."""
+    return Cell(
+        label, truth, parameters, networks, agents=(500, 2000), degree=(4, 32), replicates=(5, 10), clock=clock,
+        data_sets=data_sets, taken_as=taken_as,
+    )  # fmt: skip
+
+
+GRIDS: dict[str, Callable[[], Grid]] = {"quick": quick, "full": full, "methods": methods}
+"""Grids by name."""

@@ -1,0 +1,264 @@
+"""What a study of recovery found, in numbers: confusion, power, calibration, parameters, targets."""
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from ..comparison.verdict import GAIN, STANDARD_ERRORS, rule
+from .data_generating_processes import TRUTHS
+from .recovery import METHOD
+
+LEVEL = 0.99
+"""One-sided confidence with which a target must be beyond reach before it counts as missed."""
+FEWEST = 40
+"""Data sets below which a target is not judged."""
+VERDICTS = ("one-rate", "undecided", "two-rate", "two-rate, challenged")
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target and whether it was met.
+
+    Parameters
+    ----------
+    name : str
+        What is counted.
+    limit : float
+        Highest share of errors that is meant.
+    errors, n : int
+        Errors among data sets.
+    low, high : float
+        95% interval (Clopper and Pearson) of the share of errors.
+    status : {"met", "open", "missed", "too few"}
+        `missed`: were the share of errors the limit, so many errors would come with a probability below 1%; `open`:
+        more than the limit, but by no more than luck; `too few` data sets to be judged.
+    """
+
+    name: str
+    limit: float
+    errors: int
+    n: int
+    low: float
+    high: float
+    status: str
+
+
+def targets(rows: pd.DataFrame) -> list[Target]:
+    """Judge the targets on the rows of the default method; those of the quick grid's labels."""
+    rows = default_rows(rows)
+    label = rows["label"].astype(str)
+    found = []
+
+    def add(name: str, limit: float, chosen: "pd.Series[bool]", errors: "pd.Series[bool]") -> None:
+        found.append(_target(name, limit, int(errors[chosen].sum()), int(chosen.sum())))
+
+    for kind in ("who", "when"):
+        add(f"two rates found ({kind})", 0.02, label == f"found: {kind}", rows["verdict"] != "two-rate")
+    one = label.str.startswith("one rate: ")
+    for name in sorted(label[one].unique()):
+        add(f"two rates where there is one ({name.split(': ')[1]})", 0.02, label == name, is_false(rows))
+    add("two rates where there is one (all)", 0.02, one, rows["verdict"] == "two-rate")
+    for kind in ("background", "varying", "clock"):
+        add(f"unchallenged two-rate verdict ({kind})", 0.05, label == f"imitated: {kind}", is_false(rows))
+    add("confident error near a ratio of 1", 0.02, label.str.startswith("shift: "), is_confident_error(rows))
+    return found
+
+
+def _target(name: str, limit: float, errors: int, n: int) -> Target:
+    low, high = interval(errors, n)
+    if n < FEWEST:
+        status = "too few"
+    elif errors <= limit * n:
+        status = "met"
+    else:
+        status = "missed" if binomtest(errors, n, limit, alternative="greater").pvalue < 1 - LEVEL else "open"
+    return Target(name, limit, errors, n, low, high, status)
+
+
+def interval(count: int, n: int) -> tuple[float, float]:
+    """95% interval of a share, by Clopper and Pearson."""
+    if n == 0:
+        return 0.0, 1.0
+    found = binomtest(count, n).proportion_ci(0.95, method="exact")
+    return float(found.low), float(found.high)
+
+
+def default_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the default method."""
+    default = (rows["likelihood"] == "beta-binomial") & (rows["closure"] == "default") & (rows["prior_scale"] == 1.0)
+    return rows[default]
+
+
+def is_false(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether two rates are found where there are none.
+
+    At all where one rate made the data and time is what it is taken for, otherwise by no rival challenged.
+    """
+    two_rates = rows["truth"].map({name: truth.two_rates for name, truth in TRUTHS.items()}).astype(bool)
+    excused = rows["challenged"].astype(bool) & ((rows["truth"] != "one-rate") | is_mistimed(rows))
+    return (rows["verdict"] == "two-rate") & ~two_rates & ~excused
+
+
+def is_mistimed(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether time is taken for what it is not."""
+    return rows["taken_as"].notna() & (rows["taken_as"] != rows["clock"])
+
+
+def is_confident_error(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether a verdict is wrong where data could tell.
+
+    Two rates where there are none; or one rate, where on fresh data the two-rate posterior predicts better by more than
+    the verdict's own thresholds. One rate where a second gains nothing is parsimony, not an error.
+    """
+    shown = (rows["fresh_diff"] > GAIN) & (rows["fresh_diff"] > STANDARD_ERRORS * rows["fresh_dse"])
+    return is_false(rows) | ((rows["verdict"] == "one-rate") & shown)
+
+
+def confusion(rows: pd.DataFrame) -> pd.DataFrame:
+    """Verdicts by label and method: counts, and shares with 95% intervals; one row a verdict."""
+    found = []
+    said = rows["verdict"].where(~((rows["verdict"] == "two-rate") & rows["challenged"].astype(bool)), VERDICTS[-1])
+    by = ["label", "truth", *METHOD]
+    for values, part in said.groupby([rows[name] for name in by]):
+        for verdict in VERDICTS:
+            count = int((part == verdict).sum())
+            low, high = interval(count, len(part))
+            found.append(
+                {
+                    **dict(zip(by, values, strict=True)),
+                    "verdict": verdict,
+                    "count": count,
+                    "n": len(part),
+                    "share": count / len(part),
+                    "low": low,
+                    "high": high,
+                }
+            )
+    return pd.DataFrame(found)
+
+
+def power(rows: pd.DataFrame) -> pd.DataFrame:
+    """Share of two-rate and of one-rate verdicts by the true ratio, in bins even on the log scale; default method."""
+    rows = default_rows(rows)
+    if "truth_ratio" not in rows or rows["truth_ratio"].isna().all():
+        return pd.DataFrame(columns=["truth", "ratio", "n", "two_rate", "low", "high", "one_rate"])
+    rows = rows[rows["truth_ratio"].notna()]
+    bins = np.exp2(np.round(2 * np.log2(rows["truth_ratio"])) / 2)
+    found = []
+    for (truth, ratio), part in rows.groupby(["truth", bins]):
+        count = int((part["verdict"] == "two-rate").sum())
+        low, high = interval(count, len(part))
+        one = float((part["verdict"] == "one-rate").mean())
+        found.append(
+            {"truth": truth, "ratio": ratio, "n": len(part), "two_rate": count / len(part), "low": low, "high": high,
+             "one_rate": one}
+        )  # fmt: skip
+    return pd.DataFrame(found)
+
+
+def surprise(rows: pd.DataFrame) -> "pd.Series[float]":
+    """How far `elpd_diff` is from what came of it on fresh data, in standard errors; would have mean 0 and sd 1.
+
+    `z = (elpd_diff - fresh_diff) / sqrt(dse² + fresh_dse²)`.
+    """
+    found: pd.Series[float] = (rows["elpd_diff"] - rows["fresh_diff"]) / np.hypot(rows["dse"], rows["fresh_dse"])
+    return found
+
+
+def calibration(rows: pd.DataFrame) -> pd.DataFrame:
+    """Does elpd_diff say what happens on fresh data? By the size of `|elpd_diff| / dse`; default method.
+
+    Columns: `n`, the share in which the sign holds on fresh data with its interval, and mean and standard deviation of
+    the :func:`surprise`.
+    """
+    rows = default_rows(rows).dropna(subset=["elpd_diff", "fresh_diff"])
+    size = (rows["elpd_diff"].abs() / rows["dse"]).fillna(0.0)
+    bounds = (0.0, 1.0, 2.0, 4.0, np.inf)
+    z = surprise(rows)
+    holds = np.sign(rows["elpd_diff"]) == np.sign(rows["fresh_diff"])
+    found = []
+    for low, high in pairwise(bounds):
+        chosen = (size >= low) & (size < high)
+        n, count = int(chosen.sum()), int(holds[chosen].sum())
+        if not n:
+            continue
+        ends = interval(count, n)
+        found.append(
+            {"from": low, "to": high, "n": n, "sign_holds": count / n, "low": ends[0], "high": ends[1],
+             "z_mean": float(z[chosen].mean()), "z_sd": float(z[chosen].std(ddof=0))}
+        )  # fmt: skip
+    return pd.DataFrame(found)
+
+
+def parameters(rows: pd.DataFrame) -> pd.DataFrame:
+    """Bias and coverage of 90% intervals of each parameter by label, of the true model; default method.
+
+    Where time is not what it is taken for, no model is true.
+    """
+    rows = default_rows(rows)
+    rows = rows[~is_mistimed(rows)]
+    found = []
+    for column in rows.columns[rows.columns.str.endswith("_covered")]:
+        name = column.removesuffix("_covered")
+        for label, part in rows.dropna(subset=[column]).groupby("label"):
+            count = int(part[column].astype(bool).sum())
+            low, high = interval(count, len(part))
+            relative = part[f"{name}_mean"] / part[f"{name}_true"] - 1
+            found.append(
+                {"label": label, "parameter": name, "n": len(part), "bias": float(relative.mean()),
+                 "bias_se": float(relative.std(ddof=0) / np.sqrt(len(part))), "coverage": count / len(part),
+                 "low": low, "high": high}
+            )  # fmt: skip
+    return pd.DataFrame(found)
+
+
+def rejudged(
+    rows: pd.DataFrame,
+    gain: float = GAIN,
+    standard_errors: float = STANDARD_ERRORS,
+    ruled_out: float = STANDARD_ERRORS,
+    unit: str = "increment",
+) -> pd.DataFrame:
+    """Rows as another rule would judge them, from the saved numbers; a challenge stays what it was.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of a study.
+    gain, standard_errors, ruled_out : float
+        Thresholds of the verdict, see :func:`tworate.inference.comparison.verdict.rule`.
+    unit : {"increment", "trajectory"}
+        Which of the two leave-one-outs decides.
+
+    Notes
+    -----
+    A data set that the verdict of the study found untrusted stays undecided. Where the study did not come to two rates
+    no rival was fitted: what another rule finds there counts as unchallenged.
+    """
+    end = "" if unit == "increment" else "_trajectory"
+    d, dse = rows[f"elpd_diff{end}"], rows[f"dse{end}"]
+    trusted = rows["trusted"].astype(bool) if unit == "increment" else (rows["bad_k_trajectory"] == 0)
+    verdict = [rule(*pair, gain, standard_errors, ruled_out) for pair in zip(d, dse, strict=True)]
+    return rows.assign(verdict=np.where(trusted & d.notna(), verdict, "undecided"))
+
+
+def summarize(rows: pd.DataFrame) -> dict[str, Any]:
+    """All of the above as plain data, with the time that a comparison took."""
+    if rows.empty:
+        return {"data_sets": 0, "targets": []}
+    return {
+        "data_sets": int(rows.groupby(["cell", "number"]).ngroups),
+        "targets": [asdict(target) for target in targets(rows)],
+        "confusion": confusion(rows).to_dict("records"),
+        "power": power(rows).to_dict("records"),
+        "calibration": calibration(rows).replace({np.inf: None}).to_dict("records"),
+        "parameters": parameters(rows).to_dict("records"),
+        "seconds": {
+            ", ".join(map(str, method)): float(part.median())
+            for method, part in rows.groupby(list(METHOD))["cpu_seconds"]
+        },
+    }

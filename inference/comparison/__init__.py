@@ -1,0 +1,1 @@
+"""The comparison of models on each condition: fits, verdict, results, files, and figures."""

@@ -1,0 +1,78 @@
+"""A comparison as users hold it: the results, with their figures and their files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...models import SIModel
+from .results import ComparisonResults
+from .storage import read_comparison, save_comparison
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Comparison(ComparisonResults):
+    """Which model each condition needs, and how sure we are.
+
+    The fields and tables are those of :class:`tworate.inference.comparison.results.ComparisonResults`.
+    """
+
+    def plot_elpd(self, condition: int = 0) -> "Figure":
+        """Draw how well each model predicts, as its difference from the best."""
+        from . import comparison_plots as plots
+
+        return plots.plot_elpd(self.conditions[condition])
+
+    def plot_evidence(self, condition: int = 0) -> "Figure":
+        """Draw where the evidence comes from: the pointwise difference in elpd over time."""
+        from . import comparison_plots as plots
+
+        return plots.plot_evidence(self.conditions[condition])
+
+    def plot_rates(self, condition: int = 0) -> "Figure":
+        """Draw the posteriors of the rates."""
+        from . import comparison_plots as plots
+
+        return plots.plot_rates(self.conditions[condition])
+
+    def plot_pareto_k(self, condition: int = 0) -> "Figure":
+        """Draw the Pareto k of every unit: whether leave-one-out can be trusted."""
+        from . import comparison_plots as plots
+
+        return plots.plot_pareto_k(self.conditions[condition])
+
+    def plot_prediction(self, condition: int = 0) -> "Figure":
+        """Draw what each model would have spread again, over the observed trajectories."""
+        from ..posterior.posterior_predictive import predict_curves
+        from . import comparison_plots as plots
+
+        result, part = self.part(condition)
+        bands = {
+            name: predict_curves(posterior, part, seed=self.seed, model=result.models[name].specification.model)
+            for name, posterior in result.posteriors.items()
+        }
+        return plots.plot_prediction(part, bands)
+
+    def save(self, folder: str | Path) -> None:
+        """Write `comparison.json`, `comparison.csv`, `trajectories.parquet` and `posteriors/*.nc` to a folder."""
+        save_comparison(self, Path(folder))
+
+
+def load_comparison(folder: str | Path, models: Sequence[type[SIModel]] = ()) -> Comparison:
+    """Read a comparison that was saved with :meth:`Comparison.save`.
+
+    Parameters
+    ----------
+    folder : path
+        Folder of the comparison.
+    models : sequence of type of SIModel
+        Classes of models that do not come with tworate.
+
+    Raises
+    ------
+    InputError
+        When the folder holds no comparison, or a file of it is missing or damaged.
+    """
+    saved = read_comparison(Path(folder), models)
+    return Comparison(saved.conditions, saved.trajectories, saved.by, saved.seed, saved.version)

@@ -1,0 +1,231 @@
+"""Figures of a comparison. Each takes results and returns a matplotlib Figure; none computes a result."""
+
+import re
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from ...common.figure_style import BLUE, INK, ORANGE, STYLE
+from ...errors import InputError
+from ...models.parameters import Parameter
+from ...simulate import Trajectories
+from ..loo.loo import elpd_difference
+from .results import ConditionResult
+
+# Okabe & Ito (2008): told apart with any colour vision, and in grey by lightness.
+COLOURS = {
+    "one-rate": BLUE,
+    "two-rate": ORANGE,
+    "gamma-rate": "#009E73",
+    "online-offline": "#CC79A7",
+    "reinforced": "#E69F00",
+    "one-rate+replicates": "#56B4E9",
+    "one-rate+continuous": "#999933",
+}
+_MORE_COLOURS = ("#000000", "#332288", "#882255")
+_SUBSCRIPT = re.compile(r"_(\w+)")
+
+
+def colour(model: str, models: list[str]) -> str:
+    """Colour of a model, the same in every figure of a comparison."""
+    others = [name for name in models if name not in COLOURS]
+    return COLOURS.get(model) or _MORE_COLOURS[others.index(model) % len(_MORE_COLOURS)]
+
+
+def symbol(text: str) -> str:
+    """Return a parameter's symbol as matplotlib's math text, such as β with the subscript fast."""
+    return _SUBSCRIPT.sub(lambda match: r"$_\mathrm{" + match[1] + "}$", text)
+
+
+def plot_prediction(trajectories: Trajectories, bands: dict[str, pd.DataFrame]) -> Figure:
+    """Predictive bands over the observed trajectories, the models side by side, three in a row.
+
+    Parameters
+    ----------
+    trajectories : Trajectories
+        The data.
+    bands : dict of str to DataFrame
+        From :func:`tworate.inference.predict_curves`, by model.
+    """
+    names = list(bands)
+    rows, columns = -(-len(names) // 3), min(3, len(names))
+    width = 4.5 if columns < 3 else 3.4
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width * columns, 3.5 * rows + 0.4))
+        grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for spare in grid.flat[len(names) :]:
+            spare.set_visible(False)
+        axes = grid.flat[: len(names)]
+        table = trajectories.table.assign(path=trajectories.path_numbers)
+        for axis, name in zip(axes, names, strict=True):
+            band, shade = bands[name], colour(name, names)
+            axis.fill_between(band["time"], band["q2.5"], band["q97.5"], color=shade, alpha=0.18, lw=0)
+            axis.fill_between(band["time"], band["q25"], band["q75"], color=shade, alpha=0.35, lw=0)
+            axis.plot(band["time"], band["q50"], color=shade, lw=2)
+            for _, path in table[table["infected"] > 0].groupby("path"):
+                axis.plot(
+                    path["time"] - path["time"].iloc[0],
+                    path["infected"] / path["population"],
+                    color=INK,
+                    lw=0.7,
+                    alpha=0.6,
+                )
+            axis.set_title(name)
+            axis.set_xlabel("time since the start")
+            axis.tick_params(labelbottom=True)
+            axis.set_ylim(0, 1.02)
+            closure = f"closure {band.attrs['formula']}"
+            axis.set_title(closure, loc="right", fontsize=7.5, fontweight="normal", color=INK)
+        for axis in grid[:, 0]:
+            axis.set_ylabel("prevalence (share that has shared)")
+        handles = [
+            Patch(color=INK, alpha=0.18, lw=0, label="95% predicted"),
+            Patch(color=INK, alpha=0.4, lw=0, label="50% predicted"),
+            Line2D([], [], color=INK, lw=2, label="median predicted"),
+            Line2D([], [], color=INK, lw=0.7, alpha=0.6, label="observed"),
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8.5)
+    return figure
+
+
+def plot_elpd(result: ConditionResult) -> Figure:
+    """Expected log predictive density of each model as its difference from the best, with standard errors."""
+    names = sorted(result.models, key=lambda name: result.models[name].elpd_loo)
+    best = names[-1]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 1.1 + 0.55 * len(names)))
+        axis = figure.subplots()
+        axis.axvline(0, color="#888888", lw=1)
+        for row, name in enumerate(names):
+            difference, error = elpd_difference(*(result.models[n].elpd.pointwise for n in (name, best)))
+            axis.errorbar(difference, row, xerr=2 * error, fmt="o", ms=8, lw=2, capsize=4, color=colour(name, names))
+        axis.set_yticks(range(len(names)), names)
+        axis.set_ylim(-0.6, len(names) - 0.4)
+        axis.set_xlabel(f"elpd minus that of {best} (bars: 2 standard errors of the difference)")
+        axis.grid(axis="y", visible=False)
+    return figure
+
+
+def plot_rates(result: ConditionResult) -> Figure:
+    """Posterior densities of the rates, and of parameters that are pure numbers, such as the weight; not of rivals."""
+    panels: list[tuple[str, list[tuple[str, Parameter, Any]]]] = [("rates", []), ("pure numbers", [])]
+    for model, outcome in result.models.items():
+        if outcome.rival:
+            continue
+        for name, spec in outcome.specification.model.parameters().items():
+            draws = np.asarray(result.posteriors[model].posterior[name]).ravel()
+            panels[not spec.is_rate][1].append((model, spec, draws))
+    panels = [panel for panel in panels if panel[1]]
+    names = list(result.models)
+    lines = ("-", "--", ":")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.5 * len(panels), 3.0))
+        axes = figure.subplots(1, len(panels), squeeze=False, width_ratios=[1.7, 1][: len(panels)])[0]
+        for axis, (kind, curves) in zip(axes, panels, strict=True):
+            # A long thin tail must not push everything else against the axis.
+            axis.set_xlim(0, 1.1 * max(np.quantile(draws, 0.98) for _, _, draws in curves))
+            drawn: dict[str, int] = {}
+            for model, spec, draws in curves:
+                drawn[model] = drawn.get(model, -1) + 1
+                low, high = np.quantile(draws, [0.002, 0.998])
+                counts, edges = np.histogram(draws, bins=60, range=(low, high), density=True)
+                # Scaled to its own peak: a sharp posterior beside a wide one stays readable.
+                smooth = np.convolve(counts, np.hanning(9) / np.hanning(9).sum(), mode="same")
+                axis.plot(
+                    (edges[:-1] + edges[1:]) / 2,
+                    smooth / smooth.max(),
+                    color=colour(model, names),
+                    ls=lines[drawn[model] % len(lines)],
+                    lw=2,
+                    label=f"{symbol(spec.symbol or spec.meaning)} ({model})",
+                )
+            axis.set_yticks([])
+            axis.set_ylim(0, 1.35)
+            axis.legend(loc="upper center", fontsize=8.5, ncols=2 if kind == "rates" else 1)
+            only = kind == "rates" or len(curves) > 1
+            label = "rate at full exposure, per unit of time" if kind == "rates" else "value"
+            axis.set_xlabel(label if only else curves[0][1].meaning)
+        axes[0].set_ylabel("posterior density (peak = 1)")
+        if all(spec.support[1] == 1.0 for _, spec, _ in panels[-1][1]):
+            axes[-1].set_xlim(0, 1)
+    return figure
+
+
+def plot_pareto_k(result: ConditionResult) -> Figure:
+    """Pareto k of every observation: whether PSIS-LOO can be trusted."""
+    names = list(result.models)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 3.0))
+        axis = figure.subplots()
+        for name in names:
+            k = result.models[name].elpd.pareto_k
+            axis.scatter(np.arange(k.size), k, s=9, alpha=0.7, lw=0, color=colour(name, names), label=name)
+        limit = max(model.good_k for model in result.models.values())
+        axis.axhline(limit, color="#888888", lw=1.2, ls="--")
+        axis.text(0, limit, f" limit {limit:.2f}", va="bottom", ha="left", fontsize=8.5, color=INK)
+        axis.set_ylim(top=max(limit + 0.15, axis.get_ylim()[1]))
+        axis.set_xlabel(f"number of the {result.unit} that is left out")
+        axis.set_ylabel("Pareto k")
+        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names), fontsize=9, markerscale=2)
+    return figure
+
+
+def plot_evidence(result: ConditionResult) -> Figure:
+    """Where the evidence comes from: pointwise elpd, two-rate minus one-rate, over time or by trajectory."""
+    named = {model.specification.model.name: model for model in reversed(result.models.values())}
+    if not {"one-rate", "two-rate"} <= set(named):
+        raise InputError("the evidence is that of two-rate against one-rate; not both were fitted")
+    two, one = named["two-rate"], named["one-rate"]
+    difference = two.elpd.pointwise - one.elpd.pointwise
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 4.2))
+        each, total = figure.subplots(2, 1, sharex=True)
+        if result.unit == "increment":
+            time = np.asarray(result.posteriors[two.specification.name].observed_data["time"], dtype=float)
+            total.set_xlabel("time")
+        else:
+            time = np.arange(difference.size)
+            total.set_xlabel("number of the trajectory")
+        by_time = pd.Series(difference).groupby(time).sum().cumsum()
+        each.scatter(time, difference, s=10, alpha=0.5, lw=0, color=INK)
+        each.set_ylabel(f"of one {result.unit}")
+        total.plot(by_time.index, by_time, color=INK, lw=2)
+        total.set_ylabel("sum so far")
+        for axis in (each, total):
+            axis.axhline(0, color="#888888", lw=1)
+        each.set_title("elpd of two-rate minus elpd of one-rate")
+    return figure
+
+
+def plot_prior_check(result: ConditionResult) -> Figure:
+    """What the priors expect of an increment beside what was observed, each as the share of susceptible agents."""
+    names = [name for name, model in result.models.items() if not model.rival]
+    edges = np.geomspace(1e-5, 1.0, 41)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 2.9))
+        axis = figure.subplots()
+        for name in names:
+            posterior = result.posteriors[name]
+            size = posterior.constant_data["n_susceptible"].to_numpy().astype(float)
+            observed = posterior.observed_data["incidence"].to_numpy().astype(float)
+            drawn = posterior.prior_predictive["incidence"].to_numpy().astype(float).reshape(-1, size.size)
+            _step(
+                axis, np.divide(drawn, size, out=np.zeros_like(drawn), where=size > 0), edges, colour(name, names), name
+            )
+        _step(axis, np.divide(observed, size, out=np.zeros_like(observed), where=size > 0), edges, INK, "observed")
+        axis.set_xscale("log")
+        axis.set_xlabel("share of the susceptible agents that begin to share in one interval (0 apart)")
+        axis.set_ylabel("frequency (peak = 1)")
+        axis.set_ylim(0, 1.1)
+        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names) + 1, fontsize=9)
+    return figure
+
+
+def _step(axis: Any, values: Any, edges: Any, shade: str, label: str) -> None:
+    counts, _ = np.histogram(values, bins=edges)
+    axis.stairs(counts / max(1, counts.max()), edges, color=shade, lw=2, label=label)

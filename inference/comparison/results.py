@@ -1,0 +1,267 @@
+"""The results of a comparison: what people read, plot and save."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, NamedTuple
+
+import arviz as az
+import numpy as np
+import pandas as pd
+
+from ... import __version__
+from ...simulate import Trajectories
+from ..likelihood.specification import Specification
+from ..loo.loo import Elpd, Unit
+from ..posterior.posteriors import Posteriors
+from .verdict import Verdict
+
+_SHOWN = 20
+"""Conditions that a comparison says of itself on a console."""
+
+
+class Method(NamedTuple):
+    """How conditions are compared: closure and clock, each with why, likelihood, what LOO leaves out, priors."""
+
+    closure: str
+    closure_reason: str
+    likelihood: str
+    clock: str
+    clock_reason: str
+    unit: Unit
+    prior_scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """How one model did on one condition.
+
+    Parameters
+    ----------
+    specification : Specification
+        The model as it was fitted.
+    elpd : Elpd
+        Leave-one-out, with `elpd_loo`, `se`, `p_loo`, `pareto_k`, its limit `good_k`, and the `pointwise` values.
+    weight : float
+        Stacking weight among all models fitted.
+    parameters : pandas.DataFrame
+        See :func:`tworate.inference.posterior.diagnostics.summarize`; with `prior_sensitivity`.
+    derived : pandas.DataFrame
+        See :func:`tworate.inference.posterior.derived_quantities.derive`.
+    problems : list of str
+        What is wrong with the sampling; empty when all is well.
+    rival : bool
+        Whether it was fitted to challenge a two-rate verdict, and not asked for.
+    log_evidence : float or None
+        Log marginal likelihood by sequential Monte Carlo, where it was asked for.
+    elpd_future : array or None, shape (n_trajectories with a future,)
+        Log predictive density of the rest of each trajectory, where it was asked for.
+    """
+
+    specification: Specification
+    elpd: Elpd = field(repr=False)
+    weight: float
+    parameters: pd.DataFrame
+    derived: pd.DataFrame
+    problems: list[str]
+    rival: bool = False
+    log_evidence: float | None = None
+    elpd_future: "np.ndarray[Any, np.dtype[np.float64]] | None" = None
+
+    @property
+    def elpd_loo(self) -> float:
+        """Expected log predictive density by leave-one-out."""
+        return self.elpd.elpd_loo
+
+    @property
+    def se(self) -> float:
+        """Standard error of `elpd_loo`."""
+        return self.elpd.se
+
+    @property
+    def p_loo(self) -> float:
+        """Effective number of parameters."""
+        return self.elpd.p_loo
+
+    @property
+    def good_k(self) -> float:
+        """Limit of Pareto k."""
+        return self.elpd.good_k
+
+    @property
+    def pareto_k_bad(self) -> int:
+        """Number of units with a Pareto k above `good_k`, those refitted exactly apart."""
+        return int(self.elpd.bad.size)
+
+
+@dataclass(frozen=True)
+class ConditionResult:
+    """The comparison on one condition.
+
+    Parameters
+    ----------
+    condition : dict
+        Values of the condition columns; empty when there is one condition.
+    verdict : {"one-rate", "two-rate", "undecided"}
+        See :func:`tworate.inference.comparison.verdict.judge`.
+    reasons : list of str
+        Why, the decisive reason first.
+    challenged_by : list of str
+        Rival models that describe the data better than two rates, or as well with fewer parameters.
+    elpd_diff, dse : float
+        `elpd(two-rate) - elpd(one-rate)` and its standard error; NaN when not both were fitted.
+    closure, closure_reason : str
+        Where exposure came from, and why it was chosen.
+    likelihood, unit : str
+        Distribution of what was observed; what leave-one-out leaves out.
+    clock, clock_reason : str
+        How time was taken, and why.
+    n_observations, n_increments : int
+        Increments compared, and increments in the data: where nobody is susceptible or exposed, one tells nothing.
+    models : dict of str to ModelResult
+    posteriors : Posteriors
+        Mapping of model to arviz.InferenceData.
+    prior_scale : float
+        Factor of the scales of all priors.
+    predict_from : float or None
+        Time from which the rest of the curves was predicted, where it was asked for.
+    """
+
+    condition: dict[str, Any]
+    verdict: Verdict
+    reasons: list[str]
+    challenged_by: list[str]
+    elpd_diff: float
+    dse: float
+    closure: str
+    closure_reason: str
+    likelihood: str
+    clock: str
+    clock_reason: str
+    unit: Unit
+    n_observations: int
+    n_increments: int
+    models: dict[str, ModelResult] = field(repr=False)
+    posteriors: Posteriors = field(repr=False)
+    prior_scale: float = 1.0
+    predict_from: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The condition in words, such as `event = VAR1`; empty when there is one condition."""
+        return condition_label(self.condition)
+
+    @property
+    def n_units(self) -> int:
+        """Number of units that leave-one-out leaves out, one at a time."""
+        return next((model.elpd.pointwise.size for model in self.models.values()), 0)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a model, the best first, as in :attr:`Comparison.table`."""
+        ranked = sorted(self.models.items(), key=lambda item: -item[1].elpd_loo)
+        rows = []
+        for name, model in ranked:
+            asked: dict[str, Any] = {}
+            if model.log_evidence is not None:
+                asked["log_evidence"] = model.log_evidence
+            if model.elpd_future is not None:
+                asked["elpd_future"] = float(model.elpd_future.sum())
+            rows.append(
+                {
+                    **self.condition,
+                    "verdict": self.verdict,
+                    "model": name,
+                    "rival": model.rival,
+                    "elpd_loo": model.elpd_loo,
+                    "se": model.se,
+                    "p_loo": model.p_loo,
+                    "weight": model.weight,
+                    "pareto_k_bad": model.pareto_k_bad,
+                    "elpd_diff": self.elpd_diff,
+                    "dse": self.dse,
+                    "challenged_by": ", ".join(self.challenged_by),
+                    "closure": self.closure,
+                    "likelihood": self.likelihood,
+                    "clock": self.clock,
+                    "unit": self.unit,
+                    "n_observations": self.n_observations,
+                    **asked,
+                }
+            )
+        return rows
+
+
+def condition_label(condition: Mapping[str, Any]) -> str:
+    """Return a condition in words, such as `event = VAR1, persona = OCEAN`."""
+    return ", ".join(f"{name} = {value}" for name, value in condition.items())
+
+
+@dataclass(frozen=True)
+class ComparisonResults:
+    """Which model each condition needs, and how sure we are: the numbers.
+
+    Parameters
+    ----------
+    conditions : list of ConditionResult
+        One a condition, in order of appearance.
+    trajectories : Trajectories
+        The data.
+    by : list of str
+        Columns that tell conditions apart.
+    seed : int
+        Seed of the fits.
+    version : str
+        Version of tworate that made it.
+    """
+
+    conditions: list[ConditionResult]
+    trajectories: Trajectories = field(repr=False)
+    by: list[str]
+    seed: int
+    version: str = __version__
+
+    @property
+    def verdict(self) -> Verdict | dict[str, Verdict]:
+        """The verdict; with several conditions, by condition."""
+        if len(self.conditions) == 1:
+            return self.conditions[0].verdict
+        return {result.label: result.verdict for result in self.conditions}
+
+    @property
+    def posteriors(self) -> Mapping[str, az.InferenceData] | dict[str, Posteriors]:
+        """Posterior of each model; with several conditions, by condition."""
+        if len(self.conditions) == 1:
+            return self.conditions[0].posteriors
+        return {result.label: result.posteriors for result in self.conditions}
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a condition and model, the best model first; `log_evidence` and `elpd_future` where asked for."""
+        rows = [row for result in self.conditions for row in result.rows()]
+        return pd.DataFrame(rows)
+
+    def part(self, condition: int = 0) -> tuple[ConditionResult, Trajectories]:
+        """Result and data of one condition, by its number."""
+        parts = list(self.trajectories.split(self.by))
+        return self.conditions[condition], parts[condition][1]
+
+    def __repr__(self) -> str:
+        shown = self.conditions[:_SHOWN]
+        lines = [
+            f"{result.label}{': ' if result.label else ''}{result.verdict}"
+            + (f", challenged by {', '.join(result.challenged_by)}" if result.challenged_by else "")
+            + f": {result.reasons[0]}"
+            for result in shown
+        ]
+        left = len(self.conditions) - len(shown)
+        return "\n".join(["Comparison", *lines, *([f"… and {left} more conditions"] if left else [])])
+
+    def _repr_html_(self) -> str:
+        """Return the table for notebooks, under the verdict of each condition."""
+        lines = [
+            f"<p>{escape(result.label)}{': ' if result.label else ''}<b>{result.verdict}</b>. "
+            + "".join(f"<br>{escape(reason)}" for reason in result.reasons)
+            + "</p>"
+            for result in self.conditions
+        ]
+        return "".join(lines) + self.table.to_html(index=False, float_format=lambda x: f"{x:.3f}", escape=True)

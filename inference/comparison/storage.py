@@ -1,0 +1,241 @@
+"""Comparisons on disk: JSON and CSV for the numbers, netCDF for the posteriors."""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import arviz as az
+import numpy as np
+import pandas as pd
+
+from ... import __version__
+from ...errors import InputError
+from ...files import atomic_path, write_text
+from ...models import SIModel, get_model
+from ...simulate import read_trajectories
+from ..likelihood.likelihoods import LIKELIHOODS
+from ..likelihood.specification import Specification
+from ..loo.loo import Elpd
+from ..posterior.posteriors import Posteriors, read_posterior
+from .results import ComparisonResults, ConditionResult, ModelResult
+
+COMPARISON = "comparison.json"
+TABLE = "comparison.csv"
+REPORT = "report.html"
+"""Made of a saved comparison, by the commands."""
+TRAJECTORIES = "trajectories.parquet"
+
+
+def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], str] | None = None) -> dict[str, Any]:
+    """Return the content of `comparison.json`.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What to describe.
+    files : dict, optional
+        Path of each saved posterior by (condition number, model).
+    """
+    conditions = []
+    for number, result in enumerate(comparison.conditions):
+        models = {}
+        for name, model in result.models.items():
+            models[name] = {
+                "elpd_loo": model.elpd_loo,
+                "se": model.se,
+                "p_loo": model.p_loo,
+                "weight": model.weight,
+                "pareto_k_bad": model.pareto_k_bad,
+                "good_k": model.good_k,
+                "refitted": model.elpd.n_refitted,
+                "rival": model.rival,
+                "problems": model.problems,
+                "parameters": model.parameters.to_dict("index"),
+                "derived": model.derived.to_dict("index"),
+            }
+            if model.log_evidence is not None:
+                models[name]["log_evidence"] = model.log_evidence
+            if model.elpd_future is not None:
+                models[name]["elpd_future"] = float(model.elpd_future.sum())
+                models[name]["elpd_future_pointwise"] = model.elpd_future.tolist()
+            if files:
+                models[name]["posterior"] = files[number, name]
+        conditions.append(
+            {
+                "condition": result.condition,
+                "verdict": result.verdict,
+                "reasons": result.reasons,
+                "challenged_by": result.challenged_by,
+                "elpd_diff": result.elpd_diff,
+                "dse": result.dse,
+                "closure": result.closure,
+                "closure_reason": result.closure_reason,
+                "likelihood": result.likelihood,
+                "clock": result.clock,
+                "clock_reason": result.clock_reason,
+                "unit": result.unit,
+                "prior_scale": result.prior_scale,
+                "predict_from": result.predict_from,
+                "n_observations": result.n_observations,
+                "n_increments": result.n_increments,
+                "models": models,
+            }
+        )
+    content = {
+        "tworate_version": comparison.version,
+        "source": comparison.trajectories.source,
+        "by": comparison.by,
+        "seed": comparison.seed,
+        "conditions": conditions,
+    }
+    finite: dict[str, Any] = _finite(content)
+    return finite
+
+
+def discard_comparison(folder: Path) -> None:
+    """Remove what an earlier comparison left in a folder, where it is of other data; trajectories stay."""
+    previous = _saved_posteriors(folder)
+    _discard_numbers(folder)
+    for stale in previous:
+        (folder / stale).unlink(missing_ok=True)
+
+
+def save_comparison(comparison: ComparisonResults, folder: Path) -> None:
+    """Write a comparison to a folder; each file whole or not at all, `comparison.json` last."""
+    # Kept until the end: they may be those that are written.
+    previous = _saved_posteriors(folder)
+    _discard_numbers(folder)
+    files: dict[tuple[int, str], str] = {}
+    for number, result in enumerate(comparison.conditions):
+        for name in result.posteriors:
+            relative = f"posteriors/{_slug(number, result, len(comparison.conditions))}{name}.nc"
+            result.posteriors.write(name, folder / relative)
+            files[number, name] = relative
+    comparison.trajectories.save(folder / TRAJECTORIES)
+    with atomic_path(folder / TABLE) as temporary:
+        comparison.table.to_csv(temporary, index=False)
+    text = json.dumps(comparison_dict(comparison, files), indent=2, ensure_ascii=False, default=str)
+    write_text(folder / COMPARISON, text + "\n")
+    for stale in previous - set(files.values()):
+        (folder / stale).unlink(missing_ok=True)
+
+
+def read_comparison(folder: Path, models: Sequence[type[SIModel]] = ()) -> ComparisonResults:
+    """Read the results that :func:`save_comparison` wrote; arguments and errors as of `load_comparison`."""
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file; give the folder of a comparison")
+    path = folder / COMPARISON
+    content: Any = None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        conditions = [_condition(folder, entry, models) for entry in content["conditions"]]
+        trajectories = read_trajectories(folder / TRAJECTORIES)
+        object.__setattr__(trajectories, "source", content["source"])
+        return ComparisonResults(
+            conditions, trajectories, content["by"], content["seed"], version=content["tworate_version"]
+        )
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{folder}: holds no comparison ({Path(error.filename or path).name} is missing); make one with "
+            "`tworate compare` or `tworate run`"
+        ) from error
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        made = content.get("tworate_version", "?") if isinstance(content, dict) else "?"
+        raise InputError(
+            f"{path}: is damaged, or of another version (made by {made}, this is {__version__}; {error}); make the "
+            "comparison again"
+        ) from error
+
+
+def _model(name: str, given: Sequence[type[SIModel]]) -> type[SIModel]:
+    for model in given:
+        if model.name == name:
+            return model
+    try:
+        return get_model(name)
+    except ValueError as error:
+        raise InputError(f"{error}; for one of your own pass its class: load_comparison(folder, models=[…])") from error
+
+
+def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[SIModel]]) -> ConditionResult:
+    models: dict[str, ModelResult] = {}
+    files: dict[str, Path | az.InferenceData] = {}
+    for name, model in entry["models"].items():
+        file = folder / model["posterior"]
+        if not file.is_file():
+            raise FileNotFoundError(2, "missing", str(file))
+        posterior = read_posterior(file)
+        attrs, future = posterior.attrs, model.get("elpd_future_pointwise")
+        specification = Specification(
+            _model(attrs["model"], models_given),
+            LIKELIHOODS[attrs["likelihood"]],
+            attrs["clock"],
+            bool(attrs["replicate_effects"]),
+            float(attrs["prior_scale"]),
+            names_clock=attrs["clock"] != entry["clock"],
+        )
+        models[name] = ModelResult(
+            specification=specification,
+            elpd=Elpd.from_dataset(posterior.loo),
+            weight=model["weight"],
+            parameters=pd.DataFrame.from_dict(model["parameters"], orient="index").astype(float),
+            # JSON has no infinity: a time that is not reached.
+            derived=pd.DataFrame.from_dict(model["derived"], orient="index").fillna(math.inf),
+            problems=model["problems"],
+            rival=model["rival"],
+            log_evidence=model.get("log_evidence"),
+            elpd_future=None if future is None else np.array(future),
+        )
+        files[name] = file
+    nan = float("nan")
+    return ConditionResult(
+        **{
+            key: entry[key]
+            for key in (
+                "condition", "verdict", "reasons", "challenged_by", "closure", "closure_reason", "likelihood", "clock",
+                "clock_reason", "unit", "prior_scale", "predict_from", "n_observations", "n_increments",
+            )
+        },
+        elpd_diff=nan if entry["elpd_diff"] is None else entry["elpd_diff"],
+        dse=nan if entry["dse"] is None else entry["dse"],
+        models=models,
+        posteriors=Posteriors(files),
+    )  # fmt: skip
+
+
+def _discard_numbers(folder: Path) -> None:
+    """Without them the folder holds no comparison: an interruption cannot leave old numbers beside new posteriors."""
+    for numbers in (COMPARISON, TABLE, REPORT):
+        (folder / numbers).unlink(missing_ok=True)
+
+
+def _saved_posteriors(folder: Path) -> set[str]:
+    """Posterior files that an earlier comparison in the folder names."""
+    try:
+        content = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
+        named = {model["posterior"] for entry in content["conditions"] for model in entry["models"].values()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    # Only what we would write ourselves: a file from elsewhere must not make us remove others.
+    return {name for name in named if re.fullmatch(r"posteriors/[A-Za-z0-9._+-]+\.nc", name)}
+
+
+def _slug(number: int, result: ConditionResult, n_conditions: int) -> str:
+    if n_conditions == 1 and not result.condition:
+        return ""
+    label = "-".join(str(value) for value in result.condition.values())
+    return f"{number + 1:03}-{re.sub(r'[^A-Za-z0-9.]+', '-', label)[:60]}-"
+
+
+def _finite(value: Any) -> Any:
+    """Replace what JSON cannot say (NaN, infinity) by null, throughout."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

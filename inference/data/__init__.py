@@ -1,0 +1,1 @@
+"""Observations: increments of the count, with the exposure behind each."""

@@ -1,0 +1,1 @@
+"""The hierarchical model over the conditions of a study."""

@@ -1,0 +1,232 @@
+"""From a study to draws: preparing, sampling, and draws in the units of the data."""
+
+import dataclasses
+import json
+import warnings
+from typing import Any
+
+import arviz as az
+import numpy as np
+import nutpie
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from ...errors import JobError
+from ...simulate import Trajectories
+from ..likelihood.compiled_density import constrain
+from ..likelihood.specification import DISPERSION, Specification
+from ..posterior.diagnostics import APART, INTERVAL, diagnose, n_divergences
+from ..posterior.fitting import PACKAGES, versions
+from ..posterior.sampling import SamplerSettings
+from .approximation import approximate, population
+from .condition_observations import ConditionLikelihood, StudyObservations
+from .design import Design
+from .geometry import conditions_at
+from .hierarchical_data import CONDITION, COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, Study
+from .population_density import nutpie_model
+from .quantities import LOG_RATIO, quantities
+
+FloatArray = NDArray[np.float64]
+
+SETTINGS = SamplerSettings(tune=400, draws=1000)
+"""By default. Draws hardly depend on each other; half of them would do for the means, but R̂ is looked at of every
+quantity of every condition, and the largest of hundreds must be below its limit."""
+TARGET_ACCEPT = 0.9
+"""By default: where the data of single conditions know little of a second rate, their posteriors have corners."""
+
+MOST_DOUBLINGS = 6
+"""Of the steps to a draw: 15 are common, 63 the most. Where more would be needed, as with two rates on conditions that
+all have one, they would not do either, and would take hours."""
+
+
+def prepare(
+    conditions: pd.DataFrame,
+    trajectories: Trajectories,
+    specification: Specification,
+    closure: str,
+    terms: Any = None,
+) -> Study:
+    """Make a study of a table of conditions and their trajectories.
+
+    Raises
+    ------
+    InputError
+        When conditions, terms and trajectories do not fit together.
+    """
+    observations = StudyObservations.of(conditions[CONDITION], trajectories, closure, specification)
+    design = Design.of(conditions, terms)
+    found = approximate(
+        [ConditionLikelihood(specification, data) for data in observations.each()],
+        design.matrix,
+        quantities(specification.model),
+        dispersed=specification.likelihood.dispersion is not None,
+    )
+    return Study(specification, observations, design, found)
+
+
+def with_design(study: Study, design: Design) -> Study:
+    """The same study with other terms."""
+    found = population(study.approximation, design.matrix, study.quantities)
+    return dataclasses.replace(study, design=design, approximation=found)
+
+
+def without_condition(study: Study, number: int) -> Study:
+    """The same study without what was observed under one condition."""
+    known = study.approximation
+    precision, information = known.precision.copy(), known.information.copy()
+    precision[number], information[number] = 0.0, 0.0
+    return dataclasses.replace(
+        study,
+        observations=study.observations.without(np.array([number])),
+        approximation=dataclasses.replace(known, precision=precision, information=information),
+    )
+
+
+def sample(study: Study, *, seed: int, settings: SamplerSettings) -> az.InferenceData:
+    """Sample a study, and once more, longer or harder, when the diagnostics are bad but within reach.
+
+    Returns
+    -------
+    arviz.InferenceData
+        Groups `posterior` (in units of the data's time) and `sample_stats`.
+
+    Raises
+    ------
+    JobError
+        When the sampler gives up.
+    """
+    settings = dataclasses.replace(settings, target_accept=settings.target_accept or TARGET_ACCEPT)
+    found = _sample(study, seed, settings)
+    summary = summarize(found)
+    if diagnose(found, summary) and summary["r_hat"].max() < APART:
+        settings = settings.again(n_divergences(found))
+        found = _sample(study, seed, settings)
+    found.attrs.update(
+        {
+            "model": study.specification.model.name,
+            "likelihood": study.specification.likelihood.name,
+            "closure": study.observations.data.closure,
+            "clock": study.specification.clock,
+            "window": study.observations.data.window,
+            "codings": json.dumps(study.design.to_json()),
+            "notes": json.dumps(study.design.notes),
+            "seed": seed,
+            "sampler": json.dumps(dataclasses.asdict(settings)),
+            "versions": json.dumps(versions(PACKAGES)),
+        }
+    )
+    return found
+
+
+def _sample(study: Study, seed: int, settings: SamplerSettings) -> az.InferenceData:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trace = nutpie.sample(
+                nutpie_model(study),
+                draws=settings.draws,
+                tune=settings.tune,
+                chains=settings.chains,
+                target_accept=settings.target_accept,
+                maxdepth=MOST_DOUBLINGS,
+                low_rank_modified_mass_matrix=True,
+                seed=seed,
+                progress_bar=False,
+                save_warmup=False,
+            )
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise JobError(
+            f"the sampler gave up on the hierarchical {study.specification.model.name} model ({reason})"
+        ) from error
+    return _in_units(trace, study)
+
+
+def _in_units(trace: az.InferenceData, study: Study) -> az.InferenceData:
+    """Draws in units of the data's time, from draws of what is sampled."""
+    drawn = {str(name): values.to_numpy() for name, values in trace.posterior.items()}
+    listed, likelihood, window = study.quantities, study.specification.likelihood, study.observations.data.window
+    names = [quantity.name for quantity in listed]
+    per_window = np.array([np.log(window) if quantity.is_rate else 0.0 for quantity in listed])
+    sd = np.exp(drawn[SD_BETWEEN])
+    intercept = np.empty(sd.shape)
+    for number, name in enumerate(names):
+        if name == "beta_slow":
+            intercept[..., number] = intercept[..., 0] - np.exp(drawn[LOG_RATIO])
+        else:
+            intercept[..., number] = drawn[INTERCEPT + name]
+    theta = np.empty((*sd.shape[:2], len(listed), study.observations.n_conditions))
+    known = study.approximation
+    for draw in np.ndindex(sd.shape[:2]):
+        theta[draw], _ = conditions_at(
+            drawn[COORDINATES][draw],
+            intercept[draw],
+            drawn[EFFECT][draw],
+            sd[draw],
+            study.design.matrix,
+            known.precision,
+            known.information,
+        )
+    dims = ("chain", "draw")
+    effects = np.einsum("lp,cdpq->cdlq", study.design.contrasts, drawn[EFFECT])
+    variables: dict[str, Any] = {
+        "intercept": ((*dims, "quantity"), intercept - per_window),
+        "effect": ((*dims, "term_level", "quantity"), effects),
+        SD_BETWEEN: ((*dims, "quantity"), sd),
+    }
+    if likelihood.dispersion is not None:
+        variables[DISPERSION] = (dims, constrain(likelihood.dispersion, drawn[DISPERSION]))
+    for number, quantity in enumerate(listed):
+        variables[quantity.name] = ((*dims, CONDITION), quantity.natural(theta[:, :, number] - per_window[number]))
+    levels = study.design.levels
+    coords = {
+        "chain": trace.posterior.chain.to_numpy(),
+        "draw": trace.posterior.draw.to_numpy(),
+        "quantity": names,
+        "term_level": [f"{term}: {level}" for term, level in levels],
+        "term": ("term_level", np.array([term for term, _ in levels], dtype=object)),
+        "level": ("term_level", np.array([level for _, level in levels], dtype=object)),
+        CONDITION: list(study.observations.labels),
+    }
+    stats = trace.sample_stats
+    kept = [name for name in ("diverging", "energy", "logp", "n_steps", "step_size", "depth") if name in stats]
+    starts = study.observations.starts
+    constant = xr.Dataset(
+        {name: ("trajectory", values.to_numpy()) for name, values in starts.items()}
+        | {"step": ((), float(np.median(study.observations.data.time_end - study.observations.data.time_start)))}
+    )
+    return az.InferenceData(
+        posterior=xr.Dataset(variables, coords=coords), sample_stats=stats[kept], constant_data=constant
+    )
+
+
+def summarize(found: az.InferenceData) -> pd.DataFrame:
+    """Mean, sd, 95% highest-density interval, bulk ESS and R̂ of everything that was sampled, by name and place.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: such as `effect[O: high, beta]`; columns `mean`, `sd`, `hdi_low`, `hdi_high`, `ess_bulk`, `r_hat`.
+    """
+    draws = found.posterior
+    ess, r_hat, hdi = az.ess(draws, method="bulk"), az.rhat(draws), az.hdi(draws, hdi_prob=INTERVAL)
+    rows = {}
+    for name, values in draws.items():
+        dims = values.dims[2:]
+        mean, sd = values.mean(("chain", "draw")), values.std(("chain", "draw"))
+        for place in np.ndindex(*(values.sizes[dim] for dim in dims)):
+            at = dict(zip(dims, place, strict=True))
+            labels = ", ".join(str(values[dim].to_numpy()[number]) for dim, number in at.items())
+            low, high = hdi[name].isel(at).to_numpy()
+            rows[f"{name}[{labels}]" if labels else str(name)] = (
+                float(mean.isel(at)),
+                float(sd.isel(at)),
+                float(low),
+                float(high),
+                float(ess[name].isel(at)),
+                float(r_hat[name].isel(at)),
+            )
+    return pd.DataFrame.from_dict(
+        rows, orient="index", columns=["mean", "sd", "hdi_low", "hdi_high", "ess_bulk", "r_hat"]
+    )

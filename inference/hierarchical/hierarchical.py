@@ -1,0 +1,284 @@
+"""The hierarchical model over the conditions of a study: what persona and event do to the rates."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import arviz as az
+import pandas as pd
+
+from ...errors import InputError
+from ...models import get_model
+from ...simulate import Trajectories
+from ...simulate.trajectories import as_trajectories
+from ..data.observations import choose_clock, choose_closure
+from ..likelihood.likelihoods import LIKELIHOODS
+from ..likelihood.specification import Specification
+from ..loo.loo import elpd_difference
+from ..posterior.fitting import check_names
+from ..posterior.sampling import SamplerSettings
+from .condition_observations import CONDITION
+from .design import Design, codings_from_json
+from .draws import SETTINGS, prepare, sample, summarize, with_design
+from .hierarchical_data import Study
+from .hierarchical_fit import HierarchicalFit
+from .quantities import MODELS
+
+__all__ = [
+    "HierarchicalFit",
+    "build_hierarchical",
+    "compare_terms",
+    "fit_hierarchical",
+    "load_hierarchical",
+    "study_of",
+]
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+Progress = Callable[[int, int], None]
+
+
+def fit_hierarchical(
+    conditions: pd.DataFrame,
+    trajectories: "Trajectories | pd.DataFrame | str | Path",
+    *,
+    model: str = "two-rate",
+    closure: str | None = None,
+    clock: str | None = None,
+    likelihood: str = "beta-binomial",
+    terms: Sequence[str] | None = None,
+    seed: int = 0,
+    sampler: SamplerSettings | None = None,
+    progress: Progress | None = None,
+) -> HierarchicalFit:
+    """Fit the rates of all conditions of a study at once, as functions of what the conditions differ in.
+
+    Parameters
+    ----------
+    conditions : pandas.DataFrame
+        One row a condition: `condition` (a label), and a column a term.
+    trajectories : Trajectories, DataFrame or path
+        The data; the condition column `condition` says whose each trajectory is.
+    model : {"two-rate", "one-rate"}
+        The SI model of every condition.
+    closure : {"recorded", "edge-based", "mean-field"}, optional
+        Where exposure comes from; by default the most exact that the data allow.
+    clock : {"rounds", "continuous"}, optional
+        Synchronous rounds, or continuous time between observations; by default that of the simulation, where the data
+        record it, else rounds.
+    likelihood : {"beta-binomial", "binomial"}
+        Distribution of new sharers given the past.
+    terms : sequence of str, optional
+        Columns of `conditions`: numbers (fatalities in powers of ten), or labels, whose effects sum to zero. By default
+        those of O, C, E, A, N, event_type and fatalities that are there. What does not vary, or cannot be told apart
+        from terms before it, is left out with a note.
+    seed : int
+        Seed of sampling.
+    sampler : SamplerSettings, optional
+        How to sample; by default 400 warm-up and 1000 kept draws of 4 chains, with target acceptance 0.9. When the
+        diagnostics are bad the model is sampled once more, longer or harder.
+    progress : callable, optional
+        Called with steps done and in all.
+
+    Returns
+    -------
+    HierarchicalFit
+
+    Raises
+    ------
+    InputError
+        When the data, a term or a name cannot be used.
+    JobError
+        When the sampler gives up.
+
+    Notes
+    -----
+    `θ_c ~ N(intercept + Σ effects, sd²)` for the log-rates and the logit of the weight of condition c, and the exact
+    likelihood of all increments given θ; see docs/hierarchy.md.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tworate.inference.hierarchical.hierarchical import fit_hierarchical
+    >>> from tworate.simulate import CompleteNetwork, Trajectories, spread
+    >>> conditions = pd.DataFrame({"condition": range(8), "O": [-1, 1] * 4})
+    >>> tables = [
+    ...     spread(CompleteNetwork(200), [[0.2 + 0.1 * (o > 0)]], rounds=20, replicates=2, visibility=0.02, seed=c,
+    ...            conditions={"condition": c}).table
+    ...     for c, o in zip(conditions["condition"], conditions["O"])
+    ... ]
+    >>> data = Trajectories(pd.concat(tables))
+    >>> fit = fit_hierarchical(conditions, data, model="one-rate", likelihood="binomial", seed=1)
+    >>> effect = fit.effects.set_index("term").loc["O"]
+    >>> bool(effect["ratio_low"] < (0.3 / 0.2) ** 0.5 < effect["ratio_high"])
+    True
+    """
+    told = progress or (lambda done, total: None)
+    told(0, 3)
+    study = study_of(
+        conditions, trajectories, model=model, closure=closure, clock=clock, likelihood=likelihood, terms=terms
+    )
+    check_names(likelihood, seed)
+    told(1, 3)
+    found = sample(study, seed=seed, settings=sampler or SETTINGS)
+    told(2, 3)
+    fit = HierarchicalFit(found, summarize(found), study)
+    told(3, 3)
+    return fit
+
+
+def study_of(
+    conditions: pd.DataFrame,
+    trajectories: "Trajectories | pd.DataFrame | str | Path",
+    *,
+    model: str = "two-rate",
+    closure: str | None = None,
+    clock: str | None = None,
+    likelihood: str = "beta-binomial",
+    terms: Sequence[str] | None = None,
+) -> Study:
+    """Return what the hierarchical model is made of; arguments and errors as of :func:`fit_hierarchical`."""
+    if model not in MODELS:
+        raise InputError(f"the hierarchical model is of {' or '.join(MODELS)}, not {model!r}")
+    check_names(likelihood, 0)
+    if LIKELIHOODS[likelihood].kind != "transition":
+        raise InputError(
+            f"the hierarchical model takes a likelihood of increments, beta-binomial or binomial, not {likelihood}"
+        )
+    if CONDITION not in conditions:
+        raise InputError(f"the table of conditions has no column {CONDITION!r}, which names each")
+    data = as_trajectories(trajectories)
+    name, _ = choose_closure(data, closure)
+    taken, _ = choose_clock(data, clock)
+    specification = Specification(get_model(model), LIKELIHOODS[likelihood], taken)
+    return prepare(conditions.reset_index(drop=True), data, specification, name, terms)
+
+
+def build_hierarchical(
+    conditions: pd.DataFrame, trajectories: "Trajectories | pd.DataFrame | str | Path", **how: Any
+) -> "pm.Model":
+    """Return the hierarchical model as a PyMC model, to be looked at or sampled by other means.
+
+    Here the quantities of the conditions are plain normal variables; what :func:`fit_hierarchical` samples is the same
+    model in other coordinates.
+
+    Parameters
+    ----------
+    conditions, trajectories, **how
+        As of :func:`study_of`.
+    """
+    from .hierarchical_model import build_hierarchical as build
+
+    return build(study_of(conditions, trajectories, **how), informed=False)
+
+
+def load_hierarchical(
+    path: str | Path,
+    conditions: pd.DataFrame | None = None,
+    trajectories: "Trajectories | pd.DataFrame | str | Path | None" = None,
+) -> HierarchicalFit:
+    """Read a fit that was saved.
+
+    Parameters
+    ----------
+    path : path
+        From :meth:`HierarchicalFit.save`.
+    conditions, trajectories : optional
+        What it was fitted to, for what needs the data.
+
+    Raises
+    ------
+    InputError
+        When the file is not there, or is no such fit.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file")
+    try:
+        posterior = az.from_netcdf(path)
+        posterior.load()
+        codings = codings_from_json(json.loads(posterior.attrs["codings"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: is no saved fit of the hierarchical model ({error})") from error
+    finally:
+        if "posterior" in locals():
+            posterior.close()
+    study = None
+    if conditions is not None and trajectories is not None:
+        how = {name: posterior.attrs[name] for name in ("model", "closure", "clock", "likelihood")}
+        study = study_of(conditions, trajectories, terms=[coding.name for coding in codings], **how)
+    return HierarchicalFit(posterior, summarize(posterior), study)
+
+
+def compare_terms(
+    fit: HierarchicalFit,
+    conditions: pd.DataFrame,
+    *,
+    seed: int | None = None,
+    refit: int = 0,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Which terms matter: leave-one-condition-out with each term left out in turn.
+
+    Parameters
+    ----------
+    fit : HierarchicalFit
+        A fit with all terms, and its data.
+    conditions : pandas.DataFrame
+        The conditions that it was fitted to.
+    seed : int, optional
+        Seed of the further fits; by default that of the fit.
+    refit : int
+        As of :meth:`HierarchicalFit.loo`.
+    progress : callable, optional
+        Called with models done and in all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model: `si_model`, `left_out` (a term, empty for the model with all, or `all terms`), `elpd_loo`,
+        `se`, `p_loo`, `elpd_diff` (elpd with all terms less that of the row: above 0 where the term helps to foretell a
+        condition), `dse` (its standard error), `pareto_k_bad` (conditions for which PSIS cannot be trusted), and
+        `problems` of sampling.
+
+    Raises
+    ------
+    InputError
+        When the fit was read without its data, or has no terms.
+    """
+    study, seed = fit.needed_study(), fit.seed if seed is None else seed
+    terms = study.design.terms
+    if not terms:
+        raise InputError("the fit has no terms to leave out; its notes say why")
+    left_out = [(), *((term,) for term in terms), *([terms] if len(terms) > 1 else [])]
+    rows, whole = [], None
+    for number, absent in enumerate(left_out):
+        if progress:
+            progress(number, len(left_out))
+        one = fit
+        if absent:
+            design = Design.of(conditions.reset_index(drop=True), [term for term in terms if term not in absent])
+            smaller = with_design(study, design)
+            found = sample(smaller, seed=seed, settings=fit.settings)
+            one = HierarchicalFit(found, summarize(found), smaller)
+        elpd = one.loo(refit=refit, seed=seed)
+        whole = elpd if whole is None else whole
+        difference, dse = elpd_difference(whole.pointwise, elpd.pointwise)
+        rows.append(
+            {
+                "si_model": study.specification.name,
+                "left_out": "all terms" if len(absent) > 1 else "".join(absent),
+                "elpd_loo": elpd.elpd_loo,
+                "se": elpd.se,
+                "p_loo": elpd.p_loo,
+                "elpd_diff": difference,
+                "dse": dse,
+                "pareto_k_bad": elpd.bad.size,
+                "problems": "; ".join(one.problems),
+            }
+        )
+    if progress:
+        progress(len(left_out), len(left_out))
+    return pd.DataFrame(rows)

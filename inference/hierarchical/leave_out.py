@@ -1,0 +1,242 @@
+"""Leaving out one condition: its predictive density, with its own quantities integrated out.
+
+A condition that is left out has quantities of its own that nothing else has seen, so its likelihood under a draw is
+
+    ∫ L(θ, ρ) N(θ; μ, diag τ²) dθ
+
+with μ, τ and the dispersion ρ of the draw. Weighting draws by the likelihood at *their* θ would be hopeless. The
+integral is that of the Gaussian approximation Q of L, which has a closed form, times the mean of L/Q; and that ratio is
+near 1, so importance sampling finds it to a few digits with some thousand points, the same for all draws.
+"""
+
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import arviz as az
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln, logsumexp
+
+from ..likelihood.specification import DISPERSION
+from ..loo.loo import Elpd
+from ..loo.psis import leave_one_out
+from ..posterior.fitting import dispersion_of
+from .condition_observations import ConditionLikelihood
+from .hierarchical_data import SD_BETWEEN, Study
+
+FloatArray = NDArray[np.float64]
+
+_DRAWS = 1000
+"""Draws that are weighted: more only repeat each other."""
+_POINTS = 500
+_MOST_POINTS = 16_000
+_ENOUGH = 50.0
+"""Effective number of points of an integral, below which there are twice as many."""
+_CENTRES = 200
+"""Draws about whose conditional distributions the points lie."""
+_DEGREES, _WIDER = 7.0, 1.2
+"""Points are of Student's t distribution, somewhat wider than the approximation: the likelihood's tails are there."""
+_DISPERSION_NODES = 5
+"""The log-likelihood of a point is taken for a polynomial in log(1 + ρ n) over what the posterior leaves open of it."""
+_ROWS = 250
+
+
+class Population:
+    """Draws of what is common to all conditions, in the study's own units.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    posterior : arviz.InferenceData
+        A fit of it.
+    most : int
+        Draws that are kept, spread evenly.
+    """
+
+    def __init__(self, study: Study, posterior: az.InferenceData, most: int = _DRAWS) -> None:
+        draws = posterior.posterior
+        total = draws.sizes["chain"] * draws.sizes["draw"]
+        kept = np.linspace(0, total - 1, min(most, total)).astype(int)
+
+        def joined(name: str, *dims: str) -> FloatArray:
+            values = draws[name].transpose("chain", "draw", *dims).to_numpy()
+            return values.reshape(total, *values.shape[2:])[kept]
+
+        window = np.log(study.observations.data.window)
+        per_window = np.array([window if quantity.is_rate else 0.0 for quantity in study.quantities])
+        self.intercept = joined("intercept", "quantity") + per_window
+        self.effect = joined("effect", "term_level", "quantity")
+        self.sd = joined(SD_BETWEEN, "quantity")
+        self.dispersion = dispersion_of(draws)[kept]
+        self.most_susceptible = int(study.observations.data.n_susceptible.max())
+
+    def means(self, values: FloatArray) -> FloatArray:
+        """μ of a condition with these values of the terms, shape (n_draws, n_quantities)."""
+        return self.intercept + np.einsum("l,slq->sq", values, self.effect)
+
+
+def leave_conditions_out(
+    study: Study,
+    posterior: az.InferenceData,
+    *,
+    seed: int,
+    refitted: Callable[[int], az.InferenceData | None] | None = None,
+    most: int = 0,
+) -> Elpd:
+    """Expected log predictive density of a condition that was not simulated, by PSIS over conditions.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    posterior : arviz.InferenceData
+        A fit of it.
+    seed : int
+        Seed of the points at which integrals are worked out.
+    refitted : callable, optional
+        Fits the study without the condition of a number; None when that fit cannot be trusted.
+    most : int
+        So many conditions of bad Pareto k are refitted, the worst first.
+
+    Returns
+    -------
+    Elpd
+        One unit a condition, in their order.
+    """
+    values = condition_log_likelihood(study, Population(study, posterior), seed=seed)
+    hyper = posterior.posterior[
+        [name for name in ("intercept", "effect", SD_BETWEEN, DISPERSION) if name in posterior.posterior]
+    ]
+    sizes = np.concatenate([np.ravel(size) for size in az.ess(hyper, method="mean").values()])
+    total = hyper.sizes["chain"] * hyper.sizes["draw"]
+    found = leave_one_out(values, efficiency=min(1.0, float(sizes.mean()) / total))
+    elpd, k = found.elpd.copy(), found.pareto_k.copy()
+    worst = np.argsort(-k, kind="stable")
+    for number in worst[k[worst] > found.good_k][:most] if refitted else ():
+        again = refitted(int(number)) if refitted else None
+        if again is not None:
+            elpd[number], k[number] = exact_density(study, again, int(number), seed=seed), np.nan
+    return Elpd(elpd, k, found.good_k, p_loo=float((found.lpd - elpd).sum()))
+
+
+def exact_density(study: Study, without: az.InferenceData, number: int, *, seed: int) -> float:
+    """Log predictive density of a condition, by a fit that has not seen it."""
+    values = condition_log_likelihood(study, Population(study, without), seed=seed, which=[number])[:, 0]
+    return float(logsumexp(values) - np.log(values.size))
+
+
+def condition_log_likelihood(study: Study, population: Population, *, seed: int, which: Any = None) -> FloatArray:
+    """Log-likelihood of whole conditions under draws of the population, constants included.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    population : Population
+        The draws.
+    seed : int
+        Seed; condition c draws its points from (seed, c).
+    which : sequence of int, optional
+        Numbers of the conditions; by default all.
+
+    Returns
+    -------
+    array, shape (n_draws, n_conditions)
+    """
+    data = list(study.observations.each())
+    of_effects = study.design.effect_values
+    numbers = range(len(data)) if which is None else which
+
+    def of(number: int) -> FloatArray:
+        likelihood = ConditionLikelihood(study.specification, data[number])
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
+        known = study.approximation
+        gaussian = (known.precision[number], known.information[number], float(known.constant[number]))
+        n_points = _POINTS
+        while True:
+            found, effective = _integrals(
+                likelihood, population.means(of_effects[number]), population, gaussian, n_points, rng
+            )
+            if np.quantile(effective, 0.05) >= _ENOUGH or n_points >= _MOST_POINTS:
+                return found
+            n_points *= 2
+
+    with ThreadPoolExecutor() as pool:
+        return np.stack(list(pool.map(of, numbers)), axis=1)
+
+
+def _integrals(
+    likelihood: ConditionLikelihood,
+    mean: FloatArray,
+    population: Population,
+    gaussian: tuple[FloatArray, FloatArray, float],
+    n_points: int,
+    rng: np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    """Log-integral under each draw, and the effective number of points that it rests on."""
+    precision, information, constant = gaussian
+    weight, n = population.sd**-2.0, mean.shape[1]
+    posterior_precision = precision + np.einsum("sq,qr->sqr", weight, np.eye(n))
+    slope = information + weight * mean
+    variance = np.linalg.inv(posterior_precision)
+    centre = np.einsum("sqr,sr->sq", variance, slope)
+    log_gaussian = constant + 0.5 * (
+        (slope * centre).sum(axis=1)
+        - (weight * mean**2).sum(axis=1)
+        - np.linalg.slogdet(posterior_precision)[1]
+        + np.log(weight).sum(axis=1)
+    )
+    chosen = np.linspace(0, len(mean) - 1, min(_CENTRES, len(mean))).astype(int)
+    points, log_density = _points(centre[chosen], variance[chosen], n_points, rng)
+    log_q = constant + points @ information - 0.5 * np.einsum("kq,qr,kr->k", points, precision, points)
+    nodes, share = _over_dispersion(population.dispersion, population.most_susceptible)
+    log_l = np.array([likelihood(points, np.full(n_points, node)) for node in nodes])
+    features = np.hstack([-0.5 * points**2, points, np.ones((n_points, 1))])
+    found, effective = np.empty(len(mean)), np.empty(len(mean))
+    for start in range(0, len(mean), _ROWS):
+        rows = slice(start, start + _ROWS)
+        log_normal = np.hstack([weight[rows], weight[rows] * mean[rows], np.zeros((len(mean[rows]), 1))]) @ features.T
+        # What is the same for all points cancels in the ratio.
+        above = log_normal + share[rows] @ log_l - log_density
+        below = log_normal + log_q - log_density
+        greatest = above.max(axis=1, keepdims=True)
+        terms = np.exp(above - greatest)
+        total = terms.sum(axis=1)
+        found[rows] = log_gaussian[rows] + np.log(total) + greatest[:, 0] - logsumexp(below, axis=1)
+        effective[rows] = total**2 / (terms**2).sum(axis=1)
+    return found, effective
+
+
+def _points(
+    centres: FloatArray, variances: FloatArray, n_points: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Points of a mixture of t distributions, and the mixture's log-density there."""
+    n = centres.shape[1]
+    scale = _WIDER * np.linalg.cholesky(variances)
+    of = np.arange(n_points) % len(centres)
+    stretched = rng.standard_normal((n_points, n)) / np.sqrt(rng.chisquare(_DEGREES, (n_points, 1)) / _DEGREES)
+    points = centres[of] + np.einsum("kqr,kr->kq", scale[of], stretched)
+    inverse = np.linalg.inv(scale)
+    constant = gammaln((_DEGREES + n) / 2) - gammaln(_DEGREES / 2) - n / 2 * np.log(_DEGREES * np.pi)
+    densities = np.empty((len(centres), n_points))
+    for number, (centre, unit) in enumerate(zip(centres, inverse, strict=True)):
+        distance = (((points - centre) @ unit.T) ** 2).sum(axis=1)
+        densities[number] = np.log(np.abs(np.diag(unit))).sum() - (_DEGREES + n) / 2 * np.log1p(distance / _DEGREES)
+    return points, logsumexp(densities, axis=0) + constant - np.log(len(centres))
+
+
+def _over_dispersion(dispersion: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
+    """Dispersions at which to work out the log-likelihood, and the share of each in that at each draw's."""
+    at = np.log1p(dispersion * n)
+    middle, half = (at.max() + at.min()) / 2, (at.max() - at.min()) / 2
+    if half == 0.0:
+        return dispersion[:1], np.ones((dispersion.size, 1))
+    nodes = np.cos(np.pi * (np.arange(_DISPERSION_NODES) + 0.5) / _DISPERSION_NODES)
+    apart = (at[:, None] - middle) / half - nodes
+    share = np.ones_like(apart)
+    for i, j in itertools.permutations(range(nodes.size), 2):
+        share[:, i] *= apart[:, j] / (nodes[i] - nodes[j])
+    return np.expm1(middle + half * nodes) / n, share

@@ -1,0 +1,137 @@
+"""The hierarchical model's log-density as machine code, kept on disk as that of a single fit is."""
+
+import hashlib
+import platform
+import threading
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from nutpie.compile_pymc import CompiledPyMCModel, make_user_data
+
+from ..likelihood.compiled_density import (
+    expand,
+    load_or_compile,
+    numba_density,
+    packed,
+    source_digest,
+    unconstrain,
+)
+from ..likelihood.specification import DISPERSION, Specification
+from .hierarchical_data import COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, Study
+from .quantities import LOG_RATIO
+
+FloatArray = NDArray[np.float64]
+
+_SOURCE_DIGEST = source_digest() + source_digest(Path(__file__).parent)
+"""Taken when they are imported: files that change while the process runs are not what it compiles."""
+
+_programs: dict[Specification, Any] = {}
+_compiling = threading.Lock()
+
+
+def compiled_density(study: Study) -> Any:
+    """Return the log-density as a numba C function: from memory, from disk, or compiled now.
+
+    Parameters
+    ----------
+    study : Study
+        Any study of the specification; it only gives the arrays.
+    """
+    with _compiling:
+        if study.specification not in _programs:
+            _programs[study.specification] = load_or_compile(key(study.specification), lambda: _numba_density(study))
+        return _programs[study.specification]
+
+
+def key(specification: Specification) -> str:
+    """Hash of what the machine code follows from."""
+    packages = ("pymc", "pytensor", "numba", "llvmlite", "nutpie", "numpy", "scipy")
+    parts = (
+        "hierarchical",
+        specification.model.__qualname__,
+        specification.likelihood,
+        specification.clock,
+        platform.python_version(),
+        [version(name) for name in packages],
+        _SOURCE_DIGEST,
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
+
+
+def _numba_density(study: Study) -> Any:
+    from ..likelihood.vector_math import VectorMath
+    from .hierarchical_model import build_hierarchical
+
+    n = len(study.quantities)
+    n_scalars = n + (study.specification.likelihood.dispersion is not None)
+
+    def shapes(arrays: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        n_conditions = arrays["information"].shape[0] // n
+        n_coefficients = arrays["design"].shape[0] // n_conditions
+        return [*([()] * n_scalars), (n_coefficients, n), (n,), (n_conditions, n)]
+
+    return numba_density(lambda: build_hierarchical(study, VectorMath()), list(study.arrays()), shapes)
+
+
+def shapes_of(study: Study) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of what is sampled, in order: intercepts, coefficients, standard deviations, conditions."""
+    listed = study.quantities
+    scalars = [LOG_RATIO if each.name == "beta_slow" else INTERCEPT + each.name for each in listed]
+    if study.specification.likelihood.dispersion is not None:
+        scalars.append(DISPERSION)
+    return dict.fromkeys(scalars, ()) | {
+        EFFECT: (study.design.matrix.shape[1], len(listed)),
+        SD_BETWEEN: (len(listed),),
+        COORDINATES: (study.observations.n_conditions, len(listed)),
+    }
+
+
+def nutpie_model(study: Study) -> CompiledPyMCModel:
+    """Return what nutpie samples: the compiled density with the data. Its variables are unconstrained.
+
+    Chains start around what the approximation has found of the population, with the conditions drawn from it.
+    """
+    shapes = shapes_of(study)
+    sizes = [int(np.prod(shape)) for shape in shapes.values()]
+    ends = np.cumsum(sizes)
+    n_dim = int(ends[-1])
+    population = study.approximation
+    intercept = population.intercept.copy()
+    for number, quantity in enumerate(study.quantities):
+        if quantity.name == "beta_slow":
+            intercept[number] = np.log(max(intercept[number - 1] - intercept[number], 0.1))
+    if (spec := study.specification.likelihood.dispersion) is not None:
+        intercept = np.append(intercept, unconstrain(spec, population.dispersion))
+    centre = np.concatenate([intercept, population.coefficients.ravel(), np.log(population.sd)])
+    buffer = packed(study.arrays())
+    buffer.flags.writeable = False
+
+    def initial_point(seed: int) -> FloatArray:
+        rng = np.random.default_rng(seed)
+        around = centre + 0.5 * rng.uniform(-1.0, 1.0, centre.size)
+        return np.concatenate([around, rng.standard_normal(n_dim - centre.size)])
+
+    return CompiledPyMCModel(
+        dims={},
+        compiled_logp_func=compiled_density(study),
+        compiled_expand_func=expand,
+        initial_point_func=initial_point,
+        shared_data={"buffer": buffer},
+        user_data=make_user_data({"buffer": buffer}, {"buffer": buffer}),
+        n_expanded=n_dim,
+        shape_info=(
+            list(shapes),
+            [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)],
+            list(shapes.values()),
+        ),
+        logp_func=None,
+        expand_func=None,
+        _n_dim=n_dim,
+        _shapes=shapes,
+        _coords={"unconstrained_parameter": pd.Index([str(number) for number in range(n_dim)])},
+    )

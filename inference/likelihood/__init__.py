@@ -1,0 +1,1 @@
+"""What is fitted: specification, prediction, likelihood, PyMC model, and the compiled log-density."""

@@ -1,0 +1,287 @@
+"""The log-density of a PyMC model as machine code: compiled once a machine, kept on disk, called by nutpie.
+
+Building and compiling a PyMC model costs seconds in every new process, most of them in functions that numba cannot
+cache. Here the model's log-density with its gradient becomes one C function of (point, data), cached by numba under a
+name that holds a hash of all it follows from; a process that finds it there needs neither PyMC nor a compiler.
+"""
+
+import hashlib
+import math
+import platform
+import threading
+import types
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numba import carray, cfunc, njit
+from numba.core.errors import NumbaError
+from numba.types import CPointer, float64, int64, uint64
+from numpy.typing import NDArray
+from nutpie.compile_pymc import CompiledPyMCModel, make_user_data
+from scipy.special import expit, logit
+
+from ...models import SIModel
+from ...models.parameters import Beta, Parameter
+from ..data.observations import Transitions
+from .predictor import predictor
+from .specification import REPLICATE_EFFECT, Specification
+
+FloatArray = NDArray[np.float64]
+
+_POINTER = CPointer(float64)
+_DENSITY_SIGNATURE = int64(uint64, _POINTER, _POINTER, _POINTER, CPointer(_POINTER))
+_EXPAND_SIGNATURE = int64(uint64, uint64, _POINTER, _POINTER, CPointer(_POINTER))
+
+
+def source_digest(*folders: Path) -> str:
+    """Hash of the Python sources in folders; by default of all that the likelihood follows from."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for folder in folders or (here.parents[1] / "models", here):
+        for file in sorted(folder.glob("*.py")):
+            digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+_SOURCE_DIGEST = source_digest()
+"""Taken when they are imported: files that change while the process runs are not what it compiles."""
+
+density: Any = None
+"""What `_log_density` calls; each program puts its own in its place."""
+
+
+def _log_density(dim, point, gradient, value, data):  # type: ignore[no-untyped-def]
+    # The arrays of the data lie one after the other in a buffer that begins with its length.
+    start = data[0]
+    buffer = carray(start, (np.int64(start[0]),))
+    try:
+        total, slope = density(carray(point, (dim,)), buffer)
+    except Exception:
+        return 1
+    if not (np.isfinite(total.item()) and np.all(np.isfinite(slope))):
+        return 1
+    value[0] = total.item()
+    for i in range(dim):
+        gradient[i] = slope[i]
+    return 0
+
+
+@cfunc(_EXPAND_SIGNATURE, cache=True)
+def expand(dim, n_expanded, point, expanded, data):  # type: ignore[no-untyped-def]
+    """Give the sampler what it keeps of a draw."""
+    # What is kept of a draw is the unconstrained point itself; what follows from it is computed afterwards by numpy.
+    for i in range(n_expanded):
+        expanded[i] = point[i]
+    return 0
+
+
+_programs: dict[Specification, Any] = {}
+_compiling = threading.Lock()
+
+
+def compiled_density(specification: Specification, data: Transitions) -> Any:
+    """Return the log-density as a numba C function: from memory, from disk, or compiled now.
+
+    Parameters
+    ----------
+    specification : Specification
+        What is fitted.
+    data : Transitions
+        Any data of the kind; they only give the arrays.
+    """
+    with _compiling:
+        if specification not in _programs:
+            _programs[specification] = _load_or_compile(specification, data)
+        return _programs[specification]
+
+
+def _load_or_compile(specification: Specification, data: Transitions) -> Any:
+    return load_or_compile(_key(specification), lambda: _numba_density(specification, data))
+
+
+def load_or_compile(key: str | None, make: Callable[[], Any]) -> Any:
+    """Return a log-density as a numba C function: from disk, or compiled now and kept there.
+
+    Parameters
+    ----------
+    key : str or None
+        Hash of all that the machine code follows from; None: it is not kept.
+    make : callable
+        Makes the numba function of (point, buffer) that gives the log-density and its gradient.
+    """
+    if key is not None:
+        try:
+            # On a hit numba never looks at the function; on a miss there is nothing yet that it could call.
+            return cfunc(_DENSITY_SIGNATURE, cache=True)(_named(None, key))
+        except NumbaError:
+            pass
+    function = _named(make(), key or "unnamed")
+    return cfunc(_DENSITY_SIGNATURE, cache=key is not None)(function)
+
+
+def _named(called: Any, key: str) -> types.FunctionType:
+    """Copy `_log_density` with its own `density`, under a name by which numba's cache tells it from others."""
+    namespace = {**_log_density.__globals__, "density": called}
+    function = types.FunctionType(_log_density.__code__, namespace, f"_log_density_{key}")
+    function.__qualname__ = function.__name__
+    return function
+
+
+def _key(specification: Specification) -> str | None:
+    """Hash of what the machine code follows from; None for a model from outside, whose sources we do not know."""
+    package = SIModel.__module__.rpartition(".")[0]
+    if specification.model.__module__.rpartition(".")[0] != package:
+        return None
+    packages = ("pymc", "pytensor", "numba", "llvmlite", "nutpie", "numpy", "scipy")
+    parts = (
+        specification.model.__qualname__,
+        specification.likelihood,
+        specification.clock,
+        specification.replicate_effects,
+        specification.prior_scale,
+        platform.python_version(),
+        [version(name) for name in packages],
+        _SOURCE_DIGEST,
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
+
+
+def _numba_density(specification: Specification, data: Transitions) -> Any:
+    """Compile a PyMC model's log-density and gradient to a numba function of (point, buffer)."""
+    from .pymc_model import build_model
+    from .vector_math import VectorMath
+
+    def shapes(arrays: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        effects = [(arrays["replicate"].shape[0],)] if specification.replicate_effects else []
+        return [*([()] * len(specification.scalars)), *effects]
+
+    return numba_density(
+        lambda: build_model(specification, data, VectorMath()), list(predictor(specification).arrays(data)), shapes
+    )
+
+
+def numba_density(
+    build: Callable[[], Any],
+    names: Sequence[str],
+    shapes: Callable[[Mapping[str, Any]], Sequence[tuple[Any, ...]]],
+) -> Any:
+    """Compile the log-density of a PyMC model and its gradient to a numba function of (point, buffer).
+
+    Parameters
+    ----------
+    build : callable
+        Makes the model.
+    names : sequence of str
+        Names of the arrays that it takes, in the order in which :func:`packed` has them.
+    shapes : callable
+        Gives the shapes of what is sampled, in order, from the arrays by name.
+    """
+    import pytensor
+    import pytensor.tensor as pt
+
+    from .pymc_model import DATA
+
+    # With PyTensor's permission to reorder arithmetic, what a sum rounds to depends on what the compiler puts together,
+    # and that on what other caches hold: the first run on a machine would draw otherwise than the second.
+    with warnings.catch_warnings(), pytensor.config.change_flags(numba__fastmath=False):
+        # PyTensor advises on BLAS, which these graphs do not use, and on caches of other versions.
+        warnings.simplefilter("ignore")
+        model = build()
+        values = [model.rvs_to_values[variable] for variable in model.free_RVs]
+        logp = model.logp()
+        gradient = pytensor.gradient.grad(logp, values)
+        point, arrays = pt.dvector("point"), {name: pt.dvector(name) for name in names}
+        inputs = {model[DATA + name]: array for name, array in arrays.items()}
+        start: Any = 0
+        for value, shape in zip(values, shapes(arrays), strict=True):
+            size = math.prod(shape)
+            inputs[value] = point[start : start + size].reshape(shape) if shape else point[start]
+            start = start + size
+        flat = pt.concatenate([part.ravel() for part in gradient])
+        outputs = pytensor.clone_replace([logp, flat], inputs)
+        function = pytensor.function([point, *arrays.values()], outputs, mode="NUMBA", on_unused_input="ignore")
+    return _of_buffer(function.vm.jit_fn, len(names))
+
+
+def _of_buffer(function: Any, n_arrays: int) -> Any:
+    """Make a numba function of (point, buffer) of one of (point, array, array, ...)."""
+
+    @njit
+    def none(buffer):  # type: ignore[no-untyped-def]
+        return ()
+
+    def further(before: Any, number: int) -> Any:
+        @njit
+        def arrays(buffer):  # type: ignore[no-untyped-def]
+            return (*before(buffer), buffer[np.int64(buffer[number + 1]) : np.int64(buffer[number + 2])])
+
+        return arrays
+
+    unpacked = none
+    for number in range(n_arrays):
+        unpacked = further(unpacked, number)
+
+    @njit
+    def density(point, buffer):  # type: ignore[no-untyped-def]
+        return function(point, *unpacked(buffer))
+
+    return density
+
+
+def data_buffer(specification: Specification, data: Transitions) -> FloatArray:
+    """Pack the arrays of the data."""
+    return packed(predictor(specification).arrays(data))
+
+
+def packed(arrays: Mapping[str, FloatArray]) -> FloatArray:
+    """Pack arrays: length of all, where each begins and the last ends, then the arrays."""
+    offsets = len(arrays) + 2 + np.concatenate([[0], np.cumsum([value.size for value in arrays.values()])])
+    return np.concatenate([[offsets[-1]], offsets, *arrays.values()])
+
+
+def nutpie_model(specification: Specification, data: Transitions) -> CompiledPyMCModel:
+    """Return what nutpie samples: the compiled density with the data. Its variables are unconstrained."""
+    names: list[str] = list(specification.scalars)
+    shapes: list[tuple[int, ...]] = [()] * len(names)
+    centre = [unconstrain(spec, spec.distribution.median()) for spec in specification.scalars.values()]
+    if specification.replicate_effects:
+        names, shapes = [*names, REPLICATE_EFFECT], [*shapes, (len(data.paths),)]
+        centre += [0.0] * len(data.paths)
+    n_dim = len(centre)
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    buffer = data_buffer(specification, data)
+    buffer.flags.writeable = False
+
+    def initial_point(seed: int) -> FloatArray:
+        return np.asarray(centre) + np.random.default_rng(seed).uniform(-1.0, 1.0, n_dim)
+
+    return CompiledPyMCModel(
+        dims={},
+        compiled_logp_func=compiled_density(specification, data),
+        compiled_expand_func=expand,
+        initial_point_func=initial_point,
+        shared_data={"buffer": buffer},
+        user_data=make_user_data({"buffer": buffer}, {"buffer": buffer}),
+        n_expanded=n_dim,
+        shape_info=(names, [slice(e - int(np.prod(s)), e) for e, s in zip(ends, shapes, strict=True)], shapes),
+        logp_func=None,
+        expand_func=None,
+        _n_dim=n_dim,
+        _shapes=dict(zip(names, shapes, strict=True)),
+        _coords={"unconstrained_parameter": pd.Index([str(number) for number in range(n_dim)])},
+    )
+
+
+def constrain(spec: Parameter, value: Any) -> Any:
+    """Value of a scalar from the unconstrained number that is sampled, as PyMC's default transforms have it."""
+    return expit(value) if isinstance(spec.prior, Beta) else np.exp(value)
+
+
+def unconstrain(spec: Parameter, value: Any) -> Any:
+    """Inverse of :func:`constrain`."""
+    return logit(value) if isinstance(spec.prior, Beta) else np.log(value)

@@ -1,0 +1,165 @@
+"""PyTensor with functions of our own where its own are slow.
+
+PyTensor calls the elementary functions of the mathematical library, one number at a time. Compilers turn those of
+:mod:`tworate.inference.likelihood.density_kernels` into vector instructions. PyTensor also makes four arrays for
+differences between elements, and two more for their gradient. The namespace here computes the same as
+`pytensor.tensor`. It serves the compiled density alone, because only there do these functions run as machine code.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from numba import njit
+from pytensor.gradient import DisconnectedType
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
+from pytensor.scalar.basic import UnaryScalarOp, upgrade_to_float_no_complex
+from pytensor.tensor.elemwise import Elemwise
+
+from .density_kernels import exp_and_expm1, inlined, log1p_and_deficit, log_positive
+
+
+@inlined
+def _exp(x: float) -> float:
+    """`exp(x)`, but for what is below 1e-304: that is 1e-304."""
+    return exp_and_expm1(x)[0]
+
+
+@inlined
+def _expm1(x: float) -> float:
+    """`expm1(x)`."""
+    return exp_and_expm1(x)[1]
+
+
+@inlined
+def _log(x: float) -> float:
+    """`log(x)`; of numbers above 0 only those of full precision."""
+    inside = (x > 0.0) & (x < np.inf)
+    found = log_positive(x if inside else 1.0)
+    return found if inside else (-np.inf if x == 0.0 else (x if x > 0.0 else np.nan))
+
+
+@inlined
+def _log1p(z: float) -> float:
+    """`log1p(z)`."""
+    inside = (z > -1.0) & (z < np.inf)
+    found = log1p_and_deficit(z if inside else 0.0)[0]
+    return found if inside else (-np.inf if z == -1.0 else (z if z > -1.0 else np.nan))
+
+
+_COMPILED = {"exp": _exp, "expm1": _expm1, "log": _log, "log1p": _log1p}
+
+
+class VectorFunction(UnaryScalarOp):  # type: ignore[misc]
+    """An elementary function of numpy's, by its name."""
+
+    def __eq__(self, other: object) -> bool:
+        # PyTensor tells scalar operations apart by their class alone, and merges those that it cannot.
+        return super().__eq__(other) and self.name == getattr(other, "name", None)
+
+    def __hash__(self) -> int:
+        return hash((super().__hash__(), self.name))
+
+    def impl(self, x: Any) -> Any:
+        """Evaluate, where the graph runs in Python."""
+        return getattr(np, self.name)(x)
+
+    def L_op(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:  # noqa: N802
+        """Chain rule."""
+        return [cotangents[0] * _DERIVATIVES[self.name](inputs[0])]
+
+
+@register_funcify_and_cache_key(VectorFunction)
+def _numba_function(op: VectorFunction, node: Any, **_: Any) -> tuple[Any, None]:
+    # No key: see `likelihood_node`.
+    return _COMPILED[op.name], None
+
+
+def _function(name: str) -> VectorFunction:
+    return VectorFunction(upgrade_to_float_no_complex, name=name)
+
+
+_DERIVATIVES: dict[str, Callable[[Any], Any]] = {
+    "exp": _function("exp"),
+    "expm1": _function("exp"),
+    "log": lambda x: 1.0 / x,
+    "log1p": lambda x: 1.0 / (1.0 + x),
+}
+
+
+class Differences(Op):  # type: ignore[misc]
+    """Differences between elements of a vector: `values[end] - values[start]`, the indices given as doubles."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Make the node."""
+        return Apply(self, [pt.as_tensor_variable(i) for i in inputs], [pt.dvector()])
+
+    def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
+        """Evaluate, where the graph runs in Python."""
+        values, start, end = inputs
+        output_storage[0][0] = values[end.astype(int)] - values[start.astype(int)]
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Say that no derivative by the indices exists."""
+        return [[True], [False], [False]]
+
+    def L_op(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:  # noqa: N802
+        """Chain rule."""
+        values, start, end = inputs
+        return [_DifferencesGradient()(cotangents[0], start, end, values), DisconnectedType()(), DisconnectedType()()]
+
+
+class _DifferencesGradient(Op):  # type: ignore[misc]
+    """Derivative of a sum of differences, each with a weight, by the elements of the vector (the last input)."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Apply:
+        return Apply(self, [pt.as_tensor_variable(i) for i in inputs], [pt.dvector()])
+
+    def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
+        weight, start, end, values = inputs
+        found = np.bincount(end.astype(int), weight, values.size) - np.bincount(start.astype(int), weight, values.size)
+        output_storage[0][0] = found
+
+
+@register_funcify_and_cache_key(Differences)
+def _numba_differences(op: Differences, node: Apply, **_: Any) -> tuple[Any, None]:
+    @njit
+    def differences(values, start, end):  # type: ignore[no-untyped-def]
+        found = np.empty(start.size)
+        for i in range(start.size):
+            found[i] = values[np.uint64(end[i])] - values[np.uint64(start[i])]
+        return found
+
+    return differences, None
+
+
+@register_funcify_and_cache_key(_DifferencesGradient)
+def _numba_differences_gradient(op: _DifferencesGradient, node: Apply, **_: Any) -> tuple[Any, None]:
+    @njit
+    def gradient(weight, start, end, values):  # type: ignore[no-untyped-def]
+        found = np.zeros(values.size)
+        for i in range(start.size):
+            found[np.uint64(end[i])] += weight[i]
+            found[np.uint64(start[i])] -= weight[i]
+        return found
+
+    return gradient, None
+
+
+class VectorMath:
+    """As the module `pytensor.tensor`, but for the functions above."""
+
+    def __init__(self) -> None:
+        for name in _DERIVATIVES:
+            setattr(self, name, Elemwise(_function(name)))
+        self.differences = Differences()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(pt, name)

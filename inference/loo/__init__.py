@@ -1,0 +1,1 @@
+"""Leave-one-out cross-validation by Pareto-smoothed importance sampling."""

@@ -1,0 +1,1 @@
+"""Who or when: which mechanism makes the hazard fall."""

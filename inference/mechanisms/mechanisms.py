@@ -1,0 +1,379 @@
+"""Who or when: what makes the hazard fall, told from resolved counts."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import arviz as az
+import numpy as np
+import pandas as pd
+
+from ...errors import InputError
+from ...simulate import Trajectories
+from ...simulate.trajectories import as_trajectories
+from ..comparison.results import condition_label
+from ..comparison.verdict import FEWEST_SHARERS, FEWEST_TRAJECTORIES, only
+from ..data.observations import pooled_conditions
+from ..posterior.diagnostics import INTERVAL, diagnose, summarize
+from ..posterior.fitting import PACKAGES, versions
+from ..posterior.sampling import SamplerSettings
+from .decision_counts import ResolvedCounts, resolved_counts
+from .decomposition import Exposure, Fall, hazard_curves, split
+from .mechanism_models import UNITS, AccountFit, fit_account, offered
+from .mechanism_verdict import Account, judge_accounts
+
+MOST_REFITS = 10
+"""With more units than this of high Pareto k none is refitted."""
+_PLURAL = {"cell": "cells", "trajectory": "trajectories"}
+_SAME = 1e-9
+"""Draws of a part that differ by less are all of the same number."""
+_MUCH_VARIATION = 4.0
+"""Standard deviations of the sum of squares beyond which decisions vary more than binomial ones would."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what begins now, and numbers of fits done and in all."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Who or when, of one condition.
+
+    Parameters
+    ----------
+    condition : dict
+        Values of the condition columns; empty when there is one condition.
+    account : {"neither", "who", "when", "both", "undecided"}
+        The simplest account of the counts to which no richer one adds enough, see
+        :func:`tworate.inference.mechanisms.mechanism_verdict.judge_accounts`.
+    reasons, cautions : list of str
+        Why, the decisive reason first; and what in the data the accounts do not provide for.
+    fits : dict of str to AccountFit
+        The accounts, as they were fitted.
+    split : pandas.DataFrame
+        Index `fall`, `who`, `when`; columns `mean`, `sd`, `hdi_low`, `hdi_high` (in nats: log of the factor by which
+        the hazard per sighting falls), `factor`, `factor_low`, `factor_high` (the exponentials), `ess_bulk`, `r_hat`.
+        From the richest account, which holds the others.
+    sightings : float
+        Exposure over which the fall is taken, as a number of sightings of an agent that does not share.
+    visibility : float
+        Of a showing in a round; 0 where it is not known, or in continuous time: sightings are Poisson then.
+    curves : pandas.DataFrame
+        See :func:`tworate.inference.mechanisms.decomposition.hazard_curves`.
+    table : pandas.DataFrame
+        One row a persona and sighting: `persona`, `share` (of the initially susceptible), `sighting`, `decisions`,
+        `new_sharers`, and `mean`, `low`, `high` of P(share).
+    unit : {"cell", "trajectory"}
+        What leave-one-out left out.
+    n_trajectories : int
+        Trajectories of the condition.
+    """
+
+    condition: dict[str, Any]
+    account: Account
+    reasons: list[str]
+    cautions: list[str]
+    fits: dict[str, AccountFit] = field(repr=False)
+    split: pd.DataFrame
+    sightings: float
+    visibility: float
+    curves: pd.DataFrame = field(repr=False)
+    table: pd.DataFrame = field(repr=False)
+    unit: str
+    n_trajectories: int
+
+    @property
+    def label(self) -> str:
+        """The condition in words; empty when there is one."""
+        return condition_label(self.condition)
+
+    @property
+    def direction(self) -> str:
+        """Whether the hazard per sighting `falls`, `rises`, or neither clearly: `stays`."""
+        fall = self._part("fall")
+        low, high = float(fall["hdi_low"]), float(fall["hdi_high"])
+        if self.account == "neither" or low <= 0 <= high:
+            return "stays"
+        return "falls" if low > 0 else "rises"
+
+    def _part(self, name: str) -> "pd.Series[Any]":
+        row: Any = self.split.loc[name]
+        return row
+
+    @property
+    def sentence(self) -> str:
+        """The explanation in words, with its numbers."""
+        total = _factor(self._part("fall"))
+        reach = f"over {self.sightings:.3g} sightings"
+        if self.direction == "stays":
+            return (
+                f"Nothing to explain: the probability that the next sighting persuades does not clearly change {reach} "
+                f"(by a factor of {total})."
+            )
+        who, when = self._part("who"), self._part("when")
+        which = {
+            "who": "Who: personas differ, and sightings do not",
+            "when": "When: sightings differ, and personas do not",
+            "both": "Both: personas differ, and sightings too",
+            "undecided": f"Undecided ({self.reasons[0]}), for what it is worth",
+        }[self.account]
+        verb = "falls" if self.direction == "falls" else "rises"
+        told = f"{which}. The probability that the next sighting persuades {verb} by a factor of {total} {reach}: "
+        if "who" not in self.fits:
+            return told + "with one persona it can only be when."
+        if "when" not in self.fits:
+            return told + "with one sighting it can only be who."
+        told += f"a factor of {_factor(who)} is who, of {_factor(when)} when"
+        if self.direction == "falls" and who["mean"] > 0 and when["mean"] > 0:
+            share = who["mean"] / (who["mean"] + when["mean"])
+            told += f" ({share:.0%} who, {1 - share:.0%} when, on the log scale)"
+        if self.direction == "falls" and when["hdi_high"] < 0:
+            told += "; repetition persuades here, which works against the fall"
+        return told + "."
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but draws and curves, fit for JSON."""
+        accounts = {
+            name: {
+                "elpd_loo": fit.elpd.elpd_loo,
+                "se": fit.elpd.se,
+                "p_loo": fit.elpd.p_loo,
+                "pareto_k_bad": int(fit.elpd.bad.size),
+                "good_k": fit.elpd.good_k,
+                "refitted": fit.elpd.n_refitted,
+                "problems": fit.problems,
+                "parameters": fit.parameters.to_dict("index"),
+            }
+            for name, fit in self.fits.items()
+        }
+        content = {
+            "condition": self.condition,
+            "account": self.account,
+            "sentence": self.sentence,
+            "reasons": self.reasons,
+            "cautions": self.cautions,
+            "split": self.split.to_dict("index"),
+            "sightings": self.sightings,
+            "visibility": self.visibility or None,
+            "unit": self.unit,
+            "n_trajectories": self.n_trajectories,
+            "accounts": accounts,
+            "table": self.table.to_dict("records"),
+        }
+        # What JSON cannot say is null.
+        plain = json.loads(json.dumps(content, default=float), parse_constant=lambda _: None)
+        return dict(plain)
+
+
+def explain(
+    trajectories: "Trajectories | pd.DataFrame | str | Path",
+    by: str | Sequence[str] | None = None,
+    *,
+    unit: str = UNITS[0],
+    max_refits: int = MOST_REFITS,
+    seed: int = 0,
+    sampler: SamplerSettings | None = None,
+    only: Callable[[dict[str, Any]], bool] | None = None,
+    progress: Progress | None = None,
+) -> list[Explanation]:
+    """Tell who from when by the counts by persona and sighting.
+
+    Parameters
+    ----------
+    trajectories : Trajectories or path
+        Data with counts, see :mod:`tworate.simulate.counts`.
+    by : str or sequence of str, optional
+        Condition columns: each condition is explained apart.
+    unit : {"cell", "trajectory"}
+        What leave-one-out leaves out at a time.
+    max_refits : int
+        Up to this many units of high Pareto k are left out exactly, by refitting; with more nothing is decided.
+    seed : int
+        Seed of every fit, so that a condition gives the same result alone or among many.
+    sampler : SamplerSettings, optional
+        How to sample.
+    only : callable, optional
+        Whether a condition is wanted.
+    progress : callable, optional
+        Called when each fit begins.
+
+    Returns
+    -------
+    list of Explanation
+        One a condition, in order of appearance.
+
+    Raises
+    ------
+    InputError
+        When the data have no counts, or a name cannot be used.
+
+    Examples
+    --------
+    >>> from tworate import random_regular, spread
+    >>> network = random_regular(500, degree=8, seed=1)
+    >>> data = spread(network, [[0.3, 0.05]], replicates=5, seed=2)  # agents alike; the first sighting persuades
+    >>> found = explain(data, seed=3)
+    >>> found[0].account
+    'when'
+    """
+    if unit not in UNITS:
+        raise InputError(f"unit {unit!r} is unknown; choose one of {', '.join(UNITS)}")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"seed = {seed}: must be from 0 to 4294967295")
+    data = as_trajectories(trajectories)
+    columns = [by] if isinstance(by, str) else list(by or [])
+    parts = [(condition, part) for condition, part in data.split(columns) if only is None or only(condition)]
+    found = []
+    for number, (condition, part) in enumerate(parts):
+        counts = resolved_counts(part)
+        names = offered(counts)
+
+        def report(done: int, name: str, number: int = number, names: list[str] = names) -> None:
+            if progress:
+                progress(f"fitting {name}", number * len(names) + done, len(parts) * len(names))
+
+        fits = {}
+        for done, name in enumerate(names):
+            report(done, name)
+            fits[name] = fit_account(
+                name, counts, seed=seed, settings=sampler or SamplerSettings(), unit=unit, max_refits=max_refits
+            )
+        cautions = [*filter(None, [pooled_conditions(part, columns)]), *_cautions(part, counts)]
+        found.append(_explanation(condition, counts, fits, unit, cautions))
+    return found
+
+
+def explanation_record(explanations: Sequence[Explanation], source: str, seed: int) -> dict[str, Any]:
+    """Return the content of `explanation.json`."""
+    return {
+        "versions": versions(PACKAGES),
+        "source": source,
+        "seed": seed,
+        "conditions": [each.to_json() for each in explanations],
+    }
+
+
+def _explanation(
+    condition: dict[str, Any],
+    counts: ResolvedCounts,
+    fits: dict[str, AccountFit],
+    unit: str,
+    cautions: list[str],
+) -> Explanation:
+    richest = fits[list(fits)[-1]]
+    exposure = Exposure(counts.reach, counts.visibility)
+    tables = richest.p_share
+    summary, problems = _summary_of(split(tables, counts.shares, exposure), richest)
+    doubts = [
+        f"the sampler's numbers for {name} cannot be trusted: {'; '.join(found)}"
+        for name, found in {**{name: fit.problems for name, fit in fits.items()}, "the split": problems}.items()
+        if found
+    ]
+    n_units = richest.elpd.pointwise.size
+    if (sharers := int(counts.new_sharers.sum())) < FEWEST_SHARERS:
+        doubts.append(f"{only(sharers, 'agent', 'share')} after the start; at least {FEWEST_SHARERS} are needed")
+    if unit == "trajectory" and n_units < FEWEST_TRAJECTORIES:
+        doubts.append(f"{only(n_units, 'trajectory', 'can')} be left out; at least {FEWEST_TRAJECTORIES} are needed")
+    bad = {
+        name: f"PSIS-LOO cannot be trusted for {fit.elpd.bad.size} of {n_units} {_PLURAL[unit]} under {name} (high "
+        "Pareto k)"
+        for name, fit in fits.items()
+        if fit.elpd.bad.size
+    }
+    # An account that is far off has high Pareto k for being far off: an upper bound there is enough to refuse it.
+    account, reasons = judge_accounts({name: fit.bound for name, fit in fits.items()}, doubts)
+    if account in bad:
+        account, reasons = "undecided", [bad[account]]
+    elif not doubts:
+        reasons += [f"{text}; it was given what it cannot exceed there" for text in bad.values()]
+    return Explanation(
+        condition=condition,
+        account=account,
+        reasons=reasons,
+        cautions=cautions,
+        fits=fits,
+        split=summary,
+        sightings=counts.reach,
+        visibility=counts.visibility,
+        curves=hazard_curves(tables, counts.shares, exposure, INTERVAL),
+        table=_decisions(counts, tables),
+        unit=unit,
+        n_trajectories=len(counts.trajectories),
+    )
+
+
+def _summary_of(parts: Fall, richest: AccountFit) -> tuple[pd.DataFrame, list[str]]:
+    """Posterior of the fall and its parts, and what the diagnostics say is wrong with it."""
+    draws = richest.posterior.posterior
+    shape = (draws.sizes["chain"], draws.sizes["draw"])
+    varying = {name: values for name, values in parts._asdict().items() if np.ptp(values) > _SAME}
+    posterior = az.InferenceData(
+        posterior=draws[[]].assign({k: (("chain", "draw"), v.reshape(shape)) for k, v in varying.items()}),
+        sample_stats=richest.posterior.sample_stats,
+    )
+    summary = summarize(posterior) if varying else pd.DataFrame()
+    problems = diagnose(posterior, summary) if varying else []
+    # A mechanism that the data cannot hold, since there is one persona or one sighting, has no part.
+    columns = ["mean", "sd", "hdi_low", "hdi_high", "ess_bulk", "r_hat"]
+    constant = pd.Series([0.0, 0.0, 0.0, 0.0, np.nan, np.nan], index=columns)
+    summary = pd.DataFrame({name: summary.loc[name] if name in varying else constant for name in Fall._fields}).T
+    for name, source in (("factor", "mean"), ("factor_low", "hdi_low"), ("factor_high", "hdi_high")):
+        summary[name] = np.exp(summary[source])
+    return summary, problems
+
+
+def _decisions(counts: ResolvedCounts, tables: Any) -> pd.DataFrame:
+    """The decision table as the counts tell it."""
+    n_personas, n_sightings = counts.shape
+    decisions, new_sharers = counts.totals()
+    outside = (1.0 - INTERVAL) / 2.0
+    low, high = np.quantile(tables, [outside, 1.0 - outside], axis=0)
+    return pd.DataFrame(
+        {
+            "persona": np.repeat(counts.personas, n_sightings),
+            "share": np.repeat(counts.shares, n_sightings),
+            "sighting": np.tile(np.arange(1, n_sightings + 1), n_personas),
+            "decisions": decisions.ravel().astype(int),
+            "new_sharers": new_sharers.ravel().astype(int),
+            "mean": tables.mean(axis=0).ravel(),
+            "low": low.ravel(),
+            "high": high.ravel(),
+        }
+    )
+
+
+def _cautions(part: Trajectories, counts: ResolvedCounts) -> list[str]:
+    """What in the data the accounts do not provide for."""
+    found = []
+    if "intervention" in part.table and part.table["intervention"].astype(str).str.contains("counter").any():
+        found.append(
+            "caution: a counter-message changes the probability of sharing with time, which the accounts do not know; "
+            "later sightings can look less persuasive for it"
+        )
+    # Pearson's sum of squares about the pooled rates, beside the mean and variance that binomial decisions give it.
+    decisions, new_sharers = counts.totals()
+    where = (counts.persona, counts.sighting)
+    rate = new_sharers / np.maximum(decisions, 1.0)
+    p, n = rate[where], counts.decisions.astype(float)
+    share = n / decisions[where]
+    used = (p > 0) & (p < 1) & (share < 1)
+    if used.any():
+        p, n, share = p[used], n[used], share[used]
+        squares = (counts.new_sharers[used] - n * p) ** 2 / (n * p * (1 - p))
+        expected = (1.0 - share).sum()
+        spread = math.sqrt(
+            float(((1.0 - share) ** 2 * (2.0 + (1.0 - 6.0 * p * (1.0 - p)) / (n * p * (1.0 - p)))).sum())
+        )
+        if squares.sum() - expected > _MUCH_VARIATION * spread:
+            found.append(
+                f"caution: decisions vary between trajectories {squares.sum() / expected:.2f} times as much as "
+                "binomial ones would; something that differs between trajectories is neither persona nor sighting, and "
+                "the intervals are too narrow"
+            )
+    return found
+
+
+def _factor(row: "pd.Series[Any]") -> str:
+    return f"{row['factor']:.3g} ({INTERVAL:.0%} interval {row['factor_low']:.3g} to {row['factor_high']:.3g})"

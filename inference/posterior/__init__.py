@@ -1,0 +1,1 @@
+"""Posteriors: sampling, fitting, diagnostics, derived quantities, prediction, and files."""

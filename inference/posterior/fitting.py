@@ -1,0 +1,367 @@
+"""Fitting one model: posterior, log-likelihood and predictions in an ArviZ InferenceData."""
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from ... import __version__
+from ...errors import InputError
+from ...models import SIModel, get_model
+from ...simulate import Trajectories
+from ...simulate.trajectories import as_trajectories
+from ..data.observations import Transitions, choose_clock, choose_closure, observe
+from ..likelihood.likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
+from ..likelihood.predictor import predictor
+from ..likelihood.specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
+from .diagnostics import APART, DIVERGENT_LIMIT, diagnose, divergences_above, summarize
+from .sampling import SamplerSettings, Sampling
+
+FloatArray = NDArray[np.float64]
+
+PACKAGES = ("pymc", "nutpie", "arviz", "numpy", "numba")
+"""Packages whose versions are kept with a fit."""
+PREDICTIVE_DRAWS = 250
+"""Draws kept of the posterior predictive, spread evenly over the posterior's, and of the prior and its predictive."""
+
+
+class Drawn(NamedTuple):
+    """What sampling has given.
+
+    Parameters
+    ----------
+    posterior : arviz.InferenceData
+        Groups `posterior` and `sample_stats`.
+    settings : SamplerSettings
+        How it was sampled at last.
+    summary : pandas.DataFrame
+        See :func:`tworate.inference.posterior.diagnostics.summarize`.
+    problems : list of str
+        What the diagnostics say is wrong, if anything.
+    """
+
+    posterior: az.InferenceData
+    settings: SamplerSettings
+    summary: pd.DataFrame
+    problems: list[str]
+
+
+def fit(
+    model: str | type[SIModel],
+    trajectories: "Trajectories | pd.DataFrame | str | Path",
+    *,
+    likelihood: str = "beta-binomial",
+    closure: str | None = None,
+    clock: str | None = None,
+    replicate_effects: bool = False,
+    prior_scale: float = 1.0,
+    seed: int = 0,
+    sampler: SamplerSettings | None = None,
+) -> az.InferenceData:
+    """Fit an SI model to trajectories by NUTS.
+
+    Parameters
+    ----------
+    model : str or type of SIModel
+        A model's name or class.
+    trajectories : Trajectories, DataFrame or path
+        The data.
+    likelihood : {"beta-binomial", "binomial", "negative-binomial", "normal"}
+        Distribution of new sharers given the past (the first two), or of incidence and prevalence around the curve of
+        the ODE.
+    closure : {"recorded", "edge-based", "mean-field"}, optional
+        Where exposure comes from; by default the most exact that the data allow.
+    clock : {"rounds", "continuous"}, optional
+        Synchronous rounds, or continuous time between observations; by default that of the simulation, where the data
+        record it, else rounds.
+    replicate_effects : bool
+        Whether each trajectory's transmission has a random factor of its own.
+    prior_scale : float
+        Factor of the scales of all priors: 2 for priors twice as wide.
+    seed : int
+        Seed of sampling and of the predictions.
+    sampler : SamplerSettings, optional
+        How to sample. When the diagnostics are bad the fit is tried once more: longer, where too many transitions
+        diverged with shorter steps, or begun elsewhere where chains lie apart.
+
+    Returns
+    -------
+    arviz.InferenceData
+        Groups `posterior`, `sample_stats`, `log_likelihood`, `posterior_predictive`, `prior`, `prior_predictive`,
+        `log_prior`, `observed_data` and `constant_data`; observations have the coordinates `trajectory` and `time`.
+
+    Raises
+    ------
+    InputError
+        When the data or a name cannot be used.
+
+    Examples
+    --------
+    >>> from tworate import OneRateSI, RandomRegular, Trajectories, fit
+    >>> import numpy as np, pandas as pd
+    >>> counts = OneRateSI(0.4).simulate(
+    ...     range(25), population=1000, infected0=5, closure=RandomRegular(8), rng=np.random.default_rng(1)
+    ... )
+    >>> data = Trajectories(
+    ...     pd.DataFrame({"trajectory": 0, "time": range(25), "infected": counts[0], "population": 1000, "degree": 8})
+    ... )
+    >>> posterior = fit("one-rate", data, seed=1)
+    >>> bool(0.3 < posterior.posterior["beta"].mean() < 0.5)
+    True
+    """
+    trajectories = as_trajectories(trajectories)
+    check_names(likelihood, seed)
+    check_prior_scale(prior_scale)
+    name, _ = choose_closure(trajectories, closure)
+    taken, _ = choose_clock(trajectories, clock)
+    try:
+        chosen = get_model(model)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    specification = Specification(chosen, LIKELIHOODS[likelihood], taken, replicate_effects, prior_scale)
+    check_closure_of(specification, name)
+    return fit_specification(
+        specification, observed(trajectories, name, specification), seed=seed, settings=sampler or SamplerSettings()
+    )
+
+
+def observed(trajectories: Trajectories, closure: str, specification: Specification) -> Transitions:
+    """Observations of trajectories as a specification takes them."""
+    return observe(
+        trajectories, closure, specification.clock, whole_curve=specification.likelihood.kind == "trajectory"
+    )
+
+
+def fit_specification(
+    specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
+) -> az.InferenceData:
+    """Fit a specification to observations; see :func:`fit`."""
+    return complete(Drawing(specification, data, seed=seed, settings=settings).result(), specification, data, seed)
+
+
+def complete(drawn: Drawn, specification: Specification, data: Transitions, seed: int) -> az.InferenceData:
+    """Make of a posterior what :func:`fit` returns: all groups, and the record of how it was made."""
+    result = drawn.posterior
+    _add_groups(result, specification, data, seed)
+    result.attrs.update(
+        {
+            "model": specification.model.name,
+            "replicate_effects": int(specification.replicate_effects),
+            "prior_scale": specification.prior_scale,
+            "likelihood": specification.likelihood.name,
+            "closure": data.closure,
+            "clock": specification.clock,
+            "seed": seed,
+            "sampler": json.dumps(asdict(drawn.settings)),
+            "versions": json.dumps(versions(PACKAGES)),
+        }
+    )
+    return result
+
+
+class Drawing:
+    """Sampling in the background, from now on; once more, longer, harder or elsewhere, when the diagnostics are bad."""
+
+    def __init__(
+        self, specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
+    ) -> None:
+        self._begin, self._seed = partial(Sampling, specification, data), seed
+        self._settings = settings.of(specification)
+        self._sampling = self._begin(settings=self._settings, seed=seed)
+
+    def result(self) -> Drawn:
+        """Wait for the draws; raises a JobError when the sampler gives up."""
+        first = self._drawn()
+        if not first.problems:
+            return first
+        if first.summary["r_hat"].max() > APART:
+            # More of the same does not bring chains together; others, begun elsewhere, may be where most are.
+            self._settings = replace(self._settings, tune=2 * self._settings.tune)
+            self._sampling = self._begin(settings=self._settings, seed=(self._seed + 1) % 2**32)
+            return self._drawn()
+        # Of draws that depend on each other, half of twice as many say as much.
+        again = self._settings.again(divergences_above(first.posterior, DIVERGENT_LIMIT))
+        self._settings = replace(again, draws=self._settings.draws, thin=2)
+        self._sampling = self._begin(settings=self._settings, seed=self._seed)
+        return self._drawn()
+
+    def abort(self) -> None:
+        """Stop sampling; nothing is kept."""
+        self._sampling.abort()
+
+    def _drawn(self) -> Drawn:
+        posterior = self._sampling.result()
+        summary = summarize(posterior)
+        return Drawn(posterior, self._settings, summary, diagnose(posterior, summary, DIVERGENT_LIMIT))
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """Versions of tworate, Python, and some packages, for the record of what was run."""
+    found = {name: _version(name) for name in packages}
+    return {"tworate": __version__, "Python": platform.python_version()} | found
+
+
+# Of a package on disk, in milliseconds.
+_version = cache(version)
+
+
+def check_names(likelihood: str, seed: int) -> None:
+    """Raise an InputError when there is no such likelihood, or the seed is out of range."""
+    if not (isinstance(seed, int | np.integer) and 0 <= seed < 2**32):
+        raise InputError(f"seed = {seed!r}: must be a whole number from 0 to 4294967295")
+    if likelihood not in LIKELIHOODS:
+        raise InputError(f"likelihood {likelihood!r} is unknown; choose one of {', '.join(LIKELIHOODS)}")
+
+
+def check_prior_scale(prior_scale: float) -> None:
+    """Raise an InputError when priors cannot be scaled so."""
+    if not (isinstance(prior_scale, int | float | np.number) and 0 < prior_scale < np.inf):
+        raise InputError(f"prior_scale = {prior_scale!r}: must be a number above 0")
+
+
+def check_closure_of(specification: Specification, closure: str) -> None:
+    """Raise an InputError when a model may not be compared under a closure."""
+    allowed = specification.model.closures
+    if closure not in allowed:
+        raise InputError(
+            f"the {specification.model.name} model is offered under the {' and '.join(allowed)} closure only, not "
+            f"{closure}: the error of a closure looks like it; give si_edges and degree, or leave the model out"
+        )
+
+
+def predicted_draws(
+    specification: Specification, posterior: Any, data: Transitions, factors: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """What each draw predicts of each observation, and its dispersion.
+
+    Parameters
+    ----------
+    specification : Specification
+        What was fitted.
+    posterior : xarray.Dataset
+        Draws, with dimensions chain and draw.
+    data : Transitions
+        The observations.
+    factors : array, shape (n_draws, n_replicates), optional
+        Factors of transmission in place of those that the draws have for each replicate.
+
+    Returns
+    -------
+    prediction : array, shape (n_draws, n_observations)
+        See :mod:`tworate.inference.likelihood.likelihoods`.
+    dispersion : array, shape (n_draws,)
+    """
+    values = draws_of(specification.model, posterior)
+    n_draws = next(iter(values.values())).size
+    columns = {
+        name: value[:, None] * (data.window if name in specification.rates else 1.0) for name, value in values.items()
+    }
+    if specification.replicate_effects and factors is None:
+        effects = posterior[REPLICATE_EFFECT].transpose("chain", "draw", "replicate").to_numpy()
+        sd = np.asarray(posterior[REPLICATE_SD]).reshape(-1, 1)
+        factors = specification.replicate_factors(sd, effects.reshape(n_draws, -1))
+    how = predictor(specification)
+    arrays, prediction = how.arrays(data), np.empty((n_draws, data.size))
+    for start in range(0, n_draws, how.draws_at_once):
+        rows = slice(start, start + how.draws_at_once)
+        own = {name: column[rows] for name, column in columns.items()}
+        prediction[rows] = how.predict(arrays, own, None if factors is None else factors[rows])
+    return prediction, dispersion_of(posterior)
+
+
+def dispersion_of(posterior: Any) -> FloatArray:
+    """Draws of the dispersion, chains joined; 0 where the likelihood has none."""
+    if DISPERSION in posterior:
+        return np.asarray(posterior[DISPERSION], dtype=float).ravel()
+    return np.zeros(posterior.sizes["chain"] * posterior.sizes["draw"])
+
+
+def draws_of(model: type[SIModel], posterior: Any) -> dict[str, FloatArray]:
+    """Posterior draws of a model's parameters by name, chains joined: arrays of shape (n_draws,)."""
+    return {name: np.asarray(posterior[name], dtype=float).ravel() for name in model.parameters()}
+
+
+def prior_draws(specification: Specification, data: Transitions, n_draws: int, rng: np.random.Generator) -> xr.Dataset:
+    """Draws from the prior, in units of the data's time; dimensions chain (one) and draw."""
+    scalars = {
+        name: (("chain", "draw"), spec.distribution.rvs(size=(1, n_draws), random_state=rng))
+        for name, spec in specification.scalars.items()
+    }
+    drawn = xr.Dataset(scalars, coords={"chain": [0], "draw": np.arange(n_draws)})
+    drawn = drawn.assign(specification.model.from_coordinates(drawn))[[*specification.described]]
+    for name in specification.rates:
+        drawn[name] = drawn[name] / data.window
+    if specification.replicate_effects:
+        effects = rng.standard_normal((1, n_draws, len(data.paths)))
+        drawn[REPLICATE_EFFECT] = (("chain", "draw", "replicate"), effects)
+        drawn = drawn.assign_coords(replicate=data.labels)
+    return drawn
+
+
+def _add_groups(result: az.InferenceData, specification: Specification, data: Transitions, seed: int) -> None:
+    """Add all groups beside the posterior, computed from draws by the model's own formula."""
+    likelihood, posterior = specification.likelihood, result.posterior
+    prediction, dispersion = predicted_draws(specification, posterior, data)
+    pointwise = pointwise_log_likelihood(
+        likelihood.family, prediction, dispersion, data.observed(likelihood.observed), data.n_susceptible
+    )
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+    sizes = (posterior.sizes["chain"], posterior.sizes["draw"])
+    every = max(1, sizes[0] * sizes[1] // PREDICTIVE_DRAWS)
+    kept = np.arange(sizes[1])[every - 1 :: every]
+    thin = (np.arange(sizes[0])[:, None] * sizes[1] + kept).ravel()
+    predicted = draw_observations(likelihood.family, prediction[thin], dispersion[thin], data.n_susceptible, rng)
+    prior = prior_draws(specification, data, PREDICTIVE_DRAWS, rng)
+    prior_prediction, prior_dispersion = predicted_draws(specification, prior, data)
+    prior_predicted = draw_observations(likelihood.family, prior_prediction, prior_dispersion, data.n_susceptible, rng)
+    coords = {
+        "observation": np.arange(data.size),
+        "trajectory": ("observation", data.labels[data.path]),
+        "time": ("observation", data.time),
+    }
+    chains = {"chain": posterior.chain, "draw": posterior.draw}
+    dims = ("chain", "draw", "observation")
+    of_observation = {
+        name: getattr(data, name)
+        for name in (
+            "exposure_start", "exposure_end", "exposure_rate", "time_start", "time_end", "n_susceptible", "population",
+            "path",
+        )
+    }  # fmt: skip
+    name = likelihood.observed
+
+    def of_draws(values: FloatArray, **of: Any) -> xr.Dataset:
+        shaped = values.reshape(len(of["chain"]), len(of["draw"]), -1)
+        return xr.Dataset({name: (dims, shaped)}, coords={**of, **coords})
+
+    result.add_groups(
+        log_likelihood=of_draws(pointwise, **chains),
+        posterior_predictive=of_draws(predicted, chain=posterior.chain, draw=posterior.draw[kept]),
+        prior=prior,
+        prior_predictive=of_draws(prior_predicted, chain=prior.chain, draw=prior.draw),
+        log_prior=_log_prior(specification, posterior, data),
+        observed_data=xr.Dataset({name: ("observation", data.observed(name))}, coords=coords),
+        constant_data=xr.Dataset(
+            {key: ("observation", values) for key, values in of_observation.items()} | {"window": ((), data.window)},
+            coords=coords,
+        ),
+    )
+
+
+def _log_prior(specification: Specification, posterior: Any, data: Transitions) -> xr.Dataset:
+    """Log-density of the prior of each scalar that is sampled, at each draw."""
+    found = {}
+    for name, spec in specification.scalars.items():
+        scale = data.window if spec.is_rate else 1.0
+        found[name] = (("chain", "draw"), spec.distribution.logpdf(posterior[name] * scale) + np.log(scale))
+    return xr.Dataset(found, coords={"chain": posterior.chain, "draw": posterior.draw})

@@ -1,0 +1,90 @@
+"""Where the posteriors of a comparison are: in memory, or, when there are many, on disk until they are asked for."""
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import arviz as az
+
+from ...errors import InputError
+from ...files import atomic_path
+from .netcdf import write_netcdf
+
+MOST_IN_MEMORY = 8
+"""Comparisons of more conditions than this keep their posteriors on disk; one takes about 20 MB."""
+
+
+class Spill:
+    """A temporary folder that is there as long as somebody holds this object."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="tworate-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+
+class Posteriors(Mapping[str, az.InferenceData]):
+    """Posteriors of one condition by model; what lies on disk is read when it is asked for, and not kept.
+
+    Parameters
+    ----------
+    held : mapping of str to InferenceData or Path
+        The posteriors, or the netCDF files in which they lie.
+    spill : Spill, optional
+        Keeps temporary files from being removed.
+    """
+
+    def __init__(self, held: Mapping[str, az.InferenceData | Path], spill: Spill | None = None) -> None:
+        self._held = dict(held)
+        self._spill = spill
+
+    def __getitem__(self, name: str) -> az.InferenceData:
+        held = self._held[name]
+        return read_posterior(held) if isinstance(held, Path) else held
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __repr__(self) -> str:
+        return f"Posteriors({', '.join(self._held)})"
+
+    def write(self, name: str, path: Path) -> None:
+        """Write one as netCDF, whole or not at all."""
+        held = self._held[name]
+        with atomic_path(path) as temporary:
+            if isinstance(held, Path):
+                temporary.unlink(missing_ok=True)
+                try:
+                    os.link(held, temporary)
+                except OSError:
+                    shutil.copyfile(held, temporary)
+            else:
+                write_netcdf(held, temporary)
+
+    def spilled(self, spill: Spill, prefix: str) -> "Posteriors":
+        """Return the same posteriors, now on disk."""
+        files: dict[str, az.InferenceData | Path] = {}
+        for name in self:
+            path = spill.folder / f"{prefix}{name}.nc"
+            self.write(name, path)
+            files[name] = path
+        return Posteriors(files, spill)
+
+
+def read_posterior(path: Path) -> az.InferenceData:
+    """Read a posterior from netCDF.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged.
+    """
+    try:
+        return az.from_netcdf(str(path))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: is damaged ({error}); make the comparison again") from error

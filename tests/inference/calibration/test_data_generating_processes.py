@@ -1,0 +1,97 @@
+"""Truths: what is simulated is what the truth says."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tworate.errors import InputError
+from tworate.inference.calibration.data_generating_processes import (
+    TRUTHS,
+    Background,
+    Gamma,
+    OneRate,
+    Reinforced,
+    Varying,
+    When,
+    Who,
+    make_truth,
+)
+from tworate.simulate import make_network
+
+ALL = (
+    OneRate(0.6), Who(0.6, 4, 0.5), When(1.2, 0.6, 6), Gamma(0.6, 1.0), Background(0.6, 0.005),
+    Reinforced(1.2, 0.2, 0.6), Varying(0.6, 0.3),
+)  # fmt: skip
+
+
+def first_round(truth, clock="rounds", agents=2000):
+    """New sharers of the first round, in many replicates on a complete network: there all see alike."""
+    network = make_network("complete", agents, 2, seed=1)
+    table = truth.spread(network, rounds=1, replicates=400, clock=clock, seed=3).table
+    infected = table.pivot(index="trajectory", columns="time", values="infected").to_numpy()
+    return (infected[:, 1] - infected[:, 0]).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("truth", "mean_rate", "outside"),
+    [
+        (OneRate(0.6), 0.6, 0.0),
+        (Who(0.6, 4, 0.5), 0.6, 0.0),
+        (When(1.2, 0.6, 6), 1.2 * 0.6, 0.0),
+        (Gamma(0.6, 1.0), 0.6, 0.0),
+        (Background(0.6, 0.005), 0.6, 0.005),
+        (Reinforced(1.2, 0.2, 0.6), 1.2 * 0.2, 0.0),
+    ],
+)
+def test_the_first_round_has_the_mean_rate(truth, mean_rate, outside):
+    # Five sharers among 2000: each susceptible shares at the mean rate times 5/1999, so that more sightings than one
+    # and the curvature of exp change the mean by less than 0.5%, which is below the standard error.
+    new = first_round(truth)
+    expected = 1995 * (1 - (1 - outside) * np.exp(-mean_rate * 5 / 1999))
+    error = new.std() / np.sqrt(new.size)
+    assert abs(new.mean() - expected) < 4 * error
+    # And the test could tell half as much more.
+    assert 0.5 * expected > 8 * error
+
+
+def test_replicates_vary_as_much_as_they_are_meant_to():
+    factors = Varying(0.6, 0.3).factors(4000, np.random.default_rng(5))
+    # Kolmogorov and Smirnov at a level of 0.1%.
+    assert stats.kstest(np.log(factors), stats.norm(0, 0.3).cdf).pvalue > 0.001
+    assert np.all(OneRate(0.6).factors(3, np.random.default_rng(5)) == 1)
+
+
+def test_a_gamma_truth_keeps_mean_and_variance():
+    # 64 classes lose only the variance within each: below 3% of it at a coefficient of variation of 1.
+    process = Gamma(0.6, 1.0).process(1e6, "continuous")
+    rates = process.table[:, 0] * 1e6
+    assert np.average(rates, weights=process.weights) == pytest.approx(0.6, rel=1e-9)
+    assert 0.94 < np.average((rates / 0.6 - 1) ** 2, weights=process.weights) < 1
+
+
+def test_parameters_of_who_and_when_are_those_of_the_two_rate_model():
+    who = Who(rate=0.6, ratio=4, weight=0.25).parameters()
+    assert who["beta_fast"] / who["beta_slow"] == pytest.approx(4)
+    assert 0.25 * who["beta_fast"] + 0.75 * who["beta_slow"] == pytest.approx(0.6)
+    when = When(rate=2.0, p_first=0.75, ratio=1.5).parameters()
+    # The example of TwoRateSI.from_sightings.
+    assert when == pytest.approx({"beta_fast": 2.0, "beta_slow": 1.0, "weight_fast": 0.5})
+
+
+def test_the_same_seed_gives_the_same_data_on_any_network():
+    for kind in ("random-regular", "barabasi-albert", "complete"):
+        network = make_network(kind, 200, 4, seed=1)
+        for truth in ALL:
+            one, two, other = (truth.spread(network, rounds=8, replicates=2, seed=s).table for s in (4, 4, 5))
+            assert one.equals(two), truth
+            assert not one["infected"].equals(other["infected"]), truth
+
+
+def test_bad_truths_are_refused():
+    assert {type(truth) for truth in ALL} == set(TRUTHS.values())
+    with pytest.raises(InputError, match="truth 'three' is unknown"):
+        make_truth("three")
+    with pytest.raises(InputError, match="needs rate, not beta"):
+        make_truth("one-rate", beta=1.0)
+    with pytest.raises(InputError, match=r"rate = -1\.0 must be a number of at least 0"):
+        make_truth("one-rate", rate=-1.0)

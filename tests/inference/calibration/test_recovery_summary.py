@@ -1,0 +1,105 @@
+"""Numbers of a study, from rows made by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from tworate.errors import InputError
+from tworate.inference.calibration import recovery_summary as summary
+from tworate.inference.calibration.recovery import Cell, Grid
+from tworate.inference.calibration.recovery_grids import GRIDS
+
+
+def rows(n, **columns):
+    table = pd.DataFrame(
+        {
+            "label": "one rate: complete", "truth": "one-rate", "cell": "c", "number": np.arange(n),
+            "verdict": "one-rate",
+            "challenged": False, "likelihood": "beta-binomial", "closure": "default", "prior_scale": 1.0,
+            "elpd_diff": 0.0, "dse": 1.0,
+            "elpd_diff_trajectory": 0.0, "dse_trajectory": 1.0, "bad_k_trajectory": 0, "trusted": True,
+            "fresh_diff": 0.0, "fresh_dse": 1.0, "cpu_seconds": 1.0, "clock": "rounds", "taken_as": None,
+        },
+        index=range(n),
+    )  # fmt: skip
+    return table.assign(**columns)
+
+
+def verdicts(n, wrong, word="two-rate"):
+    return np.where(np.arange(n) < wrong, word, "one-rate")
+
+
+def judged(table, name):
+    return next(target for target in summary.targets(table) if target.name.endswith(name))
+
+
+@pytest.mark.parametrize(("wrong", "status"), [(0, "met"), (1, "open"), (3, "open"), (4, "missed")])
+def test_a_target_is_missed_only_beyond_luck(wrong, status):
+    found = judged(rows(40, verdict=verdicts(40, wrong)), "(complete)")
+    assert (found.errors, found.n, found.status) == (wrong, 40, status)
+    # By the binomial distribution itself.
+    assert (stats.binom.sf(wrong - 1, 40, 0.02) < 0.01) == (status == "missed")
+    # Clopper and Pearson by beta quantiles.
+    assert found.high == pytest.approx(stats.beta.ppf(0.975, wrong + 1, 40 - wrong))
+
+
+def test_few_data_sets_decide_nothing():
+    assert judged(rows(5, verdict="two-rate"), "(complete)").status == "too few"
+
+
+def test_a_challenged_verdict_excuses_imitators_but_not_one_rate():
+    found = rows(40, verdict="two-rate", challenged=True)
+    assert judged(found, "(complete)").errors == 40
+    found = found.assign(label="imitated: varying", truth="varying")
+    assert judged(found, "(varying)").errors == 0
+    assert judged(found.assign(challenged=False), "(varying)").errors == 40
+    # One rate imitates two where time is not what it is taken for.
+    found = rows(40, verdict="two-rate", challenged=True, label="imitated: clock", taken_as="rounds")
+    assert judged(found, "(clock)").errors == 40
+    found["clock"] = "continuous"
+    assert judged(found, "(clock)").errors == 0
+    assert judged(found.assign(challenged=False), "(clock)").errors == 40
+
+
+def test_one_rate_is_an_error_only_where_fresh_data_tell():
+    near = rows(40, label="shift: x", truth="who")
+    assert judged(near, "ratio of 1").errors == 0
+    assert judged(near.assign(fresh_diff=4.5), "ratio of 1").errors == 40
+    assert judged(near.assign(fresh_diff=4.5, fresh_dse=3.0), "ratio of 1").errors == 0
+    assert judged(near.assign(fresh_diff=4.5, verdict="undecided"), "ratio of 1").errors == 0
+
+
+def test_confusion_power_and_calibration_count():
+    table = rows(8, truth="who", label="a", verdict=verdicts(8, 6), truth_ratio=[2.0] * 4 + [8.0] * 4)
+    table["challenged"] = [True] * 2 + [False] * 6
+    counts = summary.confusion(table).set_index("verdict")["count"]
+    assert counts.to_dict() == {"one-rate": 2, "undecided": 0, "two-rate": 4, "two-rate, challenged": 2}
+    power = summary.power(table).set_index("ratio")
+    assert power["two_rate"].to_dict() == {2.0: 1.0, 8.0: 0.5}
+    rng = np.random.default_rng(1)
+    drawn = rows(400, elpd_diff=rng.normal(8, 3, 400), fresh_diff=rng.normal(8, 3, 400), dse=3.0, fresh_dse=3.0)
+    found = summary.calibration(drawn)
+    assert found["n"].sum() == 400
+    # All together z is standard normal here; within a bin, which looks at one of the two, it is not.
+    z = (drawn["elpd_diff"] - drawn["fresh_diff"]) / np.hypot(3, 3)
+    assert np.average(found["z_mean"], weights=found["n"]) == pytest.approx(z.mean())
+
+
+def test_other_rules_are_tried_on_saved_numbers():
+    table = rows(4, elpd_diff=[5.0, 5.0, 3.0, 9.0], dse=[2.0, 3.0, 1.0, 1.0], trusted=[True, True, True, False])
+    assert summary.rejudged(table, 4, 2)["verdict"].tolist() == ["two-rate", "undecided", "undecided", "undecided"]
+    assert summary.rejudged(table, 2, 1)["verdict"].tolist() == ["two-rate", "two-rate", "two-rate", "undecided"]
+    assert summary.rejudged(table, 4, 2, 0)["verdict"].tolist() == ["two-rate", "undecided", "one-rate", "undecided"]
+    assert summary.rejudged(table, unit="trajectory")["verdict"].tolist() == ["one-rate"] * 4
+
+
+def test_grids_hold_no_cell_twice():
+    for name, make in GRIDS.items():
+        grid = make()
+        assert (grid.name, grid.data_sets) == (name, sum(cell.data_sets for cell in grid.cells))
+        # The record is plain data that survives being written.
+        assert len({cell["key"] for cell in grid.record(0)["cells"]}) == len(grid.cells)
+    cell = Cell("a", "one-rate", {"rate": 0.5})
+    with pytest.raises(InputError, match="the cells a and b are the same"):
+        Grid("twice", (cell, Cell("b", "one-rate", {"rate": 0.5}, data_sets=3)))

@@ -1,0 +1,254 @@
+"""From trajectories to exposure, worked by hand on small cases."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tworate.errors import InputError
+from tworate.inference.data.observations import choose_clock, choose_closure, network_formula, observe
+from tworate.models import DegreeDistribution, MeanField, RandomRegular
+from tworate.simulate import Trajectories
+
+
+def trajectories(**columns):
+    base = {"trajectory": "a", "time": [0, 1, 2, 3], "infected": [2, 4, 4, 10], "population": 10}
+    return Trajectories(pd.DataFrame({**base, **columns}))
+
+
+def test_the_clock_is_that_of_the_simulation_where_it_is_recorded():
+    def recorded(*clocks):
+        return replace(trajectories(), record={"spreads": [{"clock": clock} for clock in clocks]})
+
+    assert choose_clock(trajectories()) == ("rounds", "the data do not say theirs")
+    assert choose_clock(recorded("continuous", "continuous")) == ("continuous", "that of the simulation")
+    assert choose_clock(recorded("continuous"), "rounds") == (
+        "rounds",
+        "asked for; that of the simulation was continuous",
+    )
+    assert choose_clock(recorded("continuous"), "continuous") == ("continuous", "asked for")
+    # Two, none, or one that we do not know, say nothing.
+    for unknown in (recorded("continuous", "rounds"), recorded(None), recorded("sidereal"), recorded()):
+        assert choose_clock(unknown)[0] == "rounds"
+    with pytest.raises(InputError, match="clock 'sidereal' is unknown; choose one of rounds, continuous"):
+        choose_clock(trajectories(), "sidereal")
+
+
+def test_mean_field_exposure_adds_up_the_observed_prevalence():
+    data = observe(trajectories(), "mean-field")
+    np.testing.assert_allclose(data.exposure_start, [0.0, 0.2, 0.6])
+    np.testing.assert_allclose(data.exposure_end, [0.2, 0.6, 1.0])
+    np.testing.assert_array_equal(data.n_susceptible, [8, 6, 6])
+    np.testing.assert_array_equal(data.incidence, [2, 0, 6])
+    assert data.window == 3.0
+
+
+def test_recorded_exposure_counts_edges_per_susceptible_agent():
+    data = observe(trajectories(si_edges=[6, 9, 9, 0], degree=3), "recorded")
+    np.testing.assert_allclose(np.diff([0, *data.exposure_end]), [6 / 24, 9 / 18, 9 / 18])
+
+
+def test_edge_based_exposure_by_its_formula():
+    data = observe(trajectories(degree=4), "edge-based")
+    s = np.array([0.8, 0.6, 0.6])
+    np.testing.assert_allclose(np.diff([0, *data.exposure_end]), 1 - np.sqrt(0.8 * s))
+
+
+def test_time_steps_scale_exposure_and_window():
+    data = observe(trajectories(time=[0, 10, 20, 30]), "mean-field")
+    np.testing.assert_allclose(data.exposure_end, [2, 6, 10])
+    assert data.window == 30.0
+
+
+def test_a_trajectory_begins_when_somebody_has_shared_and_ends_when_nobody_is_left():
+    data = observe(trajectories(infected=[0, 0, 5, 10], time=[3, 4, 5, 6]), "mean-field")
+    np.testing.assert_array_equal(data.incidence, [5])
+    np.testing.assert_array_equal(data.time_start, [0])
+    np.testing.assert_array_equal(data.time, [6])
+    saturated = observe(trajectories(infected=[2, 10, 10, 10]), "mean-field")
+    assert saturated.size == 1
+
+
+def test_trajectories_of_different_lengths_populations_and_degrees():
+    table = pd.DataFrame(
+        {
+            "trajectory": list("aaabb"),
+            "time": [0, 1, 2, 0, 1],
+            "infected": [1, 2, 3, 10, 20],
+            "population": [10, 10, 10, 100, 100],
+            "degree": [4, 4, 4, 8, 8],
+        }
+    )
+    data = observe(Trajectories(table), "edge-based")
+    np.testing.assert_array_equal(data.path, [0, 0, 1])
+    np.testing.assert_allclose(data.exposure_end[[0, 2]], [1 - 0.9, 1 - 0.9])
+    np.testing.assert_allclose(data.exposure_end[1] - data.exposure_end[0], 1 - 0.9**0.5 * 0.8**0.5)
+
+
+def test_edge_based_exposure_of_unequal_degrees_is_that_of_their_distribution():
+    data = observe(trajectories(degree=4.2, degrees="3:4 5:6"), "edge-based")
+    closure = DegreeDistribution((3, 5), (0.4, 0.6))
+    s = np.array([0.8, 0.6, 0.6])
+    np.testing.assert_allclose(data.exposure_rate, closure.exposure_rate(s, 0.8), rtol=1e-14)
+    np.testing.assert_allclose(data.elasticity, closure.elasticity(s, 0.8), rtol=1e-14)
+    np.testing.assert_allclose(np.diff([0, *data.exposure_end]), data.exposure_rate, rtol=1e-14)
+    assert data.formulas == (closure,)
+    assert data.closure == "edge-based"
+
+
+def test_the_end_of_a_spread_is_left_out_where_degrees_differ():
+    # Of 100 agents half have one neighbour: when the others are gone, hardly a path leads to those that are left.
+    columns = {"trajectory": "a", "time": range(5), "infected": [5, 40, 70, 90, 92], "population": 100, "degree": 3.0}
+    data = observe(Trajectories(pd.DataFrame({**columns, "degrees": "1:50 5:50"})), "edge-based")
+    closure = DegreeDistribution((1, 5), (0.5, 0.5))
+    rate = closure.exposure_rate(np.array([0.95, 0.6, 0.3, 0.1]), 0.95)
+    assert rate[2] > 0.5 * rate.max() > rate[3]
+    np.testing.assert_allclose(data.exposure_rate, rate[:3])
+    assert "2 agents shared when exposure" in data.cautions[0]
+    # One formula for all agents never falls, and a whole curve keeps everything.
+    assert observe(Trajectories(pd.DataFrame(columns)), "edge-based").size == 4
+    whole = observe(Trajectories(pd.DataFrame({**columns, "degrees": "1:50 5:50"})), "edge-based", whole_curve=True)
+    assert whole.size == 4
+    assert whole.cautions == ()
+
+
+def test_what_is_beyond_the_reach_of_a_network_does_not_stop_the_comparison():
+    # A tenth of the agents has no neighbours; the formula has nobody exposed once only they are left.
+    columns = {"trajectory": "a", "time": range(4), "infected": [5, 50, 93, 95], "population": 100, "degree": 3.6}
+    data = observe(Trajectories(pd.DataFrame({**columns, "degrees": "0:10 4:90"})), "edge-based")
+    assert data.size < 3
+    assert "(1 increment, left out)" in data.cautions[0]
+
+
+def test_trajectories_on_different_networks_have_the_formula_of_theirs():
+    a = trajectories(degree=4.2, degrees="3:4 5:6").table
+    b = a.assign(trajectory="b", degree=4.0, degrees="3:5 5:5")
+    data = observe(Trajectories(pd.concat([a, b])), "edge-based")
+    assert data.formulas == (DegreeDistribution((3, 5), (0.4, 0.6)), DegreeDistribution((3, 5), (0.5, 0.5)))
+    for path, formula in enumerate(data.formulas):
+        rates = formula.exposure_rate(np.array([0.8, 0.6, 0.6]), 0.8)
+        np.testing.assert_allclose(data.exposure_rate[data.path == path], rates, rtol=1e-13)
+    assert list(data.paths["trajectory"]) == ["a", "b"]
+    np.testing.assert_allclose(data.susceptible0, 0.8)
+
+
+def test_recorded_exposure_moves_by_the_formula_of_its_network():
+    edges = [6, 9, 9, 0]
+    plain = observe(trajectories(si_edges=edges, degree=3), "recorded", "continuous")
+    assert plain.formulas == (RandomRegular(3),)
+    np.testing.assert_allclose(plain.elasticity, 1 - 2 / 3)
+    np.testing.assert_allclose(plain.exposure_rate, [6 / 24, 9 / 18, 9 / 18])
+    uneven = observe(trajectories(si_edges=edges, degree=4.2, degrees="3:4 5:6"), "recorded")
+    assert uneven.formulas == (DegreeDistribution((3, 5), (0.4, 0.6)),)
+    # The mean alone does not say how the network would go on.
+    assert observe(trajectories(si_edges=edges, degree=4.2), "recorded").formulas == (MeanField(),)
+
+
+def test_between_times_in_continuous_time_prevalence_runs_along_a_logistic_curve():
+    # By hand: logit rises linearly from b to a, so the mean is log((1-a)/(1-b)) / (logit a - logit b); flat where
+    # nothing happens, and the mean of the ends where an end is 1.
+    data = observe(trajectories(time=[0, 1, 2, 4]), "mean-field", "continuous")
+    means = [np.log(0.8 / 0.6) / np.log((0.4 / 0.6) / (0.2 / 0.8)), 0.4, 0.7]
+    np.testing.assert_allclose(data.exposure_end, np.cumsum(means * np.array([1, 1, 2])), rtol=1e-14)
+    np.testing.assert_allclose(data.exposure_start, [0, *data.exposure_end[:-1]])
+    np.testing.assert_allclose(data.exposure_rate, [0.2, 0.4, 0.4])
+    np.testing.assert_array_equal(data.elasticity, 1.0)
+    np.testing.assert_array_equal(data.time_end, [1, 2, 4])
+    # Uneven steps are no matter there.
+    assert data.cautions == ()
+
+
+def test_a_whole_curve_keeps_increments_without_transitions():
+    table = {"time": range(6), "infected": [0, 2, 4, 4, 10, 10]}
+    assert observe(trajectories(**table), "mean-field").size == 3
+    whole = observe(trajectories(**table), "mean-field", whole_curve=True)
+    np.testing.assert_array_equal(whole.incidence, [2, 0, 6, 0])
+    np.testing.assert_allclose(whole.prevalence, [0.4, 0.4, 1.0, 1.0])
+    np.testing.assert_array_equal(whole.weight, 1.0)
+    # The unit of time of the priors is the same for both kinds of likelihood.
+    assert whole.window == 3.0
+
+
+EDGES = [3, 4, 4, 0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "name", "reason"),
+    [
+        ({}, "mean-field", "no column degree; on a network this can hide or imitate a second rate"),
+        ({"degree": 4.2}, "mean-field", "a mean of unequal or too few neighbours, and there is no column degrees;"),
+        ({"degree": 1}, "mean-field", "unequal or too few neighbours"),
+        ({"degree": 4}, "edge-based", "have a degree but no count"),
+        ({"degree": 4.0}, "edge-based", "have a degree but no count"),
+        ({"degree": 4.2, "degrees": "3:4 5:6"}, "edge-based", "have degrees but no count"),
+        ({"degrees": "3:4 5:6"}, "edge-based", "have degrees but no count"),
+        ({"degrees": "3:4 5:6", "si_edges": EDGES}, "edge-based", "have degrees but no count"),
+        ({"degree": 4, "si_edges": EDGES}, "recorded", "record the susceptible-sharer edges"),
+        ({"degree": 4.2, "si_edges": EDGES}, "recorded", "record the susceptible-sharer edges"),
+    ],
+)
+def test_default_closure_is_the_most_exact_that_the_data_allow(columns, name, reason):
+    chosen, why = choose_closure(trajectories(**columns))
+    assert chosen == name
+    assert reason in why
+    assert choose_closure(trajectories(**columns), name) == (name, "asked for")
+
+
+@pytest.mark.parametrize(
+    ("columns", "closure", "message"),
+    [
+        ({}, "recorded", "needs the columns si_edges and degree"),
+        ({"degree": 4}, "recorded", "needs the columns si_edges and degree"),
+        ({}, "edge-based", "needs the column degree"),
+        ({"degree": 4.2}, "edge-based", "a whole number of at least 2, the same for all agents"),
+        ({}, "x", "unknown"),
+    ],
+)
+def test_closures_that_the_data_do_not_allow_are_refused(columns, closure, message):
+    with pytest.raises(InputError, match=message):
+        choose_closure(trajectories(**columns), closure)
+
+
+@pytest.mark.parametrize(
+    ("row", "closure", "formula"),
+    [
+        ({"degree": 4.0}, "edge-based", RandomRegular(4.0)),
+        ({"degree": 4.2}, "edge-based", MeanField()),
+        ({"degree": 4.0}, "mean-field", MeanField()),
+        ({"degree": 4.0}, "recorded", RandomRegular(4.0)),
+        ({"degree": 4.2, "degrees": "5:6 3:4"}, "recorded", DegreeDistribution((3, 5), (0.4, 0.6))),
+        ({}, "recorded", MeanField()),
+    ],
+)
+def test_formula_of_a_network(row, closure, formula):
+    assert network_formula(row, closure) == formula
+
+
+@pytest.mark.parametrize(
+    ("columns", "closure", "message"),
+    [
+        ({"infected": [10, 10, 10, 10]}, "mean-field", "nobody is susceptible in any trajectory"),
+        ({"infected": [0, 0, 0, 0]}, "mean-field", "no trajectory goes on after somebody has shared"),
+        ({"infected": [2, 2, 2, 2]}, "mean-field", "nobody shares after the start"),
+        (
+            {"infected": [2, 4, 4, 9], "si_edges": [3, 5, 0, 2], "degree": 3},
+            "recorded",
+            "trajectory a somebody shares after time 2",
+        ),
+    ],
+)
+def test_data_without_information_are_refused(columns, closure, message):
+    with pytest.raises(InputError, match=message):
+        observe(trajectories(**columns), closure)
+
+
+def test_what_the_process_does_not_provide_for_is_said():
+    plain = observe(trajectories(), "mean-field")
+    assert plain.cautions == ()
+    assert plain.n_increments == plain.size == 3
+    uneven = observe(trajectories(time=[0, 1, 2, 4]), "mean-field")
+    assert "steps from 1 to 2" in uneven.cautions[0]
+    late = observe(trajectories(infected=[0, 1, 3, 10]), "mean-field")
+    assert "came from outside" in late.cautions[0]
+    assert (late.size, late.n_increments) == (2, 3)

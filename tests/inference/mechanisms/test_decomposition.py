@@ -1,0 +1,119 @@
+"""The split of the fall, against closed forms and a plain loop over orders; and the verdict on who and when."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tworate.inference.mechanisms.decomposition import Exposure, counterfactual, hazard_curves, split
+from tworate.inference.mechanisms.mechanism_verdict import judge_accounts
+from tworate.models import decision_curve
+
+SHARES = np.array([0.6, 0.4])
+TABLES = np.array([[[0.5, 0.2, 0.1], [0.2, 0.1, 0.02]], [[0.1, 0.3, 0.6], [0.05, 0.1, 0.4]]])
+EXPOSURES = [Exposure(6.0, 0.0), Exposure(6.0, 0.25)]
+
+
+def fall(table, shares, exposure):
+    hazard = decision_curve(table, shares, [0.0, exposure.sightings], exposure.visibility).hazard
+    return np.log(hazard[0] / hazard[1])
+
+
+@pytest.mark.parametrize("exposure", EXPOSURES)
+def test_parts_are_what_each_mechanism_adds_over_the_orders_of_switching_on(exposure):
+    found = split(TABLES, SHARES, exposure)
+    for number, table in enumerate(TABLES):
+        added = {"who": [], "when": []}
+        for order in itertools.permutations(added):
+            on = {"who": False, "when": False}
+            before = 0.0
+            for mechanism in order:
+                on[mechanism] = True
+                changed, weights = counterfactual(table[None], SHARES, exposure, **on)
+                now = fall(changed[0], weights, exposure)
+                added[mechanism].append(now - before)
+                before = now
+        assert found.who[number] == pytest.approx(np.mean(added["who"]))
+        assert found.when[number] == pytest.approx(np.mean(added["when"]))
+        assert found.fall[number] == pytest.approx(fall(table, SHARES, exposure))
+        assert found.who[number] + found.when[number] == pytest.approx(found.fall[number])
+
+
+@pytest.mark.parametrize("exposure", EXPOSURES)
+def test_with_everything_alike_nothing_falls(exposure):
+    changed, weights = counterfactual(TABLES, SHARES, exposure, who=False, when=False)
+    hazard = decision_curve(changed, weights, [0.0, 6.0], exposure.visibility).hazard
+    np.testing.assert_allclose(hazard[:, 0], hazard[:, 1], rtol=1e-12)
+
+
+def test_each_mechanism_alone_has_the_whole_of_its_closed_form():
+    end = 5.0
+    rates = np.array([0.5, 0.1])
+    alike = split(np.repeat(rates[None, :, None], 3, axis=2), SHARES, Exposure(end, 0.0))
+    left = SHARES * np.exp(-rates * end)
+    assert alike.when[0] == pytest.approx(0.0, abs=1e-12)
+    assert alike.who[0] == pytest.approx(np.log(SHARES @ rates) - np.log(left @ rates / left.sum()))
+    first, later = 0.4, 0.1
+    same = split(np.broadcast_to([first, later], (1, 2, 2)), SHARES, Exposure(end, 0.0))
+    # The hazard of the two-rate form with sightings at rate 1.
+    weight = (first - later) / (1 - later)
+    last = (weight * np.exp(-end) + (1 - weight) * later * np.exp(-later * end)) / (
+        weight * np.exp(-end) + (1 - weight) * np.exp(-later * end)
+    )
+    assert same.who[0] == pytest.approx(0.0, abs=1e-12)
+    assert same.when[0] == pytest.approx(np.log(first / last))
+
+
+def test_repetition_that_persuades_has_a_negative_part_and_a_mixture_never():
+    found = split(TABLES, SHARES, EXPOSURES[0])
+    assert found.when[1] < 0 < found.when[0]
+    assert np.all(found.who > 0)
+
+
+def test_curves_begin_and_end_where_the_split_does():
+    exposure = Exposure(6.1, 0.25)
+    curves = hazard_curves(TABLES[:1], SHARES, exposure, 0.95)
+    whole = curves[curves["table"] == "both"]
+    assert np.log(whole["median"].iloc[0] / whole["median"].iloc[-1]) == pytest.approx(
+        split(TABLES[:1], SHARES, exposure).fall[0]
+    )
+    # Whole numbers of showings.
+    np.testing.assert_allclose(whole["sightings"] / 0.25, np.arange(25))
+    assert list(curves["table"].unique()) == ["both", "who", "when"]
+
+
+def pointwise(**means):
+    noise = np.random.default_rng(1).normal(size=400)
+    return {name: noise + mean / 400 + 0.01 * np.cos(np.arange(400) * len(name)) for name, mean in means.items()}
+
+
+@pytest.mark.parametrize(
+    ("means", "account"),
+    [
+        ({"neither": 0, "who": 2, "when": -1, "both": 3}, "neither"),
+        ({"neither": 0, "who": 50, "when": 1, "both": 49}, "who"),
+        ({"neither": 0, "who": 1, "when": 50, "both": 53}, "when"),
+        ({"neither": 0, "who": 50, "when": 40, "both": 90}, "both"),
+        ({"neither": 0, "when": 50}, "when"),
+        # Who and when each do, and cannot be told apart.
+        ({"neither": 0, "who": 50, "when": 51, "both": 52}, "undecided"),
+        ({"neither": 0, "who": 30, "when": 51, "both": 52}, "when"),
+    ],
+)
+def test_account_is_the_simplest_to_which_none_adds_enough(means, account):
+    found, reasons = judge_accounts(pointwise(**means))
+    assert found == account
+    assert reasons
+
+
+def test_a_gain_within_two_standard_errors_decides_nothing():
+    elpd = pointwise(neither=0, who=50, when=0, both=50)
+    elpd["who"] = elpd["who"] + np.random.default_rng(2).normal(scale=2.0, size=400)
+    elpd["both"] = elpd["who"]
+    account, reasons = judge_accounts(elpd)
+    assert account == "undecided"
+    assert "within 2 standard errors" in reasons[0]
+
+
+def test_doubts_decide_nothing():
+    assert judge_accounts(pointwise(neither=0, who=50), ["R̂ is bad"]) == ("undecided", ["R̂ is bad"])
