@@ -1,8 +1,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LATEST := .venv-latest
+# Python 3.11 and later Pythons have different stacks.
+CONSTRAINTS := $(shell $(PYTHON) -c "import sys; print('constraints.txt' if sys.version_info < (3, 12) else 'constraints-3.12.txt')")
 
-.PHONY: demo test lint types calibrate bench clean
+.PHONY: demo test lint types test-latest test-nutpie calibrate bench clean
 
 demo: $(VENV)/installed  ## Install, then run the main job with the embedded model.
 	$(BIN)/tworate run --out runs/demo
@@ -21,22 +24,37 @@ types: $(VENV)/installed-test
 	MYPYPATH=build/types $(BIN)/mypy $(addprefix -m ,tworate tworate.errors tworate.files) \
 		$(addprefix -p tworate.,agents simulate models inference analysis common)
 
+test-latest: $(LATEST)/installed  ## The newest of every dependency, without torch and what needs it.
+	OMP_NUM_THREADS=1 $(LATEST)/bin/pytest -n 2 --dist loadfile -m "not calibration"
+
+test-nutpie: $(VENV)/installed-test  ## The contract with nutpie, on every version in the range.
+	$(BIN)/python tests/nutpie_versions.py
+
 calibrate: $(VENV)/installed-test  ## The longer statistical studies (an hour or more).
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m calibration
 	$(BIN)/tworate recover --quick --check --seed 1 --out runs/calibration
 
 bench: $(VENV)/installed  ## Side-by-side measurements.
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[bench]'
+	$(BIN)/pip install --disable-pip-version-check -q -c $(CONSTRAINTS) -e '.[bench]'
 	$(BIN)/python benchmarks/gather.py docs/benchmarks.md
 
-$(VENV)/installed: pyproject.toml constraints.txt
+$(VENV)/installed: pyproject.toml $(CONSTRAINTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e .
+	$(BIN)/pip install --disable-pip-version-check -q -c $(CONSTRAINTS) -e .
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[test]'
+	$(BIN)/pip install --disable-pip-version-check -q -c $(CONSTRAINTS) -e '.[test]'
 	touch $@
+
+# Installed anew each time: the newest versions change from day to day.
+$(LATEST)/installed: FORCE
+	$(PYTHON) -m venv --clear $(LATEST)
+	$(LATEST)/bin/python tests/latest_requirements.py > $(LATEST)/requirements.txt
+	$(LATEST)/bin/pip install --disable-pip-version-check -q -r $(LATEST)/requirements.txt
+	$(LATEST)/bin/pip install --disable-pip-version-check -q --no-deps -e .
+
+FORCE:
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -295,11 +295,11 @@ def run_tworate(models: list[str], path: Path, settings: Settings, folder: Path)
     """`tworate compare` without its report."""
     import tworate
     from tworate.inference import SamplerSettings
-    from tworate.inference.likelihood import compiled_density as program
-    from tworate.inference.posterior.sampling import Sampling
+    from tworate.inference.posterior import fit_target
+    from tworate.inference.posterior.sampling import SamplingRun
 
     # Sampling goes on beside other work: what counts is how long its result is waited for.
-    homes: dict[str, Any] = {"compiled_density": program, "result": Sampling}
+    homes: dict[str, Any] = {"compiled_density": fit_target, "result": SamplingRun}
     spent = dict.fromkeys(homes, 0.0)
 
     def timed(name: str) -> None:

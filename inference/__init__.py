@@ -1,12 +1,5 @@
 """Data and model to posterior, LOO, and comparison."""
 
-import warnings
-
-with warnings.catch_warnings():
-    # ArviZ announces its next major version on import, to whoever runs a program that uses it.
-    warnings.filterwarnings("ignore", message=r"\s*ArviZ is undergoing", category=FutureWarning)
-    import arviz  # noqa: F401
-
 from .comparison.compare import compare
 from .comparison.comparison import Comparison, load_comparison
 from .comparison.results import ConditionResult, ModelResult

@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import itertools
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,14 @@ import pytest
 
 from tworate.models import Closure, SIModel
 from tworate.simulate import CompleteNetwork, Trajectories, spread
+
+NEED_TORCH = ["agents", "analysis", "integration/test_commands.py", "integration/test_study.py", "test_readme.py"]
+collect_ignore = [] if find_spec("torch") else NEED_TORCH
+"""`make test-latest` installs no torch: several GB on most platforms."""
+
+
+def pytest_report_header() -> list[str]:
+    return [f"torch is missing; left out: {', '.join(collect_ignore)}"] if collect_ignore else []
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,15 +3,19 @@
 import doctest
 import importlib
 import pkgutil
+from importlib.util import find_spec
 
 import pytest
 
 import tworate
 
+FOLDERS = {"agents", "simulate", "models", "inference", "analysis", "common"}
+if not find_spec("torch"):
+    FOLDERS -= {"agents"}
 MODULES = [
     info.name
     for info in pkgutil.walk_packages(tworate.__path__, "tworate.")
-    if info.name.split(".")[1] in ("agents", "simulate", "models", "inference", "analysis") and "train" not in info.name
+    if info.name.split(".")[1] in FOLDERS and "train" not in info.name
 ]
 
 

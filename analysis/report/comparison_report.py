@@ -12,6 +12,7 @@ from ...files import write_text
 from ...inference import LIKELIHOODS, Comparison, ConditionResult, predict_curves
 from ...inference.comparison import comparison_plots as plots
 from ...inference.comparison.storage import REPORT
+from ...inference.posterior.arviz_adapter import group
 from ...simulate import Trajectories
 from ..experiment import Progress
 from .rendering import embedded, render
@@ -186,6 +187,6 @@ def _draw(
     }
     if {"one-rate", "two-rate"} <= {model.specification.model.name for model in result.models.values()}:
         made["evidence"] = plots.plot_evidence(result)
-    if all("incidence" in posterior.observed_data for posterior in result.posteriors.values()):
+    if all("incidence" in group(posterior, "observed_data") for posterior in result.posteriors.values()):
         made["prior"] = plots.plot_prior_check(result)
     return {name: embedded(figure, folder / f"{prefix}{name}.png") for name, figure in made.items()}

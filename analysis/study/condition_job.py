@@ -25,6 +25,7 @@ from ...inference.data.observations import Transitions
 from ...inference.likelihood.likelihoods import LIKELIHOODS
 from ...inference.likelihood.specification import Specification
 from ...inference.loo.loo import UNITS
+from ...inference.posterior.arviz_adapter import drop_group
 from ...inference.posterior.fitting import check_closure_of, check_names, observed
 from ...inference.posterior.sampling import SamplerSettings
 from ...models import get_model
@@ -145,7 +146,7 @@ class Outcome:
         for result in self.results if kept != "none" else ():
             for name, posterior in result.posteriors.items():
                 if kept == "lean":
-                    del posterior.log_likelihood
+                    drop_group(posterior, "log_likelihood")
                 result.posteriors.write(name, folder / result.closure / f"{name}.nc")
         content = {
             "condition": self.job.condition.label,

@@ -13,7 +13,7 @@ from ...simulate.tables import read_parquet
 from .store import POSTERIORS, STUDY, StudyFolder
 
 if TYPE_CHECKING:
-    import arviz as az
+    from ...inference.posterior.arviz_adapter import Posterior
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Study:
         """Which of the effects matter, by leaving conditions out; None where that was not worked out."""
         return self._table("effects_loo") if (self.folder / "effects_loo.parquet").is_file() else None
 
-    def posterior(self, condition: int, si_model: str, closure: str | None = None) -> "az.InferenceData":
+    def posterior(self, condition: int, si_model: str, closure: str | None = None) -> "Posterior":
         """Read the posterior of an SI model on a condition.
 
         Parameters

@@ -21,7 +21,9 @@ from ...simulate import Trajectories
 from ..data.observations import Transitions
 from ..likelihood.likelihoods import draw_observations
 from ..likelihood.specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
-from ..posterior.fitting import Drawing, draws_of, observed, predicted_draws, prior_draws
+from ..posterior.arviz_adapter import group
+from ..posterior.fit_target import start_sampling
+from ..posterior.fitting import draws_of, observed, predicted_draws, prior_draws
 from ..posterior.sampling import SamplerSettings
 
 N_RANKS = 100
@@ -125,13 +127,13 @@ def simulated_ranks(
         rng = np.random.default_rng(sequence)
         try:
             truth, data = _simulated(specification, design, fitted_closure or design.closure, rng)
-            drawn = Drawing(fitted, data, seed=int(rng.integers(2**32)), settings=_SAMPLER).result()
+            drawn = start_sampling(fitted, data, seed=int(rng.integers(2**32)), settings=_SAMPLER).result()
         except (InputError, JobError):
             continue
         finally:
             if progress:
                 progress(number + 1, n)
-        posterior = drawn.posterior.posterior
+        posterior = group(drawn.posterior, "posterior")
         rows[number] = {name: _rank(posterior[name], value) for name, value in truth.items() if name in posterior}
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -11,6 +11,7 @@ from ...simulate import Trajectories
 from ..comparison.compare import compare
 from ..comparison.results import ConditionResult
 from ..loo.loo import elpd_difference, loo, unit_log_likelihood
+from ..posterior.arviz_adapter import group
 from ..posterior.fitting import observed
 from .data_generating_processes import Truth
 
@@ -87,7 +88,7 @@ def _scores(result: ConditionResult, data: Trajectories, fresh: Trajectories) ->
             unknown = observed(fresh, result.closure, specification)
         except InputError:
             continue
-        values = unit_log_likelihood(specification, posterior.posterior, unknown, "increment")
+        values = unit_log_likelihood(specification, group(posterior, "posterior"), unknown, "increment")
         unseen[name] = logsumexp(values, axis=0) - np.log(len(values))
     found = {}
     found["elpd_diff_trajectory"], found["dse_trajectory"] = elpd_difference(
@@ -113,7 +114,7 @@ def _parameters(result: ConditionResult, truth: Truth) -> dict[str, Any]:
     model = "two-rate" if truth.two_rates else "one-rate"
     found: dict[str, Any] = {}
     for name, value in truth.parameters().items():
-        draws = np.asarray(result.posteriors[model].posterior[name]).ravel()
+        draws = np.asarray(group(result.posteriors[model], "posterior")[name]).ravel()
         low, high = np.quantile(draws, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
         found |= {
             f"{name}_true": value,

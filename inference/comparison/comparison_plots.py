@@ -15,6 +15,7 @@ from ...errors import InputError
 from ...models.parameters import Parameter
 from ...simulate import Trajectories
 from ..loo.loo import elpd_difference
+from ..posterior.arviz_adapter import group
 from .results import ConditionResult
 
 # Okabe & Ito (2008): told apart with any colour vision, and in grey by lightness.
@@ -118,7 +119,7 @@ def plot_rates(result: ConditionResult) -> Figure:
         if outcome.rival:
             continue
         for name, spec in outcome.specification.model.parameters().items():
-            draws = np.asarray(result.posteriors[model].posterior[name]).ravel()
+            draws = np.asarray(group(result.posteriors[model], "posterior")[name]).ravel()
             panels[not spec.is_rate][1].append((model, spec, draws))
     panels = [panel for panel in panels if panel[1]]
     names = list(result.models)
@@ -186,7 +187,7 @@ def plot_evidence(result: ConditionResult) -> Figure:
         figure = Figure(figsize=(7.2, 4.2))
         each, total = figure.subplots(2, 1, sharex=True)
         if result.unit == "increment":
-            time = np.asarray(result.posteriors[two.specification.name].observed_data["time"], dtype=float)
+            time = np.asarray(group(result.posteriors[two.specification.name], "observed_data")["time"], dtype=float)
             total.set_xlabel("time")
         else:
             time = np.arange(difference.size)
@@ -211,9 +212,9 @@ def plot_prior_check(result: ConditionResult) -> Figure:
         axis = figure.subplots()
         for name in names:
             posterior = result.posteriors[name]
-            size = posterior.constant_data["n_susceptible"].to_numpy().astype(float)
-            observed = posterior.observed_data["incidence"].to_numpy().astype(float)
-            drawn = posterior.prior_predictive["incidence"].to_numpy().astype(float).reshape(-1, size.size)
+            size = group(posterior, "constant_data")["n_susceptible"].to_numpy().astype(float)
+            observed = group(posterior, "observed_data")["incidence"].to_numpy().astype(float)
+            drawn = group(posterior, "prior_predictive")["incidence"].to_numpy().astype(float).reshape(-1, size.size)
             _step(
                 axis, np.divide(drawn, size, out=np.zeros_like(drawn), where=size > 0), edges, colour(name, names), name
             )

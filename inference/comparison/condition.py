@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import arviz as az
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -24,12 +23,14 @@ from ..loo.loo import (
     stacking_weights,
     unit_log_likelihood,
 )
+from ..posterior.arviz_adapter import Posterior, add_groups, group
 from ..posterior.derived_quantities import derive
 from ..posterior.diagnostics import prior_sensitivity
-from ..posterior.fitting import Drawing, Drawn, complete
+from ..posterior.fit_target import start_sampling
+from ..posterior.fitting import complete
 from ..posterior.marginal_likelihood import log_evidence
 from ..posterior.posteriors import Posteriors
-from ..posterior.sampling import SamplerSettings
+from ..posterior.sampling import SampledPosterior, SamplerSettings, SamplingRun
 from .results import ConditionResult, Method, ModelResult, condition_label
 from .verdict import Evidence, Rival, Verdict, challenge, judge, plural
 
@@ -99,11 +100,11 @@ class Condition:
         self.condition, self.specifications, self.options = condition, specifications, options
         self._observe, self._tell = observe, report
         self.data: Transitions
-        self.fits: dict[str, az.InferenceData] = {}
+        self.fits: dict[str, Posterior] = {}
         self.elpds: dict[str, Elpd] = {}
         self.problems: dict[str, list[str]] = {}
         self.summaries: dict[str, pd.DataFrame] = {}
-        self._drawings: dict[Specification, Drawing] = {}
+        self._drawings: dict[Specification, SamplingRun] = {}
         self._data: dict[Clock, Transitions] = {}
         self._begun = False
         self._error: InputError | None = None
@@ -232,7 +233,7 @@ class Condition:
 
     def _drawn(
         self, doing: str, specifications: Sequence[Specification], then: Callable[[], None] | None = None
-    ) -> Iterator[tuple[Specification, Drawn | JobError]]:
+    ) -> Iterator[tuple[Specification, SampledPosterior | JobError]]:
         """Wait for one posterior after the other; the rest are sampled while the caller works out what follows."""
         for number, specification in enumerate(specifications, start=1):
             self.report(f"{doing} {specification.name}")
@@ -263,10 +264,10 @@ class Condition:
         """Whether there is a future to be predicted, and a past to learn from."""
         return self.options.predict_from is not None and can_predict(self.data, self.options.predict_from)
 
-    def _begin(self, specification: Specification, data: Transitions) -> Drawing:
-        return Drawing(specification, data, seed=self.options.seed, settings=self.options.sampler)
+    def _begin(self, specification: Specification, data: Transitions) -> SamplingRun:
+        return start_sampling(specification, data, seed=self.options.seed, settings=self.options.sampler)
 
-    def finish(self, specification: Specification, drawn: Drawn) -> None:
+    def finish(self, specification: Specification, drawn: SampledPosterior) -> None:
         """Work out what follows from a posterior, and leave one out."""
         options, name, all_data = self.options, specification.name, self._data_of(specification)
         posterior = complete(drawn, specification, all_data, options.seed)
@@ -277,10 +278,12 @@ class Condition:
             again = _result(self._begin(specification, data))
             if isinstance(again, JobError) or again.problems:
                 return None
-            return unit_log_likelihood(specification, again.posterior.posterior, all_data, options.method.unit)
+            return unit_log_likelihood(
+                specification, group(again.posterior, "posterior"), all_data, options.method.unit
+            )
 
         self.elpds[name] = refit_bad(elpd, all_data, options.method.unit, refitted, options.max_refits)
-        posterior.add_groups(loo=self.elpds[name].to_dataset())
+        add_groups(posterior, loo=self.elpds[name].to_dataset())
         self.summaries[name] = drawn.summary.assign(prior_sensitivity=prior_sensitivity(posterior))
         self.fits[name], self.problems[name] = posterior, drawn.problems
 
@@ -366,10 +369,10 @@ class Condition:
             window=float(self.data.time_end[~future].max()),
         )
         drawn = self._begin(specification, seen).result()
-        return future_density(specification, drawn.posterior.posterior, self.data, future)
+        return future_density(specification, group(drawn.posterior, "posterior"), self.data, future)
 
 
-def _result(drawing: Drawing) -> Drawn | JobError:
+def _result(drawing: SamplingRun) -> SampledPosterior | JobError:
     try:
         return drawing.result()
     except JobError as error:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, NamedTuple
 
-import arviz as az
 import numpy as np
 import pandas as pd
 
@@ -13,6 +12,7 @@ from ... import __version__
 from ...simulate import Trajectories
 from ..likelihood.specification import Specification
 from ..loo.loo import Elpd, Unit
+from ..posterior.arviz_adapter import Posterior
 from ..posterior.posteriors import Posteriors
 from .verdict import Verdict
 
@@ -120,7 +120,7 @@ class ConditionResult:
         Increments compared, and increments in the data: where nobody is susceptible or exposed, one tells nothing.
     models : dict of str to ModelResult
     posteriors : Posteriors
-        Mapping of model to arviz.InferenceData.
+        Mapping of model to the posterior, as ArviZ has it.
     prior_scale : float
         Factor of the scales of all priors.
     predict_from : float or None
@@ -228,7 +228,7 @@ class ComparisonResults:
         return {result.label: result.verdict for result in self.conditions}
 
     @property
-    def posteriors(self) -> Mapping[str, az.InferenceData] | dict[str, Posteriors]:
+    def posteriors(self) -> Mapping[str, Posterior] | dict[str, Posteriors]:
         """Posterior of each model; with several conditions, by condition."""
         if len(self.conditions) == 1:
             return self.conditions[0].posteriors

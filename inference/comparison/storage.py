@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import arviz as az
 import numpy as np
 import pandas as pd
 
@@ -19,6 +18,7 @@ from ...simulate import read_trajectories
 from ..likelihood.likelihoods import LIKELIHOODS
 from ..likelihood.specification import Specification
 from ..loo.loo import Elpd
+from ..posterior.arviz_adapter import Posterior, group
 from ..posterior.posteriors import Posteriors, read_posterior
 from .results import ComparisonResults, ConditionResult, ModelResult
 
@@ -162,7 +162,7 @@ def _model(name: str, given: Sequence[type[SIModel]]) -> type[SIModel]:
 
 def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[SIModel]]) -> ConditionResult:
     models: dict[str, ModelResult] = {}
-    files: dict[str, Path | az.InferenceData] = {}
+    files: dict[str, Path | Posterior] = {}
     for name, model in entry["models"].items():
         file = folder / model["posterior"]
         if not file.is_file():
@@ -179,7 +179,7 @@ def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[
         )
         models[name] = ModelResult(
             specification=specification,
-            elpd=Elpd.from_dataset(posterior.loo),
+            elpd=Elpd.from_dataset(group(posterior, "loo")),
             weight=model["weight"],
             parameters=pd.DataFrame.from_dict(model["parameters"], orient="index").astype(float),
             # JSON has no infinity: a time that is not reached.

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -12,6 +11,7 @@ import xarray as xr
 from ...errors import InputError
 from ...models import get_model
 from ..likelihood.specification import DISPERSION
+from ..posterior.arviz_adapter import Posterior, group, highest_density_interval, make_posterior
 from ..posterior.diagnostics import INTERVAL
 from ..posterior.posterior_predictive import bands_of, run_forward
 from .design import codings_from_json, effect_values
@@ -36,7 +36,7 @@ class Prediction(NamedTuple):
 
 
 def predict(
-    posterior: az.InferenceData,
+    posterior: Posterior,
     conditions: pd.DataFrame,
     *,
     seed: int,
@@ -51,7 +51,7 @@ def predict(
 
     Parameters
     ----------
-    posterior : arviz.InferenceData
+    posterior : Posterior
         A fit of the hierarchical model.
     conditions : pandas.DataFrame
         One row a condition, with the columns of the terms; `condition` names them, or the index.
@@ -73,7 +73,7 @@ def predict(
     InputError
         When a column or a level is not known, or the study does not say how the curves start.
     """
-    draws, attrs = posterior.posterior, posterior.attrs
+    draws, attrs = group(posterior, "posterior"), posterior.attrs
     values = effect_values(codings_from_json(json.loads(attrs["codings"])), conditions)
     rng = np.random.default_rng(seed)
     model = get_model(attrs["model"])
@@ -85,7 +85,7 @@ def predict(
         mean = mean + draws[SD_BETWEEN].to_numpy()[:, :, None] * rng.standard_normal(mean.shape)
     start = _start(posterior, population, infected0, degree)
     if times is None:
-        window, step = float(attrs["window"]), float(posterior.constant_data["step"])
+        window, step = float(attrs["window"]), float(group(posterior, "constant_data")["step"])
         grid = np.arange(0.0, window + step / 2, step)
     else:
         grid = np.asarray(times, dtype=float)
@@ -96,11 +96,11 @@ def predict(
         for quantity in quantities(model):
             natural = quantity.natural(mean[:, :, number, names.index(quantity.name)])
             of_condition[quantity.name] = (("chain", "draw"), natural)
-            low, high = az.hdi(natural.ravel(), hdi_prob=INTERVAL)
+            low, high = highest_density_interval(natural.ravel(), INTERVAL)
             rates.append((label, quantity.name, natural.mean(), np.median(natural), low, high))
         if DISPERSION in draws:
             of_condition[DISPERSION] = draws[DISPERSION]
-        alone = az.InferenceData(posterior=xr.Dataset(of_condition), attrs=dict(attrs))
+        alone = make_posterior(attrs, posterior=xr.Dataset(of_condition))
         infected = int(start["infected"])
         paths = run_forward(alone, model, start, grid, infected, rng, n_draws)
         bands = bands_of(grid, paths)
@@ -111,11 +111,11 @@ def predict(
 
 
 def _start(
-    posterior: az.InferenceData, population: int | None, infected0: int | None, degree: float | None
+    posterior: Posterior, population: int | None, infected0: int | None, degree: float | None
 ) -> "pd.Series[Any]":
     """How a curve starts: what was asked for, and else as in the study, where that is the same for all."""
     asked = {"population": population, "infected": infected0, "degree": degree}
-    known = posterior.constant_data
+    known = group(posterior, "constant_data")
     start = {name: value for name, value in asked.items() if value is not None}
     for name in ("population", "infected", "degree", "degrees"):
         if name in start or name not in known or (name == "degrees" and degree is not None):

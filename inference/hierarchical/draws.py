@@ -2,29 +2,42 @@
 
 import dataclasses
 import json
-import warnings
+from dataclasses import dataclass
 from typing import Any
 
-import arviz as az
 import numpy as np
-import nutpie
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...errors import JobError
 from ...simulate import Trajectories
 from ..likelihood.compiled_density import constrain
 from ..likelihood.specification import DISPERSION, Specification
-from ..posterior.diagnostics import APART, INTERVAL, diagnose, n_divergences
+from ..posterior.arviz_adapter import (
+    Posterior,
+    effective_sample_sizes,
+    group,
+    highest_density_intervals,
+    make_posterior,
+    r_hats,
+)
+from ..posterior.diagnostics import COLUMNS, INTERVAL
 from ..posterior.fitting import PACKAGES, versions
-from ..posterior.sampling import SamplerSettings
+from ..posterior.nutpie_adapter import SamplerModel, Trace
+from ..posterior.sampling import (
+    DIMENSIONS,
+    SampledPosterior,
+    SamplerSettings,
+    SamplingRun,
+    SamplingTarget,
+    sample_stats,
+)
 from .approximation import approximate, population
 from .condition_observations import ConditionLikelihood, StudyObservations
 from .design import Design
 from .geometry import conditions_at
 from .hierarchical_data import CONDITION, COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, Study
-from .population_density import nutpie_model
+from .population_density import sampler_model, shapes_of
 from .quantities import LOG_RATIO, quantities
 
 FloatArray = NDArray[np.float64]
@@ -34,10 +47,6 @@ SETTINGS = SamplerSettings(tune=400, draws=1000)
 quantity of every condition, and the largest of hundreds must be below its limit."""
 TARGET_ACCEPT = 0.9
 """By default: where the data of single conditions know little of a second rate, their posteriors have corners."""
-
-MOST_DOUBLINGS = 6
-"""Of the steps to a draw: 15 are common, 63 the most. Where more would be needed, as with two rates on conditions that
-all have one, they would not do either, and would take hours."""
 
 
 def prepare(
@@ -83,13 +92,33 @@ def without_condition(study: Study, number: int) -> Study:
     )
 
 
-def sample(study: Study, *, seed: int, settings: SamplerSettings) -> az.InferenceData:
-    """Sample a study, and once more, longer or harder, when the diagnostics are bad but within reach.
+@dataclass(frozen=True)
+class StudyTarget(SamplingTarget):
+    """A study as a target of sampling."""
 
-    Returns
-    -------
-    arviz.InferenceData
-        Groups `posterior` (in units of the data's time) and `sample_stats`.
+    study: Study
+
+    # 15 leapfrog steps a draw are common, 63 the maximum. Where more would be needed, as with two rates on conditions
+    # that all have one, more would not do either and would take hours.
+    max_tree_depth = 6
+    # Chains that lie apart here do so because conditions know little of a second rate, wherever the chains begin.
+    restarts = False
+
+    def sampler_model(self) -> SamplerModel:
+        """Return the compiled log-density with its data."""
+        return sampler_model(self.study)
+
+    def posterior(self, trace: Trace) -> Posterior:
+        """Return draws in units of the data's time, and the statistics of the sampler."""
+        return _in_units(trace, self.study)
+
+    def summary(self, posterior: Posterior) -> pd.DataFrame:
+        """See :func:`summarize`."""
+        return summarize(posterior)
+
+
+def sample(study: Study, *, seed: int, settings: SamplerSettings) -> SampledPosterior:
+    """Sample a study. Where the diagnostics are bad but chains do not lie apart, sample once more and longer.
 
     Raises
     ------
@@ -97,12 +126,8 @@ def sample(study: Study, *, seed: int, settings: SamplerSettings) -> az.Inferenc
         When the sampler gives up.
     """
     settings = dataclasses.replace(settings, target_accept=settings.target_accept or TARGET_ACCEPT)
-    found = _sample(study, seed, settings)
-    summary = summarize(found)
-    if diagnose(found, summary) and summary["r_hat"].max() < APART:
-        settings = settings.again(n_divergences(found))
-        found = _sample(study, seed, settings)
-    found.attrs.update(
+    sampled = SamplingRun(StudyTarget(study), seed=seed, settings=settings).result()
+    sampled.posterior.attrs.update(
         {
             "model": study.specification.model.name,
             "likelihood": study.specification.likelihood.name,
@@ -112,40 +137,19 @@ def sample(study: Study, *, seed: int, settings: SamplerSettings) -> az.Inferenc
             "codings": json.dumps(study.design.to_json()),
             "notes": json.dumps(study.design.notes),
             "seed": seed,
-            "sampler": json.dumps(dataclasses.asdict(settings)),
+            "sampler": json.dumps(dataclasses.asdict(sampled.settings)),
             "versions": json.dumps(versions(PACKAGES)),
         }
     )
-    return found
+    return sampled
 
 
-def _sample(study: Study, seed: int, settings: SamplerSettings) -> az.InferenceData:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            trace = nutpie.sample(
-                nutpie_model(study),
-                draws=settings.draws,
-                tune=settings.tune,
-                chains=settings.chains,
-                target_accept=settings.target_accept,
-                maxdepth=MOST_DOUBLINGS,
-                low_rank_modified_mass_matrix=True,
-                seed=seed,
-                progress_bar=False,
-                save_warmup=False,
-            )
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise JobError(
-            f"the sampler gave up on the hierarchical {study.specification.model.name} model ({reason})"
-        ) from error
-    return _in_units(trace, study)
-
-
-def _in_units(trace: az.InferenceData, study: Study) -> az.InferenceData:
+def _in_units(trace: Trace, study: Study) -> Posterior:
     """Draws in units of the data's time, from draws of what is sampled."""
-    drawn = {str(name): values.to_numpy() for name, values in trace.posterior.items()}
+    drawn = {
+        name: trace.draws[name].reshape(*trace.draws[name].shape[:2], *shape)
+        for name, shape in shapes_of(study).items()
+    }
     listed, likelihood, window = study.quantities, study.specification.likelihood, study.observations.data.window
     names = [quantity.name for quantity in listed]
     per_window = np.array([np.log(window) if quantity.is_rate else 0.0 for quantity in listed])
@@ -168,7 +172,7 @@ def _in_units(trace: az.InferenceData, study: Study) -> az.InferenceData:
             known.precision,
             known.information,
         )
-    dims = ("chain", "draw")
+    dims = DIMENSIONS
     effects = np.einsum("lp,cdpq->cdlq", study.design.contrasts, drawn[EFFECT])
     variables: dict[str, Any] = {
         "intercept": ((*dims, "quantity"), intercept - per_window),
@@ -179,29 +183,26 @@ def _in_units(trace: az.InferenceData, study: Study) -> az.InferenceData:
         variables[DISPERSION] = (dims, constrain(likelihood.dispersion, drawn[DISPERSION]))
     for number, quantity in enumerate(listed):
         variables[quantity.name] = ((*dims, CONDITION), quantity.natural(theta[:, :, number] - per_window[number]))
-    levels = study.design.levels
+    levels, statistics = study.design.levels, sample_stats(trace)
     coords = {
-        "chain": trace.posterior.chain.to_numpy(),
-        "draw": trace.posterior.draw.to_numpy(),
+        **{name: statistics[name].to_numpy() for name in DIMENSIONS},
         "quantity": names,
         "term_level": [f"{term}: {level}" for term, level in levels],
         "term": ("term_level", np.array([term for term, _ in levels], dtype=object)),
         "level": ("term_level", np.array([level for _, level in levels], dtype=object)),
         CONDITION: list(study.observations.labels),
     }
-    stats = trace.sample_stats
-    kept = [name for name in ("diverging", "energy", "logp", "n_steps", "step_size", "depth") if name in stats]
     starts = study.observations.starts
     constant = xr.Dataset(
         {name: ("trajectory", values.to_numpy()) for name, values in starts.items()}
         | {"step": ((), float(np.median(study.observations.data.time_end - study.observations.data.time_start)))}
     )
-    return az.InferenceData(
-        posterior=xr.Dataset(variables, coords=coords), sample_stats=stats[kept], constant_data=constant
+    return make_posterior(
+        posterior=xr.Dataset(variables, coords=coords), sample_stats=statistics, constant_data=constant
     )
 
 
-def summarize(found: az.InferenceData) -> pd.DataFrame:
+def summarize(posterior: Posterior) -> pd.DataFrame:
     """Mean, sd, 95% highest-density interval, bulk ESS and R̂ of everything that was sampled, by name and place.
 
     Returns
@@ -209,8 +210,8 @@ def summarize(found: az.InferenceData) -> pd.DataFrame:
     pandas.DataFrame
         Index: such as `effect[O: high, beta]`; columns `mean`, `sd`, `hdi_low`, `hdi_high`, `ess_bulk`, `r_hat`.
     """
-    draws = found.posterior
-    ess, r_hat, hdi = az.ess(draws, method="bulk"), az.rhat(draws), az.hdi(draws, hdi_prob=INTERVAL)
+    draws = group(posterior, "posterior")
+    ess, r_hat, hdi = effective_sample_sizes(draws), r_hats(draws), highest_density_intervals(draws, INTERVAL)
     rows = {}
     for name, values in draws.items():
         dims = values.dims[2:]
@@ -227,6 +228,4 @@ def summarize(found: az.InferenceData) -> pd.DataFrame:
                 float(ess[name].isel(at)),
                 float(r_hat[name].isel(at)),
             )
-    return pd.DataFrame.from_dict(
-        rows, orient="index", columns=["mean", "sd", "hdi_low", "hdi_high", "ess_bulk", "r_hat"]
-    )
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS))

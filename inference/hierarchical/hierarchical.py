@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import arviz as az
 import pandas as pd
 
 from ...errors import InputError
@@ -16,6 +15,7 @@ from ..data.observations import choose_clock, choose_closure
 from ..likelihood.likelihoods import LIKELIHOODS
 from ..likelihood.specification import Specification
 from ..loo.loo import elpd_difference
+from ..posterior.arviz_adapter import open_netcdf
 from ..posterior.fitting import check_names
 from ..posterior.sampling import SamplerSettings
 from .condition_observations import CONDITION
@@ -122,9 +122,9 @@ def fit_hierarchical(
     )
     check_names(likelihood, seed)
     told(1, 3)
-    found = sample(study, seed=seed, settings=sampler or SETTINGS)
+    sampled = sample(study, seed=seed, settings=sampler or SETTINGS)
     told(2, 3)
-    fit = HierarchicalFit(found, summarize(found), study)
+    fit = HierarchicalFit(sampled.posterior, sampled.summary, study)
     told(3, 3)
     return fit
 
@@ -197,7 +197,7 @@ def load_hierarchical(
     if not path.is_file():
         raise InputError(f"{path}: there is no such file")
     try:
-        posterior = az.from_netcdf(path)
+        posterior = open_netcdf(path)
         posterior.load()
         codings = codings_from_json(json.loads(posterior.attrs["codings"]))
     except (OSError, ValueError, KeyError) as error:
@@ -261,8 +261,8 @@ def compare_terms(
         if absent:
             design = Design.of(conditions.reset_index(drop=True), [term for term in terms if term not in absent])
             smaller = with_design(study, design)
-            found = sample(smaller, seed=seed, settings=fit.settings)
-            one = HierarchicalFit(found, summarize(found), smaller)
+            sampled = sample(smaller, seed=seed, settings=fit.settings)
+            one = HierarchicalFit(sampled.posterior, sampled.summary, smaller)
         elpd = one.loo(refit=refit, seed=seed)
         whole = elpd if whole is None else whole
         difference, dse = elpd_difference(whole.pointwise, elpd.pointwise)

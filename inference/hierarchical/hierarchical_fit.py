@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import arviz as az
 import numpy as np
 import pandas as pd
 
 from ...errors import InputError
 from ...files import check_writable
 from ..loo.loo import Elpd
+from ..posterior.arviz_adapter import Posterior, group
 from ..posterior.diagnostics import diagnose
 from ..posterior.netcdf import write_netcdf
 from ..posterior.sampling import SamplerSettings
 from .condition_prediction import Prediction, predict
-from .draws import sample, summarize, without_condition
+from .draws import sample, without_condition
 from .hierarchical_data import SD_BETWEEN, Study
 from .leave_out import leave_conditions_out
 
@@ -30,7 +30,7 @@ class HierarchicalFit:
 
     Parameters
     ----------
-    posterior : arviz.InferenceData
+    posterior : Posterior
         Group `posterior`: `intercept`, `effect` and `sd_between` on the scale of the logarithm (rates, per unit of the
         data's time) or the logit (weight); the dispersion; and the rates and the weight of each condition. Group
         `sample_stats`. The attributes say how it was made.
@@ -40,7 +40,7 @@ class HierarchicalFit:
         What was fitted; None where a fit was read from a file without its data.
     """
 
-    posterior: az.InferenceData
+    posterior: Posterior
     summary: pd.DataFrame = field(repr=False)
     study: Study | None = field(repr=False, default=None)
 
@@ -57,7 +57,7 @@ class HierarchicalFit:
     @property
     def has_terms(self) -> bool:
         """Whether there is a term whose effects could be told."""
-        return self.posterior.posterior.sizes["term_level"] > 0
+        return group(self.posterior, "posterior").sizes["term_level"] > 0
 
     @property
     def effects(self) -> pd.DataFrame:
@@ -72,7 +72,7 @@ class HierarchicalFit:
             The ratio of an intercept is the rate itself (or the odds) where all effects are zero; that of
             `between conditions (sd)` the factor by which like conditions typically differ.
         """
-        draws = self.posterior.posterior
+        draws = group(self.posterior, "posterior")
         rows = []
         for quantity in map(str, draws["quantity"].to_numpy()):
             names = [("intercept", "", f"intercept[{quantity}]")]
@@ -124,9 +124,9 @@ class HierarchicalFit:
         """
         study, seed = self.needed_study(), self.seed if seed is None else seed
 
-        def refitted(number: int) -> az.InferenceData | None:
-            found = sample(without_condition(study, number), seed=seed, settings=self.settings)
-            return None if diagnose(found, summarize(found)) else found
+        def refitted(number: int) -> Posterior | None:
+            sampled = sample(without_condition(study, number), seed=seed, settings=self.settings)
+            return None if sampled.problems else sampled.posterior
 
         return leave_conditions_out(study, self.posterior, seed=seed, refitted=refitted, most=refit)
 

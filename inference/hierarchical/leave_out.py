@@ -14,14 +14,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import arviz as az
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
 from ..likelihood.specification import DISPERSION
-from ..loo.loo import Elpd
+from ..loo.loo import Elpd, log_mean_exp
 from ..loo.psis import leave_one_out
+from ..posterior.arviz_adapter import Posterior, group, mean_efficiency
 from ..posterior.fitting import dispersion_of
 from .condition_observations import ConditionLikelihood
 from .hierarchical_data import SD_BETWEEN, Study
@@ -50,14 +50,14 @@ class Population:
     ----------
     study : Study
         The study.
-    posterior : arviz.InferenceData
+    posterior : Posterior
         A fit of it.
     most : int
         Draws that are kept, spread evenly.
     """
 
-    def __init__(self, study: Study, posterior: az.InferenceData, most: int = _DRAWS) -> None:
-        draws = posterior.posterior
+    def __init__(self, study: Study, posterior: Posterior, most: int = _DRAWS) -> None:
+        draws = group(posterior, "posterior")
         total = draws.sizes["chain"] * draws.sizes["draw"]
         kept = np.linspace(0, total - 1, min(most, total)).astype(int)
 
@@ -80,10 +80,10 @@ class Population:
 
 def leave_conditions_out(
     study: Study,
-    posterior: az.InferenceData,
+    posterior: Posterior,
     *,
     seed: int,
-    refitted: Callable[[int], az.InferenceData | None] | None = None,
+    refitted: Callable[[int], Posterior | None] | None = None,
     most: int = 0,
 ) -> Elpd:
     """Expected log predictive density of a condition that was not simulated, by PSIS over conditions.
@@ -92,7 +92,7 @@ def leave_conditions_out(
     ----------
     study : Study
         The study.
-    posterior : arviz.InferenceData
+    posterior : Posterior
         A fit of it.
     seed : int
         Seed of the points at which integrals are worked out.
@@ -107,25 +107,22 @@ def leave_conditions_out(
         One unit a condition, in their order.
     """
     values = condition_log_likelihood(study, Population(study, posterior), seed=seed)
-    hyper = posterior.posterior[
-        [name for name in ("intercept", "effect", SD_BETWEEN, DISPERSION) if name in posterior.posterior]
-    ]
-    sizes = np.concatenate([np.ravel(size) for size in az.ess(hyper, method="mean").values()])
-    total = hyper.sizes["chain"] * hyper.sizes["draw"]
-    found = leave_one_out(values, efficiency=min(1.0, float(sizes.mean()) / total))
-    elpd, k = found.elpd.copy(), found.pareto_k.copy()
-    worst = np.argsort(-k, kind="stable")
-    for number in worst[k[worst] > found.good_k][:most] if refitted else ():
-        again = refitted(int(number)) if refitted else None
-        if again is not None:
-            elpd[number], k[number] = exact_density(study, again, int(number), seed=seed), np.nan
-    return Elpd(elpd, k, found.good_k, p_loo=float((found.lpd - elpd).sum()))
+    draws = group(posterior, "posterior")
+    common = draws[[name for name in ("intercept", "effect", SD_BETWEEN, DISPERSION) if name in draws]]
+    left_out = leave_one_out(values, efficiency=min(1.0, mean_efficiency(common)))
+    elpd = Elpd(left_out.elpd, left_out.pareto_k, left_out.good_k, p_loo=float((left_out.lpd - left_out.elpd).sum()))
+
+    def exact(number: int) -> float | None:
+        again = refitted(number) if refitted else None
+        return None if again is None else exact_density(study, again, number, seed=seed)
+
+    return elpd.refitted(elpd.bad[:most], exact)
 
 
-def exact_density(study: Study, without: az.InferenceData, number: int, *, seed: int) -> float:
+def exact_density(study: Study, without: Posterior, number: int, *, seed: int) -> float:
     """Log predictive density of a condition, by a fit that has not seen it."""
     values = condition_log_likelihood(study, Population(study, without), seed=seed, which=[number])[:, 0]
-    return float(logsumexp(values) - np.log(values.size))
+    return log_mean_exp(values)
 
 
 def condition_log_likelihood(study: Study, population: Population, *, seed: int, which: Any = None) -> FloatArray:

@@ -37,13 +37,15 @@ class Conditions(Op):  # type: ignore[misc]
         """Say that no derivative by the data and the approximation exists."""
         return [[True] * 2] * 4 + [[False] * 2] * 3
 
-    def L_op(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:  # noqa: N802
+    def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:
         """Chain rule."""
         by_outputs = (
             output.zeros_like() if isinstance(cotangent.type, DisconnectedType) else cotangent
             for output, cotangent in zip(outputs, cotangents, strict=True)
         )
         return [*_ConditionsGradient()(*inputs, *by_outputs), *(DisconnectedType()() for _ in range(3))]
+
+    L_op = pullback  # the name before PyTensor 3
 
 
 class _ConditionsGradient(Op):  # type: ignore[misc]

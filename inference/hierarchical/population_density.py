@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from nutpie.compile_pymc import CompiledPyMCModel, make_user_data
 
 from ..likelihood.compiled_density import (
-    expand,
     load_or_compile,
     numba_density,
     packed,
@@ -22,6 +19,7 @@ from ..likelihood.compiled_density import (
     unconstrain,
 )
 from ..likelihood.specification import DISPERSION, Specification
+from ..posterior.nutpie_adapter import SamplerModel
 from .hierarchical_data import COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, Study
 from .quantities import LOG_RATIO
 
@@ -91,15 +89,12 @@ def shapes_of(study: Study) -> dict[str, tuple[int, ...]]:
     }
 
 
-def nutpie_model(study: Study) -> CompiledPyMCModel:
-    """Return what nutpie samples: the compiled density with the data. Its variables are unconstrained.
+def sampler_model(study: Study) -> SamplerModel:
+    """Return the compiled log-density with the data. Its variables are unconstrained.
 
-    Chains start around what the approximation has found of the population, with the conditions drawn from it.
+    Chains start around the population that the approximation found, with the conditions drawn from it.
     """
     shapes = shapes_of(study)
-    sizes = [int(np.prod(shape)) for shape in shapes.values()]
-    ends = np.cumsum(sizes)
-    n_dim = int(ends[-1])
     population = study.approximation
     intercept = population.intercept.copy()
     for number, quantity in enumerate(study.quantities):
@@ -108,30 +103,12 @@ def nutpie_model(study: Study) -> CompiledPyMCModel:
     if (spec := study.specification.likelihood.dispersion) is not None:
         intercept = np.append(intercept, unconstrain(spec, population.dispersion))
     centre = np.concatenate([intercept, population.coefficients.ravel(), np.log(population.sd)])
-    buffer = packed(study.arrays())
-    buffer.flags.writeable = False
+    n_dim = sum(int(np.prod(shape)) for shape in shapes.values())
 
     def initial_point(seed: int) -> FloatArray:
         rng = np.random.default_rng(seed)
         around = centre + 0.5 * rng.uniform(-1.0, 1.0, centre.size)
         return np.concatenate([around, rng.standard_normal(n_dim - centre.size)])
 
-    return CompiledPyMCModel(
-        dims={},
-        compiled_logp_func=compiled_density(study),
-        compiled_expand_func=expand,
-        initial_point_func=initial_point,
-        shared_data={"buffer": buffer},
-        user_data=make_user_data({"buffer": buffer}, {"buffer": buffer}),
-        n_expanded=n_dim,
-        shape_info=(
-            list(shapes),
-            [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)],
-            list(shapes.values()),
-        ),
-        logp_func=None,
-        expand_func=None,
-        _n_dim=n_dim,
-        _shapes=shapes,
-        _coords={"unconstrained_parameter": pd.Index([str(number) for number in range(n_dim)])},
-    )
+    name = f"hierarchical {study.specification.model.name}"
+    return SamplerModel(name, compiled_density(study), packed(study.arrays()), shapes, initial_point)

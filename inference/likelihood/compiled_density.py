@@ -17,25 +17,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numba import carray, cfunc, njit
 from numba.core.errors import NumbaError
 from numba.types import CPointer, float64, int64, uint64
 from numpy.typing import NDArray
-from nutpie.compile_pymc import CompiledPyMCModel, make_user_data
 from scipy.special import expit, logit
 
 from ...models import SIModel
 from ...models.parameters import Beta, Parameter
 from ..data.observations import Transitions
 from .predictor import predictor
-from .specification import REPLICATE_EFFECT, Specification
+from .specification import Specification
 
 FloatArray = NDArray[np.float64]
 
 _POINTER = CPointer(float64)
-_DENSITY_SIGNATURE = int64(uint64, _POINTER, _POINTER, _POINTER, CPointer(_POINTER))
-_EXPAND_SIGNATURE = int64(uint64, uint64, _POINTER, _POINTER, CPointer(_POINTER))
+DENSITY_SIGNATURE = int64(uint64, _POINTER, _POINTER, _POINTER, CPointer(_POINTER))
+"""Length of a point, point, gradient, value, data; returns a status that is not 0 where the value is not finite."""
 
 
 def source_digest(*folders: Path) -> str:
@@ -68,15 +66,6 @@ def _log_density(dim, point, gradient, value, data):  # type: ignore[no-untyped-
     value[0] = total.item()
     for i in range(dim):
         gradient[i] = slope[i]
-    return 0
-
-
-@cfunc(_EXPAND_SIGNATURE, cache=True)
-def expand(dim, n_expanded, point, expanded, data):  # type: ignore[no-untyped-def]
-    """Give the sampler what it keeps of a draw."""
-    # What is kept of a draw is the unconstrained point itself; what follows from it is computed afterwards by numpy.
-    for i in range(n_expanded):
-        expanded[i] = point[i]
     return 0
 
 
@@ -117,11 +106,11 @@ def load_or_compile(key: str | None, make: Callable[[], Any]) -> Any:
     if key is not None:
         try:
             # On a hit numba never looks at the function; on a miss there is nothing yet that it could call.
-            return cfunc(_DENSITY_SIGNATURE, cache=True)(_named(None, key))
+            return cfunc(DENSITY_SIGNATURE, cache=True)(_named(None, key))
         except NumbaError:
             pass
     function = _named(make(), key or "unnamed")
-    return cfunc(_DENSITY_SIGNATURE, cache=key is not None)(function)
+    return cfunc(DENSITY_SIGNATURE, cache=key is not None)(function)
 
 
 def _named(called: Any, key: str) -> types.FunctionType:
@@ -183,6 +172,7 @@ def numba_density(
     """
     import pytensor
     import pytensor.tensor as pt
+    from pytensor.graph.replace import clone_replace
 
     from .pymc_model import DATA
 
@@ -203,7 +193,7 @@ def numba_density(
             inputs[value] = point[start : start + size].reshape(shape) if shape else point[start]
             start = start + size
         flat = pt.concatenate([part.ravel() for part in gradient])
-        outputs = pytensor.clone_replace([logp, flat], inputs)
+        outputs = clone_replace([logp, flat], inputs)
         function = pytensor.function([point, *arrays.values()], outputs, mode="NUMBA", on_unused_input="ignore")
     return _of_buffer(function.vm.jit_fn, len(names))
 
@@ -242,39 +232,6 @@ def packed(arrays: Mapping[str, FloatArray]) -> FloatArray:
     """Pack arrays: length of all, where each begins and the last ends, then the arrays."""
     offsets = len(arrays) + 2 + np.concatenate([[0], np.cumsum([value.size for value in arrays.values()])])
     return np.concatenate([[offsets[-1]], offsets, *arrays.values()])
-
-
-def nutpie_model(specification: Specification, data: Transitions) -> CompiledPyMCModel:
-    """Return what nutpie samples: the compiled density with the data. Its variables are unconstrained."""
-    names: list[str] = list(specification.scalars)
-    shapes: list[tuple[int, ...]] = [()] * len(names)
-    centre = [unconstrain(spec, spec.distribution.median()) for spec in specification.scalars.values()]
-    if specification.replicate_effects:
-        names, shapes = [*names, REPLICATE_EFFECT], [*shapes, (len(data.paths),)]
-        centre += [0.0] * len(data.paths)
-    n_dim = len(centre)
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-    buffer = data_buffer(specification, data)
-    buffer.flags.writeable = False
-
-    def initial_point(seed: int) -> FloatArray:
-        return np.asarray(centre) + np.random.default_rng(seed).uniform(-1.0, 1.0, n_dim)
-
-    return CompiledPyMCModel(
-        dims={},
-        compiled_logp_func=compiled_density(specification, data),
-        compiled_expand_func=expand,
-        initial_point_func=initial_point,
-        shared_data={"buffer": buffer},
-        user_data=make_user_data({"buffer": buffer}, {"buffer": buffer}),
-        n_expanded=n_dim,
-        shape_info=(names, [slice(e - int(np.prod(s)), e) for e, s in zip(ends, shapes, strict=True)], shapes),
-        logp_func=None,
-        expand_func=None,
-        _n_dim=n_dim,
-        _shapes=dict(zip(names, shapes, strict=True)),
-        _coords={"unconstrained_parameter": pd.Index([str(number) for number in range(n_dim)])},
-    )
 
 
 def constrain(spec: Parameter, value: Any) -> Any:

@@ -21,6 +21,7 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_funcify, register_funcify_and_cache_key
+from pytensor.tensor.basic import ScalarFromTensor, TensorFromScalar
 
 from ...models import SIModel
 from ...models.clock import Clock
@@ -61,11 +62,13 @@ class CurveSolution(Op):  # type: ignore[misc]
         """Say that no derivative by the data exists."""
         return [[False] * 2] * 3 + [[True] * 2] * 2
 
-    def L_op(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:  # noqa: N802
+    def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:
         """Chain rule; only the exposure is differentiated."""
         moved = outputs[1] * cotangents[0]
         by_factor = moved[-1].reshape((-1, inputs[3].shape[0])).sum(axis=0)
         return [*(DisconnectedType()() for _ in range(3)), by_factor, moved[:-1].sum(axis=1)]
+
+    L_op = pullback  # the name before PyTensor 3
 
 
 @register_funcify_and_cache_key(CurveSolution)
@@ -138,7 +141,12 @@ def _of_numbers(model: type[SIModel]) -> Any:
         return numbers[variable] if variable in numbers else ps.constant(variable.data.item(), dtype=variable.dtype)
 
     for node in graph.toposort():
-        results = node.op.scalar_op.make_node(*(number(variable) for variable in node.inputs)).outputs
+        if isinstance(node.op, ScalarFromTensor | TensorFromScalar):
+            numbers[node.outputs[0]] = number(node.inputs[0])
+            continue
+        # PyTensor 3 rewrites some elementwise operations into scalar ones.
+        operation = getattr(node.op, "scalar_op", node.op)
+        results = operation.make_node(*(number(variable) for variable in node.inputs)).outputs
         numbers |= dict(zip(node.outputs, results, strict=True))
     formula = ps.Composite([numbers[i] for i in graph.inputs], [number(output) for output in graph.outputs])
     with pytensor.config.change_flags(numba__fastmath=False):

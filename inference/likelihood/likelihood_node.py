@@ -53,11 +53,13 @@ class LogLikelihood(Op):  # type: ignore[misc]
         """Say that no derivative by the data exists."""
         return [[True] * 3] * 2 + [[False] * 3] * 3
 
-    def L_op(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:  # noqa: N802
+    def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:
         """Chain rule; only the total is differentiated."""
         _, gradient, slope = outputs
         upstream = cotangents[0]
         return [upstream * gradient, upstream * slope] + [DisconnectedType()() for _ in inputs[2:]]
+
+    L_op = pullback  # the name before PyTensor 3
 
 
 @register_funcify_and_cache_key(LogLikelihood)

@@ -67,9 +67,11 @@ class VectorFunction(UnaryScalarOp):  # type: ignore[misc]
         """Evaluate, where the graph runs in Python."""
         return getattr(np, self.name)(x)
 
-    def L_op(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:  # noqa: N802
+    def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:
         """Chain rule."""
         return [cotangents[0] * _DERIVATIVES[self.name](inputs[0])]
+
+    L_op = pullback  # the name before PyTensor 3
 
 
 @register_funcify_and_cache_key(VectorFunction)
@@ -108,10 +110,12 @@ class Differences(Op):  # type: ignore[misc]
         """Say that no derivative by the indices exists."""
         return [[True], [False], [False]]
 
-    def L_op(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:  # noqa: N802
+    def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:
         """Chain rule."""
         values, start, end = inputs
         return [_DifferencesGradient()(cotangents[0], start, end, values), DisconnectedType()(), DisconnectedType()()]
+
+    L_op = pullback  # the name before PyTensor 3
 
 
 class _DifferencesGradient(Op):  # type: ignore[misc]

@@ -1,22 +1,21 @@
 """Leave-one-out cross-validation: PSIS as by ArviZ, exact refits where it fails, and leaving out the future."""
 
 import dataclasses
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-import arviz as az
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import logsumexp
-from threadpoolctl import threadpool_limits
 
 from ..data.observations import Transitions
 from ..likelihood.density_kernels import BINOMIAL
 from ..likelihood.likelihoods import pointwise_log_likelihood
 from ..likelihood.specification import REPLICATE_EFFECT, REPLICATE_SD, Specification
+from ..posterior import arviz_adapter
+from ..posterior.arviz_adapter import Posterior, group, mean_efficiency
 from ..posterior.fitting import dispersion_of, predicted_draws
 from .psis import leave_one_out
 
@@ -66,18 +65,31 @@ class Elpd:
         worst = np.argsort(-np.nan_to_num(self.pareto_k, nan=-np.inf), kind="stable")
         return worst[self.pareto_k[worst] > self.good_k]
 
+    def refitted(self, numbers: Iterable[int], exact: Callable[[int], float | None]) -> "Elpd":
+        """Replace units by exact leave-one-out.
+
+        Parameters
+        ----------
+        numbers : iterable of int
+            Numbers of the units.
+        exact : callable
+            Refits the model without a unit and returns the log predictive density of that unit; None where the refit
+            cannot be trusted, which leaves the unit as it was.
+        """
+        pointwise, pareto_k, p_loo = self.pointwise.copy(), self.pareto_k.copy(), self.p_loo
+        for number in numbers:
+            density = exact(int(number))
+            if density is None:
+                continue
+            # p_loo is the log predictive density of the data seen, minus elpd.
+            p_loo += pointwise[number] - density
+            pointwise[number], pareto_k[number] = density, np.nan
+        return Elpd(pointwise, pareto_k, self.good_k, p_loo)
+
     @property
     def n_refitted(self) -> int:
         """Number of units for which the model was refitted."""
         return int(np.isnan(self.pareto_k).sum())
-
-    def for_arviz(self) -> az.ELPDData:
-        """As ArviZ has it, for `arviz.compare`."""
-        units = xr.DataArray(self.pointwise, dims="unit")
-        return az.ELPDData(
-            data=[self.elpd_loo, self.se, self.p_loo, 1, self.pointwise.size, False, units, "log"],
-            index=["elpd_loo", "se", "p_loo", "n_samples", "n_data_points", "warning", "loo_i", "scale"],
-        )
 
     def to_dataset(self) -> xr.Dataset:
         """As it is saved beside the posterior."""
@@ -93,26 +105,24 @@ class Elpd:
         return cls(pointwise, pareto_k, good_k=float(saved.attrs["good_k"]), p_loo=float(saved.attrs["p_loo"]))
 
 
-def loo(specification: Specification, posterior: az.InferenceData, data: Transitions, unit: Unit = "increment") -> Elpd:
+def loo(specification: Specification, posterior: Posterior, data: Transitions, unit: Unit = "increment") -> Elpd:
     """Expected log predictive density by PSIS-LOO.
 
     Parameters
     ----------
     specification : Specification
         What was fitted.
-    posterior : arviz.InferenceData
+    posterior : Posterior
         The fit.
     data : Transitions
         What it was fitted to.
     unit : {"increment", "trajectory"}
         What is left out at a time.
     """
-    draws = posterior.posterior
-    pointwise = np.asarray(posterior.log_likelihood[specification.likelihood.observed]).reshape(-1, data.size)
-    values = unit_log_likelihood(specification, draws, data, unit, pointwise)
-    # As ArviZ has it: the mean over all that was drawn.
-    sizes = np.concatenate([np.ravel(size) for size in az.ess(draws, method="mean").values()])
-    found = leave_one_out(values, efficiency=float(sizes.mean()) / len(values))
+    draws = group(posterior, "posterior")
+    seen = group(posterior, "log_likelihood")[specification.likelihood.observed]
+    values = unit_log_likelihood(specification, draws, data, unit, np.asarray(seen).reshape(-1, data.size))
+    found = leave_one_out(values, efficiency=mean_efficiency(draws))
     return Elpd(found.elpd, found.pareto_k, found.good_k, p_loo=float((found.lpd - found.elpd).sum()))
 
 
@@ -201,18 +211,18 @@ def refit_bad(
     """
     if not 0 < elpd.bad.size <= most:
         return elpd
-    pointwise, pareto_k, p_loo = elpd.pointwise.copy(), elpd.pareto_k.copy(), elpd.p_loo
-    for number in elpd.bad:
+
+    def exact(number: int) -> float | None:
         out = np.arange(data.size) == number if unit == "increment" else data.path == np.unique(data.path)[number]
         again = refitted(dataclasses.replace(data, weight=np.where(out, 0.0, data.weight)))
-        if again is None:
-            continue
-        values = again[:, number]
-        exact = float(logsumexp(values) - np.log(values.size))
-        # p_loo is the log predictive density of the data seen, minus elpd.
-        p_loo += pointwise[number] - exact
-        pointwise[number], pareto_k[number] = exact, np.nan
-    return Elpd(pointwise, pareto_k, elpd.good_k, p_loo)
+        return None if again is None else log_mean_exp(again[:, number])
+
+    return elpd.refitted(elpd.bad, exact)
+
+
+def log_mean_exp(values: FloatArray) -> float:
+    """Logarithm of the mean of the exponentials of values, shape (n,)."""
+    return float(logsumexp(values) - np.log(values.size))
 
 
 def future_density(
@@ -243,15 +253,8 @@ def future_density(
 
 
 def stacking_weights(elpds: Mapping[str, Elpd]) -> dict[str, float]:
-    """Stacking weights by model, through `arviz.compare`."""
-    if len(elpds) == 1:
-        return dict.fromkeys(elpds, 1.0)
-    # How many threads multiply matrices decides the last digit of a sum, and would differ between machines.
-    with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
-        # pandas deprecates how ArviZ sorts.
-        warnings.filterwarnings("ignore", message="The inplace keyword")
-        table = az.compare({name: elpd.for_arviz() for name, elpd in elpds.items()}, ic="loo", method="stacking")
-    return {str(name): float(weight) for name, weight in table["weight"].items()}
+    """Return the stacking weights by model."""
+    return arviz_adapter.stacking_weights({name: elpd.pointwise for name, elpd in elpds.items()})
 
 
 def elpd_difference(first: FloatArray, second: FloatArray) -> tuple[float, float]:

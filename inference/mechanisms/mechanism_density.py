@@ -17,25 +17,25 @@ All that is compiled is in this one file, because numba's cache knows of changes
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numba import carray, cfunc, njit
-from numba.types import CPointer, float64, int64, uint64
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from ..likelihood.compiled_density import DENSITY_SIGNATURE
+from ..posterior.nutpie_adapter import SamplerModel
+
 FloatArray = NDArray[np.float64]
 
+POINT = "point"
+"""Name of the one variable that is sampled."""
 PARTS = ("persona", "sighting", "interaction")
 """Parts that an account may have, beside the mean."""
 MEAN_PRIOR = (-2.0, 2.0)
 """Mean and standard deviation of the normal prior of μ: P(share) from 0.003 to 0.88 in 95%."""
 SD_PRIOR = {"persona": 1.5, "sighting": 1.5, "interaction": 0.5}
 """Scales of the half-normal priors of the standard deviations, on the logit scale."""
-
-_POINTER = CPointer(float64)
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def log_density(point, gradient, data):  # type: ignore[no-untyped-def]
     return total
 
 
-@cfunc(int64(uint64, _POINTER, _POINTER, _POINTER, CPointer(_POINTER)), cache=True)
+@cfunc(DENSITY_SIGNATURE, cache=True)
 def density(dim, point, gradient, value, data):  # type: ignore[no-untyped-def]
     """:func:`log_density` as nutpie calls it: a status other than 0 where there is no number."""
     start = data[0]
@@ -188,14 +188,6 @@ def density(dim, point, gradient, value, data):  # type: ignore[no-untyped-def]
     if not (np.isfinite(found) and np.all(np.isfinite(slope))):
         return 1
     value[0] = found
-    return 0
-
-
-@cfunc(int64(uint64, uint64, _POINTER, _POINTER, CPointer(_POINTER)), cache=True)
-def expand(dim, n_expanded, point, expanded, data):  # type: ignore[no-untyped-def]
-    """Keep the point itself."""
-    for i in range(n_expanded):
-        expanded[i] = point[i]
     return 0
 
 
@@ -272,12 +264,8 @@ def effects_of(layout: Layout, buffer: FloatArray, points: FloatArray) -> dict[s
     return found
 
 
-def nutpie_model(layout: Layout, buffer: FloatArray) -> Any:
-    """Return what nutpie samples."""
-    from nutpie.compile_pymc import CompiledPyMCModel, make_user_data
-
-    buffer = buffer.copy()
-    buffer.flags.writeable = False
+def sampler_model(layout: Layout, buffer: FloatArray) -> SamplerModel:
+    """Return the compiled log-density with its data; its one variable is the point."""
     start = np.zeros(layout.n_dim)
     start[0] = MEAN_PRIOR[0]
     start[1 : 1 + len(layout.parts)] = np.log(0.3)
@@ -285,18 +273,4 @@ def nutpie_model(layout: Layout, buffer: FloatArray) -> Any:
     def initial_point(seed: int) -> FloatArray:
         return np.asarray(start + np.random.default_rng(seed).uniform(-0.5, 0.5, layout.n_dim))
 
-    return CompiledPyMCModel(
-        dims={},
-        compiled_logp_func=density,
-        compiled_expand_func=expand,
-        initial_point_func=initial_point,
-        shared_data={"buffer": buffer},
-        user_data=make_user_data({"buffer": buffer}, {"buffer": buffer}),
-        n_expanded=layout.n_dim,
-        shape_info=(["point"], [slice(0, layout.n_dim)], [(layout.n_dim,)]),
-        logp_func=None,
-        expand_func=None,
-        _n_dim=layout.n_dim,
-        _shapes={"point": (layout.n_dim,)},
-        _coords={"unconstrained_parameter": pd.Index([str(number) for number in range(layout.n_dim)])},
-    )
+    return SamplerModel("decision-count", density, buffer, {POINT: (layout.n_dim,)}, initial_point)

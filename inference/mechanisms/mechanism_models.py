@@ -3,21 +3,26 @@
 from dataclasses import dataclass
 from typing import Any
 
-import arviz as az
 import numpy as np
-import nutpie
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln
 
-from ...errors import JobError
-from ..loo.loo import Elpd
+from ..loo.loo import Elpd, log_mean_exp
 from ..loo.psis import leave_one_out
-from ..posterior.diagnostics import diagnose, n_divergences, summarize
-from ..posterior.sampling import SamplerSettings
+from ..posterior.arviz_adapter import Posterior, group, make_posterior, mean_efficiency
+from ..posterior.nutpie_adapter import SamplerModel, Trace
+from ..posterior.sampling import (
+    DIMENSIONS,
+    SampledPosterior,
+    SamplerSettings,
+    SamplingRun,
+    SamplingTarget,
+    sample_stats,
+)
 from .decision_counts import ResolvedCounts
-from .mechanism_density import Layout, buffer_of, effects_of, nutpie_model
+from .mechanism_density import POINT, Layout, buffer_of, effects_of, sampler_model
 
 FloatArray = NDArray[np.float64]
 
@@ -46,7 +51,7 @@ class AccountFit:
     ----------
     name : str
         One of :data:`ACCOUNTS`.
-    posterior : arviz.InferenceData
+    posterior : Posterior
         Groups `posterior` (`mean_logit`, the standard deviation of each part on the logit scale, and `p_share` by
         persona and sighting) and `sample_stats`.
     parameters : pandas.DataFrame
@@ -60,7 +65,7 @@ class AccountFit:
     """
 
     name: str
-    posterior: az.InferenceData
+    posterior: Posterior
     parameters: pd.DataFrame
     elpd: Elpd
     lpd: FloatArray
@@ -110,15 +115,14 @@ def fit_account(
     """
     layout = Layout(data.shape, ACCOUNTS[name])
     decisions, new_sharers = data.totals()
-    posterior, parameters, problems = _sampled(layout, data, decisions, new_sharers, seed, settings)
+    sampled = _sampled(layout, data, decisions, new_sharers, seed, settings)
     units = _units(data, unit)
-    draws = posterior.posterior
-    sizes = [float(az.ess(draws[key], method="mean")[key]) for key in draws if draws[key].ndim == 2]
-    table = _table_of(posterior)
-    elpd, lpd = _loo(table, data, units, efficiency=float(np.mean(sizes)) / len(table))
+    draws = group(sampled.posterior, "posterior")
+    scalars = draws[[name for name, values in draws.items() if values.ndim == 2]]
+    elpd, lpd = _loo(_table_of(sampled.posterior), data, units, efficiency=mean_efficiency(scalars))
     if 0 < elpd.bad.size <= max_refits:
         elpd = _refitted(elpd, layout, data, units, seed, settings)
-    return AccountFit(name, posterior, parameters, elpd, lpd, problems)
+    return AccountFit(name, sampled.posterior, sampled.summary, elpd, lpd, sampled.problems)
 
 
 def log_likelihood(table: FloatArray, data: ResolvedCounts, cells: Any = slice(None)) -> FloatArray:
@@ -129,6 +133,42 @@ def log_likelihood(table: FloatArray, data: ResolvedCounts, cells: Any = slice(N
     return np.asarray(y * np.log(chance) + (n - y) * np.log1p(-chance) + constant)
 
 
+@dataclass(frozen=True)
+class MechanismTarget(SamplingTarget):
+    """An account of counted decisions as a target of sampling."""
+
+    layout: Layout
+    data: ResolvedCounts
+    buffer: FloatArray
+
+    max_tree_depth = 10
+    # The density scales its coordinates by what the data know: correlations are weak.
+    low_rank = False
+
+    def sampler_model(self) -> SamplerModel:
+        """Return the compiled log-density with its data."""
+        return sampler_model(self.layout, self.buffer)
+
+    def posterior(self, trace: Trace) -> Posterior:
+        """Return the table of decisions, its parts, and the statistics of the sampler."""
+        statistics = sample_stats(trace)
+        points = trace.draws[POINT]
+        values = effects_of(self.layout, self.buffer, points.reshape(-1, self.layout.n_dim))
+        dims = {1: DIMENSIONS, 3: (*DIMENSIONS, "persona", "sighting")}
+        draws = xr.Dataset(
+            {
+                name: (dims[value.ndim], value.reshape(*points.shape[:2], *value.shape[1:]))
+                for name, value in values.items()
+            },
+            coords={
+                **{name: statistics[name].to_numpy() for name in DIMENSIONS},
+                "persona": list(self.data.personas),
+                "sighting": np.arange(1, self.layout.shape[1] + 1),
+            },
+        )
+        return make_posterior(posterior=draws, sample_stats=statistics)
+
+
 def _sampled(
     layout: Layout,
     data: ResolvedCounts,
@@ -136,58 +176,14 @@ def _sampled(
     new_sharers: FloatArray,
     seed: int,
     settings: SamplerSettings,
-) -> tuple[az.InferenceData, pd.DataFrame, list[str]]:
-    buffer = buffer_of(layout, decisions, new_sharers)
+) -> SampledPosterior:
     settings = SamplerSettings(settings.chains, settings.tune, settings.draws, settings.target_accept or TARGET_ACCEPT)
-    for _ in range(2):
-        points, stats = _draw(layout, buffer, seed, settings)
-        posterior = _inference_data(layout, data, effects_of(layout, buffer, points), stats, settings.chains)
-        parameters = summarize(posterior)
-        problems = diagnose(posterior, parameters)
-        if not problems:
-            break
-        settings = settings.again(n_divergences(posterior))
-    return posterior, parameters, problems
+    target = MechanismTarget(layout, data, buffer_of(layout, decisions, new_sharers))
+    return SamplingRun(target, seed=seed, settings=settings).result()
 
 
-def _draw(layout: Layout, buffer: FloatArray, seed: int, settings: SamplerSettings) -> tuple[FloatArray, Any]:
-    """Points, chains joined, and the sampler's statistics."""
-    try:
-        trace = nutpie.sample(
-            nutpie_model(layout, buffer),
-            draws=settings.draws,
-            tune=settings.tune,
-            chains=settings.chains,
-            target_accept=settings.target_accept,
-            seed=seed,
-            progress_bar=False,
-            save_warmup=False,
-        )
-    except RuntimeError as error:
-        raise JobError(f"the sampler gave up on the resolved counts ({str(error).strip().splitlines()[0]})") from error
-    return trace.posterior["point"].to_numpy().reshape(-1, layout.n_dim), trace.sample_stats
-
-
-def _inference_data(
-    layout: Layout, data: ResolvedCounts, found: dict[str, FloatArray], stats: Any, chains: int
-) -> az.InferenceData:
-    dims = {2: ("chain", "draw"), 4: ("chain", "draw", "persona", "sighting")}
-    shaped = {name: values.reshape(chains, -1, *values.shape[1:]) for name, values in found.items()}
-    draws = xr.Dataset(
-        {name: (dims[values.ndim], values) for name, values in shaped.items()},
-        coords={
-            "chain": np.arange(chains),
-            "draw": np.arange(next(iter(shaped.values())).shape[1]),
-            "persona": list(data.personas),
-            "sighting": np.arange(1, layout.shape[1] + 1),
-        },
-    )
-    kept = [name for name in ("diverging", "energy", "logp", "n_steps", "step_size", "depth") if name in stats]
-    return az.InferenceData(posterior=draws, sample_stats=stats[kept])
-
-
-def _table_of(posterior: az.InferenceData) -> FloatArray:
-    table = posterior.posterior["p_share"].transpose("chain", "draw", "persona", "sighting").to_numpy()
+def _table_of(posterior: Posterior) -> FloatArray:
+    table = group(posterior, "posterior")["p_share"].transpose("chain", "draw", "persona", "sighting").to_numpy()
     return np.asarray(table.reshape(-1, *table.shape[2:]))
 
 
@@ -233,15 +229,13 @@ def _refitted(
     seed: int,
     settings: SamplerSettings,
 ) -> Elpd:
-    """Leave out exactly what PSIS cannot be trusted for; what cannot be sampled without it stays bad."""
-    pointwise, pareto_k, p_loo = elpd.pointwise.copy(), elpd.pareto_k.copy(), elpd.p_loo
-    for number in elpd.bad:
+    """Leave out exactly what PSIS cannot be trusted for; what cannot be sampled without it stays as it was."""
+
+    def exact(number: int) -> float | None:
         out = units == number
-        posterior, _, problems = _sampled(layout, data, *data.totals(~out), seed, settings)
-        if problems:
-            continue
-        values = log_likelihood(_table_of(posterior), data, out).sum(axis=1)
-        exact = float(logsumexp(values) - np.log(values.size))
-        p_loo += pointwise[number] - exact
-        pointwise[number], pareto_k[number] = exact, np.nan
-    return Elpd(pointwise, pareto_k, elpd.good_k, p_loo)
+        sampled = _sampled(layout, data, *data.totals(~out), seed, settings)
+        if sampled.problems:
+            return None
+        return log_mean_exp(log_likelihood(_table_of(sampled.posterior), data, out).sum(axis=1))
+
+    return elpd.refitted(elpd.bad, exact)

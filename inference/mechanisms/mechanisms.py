@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import arviz as az
 import numpy as np
 import pandas as pd
 
@@ -17,6 +16,7 @@ from ...simulate.trajectories import as_trajectories
 from ..comparison.results import condition_label
 from ..comparison.verdict import FEWEST_SHARERS, FEWEST_TRAJECTORIES, only
 from ..data.observations import pooled_conditions
+from ..posterior.arviz_adapter import group, make_posterior
 from ..posterior.diagnostics import INTERVAL, diagnose, summarize
 from ..posterior.fitting import PACKAGES, versions
 from ..posterior.sampling import SamplerSettings
@@ -306,12 +306,12 @@ def _explanation(
 
 def _summary_of(parts: Fall, richest: AccountFit) -> tuple[pd.DataFrame, list[str]]:
     """Posterior of the fall and its parts, and what the diagnostics say is wrong with it."""
-    draws = richest.posterior.posterior
+    draws = group(richest.posterior, "posterior")
     shape = (draws.sizes["chain"], draws.sizes["draw"])
     varying = {name: values for name, values in parts._asdict().items() if np.ptp(values) > _SAME}
-    posterior = az.InferenceData(
+    posterior = make_posterior(
         posterior=draws[[]].assign({k: (("chain", "draw"), v.reshape(shape)) for k, v in varying.items()}),
-        sample_stats=richest.posterior.sample_stats,
+        sample_stats=group(richest.posterior, "sample_stats"),
     )
     summary = summarize(posterior) if varying else pd.DataFrame()
     problems = diagnose(posterior, summary) if varying else []

@@ -1,6 +1,5 @@
 """What follows from a posterior: times, growth, who was reached by which rate, each with its interval."""
 
-import arviz as az
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 from ...models.curves import solve_curves
 from ..data.observations import Transitions
 from ..likelihood.specification import Specification
+from .arviz_adapter import Posterior, group
 from .fitting import draws_of
 
 FloatArray = NDArray[np.float64]
@@ -22,14 +22,14 @@ _MOST_STEPS = 1000
 """Steps over the observed window at most, however short the rounds are."""
 
 
-def derive(specification: Specification, posterior: az.InferenceData, data: Transitions) -> pd.DataFrame:
+def derive(specification: Specification, posterior: Posterior, data: Transitions) -> pd.DataFrame:
     """Derived quantities of a fit, for a spread that starts as the first trajectory did and knows no luck.
 
     Parameters
     ----------
     specification : Specification
         What was fitted.
-    posterior : arviz.InferenceData
+    posterior : Posterior
         The fit.
     data : Transitions
         What it was fitted to.
@@ -40,7 +40,7 @@ def derive(specification: Specification, posterior: az.InferenceData, data: Tran
         Index: quantity; columns `median`, `low`, `high` (95% interval) and `unit`. A time that is not reached within
         three times the observed window is infinite.
     """
-    draws = draws_of(specification.model, posterior.posterior)
+    draws = draws_of(specification.model, group(posterior, "posterior"))
     total = next(iter(draws.values())).size
     chosen = np.linspace(0, total - 1, min(total, _DRAWS)).astype(int)
     values = {name: value[chosen] for name, value in draws.items()}

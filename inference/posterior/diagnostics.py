@@ -1,68 +1,62 @@
 """Can the sampler's numbers be trusted?"""
 
-from typing import Any
-
-import arviz as az
 import numpy as np
 import pandas as pd
-import xarray as xr
+
+from .arviz_adapter import (
+    Posterior,
+    effective_sample_size,
+    group,
+    highest_density_interval,
+    prior_power_sensitivity,
+    r_hat,
+)
 
 R_HAT_LIMIT = 1.01
 ESS_LIMIT = 400
 DIVERGENT_LIMIT = 0.001
-"""Share of divergent transitions that does no harm: so few miss little of the posterior."""
+"""Largest share of divergent transitions that does no harm: so few miss little of the posterior."""
 APART = 1.1
-"""R̂ from which chains lie apart, and more draws of the same chains are of no use."""
+"""R̂ above which chains lie apart. More draws of the same chains are of no use then."""
 INTERVAL = 0.95
 """Mass of the highest-density intervals that are reported."""
 COLUMNS = ("mean", "sd", "hdi_low", "hdi_high", "ess_bulk", "r_hat")
 
 
-def summarize(posterior: az.InferenceData) -> pd.DataFrame:
-    """Mean, sd, 95% highest-density interval, bulk ESS and R̂ of each parameter.
+def summarize(posterior: Posterior) -> pd.DataFrame:
+    """Compute mean, sd, 95% highest-density interval, bulk ESS and R̂ of each scalar parameter.
 
     Returns
     -------
     pandas.DataFrame
-        Index: parameter, effects of single replicates apart; columns :data:`COLUMNS`. The numbers are those of
+        Index: parameter, without the effects of single replicates; columns :data:`COLUMNS`. The numbers are those of
         `arviz.summary`.
     """
     rows = {}
-    for name, values in posterior.posterior.items():
+    for name, values in group(posterior, "posterior").items():
         if values.ndim == 2:
             # ArviZ's functions take an array in a tenth of the time that `arviz.summary` takes for the same numbers.
             draws = values.transpose("chain", "draw").to_numpy()
-            low, high = az.hdi(draws.ravel(), hdi_prob=INTERVAL)
-            ess, r_hat = az.ess(draws, method="bulk"), az.rhat(draws)
-            rows[str(name)] = (draws.mean(), draws.std(ddof=1), low, high, ess, r_hat)
+            low, high = highest_density_interval(draws.ravel(), INTERVAL)
+            rows[str(name)] = (
+                draws.mean(), draws.std(ddof=1), low, high, effective_sample_size(draws), r_hat(draws),
+            )  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS), dtype=float)
 
 
-def prior_sensitivity(posterior: az.InferenceData) -> pd.Series:
-    """Power-scaling sensitivity of each scalar to the prior, by parameter; above 0.05 the prior has a say.
+def prior_sensitivity(posterior: Posterior) -> "pd.Series[float]":
+    """Compute the power-scaling sensitivity of each scalar to the prior; above 0.05 the prior has a say."""
+    draws, log_prior = group(posterior, "posterior"), group(posterior, "log_prior")
+    names = [str(name) for name, values in draws.items() if values.ndim == 2]
+    # ArviZ spends a third of its time on adding up the priors of the parameters.
+    return prior_power_sensitivity(draws, sum(log_prior[name] for name in log_prior), names)
 
-    Notes
-    -----
-    Kallioinen, Paananen, Bürkner & Vehtari (2024), Statistics and Computing 34, 57, doi:10.1007/s11222-023-10366-5,
-    by `arviz.psens`.
+
+def diagnose(posterior: Posterior, summary: pd.DataFrame | None = None) -> list[str]:
+    """Return what is wrong with the sampling; empty when all is well.
+
+    Wrong is an R̂ above 1.01, a bulk ESS below 400, and more than one divergent transition in 1,000.
     """
-    names = [str(name) for name, values in posterior.posterior.items() if values.ndim == 2]
-    # Adding up the priors of parameters takes ArviZ a third of its time.
-    prior = sum(posterior.log_prior[name] for name in posterior.log_prior)
-    summed = az.InferenceData(posterior=posterior.posterior, log_prior=xr.Dataset({"log_prior": prior}))
-    with np.errstate(over="ignore"):
-        # ArviZ's generalised Pareto fit lets weights of no importance overflow.
-        found = az.psens(summed, component="prior", var_names=names)
-    if len(names) == 1:
-        # Of a single parameter ArviZ gives the number alone.
-        return pd.Series({names[0]: float(found)})
-    return pd.Series({name: float(found[name]) for name in names})
-
-
-def diagnose(
-    posterior: az.InferenceData, summary: pd.DataFrame | None = None, divergent_limit: float = 0.0
-) -> list[str]:
-    """Say what is wrong with the sampling, if anything: R̂ above 1.01, bulk ESS below 400, divergences above a share."""
     summary = summarize(posterior) if summary is None else summary
     problems = []
     if not summary["r_hat"].max() <= R_HAT_LIMIT:
@@ -72,17 +66,13 @@ def diagnose(
             f"the effective sample size of {summary['ess_bulk'].idxmin()} is {summary['ess_bulk'].min():.0f} "
             f"(below {ESS_LIMIT})"
         )
-    if divergences := divergences_above(posterior, divergent_limit):
+    if divergences := excess_divergences(posterior):
         problems.append(f"{divergences} divergent transition{'s' if divergences > 1 else ''}")
     return problems
 
 
-def divergences_above(posterior: Any, limit: float) -> int:
-    """Count divergent transitions; 0 where their share is within a limit."""
-    found, draws = n_divergences(posterior), posterior.posterior.sizes
-    return found if found > limit * draws["chain"] * draws["draw"] else 0
-
-
-def n_divergences(posterior: Any) -> int:
-    """Count divergent transitions."""
-    return int(np.asarray(posterior.sample_stats["diverging"]).sum())
+def excess_divergences(posterior: Posterior) -> int:
+    """Count divergent transitions; 0 where their share is within :data:`DIVERGENT_LIMIT`."""
+    diverging = np.asarray(group(posterior, "sample_stats")["diverging"])
+    count = int(diverging.sum())
+    return count if count > DIVERGENT_LIMIT * diverging.size else 0

@@ -1,15 +1,14 @@
-"""Fitting one model: posterior, log-likelihood and predictions in an ArviZ InferenceData."""
+"""Fitting one model: posterior, log-likelihood and predictions in one ArviZ object."""
 
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from functools import cache, partial
+from dataclasses import asdict
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -24,8 +23,9 @@ from ..data.observations import Transitions, choose_clock, choose_closure, obser
 from ..likelihood.likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
 from ..likelihood.predictor import predictor
 from ..likelihood.specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
-from .diagnostics import APART, DIVERGENT_LIMIT, diagnose, divergences_above, summarize
-from .sampling import SamplerSettings, Sampling
+from .arviz_adapter import Posterior, add_groups, group
+from .fit_target import start_sampling
+from .sampling import SampledPosterior, SamplerSettings
 
 FloatArray = NDArray[np.float64]
 
@@ -33,27 +33,6 @@ PACKAGES = ("pymc", "nutpie", "arviz", "numpy", "numba")
 """Packages whose versions are kept with a fit."""
 PREDICTIVE_DRAWS = 250
 """Draws kept of the posterior predictive, spread evenly over the posterior's, and of the prior and its predictive."""
-
-
-class Drawn(NamedTuple):
-    """What sampling has given.
-
-    Parameters
-    ----------
-    posterior : arviz.InferenceData
-        Groups `posterior` and `sample_stats`.
-    settings : SamplerSettings
-        How it was sampled at last.
-    summary : pandas.DataFrame
-        See :func:`tworate.inference.posterior.diagnostics.summarize`.
-    problems : list of str
-        What the diagnostics say is wrong, if anything.
-    """
-
-    posterior: az.InferenceData
-    settings: SamplerSettings
-    summary: pd.DataFrame
-    problems: list[str]
 
 
 def fit(
@@ -67,7 +46,7 @@ def fit(
     prior_scale: float = 1.0,
     seed: int = 0,
     sampler: SamplerSettings | None = None,
-) -> az.InferenceData:
+) -> Posterior:
     """Fit an SI model to trajectories by NUTS.
 
     Parameters
@@ -96,7 +75,7 @@ def fit(
 
     Returns
     -------
-    arviz.InferenceData
+    Posterior
         Groups `posterior`, `sample_stats`, `log_likelihood`, `posterior_predictive`, `prior`, `prior_predictive`,
         `log_prior`, `observed_data` and `constant_data`; observations have the coordinates `trajectory` and `time`.
 
@@ -144,14 +123,15 @@ def observed(trajectories: Trajectories, closure: str, specification: Specificat
 
 def fit_specification(
     specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
-) -> az.InferenceData:
+) -> Posterior:
     """Fit a specification to observations; see :func:`fit`."""
-    return complete(Drawing(specification, data, seed=seed, settings=settings).result(), specification, data, seed)
+    sampled = start_sampling(specification, data, seed=seed, settings=settings).result()
+    return complete(sampled, specification, data, seed)
 
 
-def complete(drawn: Drawn, specification: Specification, data: Transitions, seed: int) -> az.InferenceData:
+def complete(sampled: SampledPosterior, specification: Specification, data: Transitions, seed: int) -> Posterior:
     """Make of a posterior what :func:`fit` returns: all groups, and the record of how it was made."""
-    result = drawn.posterior
+    result = sampled.posterior
     _add_groups(result, specification, data, seed)
     result.attrs.update(
         {
@@ -162,47 +142,11 @@ def complete(drawn: Drawn, specification: Specification, data: Transitions, seed
             "closure": data.closure,
             "clock": specification.clock,
             "seed": seed,
-            "sampler": json.dumps(asdict(drawn.settings)),
+            "sampler": json.dumps(asdict(sampled.settings)),
             "versions": json.dumps(versions(PACKAGES)),
         }
     )
     return result
-
-
-class Drawing:
-    """Sampling in the background, from now on; once more, longer, harder or elsewhere, when the diagnostics are bad."""
-
-    def __init__(
-        self, specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
-    ) -> None:
-        self._begin, self._seed = partial(Sampling, specification, data), seed
-        self._settings = settings.of(specification)
-        self._sampling = self._begin(settings=self._settings, seed=seed)
-
-    def result(self) -> Drawn:
-        """Wait for the draws; raises a JobError when the sampler gives up."""
-        first = self._drawn()
-        if not first.problems:
-            return first
-        if first.summary["r_hat"].max() > APART:
-            # More of the same does not bring chains together; others, begun elsewhere, may be where most are.
-            self._settings = replace(self._settings, tune=2 * self._settings.tune)
-            self._sampling = self._begin(settings=self._settings, seed=(self._seed + 1) % 2**32)
-            return self._drawn()
-        # Of draws that depend on each other, half of twice as many say as much.
-        again = self._settings.again(divergences_above(first.posterior, DIVERGENT_LIMIT))
-        self._settings = replace(again, draws=self._settings.draws, thin=2)
-        self._sampling = self._begin(settings=self._settings, seed=self._seed)
-        return self._drawn()
-
-    def abort(self) -> None:
-        """Stop sampling; nothing is kept."""
-        self._sampling.abort()
-
-    def _drawn(self) -> Drawn:
-        posterior = self._sampling.result()
-        summary = summarize(posterior)
-        return Drawn(posterior, self._settings, summary, diagnose(posterior, summary, DIVERGENT_LIMIT))
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
@@ -308,9 +252,9 @@ def prior_draws(specification: Specification, data: Transitions, n_draws: int, r
     return drawn
 
 
-def _add_groups(result: az.InferenceData, specification: Specification, data: Transitions, seed: int) -> None:
+def _add_groups(result: Posterior, specification: Specification, data: Transitions, seed: int) -> None:
     """Add all groups beside the posterior, computed from draws by the model's own formula."""
-    likelihood, posterior = specification.likelihood, result.posterior
+    likelihood, posterior = specification.likelihood, group(result, "posterior")
     prediction, dispersion = predicted_draws(specification, posterior, data)
     pointwise = pointwise_log_likelihood(
         likelihood.family, prediction, dispersion, data.observed(likelihood.observed), data.n_susceptible
@@ -344,7 +288,8 @@ def _add_groups(result: az.InferenceData, specification: Specification, data: Tr
         shaped = values.reshape(len(of["chain"]), len(of["draw"]), -1)
         return xr.Dataset({name: (dims, shaped)}, coords={**of, **coords})
 
-    result.add_groups(
+    add_groups(
+        result,
         log_likelihood=of_draws(pointwise, **chains),
         posterior_predictive=of_draws(predicted, chain=posterior.chain, draw=posterior.draw[kept]),
         prior=prior,

@@ -10,6 +10,7 @@ import numpy as np
 from ..data.observations import Transitions
 from ..likelihood.likelihoods import constants
 from ..likelihood.specification import Specification
+from .arviz_adapter import group
 
 
 def log_evidence(specification: Specification, data: Transitions, *, seed: int, draws: int = 1000) -> float:
@@ -41,7 +42,10 @@ def log_evidence(specification: Specification, data: Transitions, *, seed: int, 
         with build_model(specification, data):
             trace = pm.sample_smc(draws=draws, chains=2, cores=1, random_seed=seed, progressbar=False)
     # Of each run the value at its last stage; runs may have different numbers of stages.
-    runs = [np.asarray(run, dtype=float).ravel() for run in trace.sample_stats["log_marginal_likelihood"].to_numpy()]
+    runs = [
+        np.asarray(run, dtype=float).ravel()
+        for run in group(trace, "sample_stats")["log_marginal_likelihood"].to_numpy()
+    ]
     estimates = [run[np.isfinite(run)][-1] for run in runs]
     family = specification.likelihood.family
     left_out = constants(

@@ -10,30 +10,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import arviz as az
 import h5py
 import numpy as np
 from xarray.conventions import encode_cf_variable, encode_dataset_coordinates
+
+from .arviz_adapter import Posterior, group, group_names
 
 _NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable. {:9d}"
 """By this name of a scale netCDF knows dimensions without coordinates."""
 
 
-def write_netcdf(data: az.InferenceData, path: Path) -> None:
+def write_netcdf(posterior: Posterior, path: Path) -> None:
     """Write all groups and attributes to a new file.
 
     Parameters
     ----------
-    data : arviz.InferenceData
+    posterior : Posterior
         What is written.
     path : Path
         The file.
     """
     with h5py.File(path, "w", track_order=True) as file:
-        _write_attributes(file, data.attrs)
+        _write_attributes(file, posterior.attrs)
         numbers = itertools.count()
-        for name in data.groups():
-            _write_group(file.create_group(name, track_order=True), data[name], numbers)
+        for name in group_names(posterior):
+            _write_group(file.create_group(name, track_order=True), group(posterior, name), numbers)
 
 
 def _write_group(group: Any, dataset: Any, numbers: Iterator[int]) -> None:
@@ -68,4 +69,9 @@ def _write_variable(group: Any, name: str, variable: Any) -> Any:
 
 def _write_attributes(target: Any, attributes: Any) -> None:
     for name, value in attributes.items():
-        target.attrs[name] = value if isinstance(value, str) else np.atleast_1d(value)
+        if isinstance(value, str):
+            target.attrs[name] = value
+            continue
+        values = np.atleast_1d(value)
+        # HDF5 knows no fixed-width Unicode, which pandas 3 and ArviZ 1 may hand over.
+        target.attrs[name] = values.astype(object) if values.dtype.kind == "U" else values

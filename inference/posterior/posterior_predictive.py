@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import arviz as az
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from ...simulate.trajectories import as_trajectories
 from ..data.observations import network_formula, observe
 from ..likelihood.likelihoods import LIKELIHOODS
 from ..likelihood.specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
+from .arviz_adapter import group, is_posterior
 from .fitting import draws_of
 
 FloatArray = NDArray[np.float64]
@@ -41,7 +41,7 @@ def predict_curves(
 
     Parameters
     ----------
-    posterior : arviz.InferenceData
+    posterior : Posterior
         A fit from :func:`tworate.inference.fit`.
     trajectories : Trajectories
         The data that it was fitted to: population, start and times of each.
@@ -90,7 +90,7 @@ def forecast(
 
     Parameters
     ----------
-    posterior : arviz.InferenceData
+    posterior : Posterior
         A fit to the curves so far, from :func:`tworate.inference.fit`.
     trajectories : Trajectories, DataFrame or path
         The curves so far.
@@ -114,7 +114,7 @@ def forecast(
     InputError
         When a curve already reaches as far, or an argument cannot be used.
     """
-    if not isinstance(posterior, az.InferenceData):
+    if not is_posterior(posterior):
         raise InputError(
             f"forecast takes the posterior of one model, such as comparison.posteriors['two-rate'], not "
             f"{type(posterior).__name__}"
@@ -186,18 +186,18 @@ def run_forward(
     time0: float = 0.0,
 ) -> FloatArray:
     """Prevalence of random paths of a trajectory that began at `start`, shape (n_draws, n_times)."""
-    model = model or get_model(posterior.attrs["model"])
-    values = draws_of(model, posterior.posterior)
+    model, parameters = model or get_model(posterior.attrs["model"]), group(posterior, "posterior")
+    values = draws_of(model, parameters)
     total = next(iter(values.values())).size
     chosen = rng.choice(total, size=min(total, max(1, n_draws)), replace=False)
     values = {name: value[chosen] for name, value in values.items()}
     dispersion, factor = np.zeros(chosen.size), np.ones(chosen.size)
     # The dispersion of a trajectory likelihood is about its curve, not within a round.
-    if DISPERSION in posterior.posterior and LIKELIHOODS[posterior.attrs["likelihood"]].kind == "transition":
-        dispersion = np.asarray(posterior.posterior[DISPERSION]).ravel()[chosen]
-    if REPLICATE_SD in posterior.posterior:
-        sd = np.asarray(posterior.posterior[REPLICATE_SD]).ravel()
-        effects = posterior.posterior[REPLICATE_EFFECT].transpose("chain", "draw", "replicate")
+    if DISPERSION in parameters and LIKELIHOODS[posterior.attrs["likelihood"]].kind == "transition":
+        dispersion = np.asarray(parameters[DISPERSION]).ravel()[chosen]
+    if REPLICATE_SD in parameters:
+        sd = np.asarray(parameters[REPLICATE_SD]).ravel()
+        effects = parameters[REPLICATE_EFFECT].transpose("chain", "draw", "replicate")
         labels = list(effects["replicate"].to_numpy())
         if label in labels:
             # It goes on as it has begun.

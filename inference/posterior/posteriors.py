@@ -7,10 +7,9 @@ import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import arviz as az
-
 from ...errors import InputError
 from ...files import atomic_path
+from .arviz_adapter import Posterior, open_netcdf
 from .netcdf import write_netcdf
 
 MOST_IN_MEMORY = 8
@@ -25,22 +24,22 @@ class Spill:
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
 
-class Posteriors(Mapping[str, az.InferenceData]):
+class Posteriors(Mapping[str, Posterior]):
     """Posteriors of one condition by model; what lies on disk is read when it is asked for, and not kept.
 
     Parameters
     ----------
-    held : mapping of str to InferenceData or Path
+    held : mapping of str to Posterior or Path
         The posteriors, or the netCDF files in which they lie.
     spill : Spill, optional
         Keeps temporary files from being removed.
     """
 
-    def __init__(self, held: Mapping[str, az.InferenceData | Path], spill: Spill | None = None) -> None:
+    def __init__(self, held: Mapping[str, Posterior | Path], spill: Spill | None = None) -> None:
         self._held = dict(held)
         self._spill = spill
 
-    def __getitem__(self, name: str) -> az.InferenceData:
+    def __getitem__(self, name: str) -> Posterior:
         held = self._held[name]
         return read_posterior(held) if isinstance(held, Path) else held
 
@@ -68,7 +67,7 @@ class Posteriors(Mapping[str, az.InferenceData]):
 
     def spilled(self, spill: Spill, prefix: str) -> "Posteriors":
         """Return the same posteriors, now on disk."""
-        files: dict[str, az.InferenceData | Path] = {}
+        files: dict[str, Posterior | Path] = {}
         for name in self:
             path = spill.folder / f"{prefix}{name}.nc"
             self.write(name, path)
@@ -76,7 +75,7 @@ class Posteriors(Mapping[str, az.InferenceData]):
         return Posteriors(files, spill)
 
 
-def read_posterior(path: Path) -> az.InferenceData:
+def read_posterior(path: Path) -> Posterior:
     """Read a posterior from netCDF.
 
     Raises
@@ -85,6 +84,6 @@ def read_posterior(path: Path) -> az.InferenceData:
         When the file is damaged.
     """
     try:
-        return az.from_netcdf(str(path))
+        return open_netcdf(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: is damaged ({error}); make the comparison again") from error

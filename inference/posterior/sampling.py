@@ -1,28 +1,19 @@
-"""Sampling by nutpie: compile a model once, then sample it with any data."""
+"""Sampling a posterior by NUTS, with one more try where the diagnostics are bad."""
 
-import warnings
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import ClassVar, NamedTuple
 
-import arviz as az
 import numpy as np
-import nutpie
-import pyarrow
+import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
-from ...errors import InputError, JobError
-from ..data.observations import Transitions
-from ..likelihood.compiled_density import constrain, nutpie_model
-from ..likelihood.specification import REPLICATE_EFFECT, Specification
+from ...errors import InputError
+from .arviz_adapter import Posterior
+from .diagnostics import APART, diagnose, excess_divergences, summarize
+from .nutpie_adapter import NutpieRun, SamplerModel, Trace
 
 DIMENSIONS = ("chain", "draw")
-STATISTICS = ("diverging", "energy", "logp", "n_steps", "step_size", "depth")
-"""What is kept of the sampler's statistics."""
-MOST_DOUBLINGS = 7
-"""Of the steps to a draw, 127 at most: of 2.2 million draws from posteriors of all kinds one would have taken more. A
-chain whose warm-up begins with a bad guess would take a thousand for each of fifty draws."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +25,7 @@ class SamplerSettings:
     chains, tune, draws : int
         Chains (at least 2, so that they can be compared), and warm-up and kept draws of each.
     target_accept : float, optional
-        Target acceptance of NUTS; by default what the model needs: 0.8 with one rate, 0.95 where parameters lean on
-        each other.
+        Target acceptance of NUTS. The default depends on the model.
     thin : int
         Draws that are made for each one that is kept.
     """
@@ -52,139 +42,132 @@ class SamplerSettings:
                 f"{self}: needs at least 2 chains, 1 warm-up draw, 1 draw, and a target acceptance between 0 and 1"
             )
 
-    def of(self, specification: Specification) -> "SamplerSettings":
-        """Return the settings as a specification needs them."""
-        # Effects of replicates lean on each other and on their spread: draws that depend more on each other.
-        longer = 2 if specification.replicate_effects else 1
-        # Two rates on data of one have a posterior with corners, which take short steps.
-        target = 0.8 if specification.n_parameters == 1 else 0.95
-        return replace(
-            self,
-            tune=longer * self.tune,
-            draws=longer * self.draws,
-            target_accept=self.target_accept or target,
-        )
+    def longer(self, divergences: int) -> "SamplerSettings":
+        """Return settings for a second, longer try.
 
-    def again(self, divergences: int) -> "SamplerSettings":
-        """Return settings for a second try, after the diagnostics of the first were bad: longer, and harder if need be.
-
-        Shorter steps help against divergences only. Without any they would make draws that depend more on each other,
-        which was what was wrong, and cost twice the time.
+        Draws are autocorrelated: the second try makes twice as many and keeps every second. Shorter steps help against
+        divergences only. Without divergences they would make draws more autocorrelated, at twice the time.
         """
         target = 0.99 if divergences else self.target_accept
-        return replace(self, tune=2 * self.tune, draws=2 * self.draws, target_accept=target)
+        return replace(self, tune=2 * self.tune, thin=2 * self.thin, target_accept=target)
 
 
-class Sampling:
-    """Sampling of a posterior, in the background: it begins when this is made.
+class SamplingTarget(ABC):
+    """What is sampled, and what its draws mean."""
+
+    max_tree_depth: ClassVar[int]
+    """Maximum tree depth: a draw takes at most `2**max_tree_depth - 1` leapfrog steps."""
+    low_rank: ClassVar[bool] = True
+    """Whether the mass matrix adapts to correlations between parameters."""
+    restarts: ClassVar[bool] = True
+    """Whether a second try begins elsewhere where chains lie apart."""
+
+    @abstractmethod
+    def sampler_model(self) -> SamplerModel:
+        """Return the compiled log-density with its data."""
+
+    @abstractmethod
+    def posterior(self, trace: Trace) -> Posterior:
+        """Return the groups `posterior` (parameters in units of the data) and `sample_stats` of a trace."""
+
+    def summary(self, posterior: Posterior) -> pd.DataFrame:
+        """Return what the diagnostics look at, see :func:`tworate.inference.posterior.diagnostics.summarize`."""
+        return summarize(posterior)
+
+
+class SampledPosterior(NamedTuple):
+    """What sampling has given.
 
     Parameters
     ----------
-    specification : Specification
-        What is fitted.
-    data : Transitions
-        Observations.
+    posterior : Posterior
+        Groups `posterior` and `sample_stats`.
+    settings : SamplerSettings
+        Settings of the last try.
+    summary : pandas.DataFrame
+        See :meth:`SamplingTarget.summary`.
+    problems : list of str
+        What the diagnostics say is wrong; empty when all is well.
+    """
+
+    posterior: Posterior
+    settings: SamplerSettings
+    summary: pd.DataFrame
+    problems: list[str]
+
+
+class SamplingRun:
+    """Sampling of a posterior in the background. It begins when this object is made.
+
+    Parameters
+    ----------
+    target : SamplingTarget
+        What is sampled.
     seed : int
         Seed.
     settings : SamplerSettings
-        How to sample; the target acceptance must be a number.
+        How to sample. The target acceptance must be a number.
     """
 
-    def __init__(
-        self, specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
-    ) -> None:
-        self._specification, self._data, self._thin = specification, data, settings.thin
-        model = nutpie_model(specification, data)
-        self._running: Any = None
-        try:
-            self._running = nutpie.sample(
-                model,
-                draws=settings.draws * settings.thin,
-                tune=settings.tune,
-                # Parameters lean on each other: learning that saves up to two fifths of the steps.
-                low_rank_modified_mass_matrix=True,
-                maxdepth=MOST_DOUBLINGS,
-                chains=settings.chains,
-                target_accept=settings.target_accept,
-                seed=seed,
-                progress_bar=False,
-                save_warmup=False,
-                blocking=False,
-                # ArviZ's conversion takes longer than a fifth of the sampling.
-                return_raw_trace=True,
-            )
-        except RuntimeError as error:
-            # Told where the result is waited for, as all that fails later.
-            self._failure = error
+    def __init__(self, target: SamplingTarget, *, seed: int, settings: SamplerSettings) -> None:
+        self._target, self._seed, self._settings = target, seed, settings
+        self._run = self._begin()
 
-    def abort(self) -> None:
-        """Stop sampling, if it goes on; nothing is kept."""
-        running, self._running = self._running, None
-        if running:
-            running.abort()
-
-    def result(self) -> az.InferenceData:
-        """Wait for the draws.
-
-        Returns
-        -------
-        arviz.InferenceData
-            Groups `posterior` (rates per unit of the data's time) and `sample_stats`.
+    def result(self) -> SampledPosterior:
+        """Wait for the draws. Where the diagnostics are bad, sample once more.
 
         Raises
         ------
         JobError
             When the sampler gives up.
         """
-        try:
-            if not self._running:
-                raise self._failure
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                trace = self._running.wait()
-            self._running = None
-        except RuntimeError as error:
-            self._running = None
-            reason = str(error).strip().splitlines()[0]
-            raise JobError(f"the sampler gave up on the {self._specification.name} model ({reason})") from error
-        return _constrained(trace, self._specification, self._data, self._thin)
+        first = self._sampled()
+        if not first.problems:
+            return first
+        if first.summary["r_hat"].max() > APART:
+            if not self._target.restarts:
+                return first
+            # More draws do not bring chains together. Chains that begin elsewhere may reach the main mode.
+            self._settings = replace(self._settings, tune=2 * self._settings.tune)
+            self._seed = (self._seed + 1) % 2**32
+        else:
+            self._settings = self._settings.longer(excess_divergences(first.posterior))
+        self._run = self._begin()
+        return self._sampled()
+
+    def abort(self) -> None:
+        """Stop sampling. No draws are kept."""
+        self._run.abort()
+
+    def _begin(self) -> NutpieRun:
+        settings = self._settings
+        return NutpieRun(
+            self._target.sampler_model(),
+            chains=settings.chains,
+            tune=settings.tune,
+            draws=settings.draws * settings.thin,
+            target_accept=settings.target_accept or 0.8,
+            max_tree_depth=self._target.max_tree_depth,
+            low_rank=self._target.low_rank,
+            seed=self._seed,
+        )
+
+    def _sampled(self) -> SampledPosterior:
+        posterior = self._target.posterior(thinned(self._run.wait(), self._settings.thin))
+        summary = self._target.summary(posterior)
+        return SampledPosterior(posterior, self._settings, summary, diagnose(posterior, summary))
 
 
-def _constrained(trace: Any, specification: Specification, data: Transitions, thin: int) -> az.InferenceData:
-    """Parameters in units of the data's time, from one of every `thin` draws of what is sampled."""
-    draws, stats = trace.get_arrow_trace()
-    # Warm-up comes first, and is as long in every chain.
-    begin = int(_column(stats, "tuning")[0].sum())
-    kept = slice(begin + thin - 1, None, thin)
-    scalars = {
-        name: xr.DataArray(constrain(spec, _column(draws, name)[:, kept, 0]), dims=DIMENSIONS)
-        for name, spec in specification.scalars.items()
-    }
-    # The parameters follow from the coordinates by the model's own formula.
-    found = {**scalars, **specification.model.from_coordinates(scalars)}
-    for name in specification.rates:
-        found[name] = found[name] / data.window
-    posterior = xr.Dataset({name: found[name] for name in specification.described})
-    if specification.replicate_effects:
-        posterior[REPLICATE_EFFECT] = ((*DIMENSIONS, "replicate"), _column(draws, REPLICATE_EFFECT)[:, kept])
-        posterior = posterior.assign_coords(replicate=data.labels)
-    sample_stats = xr.Dataset({name: (DIMENSIONS, _column(stats, name)[:, kept, 0]) for name in STATISTICS})
-    # A transition that diverged counts, kept or not.
-    diverging = _column(stats, "diverging")[:, begin:, 0]
-    sample_stats["diverging"] = (DIMENSIONS, diverging.reshape(len(diverging), -1, thin).any(axis=-1))
-    coordinates = {name: np.arange(size) for name, size in sample_stats.sizes.items()}
-    return az.InferenceData(
-        posterior=posterior.assign_coords(coordinates), sample_stats=sample_stats.assign_coords(coordinates)
-    )
+def thinned(trace: Trace, thin: int) -> Trace:
+    """Keep one of every `thin` draws. Divergences among the others still count, at the draw that is kept."""
+    kept = slice(thin - 1, None, thin)
+    statistics = {name: values[:, kept] for name, values in trace.statistics.items()}
+    diverging = trace.statistics["diverging"]
+    statistics["diverging"] = np.any(diverging.reshape(len(diverging), -1, thin), axis=-1, keepdims=False)
+    return Trace({name: values[:, kept] for name, values in trace.draws.items()}, statistics)
 
 
-def _column(chains: Sequence[Any], name: str) -> NDArray[Any]:
-    """A column of nutpie's Arrow tables, one a chain, as an array of shape (chain, draw, size of the variable)."""
-    columns = [pyarrow.array(chain.column(name)) for chain in chains]
-    values = [column.flatten() if pyarrow.types.is_nested(column.type) else column for column in columns]
-    return np.stack(
-        [
-            value.to_numpy(zero_copy_only=False).reshape(len(column), -1)
-            for column, value in zip(columns, values, strict=True)
-        ]
-    )
+def sample_stats(trace: Trace) -> xr.Dataset:
+    """Return the sampler's statistics as a group of a posterior."""
+    found = xr.Dataset({name: (DIMENSIONS, values) for name, values in trace.statistics.items()})
+    return found.assign_coords({name: np.arange(size) for name, size in found.sizes.items()})

@@ -61,7 +61,7 @@ def test_json_on_stdout_is_that_of_the_file_and_agrees_with_the_saved_posteriors
     assert printed["closure"] == saved["closure"] == "recorded"
     posteriors = {}
     for name, model in saved["models"].items():
-        posteriors[name] = az.from_netcdf(str(folder / model.pop("posterior")))
+        posteriors[name] = az.from_netcdf(str(folder / model.pop("posterior")), engine="h5netcdf")
         assert model == printed["models"][name]
         loo = az.loo(posteriors[name], pointwise=True)
         assert model["elpd_loo"] == pytest.approx(loo.elpd_loo)

@@ -16,10 +16,12 @@ from tworate.inference.comparison.storage import discard_comparison
 from tworate.inference.likelihood.likelihoods import LIKELIHOODS, pointwise_log_likelihood
 from tworate.inference.likelihood.specification import Specification
 from tworate.inference.loo.loo import future_density, loo, refit_bad, unit_log_likelihood
+from tworate.inference.posterior.arviz_adapter import group
 from tworate.inference.posterior.diagnostics import prior_sensitivity
-from tworate.inference.posterior.fitting import Drawing, fit_specification, observed, predicted_draws
+from tworate.inference.posterior.fit_target import FitTarget, start_sampling
+from tworate.inference.posterior.fitting import fit_specification, observed, predicted_draws
 from tworate.inference.posterior.marginal_likelihood import log_evidence
-from tworate.inference.posterior.sampling import Sampling
+from tworate.inference.posterior.sampling import SamplingRun
 from tworate.models import MeanField, OneRateSI, OnlineOfflineSI, TwoRateSI
 from tworate.models.parameters import RATE_PRIOR
 from tworate.simulate import CompleteNetwork, make_network
@@ -67,8 +69,8 @@ def test_leave_one_out_and_exact_refits_equal_a_grid(plain, grid):
 
     def refitted(data):
         assert np.count_nonzero(data.weight == 0) == 1
-        draws = Drawing(BINOMIAL, data, seed=2, settings=SamplerSettings()).result().posterior
-        return unit_log_likelihood(BINOMIAL, draws.posterior, plain, "increment")
+        draws = start_sampling(BINOMIAL, data, seed=2, settings=SamplerSettings()).result().posterior
+        return unit_log_likelihood(BINOMIAL, group(draws, "posterior"), plain, "increment")
 
     mended = refit_bad(suspect, plain, "increment", refitted, most=2)
     assert (mended.bad.size, mended.n_refitted) == (0, 2)
@@ -96,8 +98,8 @@ def test_leaving_trajectories_out_equals_a_grid(plain, grid):
 def test_the_future_is_predicted_from_the_past_alone(plain, grid):
     future = plain.time > 12
     seen = dataclasses.replace(plain, weight=np.where(future, 0.0, 1.0))
-    draws = Drawing(BINOMIAL, seen, seed=3, settings=SamplerSettings()).result().posterior
-    found = future_density(BINOMIAL, draws.posterior, plain, future)
+    draws = start_sampling(BINOMIAL, seen, seed=3, settings=SamplerSettings()).result().posterior
+    found = future_density(BINOMIAL, group(draws, "posterior"), plain, future)
     exact = [expected_elpd(grid, future & (plain.path == path), ~future) for path in range(3)]
     np.testing.assert_allclose(found, exact, atol=5 / np.sqrt(1000))
 
@@ -342,7 +344,8 @@ def test_a_left_out_replicate_has_its_effect_integrated_out(make_trajectories):
     specification = Specification(OneRateSI, LIKELIHOODS["beta-binomial"], "rounds", True)
     data = observed(Trajectories(table), "mean-field", specification)
     settings = SamplerSettings(draws=100, target_accept=0.8)
-    draws = Sampling(specification, data, seed=1, settings=settings).result().posterior
+    run = SamplingRun(FitTarget(specification, data), seed=1, settings=settings)
+    draws = group(run.result().posterior, "posterior")
     found = unit_log_likelihood(specification, draws, data, "trajectory")[:20]
     few = draws.isel(chain=[0], draw=slice(0, 20))
     sd = few["replicate_sd"].to_numpy().reshape(-1, 1)

@@ -11,6 +11,7 @@ from tworate.inference.hierarchical.condition_observations import ConditionLikel
 from tworate.inference.hierarchical.draws import sample, without_condition
 from tworate.inference.hierarchical.hierarchical import compare_terms, fit_hierarchical, load_hierarchical
 from tworate.inference.hierarchical.leave_out import Population, condition_log_likelihood, exact_density
+from tworate.inference.posterior.arviz_adapter import group
 from tworate.inference.posterior.sampling import SamplerSettings
 from tworate.models.parameters import RATE_PRIOR
 
@@ -88,7 +89,7 @@ def exact(fitted):
 
 def test_posterior_is_that_of_quadrature(fitted, exact):
     assert fitted.problems == []
-    draws, window = fitted.posterior.posterior, fitted.posterior.attrs["window"]
+    draws, window = group(fitted.posterior, "posterior"), fitted.posterior.attrs["window"]
     for which, values in enumerate((draws["intercept"] + np.log(window), draws["effect"], np.log(draws["sd_between"]))):
         values = values.to_numpy().reshape(4, -1)
         # Draws hardly depend on each other; half of them is a careful count.
@@ -114,7 +115,7 @@ def test_leaving_conditions_out_is_that_of_quadrature(fitted, exact):
         )
         for observed, draws in zip(
             fitted.study.observations.each(),
-            fitted.posterior.posterior["beta"].transpose("condition", ...),
+            group(fitted.posterior, "posterior")["beta"].transpose("condition", ...),
             strict=True,
         )
     ]
@@ -125,7 +126,7 @@ def test_a_fit_without_a_condition_tells_what_weighting_does(fitted, exact):
     # As if weighting could not be trusted anywhere: the worst condition is fitted without.
     study = fitted.study
     worst = int(np.argmin(exact.elpd()))
-    again = sample(without_condition(study, worst), seed=1, settings=SamplerSettings(draws=500))
+    again = sample(without_condition(study, worst), seed=1, settings=SamplerSettings(draws=500)).posterior
     found = exact_density(study, again, worst, seed=1)
     values = condition_log_likelihood(study, Population(study, again), seed=1, which=[worst])
     likelihoods = np.exp(values - values.max())
@@ -156,7 +157,7 @@ def test_effects_problems_and_predictions_are_kept(fitted, study, tmp_path):
 
 
 def test_predicted_rates_are_intercept_and_effect_with_what_conditions_differ_by(fitted):
-    draws = fitted.posterior.posterior
+    draws = group(fitted.posterior, "posterior")
     new = pd.DataFrame({"O": [1.0]})
     typical = fitted.predict(new, seed=1, typical=True).rates.iloc[0]
     rate = np.exp(draws["intercept"] + draws["effect"].isel(term_level=0)).to_numpy()
@@ -174,7 +175,7 @@ def test_intervals_cover_over_studies_and_not_those_of_other_effects(make_study)
     sampler, inside, swapped, n_studies = SamplerSettings(chains=2, tune=200, draws=600), 0, 0, 6
     for seed in range(n_studies):
         conditions, trajectories, truth = make_study(seed=50 + seed, n_traits=2, agents=150, rounds=20, **ONE_RATE)
-        posterior = fit_hierarchical(conditions, trajectories, sampler=sampler, **HOW).posterior.posterior
+        posterior = group(fit_hierarchical(conditions, trajectories, sampler=sampler, **HOW).posterior, "posterior")
         known = truth.set_index("level", append=False)["value"]
         values = truth.set_index("term")["value"]
         for label, true, other in (

@@ -310,13 +310,12 @@ def test_bad_input_gives_one_line_and_status_2_and_leaves_nothing(in_process, ba
 
 
 def test_failed_job_gives_one_line_and_status_1(in_process, bad_folder, monkeypatch):
-    from tworate.inference.posterior import sampling
+    from tworate.inference.posterior import nutpie_adapter
 
     def refuse(*_, **__):
         raise RuntimeError("no starting point\nwith a second line")
 
-    monkeypatch.setattr(sampling, "nutpie_model", lambda *_: None)
-    monkeypatch.setattr(sampling.nutpie, "sample", refuse)
+    monkeypatch.setattr(nutpie_adapter.nutpie, "sample", refuse)
     done = in_process("compare", "good.csv", "--out", "out", cwd=bad_folder)
     assert done.returncode == 1
     assert done.stderr == "error: the sampler gave up on the one-rate model (no starting point)\n"

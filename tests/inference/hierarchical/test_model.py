@@ -1,8 +1,5 @@
 """The hierarchical model: its density against SciPy, in plain and in the sampler's coordinates, and compiled."""
 
-import ast
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -168,19 +165,6 @@ def test_conditions_of_one_rate_leave_the_approximation_positive(make_study):
     assert np.all(size >= -1e-9 * size[:, -1:])
     assert np.all(np.isfinite(known.information))
     assert np.all((known.sd > 0) & (known.sd < 5))
-
-
-def test_sources_of_the_key_are_all_that_the_density_follows_from():
-    folder = Path(program.__file__).parent
-    from tworate.inference.likelihood.compiled_density import _SOURCES
-
-    for name in program.SOURCES:
-        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
-                assert node.module in program.SOURCES, f"{name} imports {node.module}"
-            elif isinstance(node, ast.ImportFrom) and node.level == 2:
-                # Observations and fits only come as data, whose arrays the predictor names.
-                assert node.module in {*_SOURCES, "observations", "fitting"}, f"{name} imports {node.module}"
 
 
 def test_keys_tell_specifications_and_sources_apart(data, monkeypatch):

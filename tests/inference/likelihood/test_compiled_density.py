@@ -20,12 +20,12 @@ from tworate.inference.likelihood.compiled_density import (
     compiled_density,
     constrain,
     data_buffer,
-    nutpie_model,
     unconstrain,
 )
 from tworate.inference.likelihood.likelihoods import LIKELIHOODS
 from tworate.inference.likelihood.pymc_model import build_model, prior_variable
 from tworate.inference.likelihood.specification import Specification
+from tworate.inference.posterior.fit_target import FitTarget
 from tworate.models import OneRateSI, RandomRegular, SIModel, TwoRateSI
 from tworate.models.parameters import RATE_PRIOR, Beta, Exponential, LogNormal, Parameter, parameter
 from tworate.simulate import Trajectories
@@ -112,7 +112,7 @@ def test_a_density_that_was_compiled_once_is_read_from_disk(specification, make_
     monkeypatch.setattr(program, "_numba_density", refuse)
     again = program._load_or_compile(specification, data)
     assert again.cache_hits == 1
-    point = np.zeros(nutpie_model(specification, data).n_dim)
+    point = np.zeros(FitTarget(specification, data).sampler_model().n_dim)
     assert call(again, point, data_buffer(specification, data))[0] == 0
 
 
@@ -279,11 +279,11 @@ def test_arrays_are_packed_one_after_the_other_behind_where_they_begin(make_traj
 
 def test_chains_start_around_the_medians_of_the_priors(specification, make_trajectories):
     data = observed(make_trajectories, specification, seed=1)
-    model = nutpie_model(specification, data)
+    model = FitTarget(specification, data).sampler_model()
     n_effects = len(data.paths) * specification.replicate_effects
     assert model.n_dim == len(specification.scalars) + n_effects
-    starts = np.array([model.initial_point_func(seed) for seed in range(200)])
-    np.testing.assert_array_equal(starts[3], model.initial_point_func(3))
+    starts = np.array([model.initial_point(seed) for seed in range(200)])
+    np.testing.assert_array_equal(starts[3], model.initial_point(3))
     medians = [unconstrain(s, s.prior.distribution.median()) for s in specification.scalars.values()]
     gaps = starts - [*medians, *[0.0] * n_effects]
     assert np.all(np.abs(gaps) <= 1)

@@ -1,6 +1,5 @@
 """Leave-one-out by what does not depend on the machine: stacking weights."""
 
-import arviz as az
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
@@ -25,12 +24,10 @@ def test_stacking_weights_do_not_depend_on_the_threads_of_the_machine():
         assert found[0] == found[1], seed
 
 
-def test_stacking_weights_are_those_of_arviz_and_maximise_the_score():
+def test_stacking_weights_maximise_the_score():
     for seed in range(5):
         of = elpds(seed)
         weights = stacking_weights(of)
-        table = az.compare({name: elpd.for_arviz() for name, elpd in of.items()}, method="stacking")
-        assert weights == pytest.approx(table["weight"].to_dict(), abs=1e-6)
         # The log score of the mixture, on a grid that is fine enough for the weight found.
         grid = np.linspace(0.0, 1.0, 2001)
         density = np.exp([of["one"].pointwise, of["two"].pointwise])

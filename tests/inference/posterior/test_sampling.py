@@ -1,18 +1,20 @@
-"""What is made of nutpie's draws, against ArviZ's own ways."""
-
-import dataclasses
+"""What is made of a run's draws, second tries, and what the diagnostics say."""
 
 import arviz as az
 import numpy as np
 import pytest
+import xarray as xr
 
 from tworate.inference.likelihood.compiled_density import constrain
 from tworate.inference.likelihood.likelihoods import LIKELIHOODS
 from tworate.inference.likelihood.specification import Specification
-from tworate.inference.posterior import fitting
-from tworate.inference.posterior.diagnostics import COLUMNS, DIVERGENT_LIMIT, diagnose, summarize
+from tworate.inference.posterior import sampling
+from tworate.inference.posterior.arviz_adapter import HAS_TREES, group, make_posterior
+from tworate.inference.posterior.diagnostics import COLUMNS, diagnose, summarize
+from tworate.inference.posterior.fit_target import FitTarget, adapted, start_sampling
 from tworate.inference.posterior.fitting import observed
-from tworate.inference.posterior.sampling import STATISTICS, SamplerSettings, Sampling
+from tworate.inference.posterior.nutpie_adapter import STATISTICS, NutpieRun, Trace
+from tworate.inference.posterior.sampling import SamplerSettings, thinned
 from tworate.models import OneRateSI
 from tworate.simulate import random_regular, spread
 
@@ -23,37 +25,40 @@ def data():
 
 
 @pytest.mark.parametrize("effects", [False, True])
-def test_draws_and_statistics_are_those_that_nutpie_gives_arviz(data, effects):
+def test_parameters_are_in_units_of_the_data(data, effects):
     specification = Specification(OneRateSI, LIKELIHOODS["beta-binomial"], "rounds", effects)
     transitions = observed(data, "recorded", specification)
-    settings = SamplerSettings(chains=2, tune=60, draws=40).of(specification)
-    found = Sampling(specification, transitions, seed=3, settings=settings).result()
-    again = Sampling(specification, transitions, seed=3, settings=settings)
-    again._running._return_raw_trace = False
-    expected = again._running.wait()
+    target = FitTarget(specification, transitions)
+    settings = adapted(SamplerSettings(chains=2, tune=60, draws=40), specification)
+    how = {"chains": 2, "tune": settings.tune, "draws": settings.draws, "target_accept": settings.target_accept}
+    trace = NutpieRun(target.sampler_model(), max_tree_depth=7, low_rank=True, seed=3, **how).wait()
+    found = target.posterior(trace)
+    parameters = group(found, "posterior")
     for name, spec in specification.scalars.items():
-        values = constrain(spec, expected.posterior[name]) / (transitions.window if spec.is_rate else 1.0)
-        np.testing.assert_array_equal(found.posterior[name], values)
+        values = constrain(spec, trace.draws[name][:, :, 0]) / (transitions.window if spec.is_rate else 1.0)
+        np.testing.assert_array_equal(parameters[name], values)
     if effects:
-        np.testing.assert_array_equal(found.posterior["replicate_effect"], expected.posterior["replicate_effect"])
-        assert list(found.posterior["replicate"].values) == ["0", "1", "2"]
+        np.testing.assert_array_equal(parameters["replicate_effect"], trace.draws["replicate_effect"])
+        assert list(parameters["replicate"].values) == ["0", "1", "2"]
     for name in STATISTICS:
-        np.testing.assert_array_equal(found.sample_stats[name], expected.sample_stats[name])
-    assert found.posterior.sizes["draw"] == settings.draws
+        np.testing.assert_array_equal(group(found, "sample_stats")[name], trace.statistics[name])
+    assert dict(parameters.sizes)["draw"] == settings.draws
 
 
-def test_thinned_draws_are_every_second_one_and_divergences_all(data):
-    specification = Specification(OneRateSI, LIKELIHOODS["beta-binomial"])
-    transitions = observed(data, "recorded", specification)
-    # Few warm-up draws and long steps: some transitions diverge.
-    every, thinned = (
-        Sampling(specification, transitions, seed=4, settings=SamplerSettings(2, 4, draws, 0.05, thin)).result()
-        for draws, thin in ((400, 1), (200, 2))
-    )
-    np.testing.assert_array_equal(thinned.posterior["beta"], every.posterior["beta"][:, 1::2])
-    diverging = every.sample_stats["diverging"].to_numpy()
-    assert diverging[:, 0::2].sum() > 0
-    np.testing.assert_array_equal(thinned.sample_stats["diverging"], diverging[:, 0::2] | diverging[:, 1::2])
+def test_thinned_draws_are_every_second_one_and_divergences_all():
+    rng = np.random.default_rng(4)
+    draws = {"beta": rng.normal(size=(2, 12, 1))}
+    statistics = {name: rng.normal(size=(2, 12)) for name in STATISTICS}
+    # Divergences at draws that are kept, at draws that are not, at both of a pair, and at neither.
+    diverging = np.zeros((2, 12), dtype=bool)
+    diverging[0, [1, 4, 6, 7]] = True
+    statistics["diverging"] = diverging
+    found = thinned(Trace(draws, statistics), 2)
+    np.testing.assert_array_equal(found.draws["beta"], draws["beta"][:, 1::2])
+    np.testing.assert_array_equal(found.statistics["logp"], statistics["logp"][:, 1::2])
+    expected = np.zeros((2, 6), dtype=bool)
+    expected[0, [0, 2, 3]] = True
+    np.testing.assert_array_equal(found.statistics["diverging"], expected)
 
 
 @pytest.mark.parametrize(
@@ -61,12 +66,12 @@ def test_thinned_draws_are_every_second_one_and_divergences_all(data):
     [
         ("good", None),
         ("a divergence", None),
-        ("correlated", {"tune": 40, "draws": 400, "thin": 2, "target_accept": 0.8, "seed": 3}),
-        ("diverging", {"tune": 40, "draws": 400, "thin": 2, "target_accept": 0.99, "seed": 3}),
-        ("apart", {"tune": 40, "draws": 400, "thin": 1, "target_accept": 0.8, "seed": 4}),
+        ("correlated", {"tune": 40, "draws": 800, "target_accept": 0.8, "seed": 3}),
+        ("diverging", {"tune": 40, "draws": 800, "target_accept": 0.99, "seed": 3}),
+        ("apart", {"tune": 40, "draws": 400, "target_accept": 0.8, "seed": 4}),
     ],
 )
-def test_a_second_try_does_what_the_first_calls_for(first, second, monkeypatch):
+def test_a_second_try_does_what_the_first_calls_for(first, second, data, monkeypatch):
     rng = np.random.default_rng(6)
     draws, diverging = rng.normal(size=(4, 400)), np.zeros((4, 400), dtype=bool)
     diverging.ravel()[: {"a divergence": 1, "diverging": 2}.get(first, 0)] = True
@@ -79,52 +84,94 @@ def test_a_second_try_does_what_the_first_calls_for(first, second, monkeypatch):
     begun = []
 
     class Scripted:
-        """Sampling whose first draws are given, and whose second ones are good."""
+        """A run whose first draws are given, and whose second ones are good."""
 
-        def __init__(self, specification, data, *, seed, settings):
-            begun.append({**dataclasses.asdict(settings), "seed": seed})
+        def __init__(self, model, **how):
+            begun.append(how)
 
-        def result(self):
+        def wait(self):
             values, stats = (draws, diverging) if len(begun) == 1 else (rng.normal(size=(4, 400)), 0 * diverging)
-            return az.from_dict({"beta": values}, sample_stats={"diverging": stats})
+            thin = begun[-1]["draws"] // 400
+            statistics = dict.fromkeys(STATISTICS, np.repeat(stats.astype(bool), thin, axis=1))
+            # Unconstrained draws: the rate is the exponential.
+            return Trace({"beta": np.repeat(values, thin, axis=1)[:, :, None]}, statistics)
 
-    monkeypatch.setattr(fitting, "Sampling", Scripted)
+    monkeypatch.setattr(sampling, "NutpieRun", Scripted)
     specification = Specification(OneRateSI, LIKELIHOODS["binomial"])
-    found = fitting.Drawing(specification, None, seed=3, settings=SamplerSettings(tune=20, draws=400)).result()
-    assert found.problems == []
-    assert begun[1:] == ([] if second is None else [{"chains": 4, **second}])
-
-
-def test_what_has_ended_can_be_aborted(data):
-    specification = Specification(OneRateSI, LIKELIHOODS["beta-binomial"])
     transitions = observed(data, "recorded", specification)
-    sampling = Sampling(specification, transitions, seed=3, settings=SamplerSettings(2, 20, 20).of(specification))
-    sampling.result()
-    sampling.abort()
+    run = start_sampling(specification, transitions, seed=3, settings=SamplerSettings(tune=20, draws=400))
+    found = run.result()
+    assert found.problems == []
+    common = {"chains": 4, "max_tree_depth": 7, "low_rank": True}
+    assert begun[1:] == ([] if second is None else [{**common, **second}])
+    assert group(found.posterior, "posterior").sizes["draw"] == 400
+
+
+def test_a_second_try_that_keeps_every_second_draw_counts_all_divergences(data, monkeypatch):
+    tries = []
+
+    class Scripted:
+        """A run that diverges at draws which thinning leaves out."""
+
+        def __init__(self, model, **how):
+            tries.append(how["draws"])
+
+        def wait(self):
+            n = tries[-1]
+            diverging = np.zeros((4, n), dtype=bool)
+            diverging[:, 0:20:2] = True
+            values = np.random.default_rng(n).normal(size=(4, n, 1))
+            return Trace({"beta": values}, dict.fromkeys(STATISTICS, diverging))
+
+    monkeypatch.setattr(sampling, "NutpieRun", Scripted)
+    specification = Specification(OneRateSI, LIKELIHOODS["binomial"])
+    transitions = observed(data, "recorded", specification)
+    run = start_sampling(specification, transitions, seed=3, settings=SamplerSettings(tune=20, draws=400))
+    assert run.result().problems == ["40 divergent transitions"]
+    assert tries == [400, 800]
 
 
 def test_summary_is_that_of_arviz():
     rng = np.random.default_rng(4)
     # A chain that lies elsewhere, and one that hardly moves: R̂ and effective sizes far from the ideal.
     walk = np.cumsum(rng.standard_normal((4, 300)), axis=1) / 10 + np.array([[0.0], [0.0], [0.0], [3.0]])
-    posterior = az.from_dict({"a": rng.gamma(2.0, size=(4, 300)), "b": walk, "effects": rng.normal(size=(4, 300, 2))})
-    expected = az.summary(posterior, var_names=["a", "b"], hdi_prob=0.95, round_to="none")
-    expected.columns = [{"hdi_2.5%": "hdi_low", "hdi_97.5%": "hdi_high"}.get(name, name) for name in expected.columns]
+    draws = {"a": rng.gamma(2.0, size=(4, 300)), "b": walk, "effects": rng.normal(size=(4, 300, 2))}
+    posterior = make_posterior(posterior=as_dataset(draws))
+    how = {"ci_prob": 0.95, "ci_kind": "hdi"} if HAS_TREES else {"hdi_prob": 0.95}
+    expected = az.summary(posterior, var_names=["a", "b"], round_to="none", **how)
+    names = {"hdi_2.5%": "hdi_low", "hdi_97.5%": "hdi_high", "hdi95_lb": "hdi_low", "hdi95_ub": "hdi_high"}
+    expected.columns = [names.get(name, name) for name in expected.columns]
     found = summarize(posterior)
     assert list(found.index) == ["a", "b"]
     np.testing.assert_array_equal(found.to_numpy(), expected[list(COLUMNS)].to_numpy())
 
 
-def test_few_divergent_transitions_are_tolerated_where_it_is_said():
+def test_few_divergent_transitions_are_tolerated():
     rng = np.random.default_rng(5)
     diverging = np.zeros((4, 1000), dtype=bool)
-    draws = {"posterior": {"a": rng.normal(size=(4, 1000))}, "sample_stats": {"diverging": diverging}}
     said = []
     for number in (0, 1, 4, 5):
         diverging.ravel()[:number] = True
-        posterior = az.from_dict(**draws)
-        said.append((diagnose(posterior), diagnose(posterior, divergent_limit=DIVERGENT_LIMIT)))
-    assert said[0] == ([], [])
-    assert said[1] == (["1 divergent transition"], [])
-    assert said[2] == (["4 divergent transitions"], [])
-    assert said[3] == (["5 divergent transitions"], ["5 divergent transitions"])
+        posterior = make_posterior(
+            posterior=as_dataset({"a": rng.normal(size=(4, 1000))}), sample_stats=as_dataset({"diverging": diverging})
+        )
+        said.append(diagnose(posterior))
+    assert said == [[], [], [], ["5 divergent transitions"]]
+
+
+@pytest.mark.parametrize(("ess", "bad"), [(390.0, True), (410.0, False)])
+def test_an_effective_sample_size_below_400_is_a_problem(ess, bad):
+    rng = np.random.default_rng(6)
+    posterior = make_posterior(
+        posterior=as_dataset({"a": rng.normal(size=(4, 1000))}),
+        sample_stats=as_dataset({"diverging": np.zeros((4, 1000), dtype=bool)}),
+    )
+    summary = summarize(posterior).assign(ess_bulk=ess)
+    assert bool(diagnose(posterior, summary)) is bad
+
+
+def as_dataset(values):
+    """Arrays of shape (chain, draw, ...) as ArviZ names their dimensions."""
+    names = ("chain", "draw", "effect")
+    held = {name: (names[: np.ndim(value)], value) for name, value in values.items()}
+    return xr.Dataset(held, coords={"chain": range(4), "draw": range(next(iter(values.values())).shape[1])})
