@@ -1,4 +1,4 @@
-"""Run the contract with nutpie on every released version of the range in pyproject.toml that this Python can install."""
+"""Run the contract with nutpie on every version in the range of pyproject.toml that this Python can install."""
 
 import os
 import re
