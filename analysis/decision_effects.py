@@ -75,7 +75,7 @@ class Effects:
         )
 
 
-def explain(tables: Sequence[DecisionTable]) -> Effects:
+def fit_decision_effects(tables: Sequence[DecisionTable]) -> Effects:
     """Take the decision tables of some events apart into main effects.
 
     Parameters

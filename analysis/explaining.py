@@ -118,8 +118,8 @@ def split_table(explanations: Sequence[Explanation]) -> pd.DataFrame:
     rows = []
     for each in explanations:
         parts = {
-            f"{part}_{name}": each.split.loc[part, name]
-            for part in each.split.index
+            f"{part}_{name}": each.decomposition.loc[part, name]
+            for part in each.decomposition.index
             for name in ("mean", "sd", "hdi_low", "hdi_high", "factor", "factor_low", "factor_high")
         }
         elpd = {f"elpd_{name}": fit.elpd.elpd_loo for name, fit in each.fits.items()}

@@ -48,7 +48,7 @@ def decide(
     from ...agents import decide as ask
     from ...errors import InputError
     from ...files import check_writable
-    from ..decision_effects import explain as take_apart
+    from ..decision_effects import fit_decision_effects
     from ..experiment import elicitation_notes, elicitation_record, write_decisions
     from .figures import check_figure, save_figure
     from .output import emit, emit_json, progress_bar, say
@@ -80,7 +80,7 @@ def decide(
         write_decisions(tables, out)
         say(f"wrote {out}: {sum(table.probabilities.size for table in tables)} rows")
     frame = pd.concat([table.to_frame() for table in tables])
-    effects = take_apart(tables) if explain else None
+    effects = fit_decision_effects(tables) if explain else None
     if effects:
         for message in (*effects.notes, effects.summary):
             say(message)

@@ -44,7 +44,7 @@ def study(
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Study what persona and event do to the spread: every combination is simulated and compared apart.
+    """StudyResults what persona and event do to the spread: every combination is simulated and compared apart.
 
     What is done is kept: the same command again goes on where a study was cut off, and does only what a changed file
     adds.
@@ -60,7 +60,7 @@ def study(
         tworate study mine.toml --scheduler tcp://10.0.0.5:8786 --json
     """
     from ...files import check_writable
-    from ..study.cost_estimate import look_ahead
+    from ..study.cost_estimate import estimate_cost
     from ..study.plan import make_plan
     from ..study.study_file import read_study
     from .output import emit, emit_json, progress_bar, say
@@ -68,7 +68,7 @@ def study(
     specification = read_study(file)
     folder = out or Path("runs") / file.stem
     if dry_run:
-        outlook = look_ahead(make_plan(specification, lambda message: say(f"note: {message}")), folder)
+        outlook = estimate_cost(make_plan(specification, lambda message: say(f"note: {message}")), folder)
         if as_json:
             emit_json(outlook.to_json())
         else:

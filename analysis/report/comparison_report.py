@@ -20,7 +20,7 @@ from .rendering import embedded, render
 MOST_FIGURES = 24
 """Conditions beyond this many are reported by their numbers alone."""
 _FIGURES = "figures"
-_FIGURE = re.compile(r"(\d{3}-)?(prediction|elpd|rates|pareto_k|evidence|prior)\.png")
+_FIGURE = re.compile(r"(\d{3}-)?(prediction|elpd|rates|pareto_k|pointwise_elpd|evidence|prior)\.png")
 """Names of figures, numbered where there are several conditions."""
 
 
@@ -186,7 +186,7 @@ def _draw(
         "pareto_k": plots.plot_pareto_k(result),
     }
     if {"one-rate", "two-rate"} <= {model.specification.model.name for model in result.models.values()}:
-        made["evidence"] = plots.plot_evidence(result)
+        made["pointwise_elpd"] = plots.plot_pointwise_elpd(result)
     if all("incidence" in group(posterior, "observed_data") for posterior in result.posteriors.values()):
         made["prior"] = plots.plot_prior_check(result)
     return {name: embedded(figure, folder / f"{prefix}{name}.png") for name, figure in made.items()}

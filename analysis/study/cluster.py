@@ -24,7 +24,7 @@ Files = Mapping[str, bytes]
 """Content of files by their names within a folder."""
 
 
-def work_on_cluster(
+def run_on_cluster(
     jobs: Sequence[Job],
     networks: Mapping[str, AnyNetwork],
     *,

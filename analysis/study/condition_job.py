@@ -17,9 +17,9 @@ from ... import __version__
 from ...agents import DecisionTable
 from ...errors import InputError
 from ...files import write_text
-from ...inference.comparison.compare import compared_in_turn
-from ...inference.comparison.condition import Condition, Options
-from ...inference.comparison.results import ConditionResult, Method
+from ...inference.comparison.compare import compare_sequentially
+from ...inference.comparison.condition import ConditionComparison, Options
+from ...inference.comparison.results import ComparisonMethod, ConditionResult
 from ...inference.comparison.storage import TRAJECTORIES
 from ...inference.data.observations import Transitions
 from ...inference.likelihood.likelihoods import LIKELIHOODS
@@ -198,14 +198,14 @@ def work(jobs: Sequence[Job], networks: Mapping[str, AnyNetwork]) -> Iterator[Ou
     """
     simulations: deque[_Simulation] = deque()
 
-    def conditions() -> Iterator[Condition]:
+    def conditions() -> Iterator[ConditionComparison]:
         for job in jobs:
             simulation = _Simulation(job, networks.get(job.condition.settings.network))
             simulations.append(simulation)
             for closure in job.comparison.closures:
                 yield simulation.under(closure)
 
-    results = compared_in_turn(conditions())
+    results = compare_sequentially(conditions())
     last = time.perf_counter()
     for job in jobs:
         found = [next(results) for _ in job.comparison.closures]
@@ -233,7 +233,7 @@ class _Simulation:
         except InputError as error:
             raise InputError(f"{condition.label}: {error}") from error
 
-    def under(self, closure: str) -> Condition:
+    def under(self, closure: str) -> ConditionComparison:
         """Return the comparison under a closure."""
         table, clock = self.job.comparison, self.job.condition.settings.clock
         specifications = _specifications(table, clock)
@@ -241,12 +241,12 @@ class _Simulation:
         def observe(specification: Specification) -> Transitions:
             return observed(self.trajectories, closure, specification)
 
-        return Condition(
+        return ConditionComparison(
             {},
             observe,
             specifications,
             Options(
-                Method(closure, "asked for", table.likelihood, clock, "that of the simulation", table.unit),  # type: ignore[arg-type]
+                ComparisonMethod(closure, "asked for", table.likelihood, clock, "that of the simulation", table.unit),  # type: ignore[arg-type]
                 self.job.condition.settings.seed,
                 SamplerSettings(table.chains, table.tune, table.draws),
                 table.challenge,

@@ -26,7 +26,7 @@ _ONE = {
 
 
 @dataclass(frozen=True)
-class Outlook:
+class CostEstimate:
     """What a study will take.
 
     Parameters
@@ -71,7 +71,7 @@ class Outlook:
         return asdict(self)
 
 
-def look_ahead(plan: Plan, folder: str | Path | None = None) -> Outlook:
+def estimate_cost(plan: Plan, folder: str | Path | None = None) -> CostEstimate:
     """Say what a study will take; no language model is asked or loaded.
 
     Parameters
@@ -85,8 +85,9 @@ def look_ahead(plan: Plan, folder: str | Path | None = None) -> Outlook:
     --------
     >>> from tworate.analysis.study.plan import make_plan
     >>> from tworate.analysis.study.study_file import make_study
-    >>> outlook = look_ahead(make_plan(make_study({"events": {"ids": "VAR1"}, "spread": {"visibility": [0.1, 0.25]}})))
-    >>> outlook.conditions, outlook.fits, outlook.model_calls
+    >>> study = make_study({"events": {"ids": "VAR1"}, "spread": {"visibility": [0.1, 0.25]}})
+    >>> estimate = estimate_cost(make_plan(study))
+    >>> estimate.conditions, estimate.fits, estimate.model_calls
     (64, 128, 320)
     """
     specification = plan.specification
@@ -102,7 +103,7 @@ def look_ahead(plan: Plan, folder: str | Path | None = None) -> Outlook:
             a_fit *= _OF_CONTINUOUS
         sightings = sum(row["agents"] * row["degree"] for row in map(plan.row, plan.conditions)) * spread.replicates
         seconds = len(plan.conditions) * n_fits * a_fit + SECONDS_OF_SIGHTING * sightings
-    return Outlook(
+    return CostEstimate(
         conditions=len(plan.conditions),
         fits=len(plan.conditions) * n_fits,
         prompts=plan.prompts,

@@ -193,7 +193,7 @@ def _worked(
         for outcome in work(missing, plan.networks):
             yield outcome.job.key, outcome.write
         return
-    from .cluster import work_on_cluster, write_files
+    from .cluster import run_on_cluster, write_files
 
-    for job, files in work_on_cluster(missing, plan.networks, workers=workers, scheduler=scheduler):
+    for job, files in run_on_cluster(missing, plan.networks, workers=workers, scheduler=scheduler):
         yield job.key, lambda folder, files=files: write_files(files, folder)  # type: ignore[misc]

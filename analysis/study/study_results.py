@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Study:
+class StudyResults:
     """A study on disk; each table is read when it is first asked for.
 
     Parameters
@@ -109,7 +109,7 @@ class Study:
             raise InputError(f"{path}: is of another study than {STUDY} beside it; run `tworate study` again")
 
 
-def load_study(folder: str | Path) -> Study:
+def load_study(folder: str | Path) -> StudyResults:
     """Open a study that :func:`tworate.analysis.study.run_study` left.
 
     Parameters
@@ -126,4 +126,4 @@ def load_study(folder: str | Path) -> Study:
     record = StudyFolder(folder).record()
     if record is None or "specification" not in record:
         raise InputError(f"{folder}: holds no study; make one with `tworate study FILE.toml`")
-    return Study(folder, record)
+    return StudyResults(folder, record)

@@ -50,7 +50,7 @@ class Process(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Truth(ABC):
+class DataGeneratingProcess(ABC):
     """What agents do; subclasses say how, and which verdicts would be right.
 
     Class data: `name`; `two_rates`, whether two rates are the truth.
@@ -146,7 +146,7 @@ class Truth(ABC):
 
 
 @dataclass(frozen=True)
-class OneRate(Truth):
+class OneRate(DataGeneratingProcess):
     """Every agent alike at every sighting."""
 
     name: ClassVar[str] = "one-rate"
@@ -160,7 +160,7 @@ class OneRate(Truth):
 
 
 @dataclass(frozen=True)
-class Who(Truth):
+class Who(DataGeneratingProcess):
     """A fraction `weight` of the agents is receptive, at `ratio` times the rate of the others; `rate` is the mean."""
 
     name: ClassVar[str] = "who"
@@ -180,7 +180,7 @@ class Who(Truth):
 
 
 @dataclass(frozen=True)
-class When(Truth):
+class When(DataGeneratingProcess):
     """The first sighting persuades with probability `p_first`, later ones with `1 / ratio` of it.
 
     `rate` is that of sightings at full exposure. The same curve as *who* with the weight `(p1 - p2) / (1 - p2)`.
@@ -206,7 +206,7 @@ class When(Truth):
 
 
 @dataclass(frozen=True)
-class Gamma(Truth):
+class Gamma(DataGeneratingProcess):
     """A continuum of rates: gamma-distributed over agents, with mean `rate` and squared variation `cv2`."""
 
     name: ClassVar[str] = "gamma"
@@ -237,7 +237,7 @@ class Background(OneRate):
 
 
 @dataclass(frozen=True)
-class Reinforced(Truth):
+class Reinforced(DataGeneratingProcess):
     """Repetition persuades: the first sighting with `p_first`, later ones with `p_later`, which is higher."""
 
     name: ClassVar[str] = "reinforced"
@@ -263,13 +263,13 @@ class Varying(OneRate):
         return {}
 
 
-TRUTHS: dict[str, type[Truth]] = {
+DATA_GENERATING_PROCESSES: dict[str, type[DataGeneratingProcess]] = {
     truth.name: truth for truth in (OneRate, Who, When, Gamma, Background, Reinforced, Varying)
 }
 """Truths by name."""
 
 
-def make_truth(name: str, **parameters: Any) -> Truth:
+def make_process(name: str, **parameters: Any) -> DataGeneratingProcess:
     """Return a truth by name.
 
     Raises
@@ -277,12 +277,12 @@ def make_truth(name: str, **parameters: Any) -> Truth:
     InputError
         When there is none, or it has other parameters.
     """
-    if name not in TRUTHS:
-        raise InputError(f"truth {name!r} is unknown; choose one of {', '.join(TRUTHS)}")
-    needed = {field.name for field in fields(TRUTHS[name])}
+    if name not in DATA_GENERATING_PROCESSES:
+        raise InputError(f"truth {name!r} is unknown; choose one of {', '.join(DATA_GENERATING_PROCESSES)}")
+    needed = {field.name for field in fields(DATA_GENERATING_PROCESSES[name])}
     if set(parameters) != needed:
         raise InputError(f"truth {name}: needs {', '.join(sorted(needed))}, not {', '.join(sorted(parameters))}")
-    return TRUTHS[name](**parameters)
+    return DATA_GENERATING_PROCESSES[name](**parameters)
 
 
 def _probability(rates: FloatArray, degree: float, clock: Clock) -> FloatArray:

@@ -20,7 +20,7 @@ from ...errors import InputError, JobError
 from ...files import atomic_path, write_text
 from ...models.clock import Clock
 from ...simulate import Trajectories
-from .data_generating_processes import Truth, make_truth
+from .data_generating_processes import DataGeneratingProcess, make_process
 
 Range = float | tuple[float, float]
 """A number, or the bounds between which each data set draws its own."""
@@ -40,7 +40,7 @@ _WHOLE = ("agents", "degree", "replicates", "rounds")
 
 
 @dataclass(frozen=True)
-class Method:
+class RecoveryMethod:
     """How data sets are compared; see :func:`tworate.inference.compare`. `closure` None is the default."""
 
     likelihood: str = "beta-binomial"
@@ -63,7 +63,8 @@ class Cell:
     label : str
         What the cell is there for: cells of one label are summarised together.
     truth : str
-        Name of the truth, see :data:`tworate.inference.calibration.data_generating_processes.TRUTHS`.
+        Name of the data-generating process, see `DATA_GENERATING_PROCESSES` of
+        :mod:`tworate.inference.calibration.data_generating_processes`.
     parameters : mapping of str to number or (low, high)
         Its parameters; between bounds they are drawn anew for each data set.
     networks : tuple of str
@@ -89,14 +90,14 @@ class Cell:
     replicates: Range = 5
     rounds: Range = 40
     clock: Clock = "rounds"
-    methods: tuple[Method, ...] = (Method(),)
+    methods: tuple[RecoveryMethod, ...] = (RecoveryMethod(),)
     data_sets: int = 40
     taken_as: Clock | None = None
 
     def __post_init__(self) -> None:
         if self.data_sets < 1:
             raise InputError(f"cell {self.label}: data_sets = {self.data_sets}: must be at least 1")
-        make_truth(self.truth, **{name: np.atleast_1d(value)[0] for name, value in self.parameters.items()})
+        make_process(self.truth, **{name: np.atleast_1d(value)[0] for name, value in self.parameters.items()})
 
     @property
     def key(self) -> str:
@@ -117,7 +118,7 @@ class Cell:
         parameters = {name: _drawn(name, value, rng) for name, value in self.parameters.items()}
         network = self.networks[int(rng.integers(len(self.networks)))]
         return DataSet(
-            make_truth(self.truth, **parameters),
+            make_process(self.truth, **parameters),
             network,
             **{name: int(value) for name, value in settings.items()},
             clock=self.clock,
@@ -130,7 +131,7 @@ class Cell:
 class DataSet:
     """A truth in one setting; fields as those of :class:`Cell`."""
 
-    truth: Truth
+    truth: DataGeneratingProcess
     network: str
     agents: int
     degree: int
@@ -151,7 +152,7 @@ class DataSet:
         )
         return data if self.taken_as is None else replace(data, record=None)
 
-    def rows(self, methods: Sequence[Method]) -> list[dict[str, Any]]:
+    def rows(self, methods: Sequence[RecoveryMethod]) -> list[dict[str, Any]]:
         """Simulate, compare by each method, and score on fresh data: one row a method."""
         from .scoring import compared
 
@@ -278,7 +279,7 @@ def _cell(entry: Mapping[str, Any]) -> Cell:
         name: tuple(value) if isinstance(value, list) else value for name, value in entry.items() if name != "key"
     }
     found["parameters"] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry["parameters"].items()}
-    found["methods"] = tuple(Method(**method) for method in entry["methods"])
+    found["methods"] = tuple(RecoveryMethod(**method) for method in entry["methods"])
     return Cell(**found)
 
 

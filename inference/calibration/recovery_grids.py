@@ -5,20 +5,20 @@ from dataclasses import replace
 from typing import Any
 
 from ...models.clock import Clock
-from .recovery import Cell, Grid, Method, Range
+from .recovery import Cell, Grid, Range, RecoveryMethod
 
 NETWORKS = ("random-regular", "erdos-renyi", "barabasi-albert", "watts-strogatz", "complete")
 RATE = (0.4, 1.0)
 """Mean rates per round: the spread is over within some ten to thirty rounds."""
 NAIVE = (
-    Method(),
-    Method("binomial"),
-    Method(closure="edge-based"),
-    Method(closure="mean-field"),
-    Method("negative-binomial"),
-    Method("normal"),
-    Method(prior_scale=0.5),
-    Method(prior_scale=2.0),
+    RecoveryMethod(),
+    RecoveryMethod("binomial"),
+    RecoveryMethod(closure="edge-based"),
+    RecoveryMethod(closure="mean-field"),
+    RecoveryMethod("negative-binomial"),
+    RecoveryMethod("normal"),
+    RecoveryMethod(prior_scale=0.5),
+    RecoveryMethod(prior_scale=2.0),
 )
 """The default beside other likelihoods, closures, curve fitting, and priors half and twice as wide."""
 

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from ..comparison.verdict import GAIN, STANDARD_ERRORS, rule
-from .data_generating_processes import TRUTHS
+from .data_generating_processes import DATA_GENERATING_PROCESSES
 from .recovery import METHOD
 
 LEVEL = 0.99
@@ -98,7 +98,9 @@ def is_false(rows: pd.DataFrame) -> "pd.Series[bool]":
 
     At all where one rate made the data and time is what it is taken for, otherwise by no rival challenged.
     """
-    two_rates = rows["truth"].map({name: truth.two_rates for name, truth in TRUTHS.items()}).astype(bool)
+    two_rates = (
+        rows["truth"].map({name: truth.two_rates for name, truth in DATA_GENERATING_PROCESSES.items()}).astype(bool)
+    )
     excused = rows["challenged"].astype(bool) & ((rows["truth"] != "one-rate") | is_mistimed(rows))
     return (rows["verdict"] == "two-rate") & ~two_rates & ~excused
 

@@ -13,14 +13,14 @@ from ..comparison.results import ConditionResult
 from ..loo.loo import elpd_difference, loo, unit_log_likelihood
 from ..posterior.arviz_adapter import group
 from ..posterior.fitting import observed
-from .data_generating_processes import Truth
+from .data_generating_processes import DataGeneratingProcess
 
 INTERVAL = 0.9
 """Probability of the central intervals whose coverage is counted."""
 
 
 def compared(
-    truth: Truth,
+    truth: DataGeneratingProcess,
     data: Trajectories,
     fresh: Trajectories,
     clock: Clock,
@@ -34,7 +34,7 @@ def compared(
 
     Parameters
     ----------
-    truth : Truth
+    truth : DataGeneratingProcess
         What made the data.
     data, fresh : Trajectories
         The data, and as many of the same truth that no model has seen.
@@ -78,12 +78,12 @@ def compared(
 
 def _scores(result: ConditionResult, data: Trajectories, fresh: Trajectories) -> dict[str, float]:
     """Differences of two-rate from one-rate: on trajectories left out, and on fresh data."""
-    by_trajectory, bad, unseen = {}, 0, {}
+    by_trajectory, bad_k, unseen = {}, 0, {}
     for name in ("one-rate", "two-rate"):
         specification, posterior = result.models[name].specification, result.posteriors[name]
         seen = observed(data, result.closure, specification)
         elpd = loo(specification, posterior, seen, "trajectory")
-        by_trajectory[name], bad = elpd.pointwise, bad + int(elpd.bad.size)
+        by_trajectory[name], bad_k = elpd.pointwise, bad_k + int(elpd.high_k_units.size)
         try:
             unknown = observed(fresh, result.closure, specification)
         except InputError:
@@ -94,7 +94,7 @@ def _scores(result: ConditionResult, data: Trajectories, fresh: Trajectories) ->
     found["elpd_diff_trajectory"], found["dse_trajectory"] = elpd_difference(
         by_trajectory["two-rate"], by_trajectory["one-rate"]
     )
-    found["bad_k_trajectory"] = bad
+    found["bad_k_trajectory"] = bad_k
     if len(unseen) == 2:
         found["fresh_diff"], found["fresh_dse"] = elpd_difference(unseen["two-rate"], unseen["one-rate"])
     return found
@@ -109,7 +109,7 @@ def _rivals(result: ConditionResult) -> dict[str, float]:
     return found
 
 
-def _parameters(result: ConditionResult, truth: Truth) -> dict[str, Any]:
+def _parameters(result: ConditionResult, truth: DataGeneratingProcess) -> dict[str, Any]:
     """Of each parameter of the true model: truth, posterior mean and sd, and whether the interval covers it."""
     model = "two-rate" if truth.two_rates else "one-rate"
     found: dict[str, Any] = {}

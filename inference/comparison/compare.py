@@ -17,18 +17,18 @@ from ..likelihood.likelihoods import LIKELIHOODS
 from ..likelihood.specification import Specification
 from ..loo.loo import UNITS
 from ..posterior.fitting import check_closure_of, check_names, check_prior_scale, observed
-from ..posterior.posteriors import MOST_IN_MEMORY, Spill
+from ..posterior.posteriors import MAX_IN_MEMORY, TemporaryPosteriorStore
 from ..posterior.sampling import SamplerSettings
 from .comparison import Comparison
-from .condition import Condition, Options, Report, can_predict
-from .results import ConditionResult, Method
+from .condition import ConditionComparison, Options, Report, can_predict
+from .results import ComparisonMethod, ConditionResult
 
 ModelLike = str | type[SIModel]
 Progress = Callable[[str, int, int], None]
 """Called with what begins now, and the numbers of fits done and in all, those of rivals apart."""
 
 DEFAULT_MODELS: tuple[ModelLike, ...] = ("one-rate", "two-rate")
-MOST_REFITS = 10
+MAX_REFITS = 10
 """With more observations than this of high Pareto k none is refitted."""
 
 
@@ -44,7 +44,7 @@ def compare(
     replicate_effects: bool = False,
     prior_scale: float = 1.0,
     challenge: bool = True,
-    max_refits: int = MOST_REFITS,
+    max_refits: int = MAX_REFITS,
     predict_from: float | None = None,
     evidence: bool = False,
     seed: int = 0,
@@ -60,7 +60,7 @@ def compare(
     models : sequence of str or type of SIModel
         Models to compare; the verdict is between one-rate and two-rate.
     by : str or sequence of str, optional
-        Condition columns: each condition is compared apart.
+        ConditionComparison columns: each condition is compared apart.
     likelihood, closure, clock, replicate_effects, prior_scale, sampler
         See :func:`tworate.inference.fit`.
     unit : {"increment", "trajectory"}
@@ -121,7 +121,7 @@ def compare(
     columns = [by] if isinstance(by, str) else list(dict.fromkeys(by or []))
     parts = list(data.split(columns))
     taken, clock_reason = choose_clock(data, clock)
-    method = Method(*choose_closure(data, closure), likelihood, taken, clock_reason, unit, prior_scale)  # type: ignore[arg-type]
+    method = ComparisonMethod(*choose_closure(data, closure), likelihood, taken, clock_reason, unit, prior_scale)  # type: ignore[arg-type]
     specifications = [
         Specification(model, LIKELIHOODS[likelihood], taken, replicate_effects, prior_scale) for model in classes
     ]
@@ -130,7 +130,7 @@ def compare(
     options = Options(
         method, seed, sampler or SamplerSettings(), challenge, max_refits, predict_from, evidence, data.clock == taken
     )
-    spill = Spill() if len(parts) > MOST_IN_MEMORY else None
+    spill = TemporaryPosteriorStore() if len(parts) > MAX_IN_MEMORY else None
 
     def observations(part: Trajectories, specification: Specification) -> Transitions:
         found = observed(part, method.closure, specification)
@@ -143,23 +143,23 @@ def compare(
             )
         return found
 
-    works = (
-        Condition(
+    jobs = (
+        ConditionComparison(
             condition, partial(observations, part), specifications, options, _reporting(progress, position, len(parts))
         )
         for position, (condition, part) in enumerate(parts)
     )
     results: list[ConditionResult] = []
-    for result in compared_in_turn(works, strict=len(parts) == 1):
+    for result in compare_sequentially(jobs, strict=len(parts) == 1):
         if spill:
-            kept = result.posteriors.spilled(spill, f"{len(results)}-")
+            kept = result.posteriors.stored(spill, f"{len(results)}-")
             result = dataclasses.replace(result, posteriors=kept)
         results.append(result)
     # Of numpy, JSON knows no numbers.
     return Comparison(results, data, columns, int(seed))
 
 
-def compared_in_turn(works: Iterable[Condition], *, strict: bool = False) -> Iterator[ConditionResult]:
+def compare_sequentially(jobs: Iterable[ConditionComparison], *, strict: bool = False) -> Iterator[ConditionResult]:
     """Compare conditions one after the other: while the last is worked out, the next is sampled already.
 
     Parameters
@@ -170,25 +170,25 @@ def compared_in_turn(works: Iterable[Condition], *, strict: bool = False) -> Ite
         Whether an error of one ends all. Otherwise a condition that tells nothing, or that defeats the sampler, is
         undecided, and its reason says why.
     """
-    waiting = iter(works)
+    waiting = iter(jobs)
     following = next(waiting, None)
     while following is not None:
-        work, following = following, next(waiting, None)
+        job, following = following, next(waiting, None)
         try:
-            yield _compared(work, following, strict)
+            yield _compared(job, following, strict)
         except BaseException:
             if following:
                 following.abort()
             raise
 
 
-def _compared(work: Condition, following: Condition | None, strict: bool) -> ConditionResult:
+def _compared(job: ConditionComparison, following: ConditionComparison | None, strict: bool) -> ConditionResult:
     try:
-        return work.compared(following.begin if following else None)
+        return job.compared(following.begin if following else None)
     except (InputError, JobError) as error:
         if strict:
             raise
-        return work.undecided(str(error))
+        return job.undecided(str(error))
 
 
 def _reporting(progress: Progress | None, position: int, n_conditions: int) -> Report:

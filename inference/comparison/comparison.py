@@ -24,11 +24,11 @@ class Comparison(ComparisonResults):
 
         return plots.plot_elpd(self.conditions[condition])
 
-    def plot_evidence(self, condition: int = 0) -> "Figure":
-        """Draw where the evidence comes from: the pointwise difference in elpd over time."""
+    def plot_pointwise_elpd(self, condition: int = 0) -> "Figure":
+        """Draw the pointwise difference in elpd over time, and its running sum."""
         from . import comparison_plots as plots
 
-        return plots.plot_evidence(self.conditions[condition])
+        return plots.plot_pointwise_elpd(self.conditions[condition])
 
     def plot_rates(self, condition: int = 0) -> "Figure":
         """Draw the posteriors of the rates."""

@@ -176,11 +176,11 @@ def plot_pareto_k(result: ConditionResult) -> Figure:
     return figure
 
 
-def plot_evidence(result: ConditionResult) -> Figure:
-    """Where the evidence comes from: pointwise elpd, two-rate minus one-rate, over time or by trajectory."""
+def plot_pointwise_elpd(result: ConditionResult) -> Figure:
+    """Pointwise difference in elpd, two-rate minus one-rate, over time or by trajectory, and its running sum."""
     named = {model.specification.model.name: model for model in reversed(result.models.values())}
     if not {"one-rate", "two-rate"} <= set(named):
-        raise InputError("the evidence is that of two-rate against one-rate; not both were fitted")
+        raise InputError("the difference is that of two-rate and one-rate; not both were fitted")
     two, one = named["two-rate"], named["one-rate"]
     difference = two.elpd.pointwise - one.elpd.pointwise
     with mpl.rc_context(STYLE):

@@ -31,8 +31,8 @@ from ..posterior.fitting import complete
 from ..posterior.marginal_likelihood import log_evidence
 from ..posterior.posteriors import Posteriors
 from ..posterior.sampling import SampledPosterior, SamplerSettings, SamplingRun
-from .results import ConditionResult, Method, ModelResult, condition_label
-from .verdict import Evidence, Rival, Verdict, challenge, judge, plural
+from .results import ComparisonMethod, ConditionResult, ModelResult, condition_label
+from .verdict import Rival, Verdict, VerdictInput, challenge, judge, plural
 
 Report = Callable[[str, int, int], None]
 """Called with what begins now, and the numbers of the condition's fits done and in all."""
@@ -54,14 +54,14 @@ RIVALS = (
     # In rounds, one rate of continuous time seems to slow down. Not the other way round.
     RivalModel(OneRateSI, continuous=True),
 )
-"""All of them; which are fitted depends on the data, see :meth:`Condition.compared`."""
+"""All of them; which are fitted depends on the data, see :meth:`ConditionComparison.compared`."""
 
 
 @dataclass(frozen=True)
 class Options:
     """How conditions are compared; fields as the arguments of :func:`tworate.inference.compare`."""
 
-    method: Method
+    method: ComparisonMethod
     seed: int
     sampler: SamplerSettings
     challenge: bool
@@ -72,7 +72,7 @@ class Options:
     """Whether the clock is that of the simulation that made the data."""
 
 
-class Condition:
+class ConditionComparison:
     """One condition: its data, its fits, and what is concluded from them.
 
     Parameters
@@ -126,7 +126,7 @@ class Condition:
             drawing.abort()
         self._drawings.clear()
 
-    def compared(self, then: Callable[[], None] | None = None) -> ConditionResult:
+    def compared(self, on_first_posterior: Callable[[], None] | None = None) -> ConditionResult:
         """Fit, judge, challenge.
 
         Parameters
@@ -145,12 +145,12 @@ class Condition:
         if self._error:
             raise self._error
         try:
-            return self._compared(then)
+            return self._compared(on_first_posterior)
         finally:
             self.abort()
 
-    def _compared(self, then: Callable[[], None] | None) -> ConditionResult:
-        for specification, drawn in self._drawn("fitting", self.specifications, then):
+    def _compared(self, on_first_posterior: Callable[[], None] | None) -> ConditionResult:
+        for specification, drawn in self._drawn("fitting", self.specifications, on_first_posterior):
             if isinstance(drawn, JobError):
                 raise drawn
             self.finish(specification, drawn)
@@ -164,11 +164,11 @@ class Condition:
             one, two = pair
             elpd_diff, dse = self.difference(two, one)
             verdict, reasons = judge(
-                Evidence(
+                VerdictInput(
                     elpd_diff=elpd_diff,
                     dse=dse,
                     n_observations=self.data.size,
-                    bad_k={name: int(self.elpds[name].bad.size) for name in (one, two)},
+                    bad_k={name: int(self.elpds[name].high_k_units.size) for name in (one, two)},
                     problems={name: self.problems[name] for name in (one, two)},
                     closure=self.options.method.closure,
                     unit=self.options.method.unit,
@@ -232,15 +232,15 @@ class Condition:
             self._drawings[specification] = self._begin(specification, self._data_of(specification))
 
     def _drawn(
-        self, doing: str, specifications: Sequence[Specification], then: Callable[[], None] | None = None
+        self, doing: str, specifications: Sequence[Specification], on_first_posterior: Callable[[], None] | None = None
     ) -> Iterator[tuple[Specification, SampledPosterior | JobError]]:
         """Wait for one posterior after the other; the rest are sampled while the caller works out what follows."""
         for number, specification in enumerate(specifications, start=1):
             self.report(f"{doing} {specification.name}")
             result = _result(self._drawings[specification])
             del self._drawings[specification]
-            if number == 1 and then:
-                then()
+            if number == 1 and on_first_posterior:
+                on_first_posterior()
             yield specification, result
 
     def report(self, what: str) -> None:
@@ -330,8 +330,8 @@ class Condition:
                 entries.append(Rival(rival.name, np.nan, np.nan, rival.n_parameters, [failures[rival.name]]))
                 continue
             doubts = list(self.problems[rival.name])
-            if bad := self.elpds[rival.name].bad.size:
-                doubts.append(f"high Pareto k of {bad} {plural(self.options.method.unit)}")
+            if n_high_k := self.elpds[rival.name].high_k_units.size:
+                doubts.append(f"high Pareto k of {n_high_k} {plural(self.options.method.unit)}")
             entries.append(Rival(rival.name, *self.difference(rival.name, two), rival.n_parameters, doubts))
         n_parameters = next(spec.n_parameters for spec in self.specifications if spec.name == two)
         challenged_by, reasons = challenge(entries, n_parameters)

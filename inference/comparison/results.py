@@ -20,7 +20,7 @@ _SHOWN = 20
 """Conditions that a comparison says of itself on a console."""
 
 
-class Method(NamedTuple):
+class ComparisonMethod(NamedTuple):
     """How conditions are compared: closure and clock, each with why, likelihood, what LOO leaves out, priors."""
 
     closure: str
@@ -91,7 +91,7 @@ class ModelResult:
     @property
     def pareto_k_bad(self) -> int:
         """Number of units with a Pareto k above `good_k`, those refitted exactly apart."""
-        return int(self.elpd.bad.size)
+        return int(self.elpd.high_k_units.size)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ GAIN = 4.0
 """Gain in elpd that counts: two rates must gain more, and one rate is kept when so much can be ruled out."""
 STANDARD_ERRORS = 2.0
 """How many standard errors the gain must exceed, and by how many it is judged how high it may be."""
-FEWEST_OBSERVATIONS = 10
+MIN_OBSERVATIONS = 10
 """Below this many increments no verdict is given."""
-FEWEST_SHARERS = 10
+MIN_SHARERS = 10
 """Below this many new sharers in all no verdict is given."""
-FEWEST_TRAJECTORIES = 5
+MIN_TRAJECTORIES = 5
 """Below this many no verdict is given where trajectories are left out: the standard error would mean nothing."""
 
 
@@ -23,7 +23,7 @@ _OF_ONE = {"are": "is", "can": "can"}
 
 
 @dataclass(frozen=True)
-class Evidence:
+class VerdictInput:
     """What the verdict is drawn from.
 
     Parameters
@@ -78,7 +78,7 @@ def rule(
     Parameters
     ----------
     elpd_diff, dse : float
-        As of :class:`Evidence`.
+        As of :class:`VerdictInput`.
     gain, standard_errors : float
         What counts, and how many standard errors it must exceed.
     ruled_out : float
@@ -89,7 +89,7 @@ def rule(
     return "one-rate" if elpd_diff + ruled_out * dse <= gain else "undecided"
 
 
-def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
+def judge(evidence: VerdictInput) -> tuple[Verdict, list[str]]:
     """Draw the verdict and give its reasons.
 
     The models are nested, so parsimony decides ties: two rates need a gain of more than 4 in elpd and of more than two
@@ -121,22 +121,21 @@ def judge(evidence: Evidence) -> tuple[Verdict, list[str]]:
         for model, count in evidence.bad_k.items()
         if count
     ]
-    if evidence.n_observations < FEWEST_OBSERVATIONS:
+    if evidence.n_observations < MIN_OBSERVATIONS:
         doubts.append(
-            f"{only(evidence.n_observations, 'increment', 'are')} informative; at least {FEWEST_OBSERVATIONS} are "
-            "needed"
+            f"{only(evidence.n_observations, 'increment', 'are')} informative; at least {MIN_OBSERVATIONS} are needed"
         )
-    if evidence.n_later is not None and evidence.n_later < FEWEST_OBSERVATIONS <= evidence.n_observations:
+    if evidence.n_later is not None and evidence.n_later < MIN_OBSERVATIONS <= evidence.n_observations:
         doubts.append(
             f"{only(evidence.n_later, 'increment', 'begin')} after some exposure, and only there can a second rate "
-            f"show; at least {FEWEST_OBSERVATIONS} are needed"
+            f"show; at least {MIN_OBSERVATIONS} are needed"
         )
-    if evidence.n_sharers is not None and evidence.n_sharers < FEWEST_SHARERS:
+    if evidence.n_sharers is not None and evidence.n_sharers < MIN_SHARERS:
         doubts.append(
-            f"{only(evidence.n_sharers, 'agent', 'share')} after the start; at least {FEWEST_SHARERS} are needed"
+            f"{only(evidence.n_sharers, 'agent', 'share')} after the start; at least {MIN_SHARERS} are needed"
         )
-    if evidence.unit == "trajectory" and n_units < FEWEST_TRAJECTORIES:
-        doubts.append(f"{only(n_units, 'trajectory', 'can')} be left out; at least {FEWEST_TRAJECTORIES} are needed")
+    if evidence.unit == "trajectory" and n_units < MIN_TRAJECTORIES:
+        doubts.append(f"{only(n_units, 'trajectory', 'can')} be left out; at least {MIN_TRAJECTORIES} are needed")
     numbers = f"elpd_diff = {d:.1f}, dse = {dse:.1f}"
     if doubts:
         return "undecided", [*doubts, f"for what they are worth: {numbers}"]

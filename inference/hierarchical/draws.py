@@ -36,7 +36,7 @@ from .approximation import approximate, population
 from .condition_observations import ConditionLikelihood, StudyObservations
 from .design import Design
 from .geometry import conditions_at
-from .hierarchical_data import CONDITION, COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, Study
+from .hierarchical_data import CONDITION, COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, HierarchicalData
 from .population_density import sampler_model, shapes_of
 from .quantities import LOG_RATIO, quantities
 
@@ -55,7 +55,7 @@ def prepare(
     specification: Specification,
     closure: str,
     terms: Any = None,
-) -> Study:
+) -> HierarchicalData:
     """Make a study of a table of conditions and their trajectories.
 
     Raises
@@ -71,16 +71,16 @@ def prepare(
         quantities(specification.model),
         dispersed=specification.likelihood.dispersion is not None,
     )
-    return Study(specification, observations, design, found)
+    return HierarchicalData(specification, observations, design, found)
 
 
-def with_design(study: Study, design: Design) -> Study:
+def with_design(study: HierarchicalData, design: Design) -> HierarchicalData:
     """The same study with other terms."""
     found = population(study.approximation, design.matrix, study.quantities)
     return dataclasses.replace(study, design=design, approximation=found)
 
 
-def without_condition(study: Study, number: int) -> Study:
+def without_condition(study: HierarchicalData, number: int) -> HierarchicalData:
     """The same study without what was observed under one condition."""
     known = study.approximation
     precision, information = known.precision.copy(), known.information.copy()
@@ -96,7 +96,7 @@ def without_condition(study: Study, number: int) -> Study:
 class StudyTarget(SamplingTarget):
     """A study as a target of sampling."""
 
-    study: Study
+    study: HierarchicalData
 
     # 15 leapfrog steps a draw are common, 63 the maximum. Where more would be needed, as with two rates on conditions
     # that all have one, more would not do either and would take hours.
@@ -117,7 +117,7 @@ class StudyTarget(SamplingTarget):
         return summarize(posterior)
 
 
-def sample(study: Study, *, seed: int, settings: SamplerSettings) -> SampledPosterior:
+def sample(study: HierarchicalData, *, seed: int, settings: SamplerSettings) -> SampledPosterior:
     """Sample a study. Where the diagnostics are bad but chains do not lie apart, sample once more and longer.
 
     Raises
@@ -144,7 +144,7 @@ def sample(study: Study, *, seed: int, settings: SamplerSettings) -> SampledPost
     return sampled
 
 
-def _in_units(trace: Trace, study: Study) -> Posterior:
+def _in_units(trace: Trace, study: HierarchicalData) -> Posterior:
     """Draws in units of the data's time, from draws of what is sampled."""
     drawn = {
         name: trace.draws[name].reshape(*trace.draws[name].shape[:2], *shape)

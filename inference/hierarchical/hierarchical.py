@@ -21,7 +21,7 @@ from ..posterior.sampling import SamplerSettings
 from .condition_observations import CONDITION
 from .design import Design, codings_from_json
 from .draws import SETTINGS, prepare, sample, summarize, with_design
-from .hierarchical_data import Study
+from .hierarchical_data import HierarchicalData
 from .hierarchical_fit import HierarchicalFit
 from .quantities import MODELS
 
@@ -138,7 +138,7 @@ def study_of(
     clock: str | None = None,
     likelihood: str = "beta-binomial",
     terms: Sequence[str] | None = None,
-) -> Study:
+) -> HierarchicalData:
     """Return what the hierarchical model is made of; arguments and errors as of :func:`fit_hierarchical`."""
     if model not in MODELS:
         raise InputError(f"the hierarchical model is of {' or '.join(MODELS)}, not {model!r}")
@@ -275,7 +275,7 @@ def compare_terms(
                 "p_loo": elpd.p_loo,
                 "elpd_diff": difference,
                 "dse": dse,
-                "pareto_k_bad": elpd.bad.size,
+                "pareto_k_bad": elpd.high_k_units.size,
                 "problems": "; ".join(one.problems),
             }
         )

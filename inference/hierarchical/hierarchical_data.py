@@ -23,7 +23,7 @@ COORDINATES = "coordinates"
 
 
 @dataclass(frozen=True)
-class Study:
+class HierarchicalData:
     """All that the hierarchical model follows from.
 
     Parameters

@@ -17,7 +17,7 @@ from ..posterior.netcdf import write_netcdf
 from ..posterior.sampling import SamplerSettings
 from .condition_prediction import Prediction, predict
 from .draws import sample, without_condition
-from .hierarchical_data import SD_BETWEEN, Study
+from .hierarchical_data import SD_BETWEEN, HierarchicalData
 from .leave_out import leave_conditions_out
 
 BETWEEN = "between conditions (sd)"
@@ -36,13 +36,13 @@ class HierarchicalFit:
         `sample_stats`. The attributes say how it was made.
     summary : pandas.DataFrame
         Mean, sd, interval, bulk ESS and R̂ of all of it; see `tworate.inference.hierarchical.draws.summarize`.
-    study : Study or None
+    study : HierarchicalData or None
         What was fitted; None where a fit was read from a file without its data.
     """
 
     posterior: Posterior
     summary: pd.DataFrame = field(repr=False)
-    study: Study | None = field(repr=False, default=None)
+    study: HierarchicalData | None = field(repr=False, default=None)
 
     @property
     def problems(self) -> list[str]:
@@ -174,7 +174,7 @@ class HierarchicalFit:
         """How it was sampled at last."""
         return SamplerSettings(**json.loads(self.posterior.attrs["sampler"]))
 
-    def needed_study(self) -> Study:
+    def needed_study(self) -> HierarchicalData:
         """Return what was fitted; raises an InputError where the fit was read without its data."""
         if self.study is None:
             raise InputError(

@@ -10,12 +10,12 @@ from ..likelihood.likelihood_node import LogLikelihood
 from ..likelihood.predictor import predictor
 from ..likelihood.pymc_model import DATA, prior_variable
 from ..likelihood.specification import DISPERSION
-from .hierarchical_data import CONDITION, COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, Study
+from .hierarchical_data import CONDITION, COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, HierarchicalData
 from .operations import Conditions
 from .quantities import EFFECT_SD, LOG_RATIO, LOG_RATIO_SD
 
 
-def build_hierarchical(study: Study, xp: Any = pt, *, informed: bool = True) -> pm.Model:
+def build_hierarchical(study: HierarchicalData, xp: Any = pt, *, informed: bool = True) -> pm.Model:
     """Make the PyMC model of a study.
 
     Every condition has its quantities (such as the logarithms of its rates and the logit of its weight) as a row of

@@ -24,7 +24,7 @@ from ..loo.psis import leave_one_out
 from ..posterior.arviz_adapter import Posterior, group, mean_efficiency
 from ..posterior.fitting import dispersion_of
 from .condition_observations import ConditionLikelihood
-from .hierarchical_data import SD_BETWEEN, Study
+from .hierarchical_data import SD_BETWEEN, HierarchicalData
 
 FloatArray = NDArray[np.float64]
 
@@ -56,7 +56,7 @@ class Population:
         Draws that are kept, spread evenly.
     """
 
-    def __init__(self, study: Study, posterior: Posterior, most: int = _DRAWS) -> None:
+    def __init__(self, study: HierarchicalData, posterior: Posterior, most: int = _DRAWS) -> None:
         draws = group(posterior, "posterior")
         total = draws.sizes["chain"] * draws.sizes["draw"]
         kept = np.linspace(0, total - 1, min(most, total)).astype(int)
@@ -79,7 +79,7 @@ class Population:
 
 
 def leave_conditions_out(
-    study: Study,
+    study: HierarchicalData,
     posterior: Posterior,
     *,
     seed: int,
@@ -116,16 +116,18 @@ def leave_conditions_out(
         again = refitted(number) if refitted else None
         return None if again is None else exact_density(study, again, number, seed=seed)
 
-    return elpd.refitted(elpd.bad[:most], exact)
+    return elpd.refitted(elpd.high_k_units[:most], exact)
 
 
-def exact_density(study: Study, without: Posterior, number: int, *, seed: int) -> float:
+def exact_density(study: HierarchicalData, without: Posterior, number: int, *, seed: int) -> float:
     """Log predictive density of a condition, by a fit that has not seen it."""
     values = condition_log_likelihood(study, Population(study, without), seed=seed, which=[number])[:, 0]
     return log_mean_exp(values)
 
 
-def condition_log_likelihood(study: Study, population: Population, *, seed: int, which: Any = None) -> FloatArray:
+def condition_log_likelihood(
+    study: HierarchicalData, population: Population, *, seed: int, which: Any = None
+) -> FloatArray:
     """Log-likelihood of whole conditions under draws of the population, constants included.
 
     Parameters

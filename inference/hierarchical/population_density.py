@@ -20,7 +20,7 @@ from ..likelihood.compiled_density import (
 )
 from ..likelihood.specification import DISPERSION, Specification
 from ..posterior.nutpie_adapter import SamplerModel
-from .hierarchical_data import COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, Study
+from .hierarchical_data import COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, HierarchicalData
 from .quantities import LOG_RATIO
 
 FloatArray = NDArray[np.float64]
@@ -32,7 +32,7 @@ _programs: dict[Specification, Any] = {}
 _compiling = threading.Lock()
 
 
-def compiled_density(study: Study) -> Any:
+def compiled_density(study: HierarchicalData) -> Any:
     """Return the log-density as a numba C function: from memory, from disk, or compiled now.
 
     Parameters
@@ -61,7 +61,7 @@ def key(specification: Specification) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 
 
-def _numba_density(study: Study) -> Any:
+def _numba_density(study: HierarchicalData) -> Any:
     from ..likelihood.vector_math import VectorMath
     from .hierarchical_model import build_hierarchical
 
@@ -76,7 +76,7 @@ def _numba_density(study: Study) -> Any:
     return numba_density(lambda: build_hierarchical(study, VectorMath()), list(study.arrays()), shapes)
 
 
-def shapes_of(study: Study) -> dict[str, tuple[int, ...]]:
+def shapes_of(study: HierarchicalData) -> dict[str, tuple[int, ...]]:
     """Names and shapes of what is sampled, in order: intercepts, coefficients, standard deviations, conditions."""
     listed = study.quantities
     scalars = [LOG_RATIO if each.name == "beta_slow" else INTERCEPT + each.name for each in listed]
@@ -89,7 +89,7 @@ def shapes_of(study: Study) -> dict[str, tuple[int, ...]]:
     }
 
 
-def sampler_model(study: Study) -> SamplerModel:
+def sampler_model(study: HierarchicalData) -> SamplerModel:
     """Return the compiled log-density with the data. Its variables are unconstrained.
 
     Chains start around the population that the approximation found, with the conditions drawn from it.

@@ -60,7 +60,7 @@ class Elpd:
         return float(np.sqrt(self.pointwise.size * np.var(self.pointwise)))
 
     @property
-    def bad(self) -> NDArray[np.int64]:
+    def high_k_units(self) -> NDArray[np.int64]:
         """Units whose Pareto k is too high, the worst first."""
         worst = np.argsort(-np.nan_to_num(self.pareto_k, nan=-np.inf), kind="stable")
         return worst[self.pareto_k[worst] > self.good_k]
@@ -209,7 +209,7 @@ def refit_bad(
     most : int
         With more bad units than this none is refitted: the verdict would be no surer.
     """
-    if not 0 < elpd.bad.size <= most:
+    if not 0 < elpd.high_k_units.size <= most:
         return elpd
 
     def exact(number: int) -> float | None:
@@ -217,7 +217,7 @@ def refit_bad(
         again = refitted(dataclasses.replace(data, weight=np.where(out, 0.0, data.weight)))
         return None if again is None else log_mean_exp(again[:, number])
 
-    return elpd.refitted(elpd.bad, exact)
+    return elpd.refitted(elpd.high_k_units, exact)
 
 
 def log_mean_exp(values: FloatArray) -> float:

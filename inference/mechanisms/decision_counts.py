@@ -21,7 +21,7 @@ REACH = 0.95
 
 
 @dataclass(frozen=True)
-class ResolvedCounts:
+class DecisionCounts:
     """Decisions and new sharers of one condition; arrays of shape (n_cells,) unless said otherwise.
 
     A cell is a persona, a sighting and a trajectory in which somebody decided.
@@ -79,7 +79,7 @@ class ResolvedCounts:
         return found[0], found[1]
 
 
-def resolved_counts(data: Trajectories) -> ResolvedCounts:
+def decision_counts(data: Trajectories) -> DecisionCounts:
     """Take the resolved counts of trajectories.
 
     Raises
@@ -111,7 +111,7 @@ def resolved_counts(data: Trajectories) -> ResolvedCounts:
     )
     found = found[found["decisions"] > 0]
     labels = rows["trajectory"].groupby(paths).first()
-    return ResolvedCounts(
+    return DecisionCounts(
         personas,
         int(found["sighting"].max()),
         pd.Index(personas).get_indexer(found["persona"]).astype(np.int64),

@@ -46,7 +46,7 @@ class Exposure(NamedTuple):
         return np.unique(np.rint(np.linspace(0, last, n_points))) * self.visibility
 
 
-class Fall(NamedTuple):
+class HazardDecline(NamedTuple):
     """Draws of the fall and of its parts, in nats; arrays of shape (n_draws,).
 
     Parameters
@@ -87,7 +87,7 @@ def counterfactual(
     return tables, shares
 
 
-def split(tables: FloatArray, shares: FloatArray, exposure: Exposure) -> Fall:
+def decompose(tables: FloatArray, shares: FloatArray, exposure: Exposure) -> HazardDecline:
     """Attribute the fall of the hazard to who and when by their Shapley values.
 
     Parameters
@@ -109,15 +109,15 @@ def split(tables: FloatArray, shares: FloatArray, exposure: Exposure) -> Fall:
     Examples
     --------
     >>> tables = np.array([[[0.4, 0.1], [0.4, 0.1]]])  # personas alike
-    >>> found = split(tables, np.array([0.5, 0.5]), Exposure(5.0, 0.0))
-    >>> bool(abs(found.who) < 1e-12), bool(found.when > 0.5)
+    >>> decline = decompose(tables, np.array([0.5, 0.5]), Exposure(5.0, 0.0))
+    >>> bool(abs(decline.who) < 1e-12), bool(decline.when > 0.5)
     (True, True)
     """
     both, who, when = (
         _fall(*counterfactual(tables, shares, exposure, **on), exposure)
         for on in ({"who": True, "when": True}, {"who": True, "when": False}, {"who": False, "when": True})
     )
-    return Fall(both, 0.5 * (who + both - when), 0.5 * (when + both - who))
+    return HazardDecline(both, 0.5 * (who + both - when), 0.5 * (when + both - who))
 
 
 def hazard_curves(tables: FloatArray, shares: FloatArray, exposure: Exposure, interval: float) -> pd.DataFrame:
@@ -126,7 +126,7 @@ def hazard_curves(tables: FloatArray, shares: FloatArray, exposure: Exposure, in
     Parameters
     ----------
     tables, shares, exposure
-        As in :func:`split`.
+        As in :func:`decompose`.
     interval : float
         Posterior mass of the central interval.
 

@@ -21,12 +21,12 @@ from ..posterior.sampling import (
     SamplingTarget,
     sample_stats,
 )
-from .decision_counts import ResolvedCounts
+from .decision_counts import DecisionCounts
 from .mechanism_density import POINT, Layout, buffer_of, effects_of, sampler_model
 
 FloatArray = NDArray[np.float64]
 
-ACCOUNTS: dict[str, tuple[str, ...]] = {
+MECHANISM_MODELS: dict[str, tuple[str, ...]] = {
     "neither": (),
     "who": ("persona",),
     "when": ("sighting",),
@@ -35,7 +35,7 @@ ACCOUNTS: dict[str, tuple[str, ...]] = {
 """Accounts, and the parts of each; the simpler come first."""
 UNITS = ("cell", "trajectory")
 """What is left out at a time; the first is the default."""
-MOST_GROUPS = 50
+MAX_GROUPS = 50
 """More trajectories than this are left out in so many groups."""
 TARGET_ACCEPT = 0.9
 
@@ -44,13 +44,13 @@ _CHUNK = 2000
 
 
 @dataclass(frozen=True)
-class AccountFit:
+class MechanismFit:
     """An account as it was fitted.
 
     Parameters
     ----------
     name : str
-        One of :data:`ACCOUNTS`.
+        One of :data:`MECHANISM_MODELS`.
     posterior : Posterior
         Groups `posterior` (`mean_logit`, the standard deviation of each part on the logit scale, and `p_share` by
         persona and sighting) and `sample_stats`.
@@ -78,7 +78,7 @@ class AccountFit:
         `p(y | others) = 1 / E[1 / p(y | θ)] <= E[p(y | θ)]` over the posterior, by Jensen's inequality.
         """
         bound = self.elpd.pointwise.copy()
-        bound[self.elpd.bad] = self.lpd[self.elpd.bad]
+        bound[self.elpd.high_k_units] = self.lpd[self.elpd.high_k_units]
         return bound
 
     @property
@@ -87,22 +87,22 @@ class AccountFit:
         return _table_of(self.posterior)
 
 
-def offered(data: ResolvedCounts) -> list[str]:
+def offered(data: DecisionCounts) -> list[str]:
     """Accounts that the data can tell apart: with one persona it is not *who*, with one sighting not *when*."""
     varies = {"persona": data.shape[0] > 1, "sighting": data.shape[1] > 1}
-    return [name for name, parts in ACCOUNTS.items() if all(varies.get(part, True) for part in parts)]
+    return [name for name, parts in MECHANISM_MODELS.items() if all(varies.get(part, True) for part in parts)]
 
 
-def fit_account(
-    name: str, data: ResolvedCounts, *, seed: int, settings: SamplerSettings, unit: str, max_refits: int
-) -> AccountFit:
+def fit_mechanism_model(
+    name: str, data: DecisionCounts, *, seed: int, settings: SamplerSettings, unit: str, max_refits: int
+) -> MechanismFit:
     """Fit an account, and leave out each unit.
 
     Parameters
     ----------
     name : str
-        One of :data:`ACCOUNTS`.
-    data : ResolvedCounts
+        One of :data:`MECHANISM_MODELS`.
+    data : DecisionCounts
         The counts.
     seed : int
         Seed.
@@ -113,19 +113,19 @@ def fit_account(
     max_refits : int
         Up to this many units of high Pareto k are left out exactly, by refitting.
     """
-    layout = Layout(data.shape, ACCOUNTS[name])
+    layout = Layout(data.shape, MECHANISM_MODELS[name])
     decisions, new_sharers = data.totals()
     sampled = _sampled(layout, data, decisions, new_sharers, seed, settings)
     units = _units(data, unit)
     draws = group(sampled.posterior, "posterior")
     scalars = draws[[name for name, values in draws.items() if values.ndim == 2]]
     elpd, lpd = _loo(_table_of(sampled.posterior), data, units, efficiency=mean_efficiency(scalars))
-    if 0 < elpd.bad.size <= max_refits:
+    if 0 < elpd.high_k_units.size <= max_refits:
         elpd = _refitted(elpd, layout, data, units, seed, settings)
-    return AccountFit(name, sampled.posterior, sampled.summary, elpd, lpd, sampled.problems)
+    return MechanismFit(name, sampled.posterior, sampled.summary, elpd, lpd, sampled.problems)
 
 
-def log_likelihood(table: FloatArray, data: ResolvedCounts, cells: Any = slice(None)) -> FloatArray:
+def log_likelihood(table: FloatArray, data: DecisionCounts, cells: Any = slice(None)) -> FloatArray:
     """Log-probability of the new sharers in some cells, by draw; shape (n_draws, n_cells)."""
     n, y = data.decisions[cells].astype(float), data.new_sharers[cells].astype(float)
     chance = np.clip(table, 1e-300, 1.0 - 1e-16)[:, data.persona[cells], data.sighting[cells]]
@@ -138,7 +138,7 @@ class MechanismTarget(SamplingTarget):
     """An account of counted decisions as a target of sampling."""
 
     layout: Layout
-    data: ResolvedCounts
+    data: DecisionCounts
     buffer: FloatArray
 
     max_tree_depth = 10
@@ -171,7 +171,7 @@ class MechanismTarget(SamplingTarget):
 
 def _sampled(
     layout: Layout,
-    data: ResolvedCounts,
+    data: DecisionCounts,
     decisions: FloatArray,
     new_sharers: FloatArray,
     seed: int,
@@ -187,12 +187,12 @@ def _table_of(posterior: Posterior) -> FloatArray:
     return np.asarray(table.reshape(-1, *table.shape[2:]))
 
 
-def _units(data: ResolvedCounts, unit: str) -> NDArray[np.int64]:
+def _units(data: DecisionCounts, unit: str) -> NDArray[np.int64]:
     """Number of the unit that each cell belongs to; the cells of a unit that has several stand anywhere."""
     group = data.trajectory
     n_paths = len(data.trajectories)
-    if n_paths > MOST_GROUPS:
-        group = group * MOST_GROUPS // n_paths
+    if n_paths > MAX_GROUPS:
+        group = group * MAX_GROUPS // n_paths
     if unit == "trajectory":
         return np.unique(group, return_inverse=True)[1]
     n_personas, n_sightings = data.shape
@@ -200,7 +200,7 @@ def _units(data: ResolvedCounts, unit: str) -> NDArray[np.int64]:
 
 
 def _loo(
-    table: FloatArray, data: ResolvedCounts, units: NDArray[np.int64], efficiency: float
+    table: FloatArray, data: DecisionCounts, units: NDArray[np.int64], efficiency: float
 ) -> tuple[Elpd, FloatArray]:
     order = np.argsort(units, kind="stable")
     starts = np.flatnonzero(np.diff(units[order], prepend=-1))
@@ -224,7 +224,7 @@ def _loo(
 def _refitted(
     elpd: Elpd,
     layout: Layout,
-    data: ResolvedCounts,
+    data: DecisionCounts,
     units: NDArray[np.int64],
     seed: int,
     settings: SamplerSettings,
@@ -238,4 +238,4 @@ def _refitted(
             return None
         return log_mean_exp(log_likelihood(_table_of(sampled.posterior), data, out).sum(axis=1))
 
-    return elpd.refitted(elpd.bad, exact)
+    return elpd.refitted(elpd.high_k_units, exact)

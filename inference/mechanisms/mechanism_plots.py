@@ -29,9 +29,9 @@ def plot_explanation(explanation: Explanation) -> Figure:
         curve.set_xlim(left=0)
         curve.legend(fontsize=8.5, loc="best")
         names = {"fall": ("in all", INK, "D"), "who": ("by who", BLUE, "o"), "when": ("by when", ORANGE, "s")}
-        low, high = explanation.split["factor_low"].min(), explanation.split["factor_high"].max()
+        low, high = explanation.decomposition["factor_low"].min(), explanation.decomposition["factor_high"].max()
         for place, (part, (label, shade, mark)) in enumerate(names.items()):
-            row = explanation.split.loc[part]
+            row = explanation.decomposition.loc[part]
             reach = [[row["factor"] - row["factor_low"]], [row["factor_high"] - row["factor"]]]
             parts.errorbar(
                 row["factor"], place, xerr=np.maximum(reach, 0), fmt=mark, ms=7, lw=2, capsize=4, color=shade

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..comparison.verdict import GAIN, STANDARD_ERRORS
 from ..loo.loo import elpd_difference
-from .mechanism_models import ACCOUNTS
+from .mechanism_models import MECHANISM_MODELS
 
 Account = Literal["neither", "who", "when", "both", "undecided"]
 
@@ -21,7 +21,7 @@ MEANING = {
 """What each account says."""
 
 
-def judge_accounts(
+def judge_mechanisms(
     pointwise: Mapping[str, NDArray[np.float64]], doubts: Sequence[str] = ()
 ) -> tuple[Account, list[str]]:
     """Choose the simplest account to which no richer one adds enough.
@@ -43,12 +43,12 @@ def judge_accounts(
     reasons : list of str
         Sentences, the decisive one first.
     """
-    names = [name for name in ACCOUNTS if name in pointwise]
+    names = [name for name in MECHANISM_MODELS if name in pointwise]
     if doubts:
         return "undecided", list(doubts)
 
     def parts(name: str) -> set[str]:
-        return set(ACCOUNTS[name])
+        return set(MECHANISM_MODELS[name])
 
     def gain(richer: str, simpler: str) -> tuple[float, float]:
         return elpd_difference(pointwise[richer], pointwise[simpler])

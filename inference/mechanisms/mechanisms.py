@@ -14,18 +14,18 @@ from ...errors import InputError
 from ...simulate import Trajectories
 from ...simulate.trajectories import as_trajectories
 from ..comparison.results import condition_label
-from ..comparison.verdict import FEWEST_SHARERS, FEWEST_TRAJECTORIES, only
+from ..comparison.verdict import MIN_SHARERS, MIN_TRAJECTORIES, only
 from ..data.observations import pooled_conditions
 from ..posterior.arviz_adapter import group, make_posterior
 from ..posterior.diagnostics import INTERVAL, diagnose, summarize
 from ..posterior.fitting import PACKAGES, versions
 from ..posterior.sampling import SamplerSettings
-from .decision_counts import ResolvedCounts, resolved_counts
-from .decomposition import Exposure, Fall, hazard_curves, split
-from .mechanism_models import UNITS, AccountFit, fit_account, offered
-from .mechanism_verdict import Account, judge_accounts
+from .decision_counts import DecisionCounts, decision_counts
+from .decomposition import Exposure, HazardDecline, decompose, hazard_curves
+from .mechanism_models import UNITS, MechanismFit, fit_mechanism_model, offered
+from .mechanism_verdict import Account, judge_mechanisms
 
-MOST_REFITS = 10
+MAX_REFITS = 10
 """With more units than this of high Pareto k none is refitted."""
 _PLURAL = {"cell": "cells", "trajectory": "trajectories"}
 _SAME = 1e-9
@@ -47,12 +47,12 @@ class Explanation:
         Values of the condition columns; empty when there is one condition.
     account : {"neither", "who", "when", "both", "undecided"}
         The simplest account of the counts to which no richer one adds enough, see
-        :func:`tworate.inference.mechanisms.mechanism_verdict.judge_accounts`.
+        :func:`tworate.inference.mechanisms.mechanism_verdict.judge_mechanisms`.
     reasons, cautions : list of str
         Why, the decisive reason first; and what in the data the accounts do not provide for.
-    fits : dict of str to AccountFit
+    fits : dict of str to MechanismFit
         The accounts, as they were fitted.
-    split : pandas.DataFrame
+    decomposition : pandas.DataFrame
         Index `fall`, `who`, `when`; columns `mean`, `sd`, `hdi_low`, `hdi_high` (in nats: log of the factor by which
         the hazard per sighting falls), `factor`, `factor_low`, `factor_high` (the exponentials), `ess_bulk`, `r_hat`.
         From the richest account, which holds the others.
@@ -75,8 +75,8 @@ class Explanation:
     account: Account
     reasons: list[str]
     cautions: list[str]
-    fits: dict[str, AccountFit] = field(repr=False)
-    split: pd.DataFrame
+    fits: dict[str, MechanismFit] = field(repr=False)
+    decomposition: pd.DataFrame
     sightings: float
     visibility: float
     curves: pd.DataFrame = field(repr=False)
@@ -99,7 +99,7 @@ class Explanation:
         return "falls" if low > 0 else "rises"
 
     def _part(self, name: str) -> "pd.Series[Any]":
-        row: Any = self.split.loc[name]
+        row: Any = self.decomposition.loc[name]
         return row
 
     @property
@@ -140,7 +140,7 @@ class Explanation:
                 "elpd_loo": fit.elpd.elpd_loo,
                 "se": fit.elpd.se,
                 "p_loo": fit.elpd.p_loo,
-                "pareto_k_bad": int(fit.elpd.bad.size),
+                "pareto_k_bad": int(fit.elpd.high_k_units.size),
                 "good_k": fit.elpd.good_k,
                 "refitted": fit.elpd.n_refitted,
                 "problems": fit.problems,
@@ -154,7 +154,7 @@ class Explanation:
             "sentence": self.sentence,
             "reasons": self.reasons,
             "cautions": self.cautions,
-            "split": self.split.to_dict("index"),
+            "split": self.decomposition.to_dict("index"),
             "sightings": self.sightings,
             "visibility": self.visibility or None,
             "unit": self.unit,
@@ -172,7 +172,7 @@ def explain(
     by: str | Sequence[str] | None = None,
     *,
     unit: str = UNITS[0],
-    max_refits: int = MOST_REFITS,
+    max_refits: int = MAX_REFITS,
     seed: int = 0,
     sampler: SamplerSettings | None = None,
     only: Callable[[dict[str, Any]], bool] | None = None,
@@ -227,7 +227,7 @@ def explain(
     parts = [(condition, part) for condition, part in data.split(columns) if only is None or only(condition)]
     found = []
     for number, (condition, part) in enumerate(parts):
-        counts = resolved_counts(part)
+        counts = decision_counts(part)
         names = offered(counts)
 
         def report(done: int, name: str, number: int = number, names: list[str] = names) -> None:
@@ -237,7 +237,7 @@ def explain(
         fits = {}
         for done, name in enumerate(names):
             report(done, name)
-            fits[name] = fit_account(
+            fits[name] = fit_mechanism_model(
                 name, counts, seed=seed, settings=sampler or SamplerSettings(), unit=unit, max_refits=max_refits
             )
         cautions = [*filter(None, [pooled_conditions(part, columns)]), *_cautions(part, counts)]
@@ -257,44 +257,44 @@ def explanation_record(explanations: Sequence[Explanation], source: str, seed: i
 
 def _explanation(
     condition: dict[str, Any],
-    counts: ResolvedCounts,
-    fits: dict[str, AccountFit],
+    counts: DecisionCounts,
+    fits: dict[str, MechanismFit],
     unit: str,
     cautions: list[str],
 ) -> Explanation:
     richest = fits[list(fits)[-1]]
     exposure = Exposure(counts.reach, counts.visibility)
     tables = richest.p_share
-    summary, problems = _summary_of(split(tables, counts.shares, exposure), richest)
+    summary, problems = _summary_of(decompose(tables, counts.shares, exposure), richest)
     doubts = [
         f"the sampler's numbers for {name} cannot be trusted: {'; '.join(found)}"
         for name, found in {**{name: fit.problems for name, fit in fits.items()}, "the split": problems}.items()
         if found
     ]
     n_units = richest.elpd.pointwise.size
-    if (sharers := int(counts.new_sharers.sum())) < FEWEST_SHARERS:
-        doubts.append(f"{only(sharers, 'agent', 'share')} after the start; at least {FEWEST_SHARERS} are needed")
-    if unit == "trajectory" and n_units < FEWEST_TRAJECTORIES:
-        doubts.append(f"{only(n_units, 'trajectory', 'can')} be left out; at least {FEWEST_TRAJECTORIES} are needed")
-    bad = {
-        name: f"PSIS-LOO cannot be trusted for {fit.elpd.bad.size} of {n_units} {_PLURAL[unit]} under {name} (high "
-        "Pareto k)"
+    if (sharers := int(counts.new_sharers.sum())) < MIN_SHARERS:
+        doubts.append(f"{only(sharers, 'agent', 'share')} after the start; at least {MIN_SHARERS} are needed")
+    if unit == "trajectory" and n_units < MIN_TRAJECTORIES:
+        doubts.append(f"{only(n_units, 'trajectory', 'can')} be left out; at least {MIN_TRAJECTORIES} are needed")
+    high_k_units = {
+        name: f"PSIS-LOO cannot be trusted for {fit.elpd.high_k_units.size} of {n_units} {_PLURAL[unit]} under "
+        f"{name} (high Pareto k)"
         for name, fit in fits.items()
-        if fit.elpd.bad.size
+        if fit.elpd.high_k_units.size
     }
     # An account that is far off has high Pareto k for being far off: an upper bound there is enough to refuse it.
-    account, reasons = judge_accounts({name: fit.bound for name, fit in fits.items()}, doubts)
-    if account in bad:
-        account, reasons = "undecided", [bad[account]]
+    account, reasons = judge_mechanisms({name: fit.bound for name, fit in fits.items()}, doubts)
+    if account in high_k_units:
+        account, reasons = "undecided", [high_k_units[account]]
     elif not doubts:
-        reasons += [f"{text}; it was given what it cannot exceed there" for text in bad.values()]
+        reasons += [f"{text}; it was given what it cannot exceed there" for text in high_k_units.values()]
     return Explanation(
         condition=condition,
         account=account,
         reasons=reasons,
         cautions=cautions,
         fits=fits,
-        split=summary,
+        decomposition=summary,
         sightings=counts.reach,
         visibility=counts.visibility,
         curves=hazard_curves(tables, counts.shares, exposure, INTERVAL),
@@ -304,7 +304,7 @@ def _explanation(
     )
 
 
-def _summary_of(parts: Fall, richest: AccountFit) -> tuple[pd.DataFrame, list[str]]:
+def _summary_of(parts: HazardDecline, richest: MechanismFit) -> tuple[pd.DataFrame, list[str]]:
     """Posterior of the fall and its parts, and what the diagnostics say is wrong with it."""
     draws = group(richest.posterior, "posterior")
     shape = (draws.sizes["chain"], draws.sizes["draw"])
@@ -318,13 +318,15 @@ def _summary_of(parts: Fall, richest: AccountFit) -> tuple[pd.DataFrame, list[st
     # A mechanism that the data cannot hold, since there is one persona or one sighting, has no part.
     columns = ["mean", "sd", "hdi_low", "hdi_high", "ess_bulk", "r_hat"]
     constant = pd.Series([0.0, 0.0, 0.0, 0.0, np.nan, np.nan], index=columns)
-    summary = pd.DataFrame({name: summary.loc[name] if name in varying else constant for name in Fall._fields}).T
+    summary = pd.DataFrame(
+        {name: summary.loc[name] if name in varying else constant for name in HazardDecline._fields}
+    ).T
     for name, source in (("factor", "mean"), ("factor_low", "hdi_low"), ("factor_high", "hdi_high")):
         summary[name] = np.exp(summary[source])
     return summary, problems
 
 
-def _decisions(counts: ResolvedCounts, tables: Any) -> pd.DataFrame:
+def _decisions(counts: DecisionCounts, tables: Any) -> pd.DataFrame:
     """The decision table as the counts tell it."""
     n_personas, n_sightings = counts.shape
     decisions, new_sharers = counts.totals()
@@ -344,7 +346,7 @@ def _decisions(counts: ResolvedCounts, tables: Any) -> pd.DataFrame:
     )
 
 
-def _cautions(part: Trajectories, counts: ResolvedCounts) -> list[str]:
+def _cautions(part: Trajectories, counts: DecisionCounts) -> list[str]:
     """What in the data the accounts do not provide for."""
     found = []
     if "intervention" in part.table and part.table["intervention"].astype(str).str.contains("counter").any():

@@ -18,7 +18,7 @@ _WINDOWS = 3
 """Curves are followed for so many times the observed window."""
 _STEPS = 160
 """Steps over the observed window where time is continuous."""
-_MOST_STEPS = 1000
+_MAX_STEPS = 1000
 """Steps over the observed window at most, however short the rounds are."""
 
 
@@ -48,7 +48,7 @@ def derive(specification: Specification, posterior: Posterior, data: Transitions
     # In rounds the step is that of the data.
     steps = data.time_end - data.time_start
     step = float(np.median(steps)) if specification.clock == "rounds" else data.window / _STEPS
-    step = max(step, data.window / _MOST_STEPS)
+    step = max(step, data.window / _MAX_STEPS)
     times = np.arange(0.0, _WINDOWS * data.window + step, step)
     exposure, prevalence = solve_curves(
         specification.model.log_survival, values, times, s0, formula, specification.clock

@@ -20,7 +20,7 @@ from .fitting import draws_of
 FloatArray = NDArray[np.float64]
 
 QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
-_MOST_STEPS = 1000
+_MAX_STEPS = 1000
 """Steps of one path ahead."""
 
 
@@ -167,7 +167,7 @@ def _paths(trajectories: Trajectories) -> Iterator[tuple[int, pd.DataFrame]]:
 
 def _onward(start: float, step: float, until: float) -> FloatArray:
     """Times from a start in steps, to an end or just beyond it; longer steps where there would be very many."""
-    step = max(step, (until - start) / _MOST_STEPS)
+    step = max(step, (until - start) / _MAX_STEPS)
     n_steps = int(np.ceil((until - start) / step - 1e-9))
     return start + step * np.arange(n_steps + 1, dtype=float)
 

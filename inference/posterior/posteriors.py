@@ -12,11 +12,11 @@ from ...files import atomic_path
 from .arviz_adapter import Posterior, open_netcdf
 from .netcdf import write_netcdf
 
-MOST_IN_MEMORY = 8
+MAX_IN_MEMORY = 8
 """Comparisons of more conditions than this keep their posteriors on disk; one takes about 20 MB."""
 
 
-class Spill:
+class TemporaryPosteriorStore:
     """A temporary folder that is there as long as somebody holds this object."""
 
     def __init__(self) -> None:
@@ -31,11 +31,11 @@ class Posteriors(Mapping[str, Posterior]):
     ----------
     held : mapping of str to Posterior or Path
         The posteriors, or the netCDF files in which they lie.
-    spill : Spill, optional
+    spill : TemporaryPosteriorStore, optional
         Keeps temporary files from being removed.
     """
 
-    def __init__(self, held: Mapping[str, Posterior | Path], spill: Spill | None = None) -> None:
+    def __init__(self, held: Mapping[str, Posterior | Path], spill: TemporaryPosteriorStore | None = None) -> None:
         self._held = dict(held)
         self._spill = spill
 
@@ -65,7 +65,7 @@ class Posteriors(Mapping[str, Posterior]):
             else:
                 write_netcdf(held, temporary)
 
-    def spilled(self, spill: Spill, prefix: str) -> "Posteriors":
+    def stored(self, spill: TemporaryPosteriorStore, prefix: str) -> "Posteriors":
         """Return the same posteriors, now on disk."""
         files: dict[str, Posterior | Path] = {}
         for name in self:

@@ -20,7 +20,7 @@ from tworate.agents import (
 from tworate.agents.decision_table import DIAGNOSTICS
 from tworate.agents.embedded import rule
 from tworate.agents.embedded.rule import share_probability
-from tworate.analysis.decision_effects import explain
+from tworate.analysis.decision_effects import fit_decision_effects
 from tworate.analysis.report.decision_plots import plot_effects
 from tworate.errors import InputError
 
@@ -47,7 +47,7 @@ def effects_of(found, term):
 
 
 def test_an_additive_rule_is_given_back_exactly(tables):
-    found = explain(tables)
+    found = fit_decision_effects(tables)
     for trait, effect in rule.TRAIT_EFFECTS.items():
         assert effects_of(found, trait) == {"high": pytest.approx(effect)}
     types = rule.EVENT_TYPE_EFFECTS
@@ -68,7 +68,7 @@ def test_an_additive_rule_is_given_back_exactly(tables):
 def test_effects_of_whole_designs_are_differences_of_means_and_their_shares_add_up():
     rng = np.random.default_rng(3)
     noisy = [table_of(event, all_personas(), lambda *_: rng.uniform(0.05, 0.95)) for event in EVENTS]
-    found = explain(noisy)
+    found = fit_decision_effects(noisy)
     frames = [table.to_frame() for table in noisy]
     log_odds = np.concatenate([np.log(frame["p_share"] / (1 - frame["p_share"])) for frame in frames])
     codes = np.concatenate([frame["persona"] for frame in frames])
@@ -96,48 +96,50 @@ def test_an_interaction_is_left_to_the_residual(tables):
         )
         return 1 / (1 + np.exp(-log_odds - 0.4 * sign))
 
-    found = explain([table_of(event, all_personas(), interacting) for event in EVENTS])
+    found = fit_decision_effects([table_of(event, all_personas(), interacting) for event in EVENTS])
     assert effects_of(found, "openness")["high"] == pytest.approx(rule.TRAIT_EFFECTS["openness"])
     assert found.residual_sd == pytest.approx(0.4)
 
 
 def test_what_does_not_vary_or_cannot_be_told_apart_is_left_out_with_a_word(tables):
-    one = explain(tables[4:5])
+    one = fit_decision_effects(tables[4:5])
     assert one.notes == ("left out, since it does not vary here: event type, fatalities",)
     assert effects_of(one, "extraversion")["high"] == pytest.approx(0.8)
-    two = explain([tables[0], tables[5]])
+    two = fit_decision_effects([tables[0], tables[5]])
     assert len(two.notes) == 1
     assert "cannot be told apart from" in two.notes[0]
     assert two.notes[0].endswith(": fatalities")
     subset = [
         table_of(event, [Persona("O----"), Persona("o----"), Persona("-----")], share_probability) for event in EVENTS
     ]
-    named = explain(subset)
+    named = fit_decision_effects(subset)
     assert "conscientiousness, extraversion, agreeableness, neuroticism" in named.notes[0]
     assert effects_of(named, "openness")["high"] == pytest.approx(0.3)
 
 
 def test_a_table_that_never_varies_and_certain_decisions_give_numbers_or_none():
     personas = all_personas()
-    flat = explain([table_of(event, personas, lambda *_: 0.3) for event in EVENTS])
+    flat = fit_decision_effects([table_of(event, personas, lambda *_: 0.3) for event in EVENTS])
     assert np.abs(flat.table["effect"]).max() < 1e-9
     assert json.loads(json.dumps(flat.to_json(), allow_nan=False))["r_squared"] is None
     assert "nothing varies" in flat.summary
-    certain = explain([table_of(event, personas, lambda p, *_: float(p.code[0] == "O")) for event in EVENTS])
+    certain = fit_decision_effects(
+        [table_of(event, personas, lambda p, *_: float(p.code[0] == "O")) for event in EVENTS]
+    )
     assert certain.n_bounded == certain.n_cells
     assert effects_of(certain, "openness")["high"] == pytest.approx(np.log(1e6 - 1))
 
 
 def test_tables_that_do_not_fit_together_are_refused(tables):
     with pytest.raises(InputError, match="there is no decision table"):
-        explain([])
+        fit_decision_effects([])
     other = replace(tables[1], personas=tables[1].personas[::-1])
     with pytest.raises(InputError, match="differ in their personas or sightings"):
-        explain([tables[0], other])
+        fit_decision_effects([tables[0], other])
 
 
 def test_figure_shows_every_effect_once(tables):
-    found = explain(tables)
+    found = fit_decision_effects(tables)
     (axis,) = plot_effects(found).axes
     drawn = [float(line.get_xdata()[0]) for line in axis.lines[1:]]
     assert drawn == pytest.approx(list(found.table["effect"]))
@@ -154,7 +156,7 @@ def test_effects_of_the_embedded_model_are_those_of_its_rule():
         )
         for table in asked
     ]
-    found, said = explain(asked), explain(ruled)
+    found, said = fit_decision_effects(asked), fit_decision_effects(ruled)
     # The rule is additive in traits and sightings: there its own numbers come back, else its least-squares fit.
     assert said.table["effect"][:5].tolist() == pytest.approx(list(rule.TRAIT_EFFECTS.values()))
     # 0.1 is the largest error of the model's log-odds on a shipped event, averaged over personas (its card).

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from tworate.inference.mechanisms.decision_counts import resolved_counts
+from tworate.inference.mechanisms.decision_counts import decision_counts
 from tworate.inference.mechanisms.decomposition import Exposure, split
-from tworate.inference.mechanisms.mechanism_models import fit_account
+from tworate.inference.mechanisms.mechanism_models import fit_mechanism_model
 from tworate.inference.mechanisms.mechanisms import explain
 from tworate.inference.posterior.sampling import SamplerSettings
 from tworate.simulate import random_regular, spread
@@ -37,8 +37,8 @@ def test_ninety_percent_intervals_of_the_split_cover_over_200_data_sets():
     hits = dict.fromkeys(("fall", "who", "when"), 0)
     for seed in range(200):
         table = drawn_table(np.random.default_rng(seed))
-        counts = resolved_counts(simulated(table, seed))
-        fit = fit_account("both", counts, seed=seed, settings=SamplerSettings(), unit="cell", max_refits=0)
+        counts = decision_counts(simulated(table, seed))
+        fit = fit_mechanism_model("both", counts, seed=seed, settings=SamplerSettings(), unit="cell", max_refits=0)
         exposure = Exposure(counts.reach, counts.visibility)
         # Sightings that nobody had are not in the data, nor in the table that the fall is of.
         truth = split(table[None, :, : counts.n_sightings], counts.shares, exposure)

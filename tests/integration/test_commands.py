@@ -38,7 +38,7 @@ def test_run_leaves_everything_that_it_promises(job):
         "comparison.csv", "comparison.json", "decisions.csv", "report.html", "run.json", "trajectories.parquet",
         "trajectories.counts.parquet",
         *(f"posteriors/{name}.nc" for name in ("one-rate", "two-rate", *RIVALS)),
-        *(f"figures/{name}.png" for name in ("elpd", "evidence", "pareto_k", "prediction", "prior", "rates")),
+        *(f"figures/{name}.png" for name in ("elpd", "pointwise_elpd", "pareto_k", "prediction", "prior", "rates")),
     }  # fmt: skip
     assert "synthetic" in done.stderr
     assert "synthetic" in (folder / "report.html").read_text(encoding="utf-8")

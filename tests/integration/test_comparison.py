@@ -62,7 +62,7 @@ def test_leave_one_out_and_exact_refits_equal_a_grid(plain, grid):
     exact = np.array([expected_elpd(grid, [i], np.arange(plain.size) != i) for i in range(plain.size)])
     # The Monte-Carlo error of each is about sd(log p) / sqrt(ESS); sd is below 0.4 here and ESS above 1000.
     np.testing.assert_allclose(elpd.pointwise, exact, atol=5 * 0.4 / np.sqrt(1000))
-    assert elpd.bad.size == 0
+    assert elpd.high_k_units.size == 0
 
     # Declare two of them bad: both are left out by refitting, which gives the same numbers.
     suspect = dataclasses.replace(elpd, pareto_k=np.where(np.isin(np.arange(plain.size), [4, 30]), 0.9, 0.1))
@@ -73,7 +73,7 @@ def test_leave_one_out_and_exact_refits_equal_a_grid(plain, grid):
         return unit_log_likelihood(BINOMIAL, group(draws, "posterior"), plain, "increment")
 
     mended = refit_bad(suspect, plain, "increment", refitted, most=2)
-    assert (mended.bad.size, mended.n_refitted) == (0, 2)
+    assert (mended.high_k_units.size, mended.n_refitted) == (0, 2)
     np.testing.assert_allclose(mended.pointwise[[4, 30]], exact[[4, 30]], atol=5 * 0.4 / np.sqrt(1000))
     # With more than is allowed, none is refitted.
     assert refit_bad(suspect, plain, "increment", refitted, most=1) is suspect
@@ -266,7 +266,7 @@ def test_a_forecast_covers_what_came_and_a_wrong_model_does_not(make_trajectorie
 
 
 def test_many_conditions_leave_their_posteriors_on_disk(make_trajectories, tmp_path, monkeypatch):
-    monkeypatch.setattr(compare_module, "MOST_IN_MEMORY", 1)
+    monkeypatch.setattr(compare_module, "MAX_IN_MEMORY", 1)
     table = pd.concat(
         make_trajectories(OneRateSI(0.4), MeanField(), seed=i, degree=None, replicates=2, rounds=20).assign(
             event=f"e{i}"

@@ -10,7 +10,7 @@ import pytest
 from tworate.analysis.cli import main
 from tworate.analysis.explaining import open_results
 from tworate.errors import InputError
-from tworate.inference.mechanisms.decomposition import Exposure, split
+from tworate.inference.mechanisms.decomposition import Exposure, decompose
 from tworate.inference.mechanisms.mechanism_plots import plot_explanation
 from tworate.inference.mechanisms.mechanisms import explain
 from tworate.simulate import CounterMessage, Trajectories, random_regular, read_trajectories, spread
@@ -57,14 +57,14 @@ def test_account_is_the_truth_and_the_split_holds_its_numbers(found, truth):
     assert result.account == {"reinforced": "when"}.get(truth, truth), result.reasons
     assert result.direction == {"neither": "stays", "reinforced": "rises"}.get(truth, "falls")
     assert result.cautions == []
-    exact = split(TRUTHS[truth][None], np.full(4, 0.25), Exposure(result.sightings, result.visibility))
+    exact = decompose(TRUTHS[truth][None], np.full(4, 0.25), Exposure(result.sightings, result.visibility))
     for part in ("fall", "who", "when"):
-        row, value = result.split.loc[part], getattr(exact, part)[0]
+        row, value = result.decomposition.loc[part], getattr(exact, part)[0]
         # Five truths of three parts: beyond four standard deviations none would come. A part that is absent cannot be
         # estimated below zero where it is who, so it comes out a little above.
         assert abs(row["mean"] - value) < 4 * row["sd"]
-    assert result.split.loc["who", "mean"] + result.split.loc["when", "mean"] == pytest.approx(
-        result.split.loc["fall", "mean"]
+    assert result.decomposition.loc["who", "mean"] + result.decomposition.loc["when", "mean"] == pytest.approx(
+        result.decomposition.loc["fall", "mean"]
     )
 
 
@@ -74,7 +74,7 @@ def test_sentence_says_who_when_and_which_way(found):
     assert "% who," in found["both"].sentence
     assert "rises by a factor of" in found["reinforced"].sentence
     # Personas that differ lessen a hazard that repetition raises: the sign is told.
-    assert found["reinforced"].split.loc["when", "hdi_high"] < 0
+    assert found["reinforced"].decomposition.loc["when", "hdi_high"] < 0
 
 
 def test_table_is_that_of_the_truth(found):
@@ -103,7 +103,7 @@ def test_same_seed_same_numbers_alone_and_among_others():
     both = explain(data, by="event", seed=5, max_refits=0)
     assert [each.condition for each in both] == [{"event": "who"}, {"event": "when"}]
     (alone,) = explain(data, by="event", seed=5, max_refits=0, only=lambda condition: condition["event"] == "when")
-    pd.testing.assert_frame_equal(both[1].split, alone.split)
+    pd.testing.assert_frame_equal(both[1].decomposition, alone.decomposition)
     pooled = explain(data, seed=5, max_refits=0)[0]
     # Probabilities that differ between trajectories are noticed, whether or not a column tells of them.
     assert any("event (2 values)" in text for text in pooled.cautions)
@@ -115,7 +115,7 @@ def test_an_account_that_is_far_off_is_refused_however_much_there_is_to_refuse_i
     network, members = random_regular(600, 8, seed=1), np.random.default_rng(1).permutation(600) % 2
     data = spread(network, [[0.4], [0.1]], members, rounds=30, replicates=12, seed=1)
     result = explain(data, seed=1)[0]
-    assert result.fits["neither"].elpd.bad.size > 10
+    assert result.fits["neither"].elpd.high_k_units.size > 10
     assert result.account == "who"
     assert "it was given what it cannot exceed there" in result.reasons[-1]
     for fit in result.fits.values():
@@ -126,12 +126,12 @@ def test_with_one_persona_or_one_sighting_only_the_other_can_be():
     one = explain(simulated([[0.4, 0.1]], 1), seed=1)[0]
     assert list(one.fits) == ["neither", "when"]
     assert one.account == "when"
-    assert tuple(one.split.loc["who", ["mean", "hdi_low", "hdi_high"]]) == (0.0, 0.0, 0.0)
+    assert tuple(one.decomposition.loc["who", ["mean", "hdi_low", "hdi_high"]]) == (0.0, 0.0, 0.0)
     flat = explain(simulated([[0.4], [0.1]], 1), seed=1)[0]
     assert flat.account == "who"
     assert "with one persona it can only be when" in one.sentence
     assert "with one sighting it can only be who" in flat.sentence
-    assert flat.split.loc["when", "factor"] == 1.0
+    assert flat.decomposition.loc["when", "factor"] == 1.0
     json.dumps(flat.to_json(), allow_nan=False)
 
 

@@ -107,7 +107,7 @@ def test_leaving_conditions_out_is_that_of_quadrature(fitted, exact):
     # Eight conditions know little of what lies between them: those that move the posterior may be beyond
     # weighting, others not.
     moved = np.array([exact.divergence(c) for c in range(8)])
-    assert np.all(moved[elpd.bad] > np.median(moved)), (elpd.pareto_k, moved)
+    assert np.all(moved[elpd.high_k_units] > np.median(moved)), (elpd.pareto_k, moved)
     # By the likelihood at the conditions' own rates it would look far too good.
     own = [
         ConditionLikelihood(fitted.study.specification, observed)(

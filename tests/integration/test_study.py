@@ -16,7 +16,7 @@ from pandas.testing import assert_frame_equal
 from tworate.agents import AnswerStore, CachedLanguageModel, LanguageModel, load_language_model
 from tworate.analysis.cli import main
 from tworate.analysis.study import load_study, make_study, run_study
-from tworate.analysis.study.cluster import perform, work_on_cluster
+from tworate.analysis.study.cluster import perform, run_on_cluster
 from tworate.analysis.study.condition_job import make_jobs, work
 from tworate.analysis.study.plan import make_plan
 from tworate.analysis.study.run import ask
@@ -347,9 +347,9 @@ def test_a_cluster_that_cannot_be_used_is_told(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(JobError, match="no Dask scheduler answers there; start one with `dask scheduler`"):
-            next(work_on_cluster(jobs, {}, scheduler="tcp://127.0.0.1:9"))
+            next(run_on_cluster(jobs, {}, scheduler="tcp://127.0.0.1:9"))
         with pytest.raises(InputError, match="is no address of a scheduler"):
-            next(work_on_cluster(jobs, {}, scheduler="nonsense://x"))
+            next(run_on_cluster(jobs, {}, scheduler="nonsense://x"))
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"needs Dask: pip install 'tworate\[cluster\]'"):
         run_study(make_study(SMALL), "nowhere", workers=2, load=formula)

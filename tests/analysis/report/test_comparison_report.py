@@ -38,7 +38,7 @@ def test_report_is_one_file_that_asks_nothing_of_the_network(comparison, result,
     assert not re.search(r"""(src|href)=["'](?!data:)""", html)
     assert html.count("data:image/png;base64,") == 6
     assert "Invented." in html
-    for path in ("prediction", "elpd", "rates", "pareto_k", "evidence", "prior"):
+    for path in ("prediction", "elpd", "rates", "pareto_k", "pointwise_elpd", "prior"):
         assert (tmp_path / "figures" / f"{path}.png").read_bytes().startswith(b"\x89PNG")
     # The verdict's numbers stand in the sentence.
     assert f"elpd_diff = {result.elpd_diff:.1f}" in html
@@ -79,7 +79,7 @@ def test_sentence_says_the_verdict_with_rates_and_numbers_and_who_challenges_it(
     assert "challenged" in verdict_sentence(dataclasses.replace(result, challenged_by=["gamma-rate"]))
 
 
-@pytest.mark.parametrize("plot", ["elpd", "rates", "pareto_k", "evidence", "prediction"])
+@pytest.mark.parametrize("plot", ["elpd", "rates", "pareto_k", "pointwise_elpd", "prediction"])
 def test_figures_have_labelled_axes(comparison, plot):
     figure = getattr(comparison, f"plot_{plot}")()
     assert isinstance(figure, Figure)

@@ -8,7 +8,7 @@ import pytest
 
 from tworate.agents import EVENT_TYPES, Event, LanguageModel, all_personas, decide
 from tworate.analysis.study import make_study, read_study
-from tworate.analysis.study.cost_estimate import look_ahead
+from tworate.analysis.study.cost_estimate import estimate_cost
 from tworate.analysis.study.hierarchical_effects import effects_wanted
 from tworate.analysis.study.plan import make_plan
 from tworate.analysis.study.toml_source import line_of
@@ -235,16 +235,16 @@ def test_the_calls_foretold_are_those_made(elicitation):
         model, plan.events, plan.personas, sightings=plan.specification.elicitation.sightings,
         templates=plan.specification.templates, elicitation=plan.specification.asking,
     )  # fmt: skip
-    assert model.asked == plan.model_calls == look_ahead(plan).model_calls > 0
+    assert model.asked == plan.model_calls == estimate_cost(plan).model_calls > 0
 
 
 def test_the_outlook_counts_and_estimates():
     content = {"events": {"per_type": 1}, "comparison": {"closures": ["recorded", "mean-field"]}}
-    outlook = look_ahead(make_plan(make_study(content)))
+    outlook = estimate_cost(make_plan(make_study(content)))
     assert (outlook.conditions, outlook.fits, outlook.prompts) == (192, 768, 6 * 32 * 5 * 2)
     assert "192 conditions: 1 language model × 6 events × 32 compositions × 1 network × 1" in outlook.describe()
     # More data take longer.
-    longer = look_ahead(make_plan(make_study({**content, "spread": {"rounds": 400}})))
+    longer = estimate_cost(make_plan(make_study({**content, "spread": {"rounds": 400}})))
     assert longer.seconds > 2 * outlook.seconds > 0
 
 

@@ -6,7 +6,7 @@ from scipy import stats
 
 from tworate.errors import InputError
 from tworate.inference.calibration.data_generating_processes import (
-    TRUTHS,
+    DATA_GENERATING_PROCESSES,
     Background,
     Gamma,
     OneRate,
@@ -14,7 +14,7 @@ from tworate.inference.calibration.data_generating_processes import (
     Varying,
     When,
     Who,
-    make_truth,
+    make_process,
 )
 from tworate.simulate import make_network
 
@@ -88,10 +88,10 @@ def test_the_same_seed_gives_the_same_data_on_any_network():
 
 
 def test_bad_truths_are_refused():
-    assert {type(truth) for truth in ALL} == set(TRUTHS.values())
+    assert {type(truth) for truth in ALL} == set(DATA_GENERATING_PROCESSES.values())
     with pytest.raises(InputError, match="truth 'three' is unknown"):
-        make_truth("three")
+        make_process("three")
     with pytest.raises(InputError, match="needs rate, not beta"):
-        make_truth("one-rate", beta=1.0)
+        make_process("one-rate", beta=1.0)
     with pytest.raises(InputError, match=r"rate = -1\.0 must be a number of at least 0"):
-        make_truth("one-rate", rate=-1.0)
+        make_process("one-rate", rate=-1.0)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tworate.inference.comparison.verdict import Evidence, judge
+from tworate.inference.comparison.verdict import VerdictInput, judge
 
 
 def verdict(d, dse, **changes):
     base = {"n_observations": 400, "bad_k": {"one-rate": 0, "two-rate": 0}, "problems": {}, "closure": "recorded"}
-    return judge(Evidence(elpd_diff=d, dse=dse, **{**base, **changes}))
+    return judge(VerdictInput(elpd_diff=d, dse=dse, **{**base, **changes}))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tworate.errors import InputError
-from tworate.inference.mechanisms.decision_counts import REACH, resolved_counts
+from tworate.inference.mechanisms.decision_counts import REACH, decision_counts
 from tworate.simulate import ReduceVisibility, Trajectories, random_regular, read_trajectories, spread
 
 TABLE = np.array([[0.4, 0.1, 0.05], [0.1, 0.2, 0.3]])
@@ -20,7 +20,7 @@ def data():
 
 
 def test_cells_hold_every_decision_and_shares_are_of_the_susceptible(data):
-    found = resolved_counts(data)
+    found = decision_counts(data)
     rows = data.counts[data.counts["sighting"] > 0]
     for number in range(found.persona.size):
         same = rows[
@@ -53,7 +53,7 @@ def test_reach_is_the_exposure_by_which_most_decisions_were_made(data):
                 made.append(decided)
     order = np.argsort(behind)
     share = np.cumsum(np.array(made)[order]) / np.sum(made)
-    reach = resolved_counts(data).reach
+    reach = decision_counts(data).reach
     assert share[np.array(behind)[order] <= reach + 1e-12].max() >= REACH
     assert share[np.array(behind)[order] < reach - 1e-12].max() < REACH
 
@@ -61,35 +61,35 @@ def test_reach_is_the_exposure_by_which_most_decisions_were_made(data):
 def test_trajectories_of_two_conditions_are_not_one_for_their_label(data):
     parts = [data.table.assign(event=event) for event in "xy"]
     counts = [data.counts.assign(event=event) for event in "xy"]
-    both = resolved_counts(Trajectories(pd.concat(parts), counts=pd.concat(counts)))
-    one = resolved_counts(data)
+    both = decision_counts(Trajectories(pd.concat(parts), counts=pd.concat(counts)))
+    one = decision_counts(data)
     assert len(both.trajectories) == 2 * len(one.trajectories)
     assert both.decisions.sum() == 2 * one.decisions.sum()
     assert both.reach == pytest.approx(one.reach)
 
 
 def test_visibility_is_taken_where_it_is_known_and_holds_throughout(data, tmp_path):
-    assert resolved_counts(data).visibility == 0.25
+    assert decision_counts(data).visibility == 0.25
     data.save(tmp_path / "x.parquet")
-    assert resolved_counts(read_trajectories(tmp_path / "x.parquet")).visibility == 0.25
+    assert decision_counts(read_trajectories(tmp_path / "x.parquet")).visibility == 0.25
     data.save(tmp_path / "x.csv")
-    assert resolved_counts(read_trajectories(tmp_path / "x.csv")).visibility == 0.0
+    assert decision_counts(read_trajectories(tmp_path / "x.csv")).visibility == 0.0
     column = Trajectories(data.table.assign(visibility=0.5), counts=data.counts.assign(visibility=0.5))
-    assert resolved_counts(column).visibility == 0.5
+    assert decision_counts(column).visibility == 0.5
     network = random_regular(100, 4, seed=1)
     changing = spread(network, [[0.3]], rounds=9, replicates=1, seed=1, interventions=[ReduceVisibility(0.5, 3)])
-    assert resolved_counts(changing).visibility == 0.0
+    assert decision_counts(changing).visibility == 0.0
     continuous = spread(network, [[0.3]], rounds=9, replicates=1, seed=1, clock="continuous")
-    assert resolved_counts(continuous).visibility == 0.0
+    assert decision_counts(continuous).visibility == 0.0
 
 
 def test_without_counts_it_says_which_command_writes_them(data, tmp_path):
     with pytest.raises(InputError, match=r"no counts by persona and sighting; `tworate run`"):
-        resolved_counts(Trajectories(data.table))
+        decision_counts(Trajectories(data.table))
     data.table.to_csv(tmp_path / "bare.csv", index=False)
     with pytest.raises(InputError, match=r"bare\.counts\.csv is not beside it\).*`tworate simulate --out FILE`"):
-        resolved_counts(read_trajectories(tmp_path / "bare.csv"))
+        decision_counts(read_trajectories(tmp_path / "bare.csv"))
     quiet = data.table.assign(infected=5)
     silent = data.counts[data.counts["sighting"] == 0]
     with pytest.raises(InputError, match="nobody decides"):
-        resolved_counts(Trajectories(quiet, counts=silent))
+        decision_counts(Trajectories(quiet, counts=silent))

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from tworate.inference.mechanisms.decomposition import Exposure, counterfactual, hazard_curves, split
-from tworate.inference.mechanisms.mechanism_verdict import judge_accounts
+from tworate.inference.mechanisms.decomposition import Exposure, counterfactual, decompose, hazard_curves
+from tworate.inference.mechanisms.mechanism_verdict import judge_mechanisms
 from tworate.models import decision_curve
 
 SHARES = np.array([0.6, 0.4])
@@ -21,7 +21,7 @@ def fall(table, shares, exposure):
 
 @pytest.mark.parametrize("exposure", EXPOSURES)
 def test_parts_are_what_each_mechanism_adds_over_the_orders_of_switching_on(exposure):
-    found = split(TABLES, SHARES, exposure)
+    found = decompose(TABLES, SHARES, exposure)
     for number, table in enumerate(TABLES):
         added = {"who": [], "when": []}
         for order in itertools.permutations(added):
@@ -49,12 +49,12 @@ def test_with_everything_alike_nothing_falls(exposure):
 def test_each_mechanism_alone_has_the_whole_of_its_closed_form():
     end = 5.0
     rates = np.array([0.5, 0.1])
-    alike = split(np.repeat(rates[None, :, None], 3, axis=2), SHARES, Exposure(end, 0.0))
+    alike = decompose(np.repeat(rates[None, :, None], 3, axis=2), SHARES, Exposure(end, 0.0))
     left = SHARES * np.exp(-rates * end)
     assert alike.when[0] == pytest.approx(0.0, abs=1e-12)
     assert alike.who[0] == pytest.approx(np.log(SHARES @ rates) - np.log(left @ rates / left.sum()))
     first, later = 0.4, 0.1
-    same = split(np.broadcast_to([first, later], (1, 2, 2)), SHARES, Exposure(end, 0.0))
+    same = decompose(np.broadcast_to([first, later], (1, 2, 2)), SHARES, Exposure(end, 0.0))
     # The hazard of the two-rate form with sightings at rate 1.
     weight = (first - later) / (1 - later)
     last = (weight * np.exp(-end) + (1 - weight) * later * np.exp(-later * end)) / (
@@ -65,7 +65,7 @@ def test_each_mechanism_alone_has_the_whole_of_its_closed_form():
 
 
 def test_repetition_that_persuades_has_a_negative_part_and_a_mixture_never():
-    found = split(TABLES, SHARES, EXPOSURES[0])
+    found = decompose(TABLES, SHARES, EXPOSURES[0])
     assert found.when[1] < 0 < found.when[0]
     assert np.all(found.who > 0)
 
@@ -75,7 +75,7 @@ def test_curves_begin_and_end_where_the_split_does():
     curves = hazard_curves(TABLES[:1], SHARES, exposure, 0.95)
     whole = curves[curves["table"] == "both"]
     assert np.log(whole["median"].iloc[0] / whole["median"].iloc[-1]) == pytest.approx(
-        split(TABLES[:1], SHARES, exposure).fall[0]
+        decompose(TABLES[:1], SHARES, exposure).fall[0]
     )
     # Whole numbers of showings.
     np.testing.assert_allclose(whole["sightings"] / 0.25, np.arange(25))
@@ -101,7 +101,7 @@ def pointwise(**means):
     ],
 )
 def test_account_is_the_simplest_to_which_none_adds_enough(means, account):
-    found, reasons = judge_accounts(pointwise(**means))
+    found, reasons = judge_mechanisms(pointwise(**means))
     assert found == account
     assert reasons
 
@@ -110,10 +110,10 @@ def test_a_gain_within_two_standard_errors_decides_nothing():
     elpd = pointwise(neither=0, who=50, when=0, both=50)
     elpd["who"] = elpd["who"] + np.random.default_rng(2).normal(scale=2.0, size=400)
     elpd["both"] = elpd["who"]
-    account, reasons = judge_accounts(elpd)
+    account, reasons = judge_mechanisms(elpd)
     assert account == "undecided"
     assert "within 2 standard errors" in reasons[0]
 
 
 def test_doubts_decide_nothing():
-    assert judge_accounts(pointwise(neither=0, who=50), ["R̂ is bad"]) == ("undecided", ["R̂ is bad"])
+    assert judge_mechanisms(pointwise(neither=0, who=50), ["R̂ is bad"]) == ("undecided", ["R̂ is bad"])
