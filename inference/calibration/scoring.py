@@ -67,8 +67,8 @@ def compared(
         "reason": result.reasons[0],
         "elpd_diff": result.elpd_diff,
         "dse": result.dse,
-        # The rule comes to "undecided" by doubts or by the standard error; only the latter is in elpd_diff and dse.
-        "trusted": not any("for what they are worth" in reason for reason in result.reasons),
+        # An undecided verdict comes from doubts or from the standard error; elpd_diff and dse hold only the latter.
+        "trusted": not result.doubts,
         "n_observations": result.n_observations,
         "bad_k": sum(result.models[name].pareto_k_bad for name in ("one-rate", "two-rate")),
         "problems": sum(bool(result.models[name].problems) for name in ("one-rate", "two-rate")),

@@ -14,15 +14,7 @@ from ...models import GammaRateSI, OneRateSI, OnlineOfflineSI, SIModel
 from ...models.clock import Clock
 from ..data.observations import Transitions
 from ..likelihood.specification import Specification
-from ..loo.loo import (
-    Elpd,
-    elpd_difference,
-    future_density,
-    loo,
-    refit_bad,
-    stacking_weights,
-    unit_log_likelihood,
-)
+from ..loo.loo import Elpd, elpd_difference, future_density, loo, refit_bad, stacking_weights, unit_log_likelihood
 from ..posterior.arviz_adapter import Posterior, add_groups, group
 from ..posterior.derived_quantities import derive
 from ..posterior.diagnostics import prior_sensitivity
@@ -32,29 +24,29 @@ from ..posterior.marginal_likelihood import log_evidence
 from ..posterior.posteriors import Posteriors
 from ..posterior.sampling import SampledPosterior, SamplerSettings, SamplingRun
 from .results import ComparisonMethod, ConditionResult, ModelResult, condition_label
-from .verdict import Rival, Verdict, VerdictInput, challenge, judge, plural
+from .verdict import Doubt, Judgement, Rival, VerdictInput, challenge, judge, plural
 
 Report = Callable[[str, int, int], None]
-"""Called with what begins now, and the numbers of the condition's fits done and in all."""
+"""Called with what begins now, the number of fits of the condition that are done, and their number in all."""
 
 
 class RivalModel(NamedTuple):
-    """Another explanation of what looks like two rates."""
+    """A rival explanation of what looks like two rates."""
 
     model: type[SIModel]
     replicate_effects: bool = False
     continuous: bool = False
-    """Whether in continuous time, where all else is in rounds."""
+    """Whether the rival is in continuous time, where the comparison is in rounds."""
 
 
 RIVALS = (
     RivalModel(GammaRateSI),
     RivalModel(OnlineOfflineSI),
     RivalModel(OneRateSI, replicate_effects=True),
-    # In rounds, one rate of continuous time seems to slow down. Not the other way round.
+    # One rate in continuous time seems to slow down when time is taken in rounds. The reverse does not happen.
     RivalModel(OneRateSI, continuous=True),
 )
-"""All of them; which are fitted depends on the data, see :meth:`ConditionComparison.compared`."""
+"""All rivals. The data decide which of them are fitted."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +64,31 @@ class Options:
     """Whether the clock is that of the simulation that made the data."""
 
 
+@dataclass(frozen=True)
+class ModelFit:
+    """One model as it was fitted to one condition.
+
+    Parameters
+    ----------
+    specification : Specification
+        The model.
+    posterior : Posterior
+        The fit, with all its groups.
+    elpd : Elpd
+        Leave-one-out.
+    summary : pandas.DataFrame
+        See :func:`tworate.inference.posterior.diagnostics.summarize`; with `prior_sensitivity`.
+    problems : list of str
+        What is wrong with the sampling; empty when all is well.
+    """
+
+    specification: Specification
+    posterior: Posterior
+    elpd: Elpd
+    summary: pd.DataFrame
+    problems: list[str]
+
+
 class ConditionComparison:
     """One condition: its data, its fits, and what is concluded from them.
 
@@ -80,13 +97,13 @@ class ConditionComparison:
     condition : dict
         Values of the condition columns.
     observe : callable
-        Gives the data as a specification takes them; may raise an InputError.
+        Returns the data as a specification takes them; may raise an InputError.
     specifications : sequence of Specification
-        What is compared.
+        The models that are compared.
     options : Options
-        How.
+        How they are compared.
     report : callable
-        Called with what begins now, and the numbers of fits done and in all.
+        Called with what begins now, the number of fits done, and their number in all.
     """
 
     def __init__(
@@ -98,41 +115,38 @@ class ConditionComparison:
         report: Report,
     ) -> None:
         self.condition, self.specifications, self.options = condition, specifications, options
-        self._observe, self._tell = observe, report
+        self._observe, self._report = observe, report
         self.data: Transitions
-        self.fits: dict[str, Posterior] = {}
-        self.elpds: dict[str, Elpd] = {}
-        self.problems: dict[str, list[str]] = {}
-        self.summaries: dict[str, pd.DataFrame] = {}
-        self._drawings: dict[Specification, SamplingRun] = {}
+        self.fits: dict[str, ModelFit] = {}
+        self._runs: dict[Specification, SamplingRun] = {}
         self._data: dict[Clock, Transitions] = {}
         self._begun = False
         self._error: InputError | None = None
 
     def begin(self) -> None:
-        """Take in the data, and sample in the background; errors are raised by :meth:`compared`."""
+        """Take in the data and start sampling in the background. Errors are raised by :meth:`compared`."""
         if self._begun:
             return
         self._begun = True
         try:
             self.data = self._data_of(self.specifications[0])
-            self._draw(self.specifications)
+            self._start(self.specifications)
         except InputError as error:
             self._error = error
 
     def abort(self) -> None:
-        """Stop what was begun."""
-        for drawing in self._drawings.values():
-            drawing.abort()
-        self._drawings.clear()
+        """Stop all sampling that is still running."""
+        for run in self._runs.values():
+            run.abort()
+        self._runs.clear()
 
     def compared(self, on_first_posterior: Callable[[], None] | None = None) -> ConditionResult:
-        """Fit, judge, challenge.
+        """Fit the models, judge them, and challenge a two-rate verdict.
 
         Parameters
         ----------
-        then : callable, optional
-            Called when the first posterior is there: from then on the processor would rest now and then.
+        on_first_posterior : callable, optional
+            Called when the first posterior has arrived, which is when cores start to idle.
 
         Raises
         ------
@@ -150,63 +164,41 @@ class ConditionComparison:
             self.abort()
 
     def _compared(self, on_first_posterior: Callable[[], None] | None) -> ConditionResult:
-        for specification, drawn in self._drawn("fitting", self.specifications, on_first_posterior):
-            if isinstance(drawn, JobError):
-                raise drawn
-            self.finish(specification, drawn)
-        pair = self._pair()
+        for specification, sampled in self._sampled("fitting", self.specifications, on_first_posterior):
+            if isinstance(sampled, JobError):
+                raise sampled
+            self.finish(specification, sampled)
         elpd_diff, dse = float("nan"), float("nan")
-        verdict: Verdict = "undecided"
-        reasons = ["the verdict is between one-rate and two-rate; not both were fitted"]
+        judgement = Judgement(
+            "undecided",
+            (Doubt.NOT_COMPARED,),
+            ("the verdict is between one-rate and two-rate; not both were fitted",),
+        )
+        reasons: list[str] = []
         challenged_by: list[str] = []
         fitted = list(self.specifications)
-        if pair is not None:
+        if (pair := self._pair()) is not None:
             one, two = pair
             elpd_diff, dse = self.difference(two, one)
-            verdict, reasons = judge(
-                VerdictInput(
-                    elpd_diff=elpd_diff,
-                    dse=dse,
-                    n_observations=self.data.size,
-                    bad_k={name: int(self.elpds[name].high_k_units.size) for name in (one, two)},
-                    problems={name: self.problems[name] for name in (one, two)},
-                    closure=self.options.method.closure,
-                    unit=self.options.method.unit,
-                    n_units=self.elpds[two].pointwise.size,
-                    n_later=int((self.data.exposure_start > 0).sum()),
-                    n_sharers=int(self.data.incidence.sum()),
-                    doubted_clock=self._clock_may_be_other and not self.options.challenge,
-                )
-            )
-            if verdict == "two-rate" and self.options.challenge:
+            judgement = judge(self._verdict_input(elpd_diff, dse, pair))
+            if judgement.verdict == "two-rate" and self.options.challenge:
                 rivals = self._rivals()
-                challenged_by, said = self._challenged(rivals, two)
-                reasons += said
+                challenged_by, reasons = self._challenged(rivals, two)
                 fitted += [rival for rival in rivals if rival not in fitted and rival.name in self.fits]
-        cautions = list(self.data.cautions)
-        if self.specifications[0].likelihood.kind == "trajectory":
-            cautions.append(
-                "caution: deviations from one curve depend on each other, which this likelihood does not know: "
-                "intervals are too narrow and differences in elpd overstated"
-            )
-        if self.options.predict_from is not None and not self.has_future:
-            cautions.append(
-                f"nothing could be predicted from {self.options.predict_from:g}: no past or no future there"
-            )
-        weights = stacking_weights(self.elpds)
-        models = {spec.name: self._result(spec, weights[spec.name]) for spec in fitted}
+        weights = stacking_weights({name: fit.elpd for name, fit in self.fits.items()})
         return ConditionResult(
             condition=self.condition,
-            verdict=verdict,
-            reasons=[*reasons, *cautions],
+            verdict=judgement.verdict,
+            doubts=[doubt.name for doubt in judgement.doubts],
+            reasons=[*judgement.reasons, *reasons, *self._cautions()],
             challenged_by=challenged_by,
             elpd_diff=elpd_diff,
             dse=dse,
             **self.options.method._asdict(),
             n_observations=self.data.size,
             n_increments=self.data.n_increments,
-            models=models,
-            posteriors=Posteriors(self.fits),
+            models={spec.name: self._result(spec, weights[spec.name]) for spec in fitted},
+            posteriors=Posteriors({name: fit.posterior for name, fit in self.fits.items()}),
             predict_from=self.options.predict_from,
         )
 
@@ -216,6 +208,7 @@ class ConditionComparison:
         return ConditionResult(
             condition=self.condition,
             verdict="undecided",
+            doubts=[Doubt.NOT_COMPARED.name],
             reasons=[reason],
             challenged_by=[],
             elpd_diff=nan,
@@ -227,34 +220,66 @@ class ConditionComparison:
             posteriors=Posteriors({}),
         )
 
-    def _draw(self, specifications: Sequence[Specification]) -> None:
-        for specification in specifications:
-            self._drawings[specification] = self._begin(specification, self._data_of(specification))
+    def _verdict_input(self, elpd_diff: float, dse: float, pair: tuple[str, str]) -> VerdictInput:
+        return VerdictInput(
+            elpd_diff=elpd_diff,
+            dse=dse,
+            n_observations=self.data.size,
+            bad_k={name: int(self.fits[name].elpd.high_k_units.size) for name in pair},
+            problems={name: self.fits[name].problems for name in pair},
+            closure=self.options.method.closure,
+            unit=self.options.method.unit,
+            n_units=self.fits[pair[1]].elpd.pointwise.size,
+            n_later=int((self.data.exposure_start > 0).sum()),
+            n_sharers=int(self.data.incidence.sum()),
+            doubted_clock=self._clock_is_assumed and not self.options.challenge,
+        )
 
-    def _drawn(
-        self, doing: str, specifications: Sequence[Specification], on_first_posterior: Callable[[], None] | None = None
+    def _cautions(self) -> list[str]:
+        """Return what in the data or the likelihood the model of the process does not provide for."""
+        cautions = list(self.data.cautions)
+        if self.specifications[0].likelihood.kind == "trajectory":
+            cautions.append(
+                "caution: this likelihood takes deviations from one curve as independent, which they are not: "
+                "intervals are too narrow and differences in elpd overstated"
+            )
+        if self.options.predict_from is not None and not self.has_future:
+            cautions.append(
+                f"nothing could be predicted from {self.options.predict_from:g}: no past or no future there"
+            )
+        return cautions
+
+    def _start(self, specifications: Sequence[Specification]) -> None:
+        for specification in specifications:
+            self._runs[specification] = self._run(specification, self._data_of(specification))
+
+    def _sampled(
+        self,
+        doing: str,
+        specifications: Sequence[Specification],
+        on_first_posterior: Callable[[], None] | None = None,
     ) -> Iterator[tuple[Specification, SampledPosterior | JobError]]:
-        """Wait for one posterior after the other; the rest are sampled while the caller works out what follows."""
+        """Wait for one posterior after the other. The others are sampled while the caller works on one."""
         for number, specification in enumerate(specifications, start=1):
             self.report(f"{doing} {specification.name}")
-            result = _result(self._drawings[specification])
-            del self._drawings[specification]
+            result = _result_of(self._runs[specification])
+            del self._runs[specification]
             if number == 1 and on_first_posterior:
                 on_first_posterior()
             yield specification, result
 
     def report(self, what: str) -> None:
-        """Tell what begins now."""
+        """Report what begins now."""
         label = condition_label(self.condition)
-        self._tell(what + (f" ({label})" if label else ""), len(self.fits), len(self.specifications))
+        self._report(what + (f" ({label})" if label else ""), len(self.fits), len(self.specifications))
 
     @property
-    def _clock_may_be_other(self) -> bool:
-        """Whether time is taken in rounds, and nothing says that it is the data's clock."""
+    def _clock_is_assumed(self) -> bool:
+        """Whether time is taken in rounds although nothing says that rounds are the clock of the data."""
         return self.options.method.clock == "rounds" and not self.options.clock_known
 
     def _data_of(self, specification: Specification) -> Transitions:
-        """The data as a specification takes them; exposure depends on its clock."""
+        """Return the data as a specification takes them. Exposure depends on its clock."""
         if specification.clock not in self._data:
             self._data[specification.clock] = self._observe(specification)
         return self._data[specification.clock]
@@ -264,47 +289,48 @@ class ConditionComparison:
         """Whether there is a future to be predicted, and a past to learn from."""
         return self.options.predict_from is not None and can_predict(self.data, self.options.predict_from)
 
-    def _begin(self, specification: Specification, data: Transitions) -> SamplingRun:
+    def _run(self, specification: Specification, data: Transitions) -> SamplingRun:
         return start_sampling(specification, data, seed=self.options.seed, settings=self.options.sampler)
 
-    def finish(self, specification: Specification, drawn: SampledPosterior) -> None:
-        """Work out what follows from a posterior, and leave one out."""
-        options, name, all_data = self.options, specification.name, self._data_of(specification)
-        posterior = complete(drawn, specification, all_data, options.seed)
-        elpd = loo(specification, posterior, all_data, options.method.unit)
+    def finish(self, specification: Specification, sampled: SampledPosterior) -> None:
+        """Compute what follows from a posterior, and leave out each unit."""
+        options, data = self.options, self._data_of(specification)
+        unit = options.method.unit
+        posterior = complete(sampled, specification, data, options.seed)
 
-        def refitted(data: Transitions) -> NDArray[np.float64] | None:
-            self.report(f"refitting {specification.name} without one {options.method.unit}")
-            again = _result(self._begin(specification, data))
+        def refitted(without_some: Transitions) -> NDArray[np.float64] | None:
+            self.report(f"refitting {specification.name} without one {unit}")
+            again = _result_of(self._run(specification, without_some))
             if isinstance(again, JobError) or again.problems:
                 return None
-            return unit_log_likelihood(
-                specification, group(again.posterior, "posterior"), all_data, options.method.unit
-            )
+            return unit_log_likelihood(specification, group(again.posterior, "posterior"), data, unit)
 
-        self.elpds[name] = refit_bad(elpd, all_data, options.method.unit, refitted, options.max_refits)
-        add_groups(posterior, loo=self.elpds[name].to_dataset())
-        self.summaries[name] = drawn.summary.assign(prior_sensitivity=prior_sensitivity(posterior))
-        self.fits[name], self.problems[name] = posterior, drawn.problems
+        elpd = refit_bad(loo(specification, posterior, data, unit), data, unit, refitted, options.max_refits)
+        add_groups(posterior, loo=elpd.to_dataset())
+        summary = sampled.summary.assign(prior_sensitivity=prior_sensitivity(posterior))
+        self.fits[specification.name] = ModelFit(specification, posterior, elpd, summary, sampled.problems)
 
     def difference(self, first: str, second: str) -> tuple[float, float]:
-        """Difference in elpd between two models, and its standard error."""
-        return elpd_difference(self.elpds[first].pointwise, self.elpds[second].pointwise)
+        """Return the difference in elpd between two models, and its standard error."""
+        return elpd_difference(self.fits[first].elpd.pointwise, self.fits[second].elpd.pointwise)
 
     def _pair(self) -> tuple[str, str] | None:
         names = {specification.model.name: specification.name for specification in self.specifications}
         return (names["one-rate"], names["two-rate"]) if {"one-rate", "two-rate"} <= set(names) else None
 
     def _rivals(self) -> list[Specification]:
-        """Rivals that the data can tell: effects of replicates need several, and are no rival where all have them."""
+        """Return the rivals that the data can tell apart from two rates.
+
+        Replicate effects need several replicates, and are no rival where all models have them.
+        """
         like = self.specifications[0]
-        found = []
+        rivals = []
         for rival in RIVALS:
             if rival.replicate_effects and (like.replicate_effects or len(self.data.paths) < 2):
                 continue
-            if rival.continuous and not self._clock_may_be_other:
+            if rival.continuous and not self._clock_is_assumed:
                 continue
-            found.append(
+            rivals.append(
                 dataclasses.replace(
                     like,
                     model=rival.model,
@@ -313,73 +339,77 @@ class ConditionComparison:
                     names_clock=rival.continuous,
                 )
             )
-        return found
+        return rivals
 
     def _challenged(self, rivals: Sequence[Specification], two: str) -> tuple[list[str], list[str]]:
         failures = {}
         new = [rival for rival in rivals if rival.name not in self.fits]
-        self._draw(new)
-        for rival, drawn in self._drawn("challenge by", new):
-            if isinstance(drawn, JobError):
-                failures[rival.name] = str(drawn)
+        self._start(new)
+        for rival, sampled in self._sampled("challenge by", new):
+            if isinstance(sampled, JobError):
+                failures[rival.name] = str(sampled)
             else:
-                self.finish(rival, drawn)
+                self.finish(rival, sampled)
         entries = []
         for rival in rivals:
             if rival.name in failures:
                 entries.append(Rival(rival.name, np.nan, np.nan, rival.n_parameters, [failures[rival.name]]))
                 continue
-            doubts = list(self.problems[rival.name])
-            if n_high_k := self.elpds[rival.name].high_k_units.size:
+            fit = self.fits[rival.name]
+            doubts = list(fit.problems)
+            if n_high_k := fit.elpd.high_k_units.size:
                 doubts.append(f"high Pareto k of {n_high_k} {plural(self.options.method.unit)}")
             entries.append(Rival(rival.name, *self.difference(rival.name, two), rival.n_parameters, doubts))
-        n_parameters = next(spec.n_parameters for spec in self.specifications if spec.name == two)
-        challenged_by, reasons = challenge(entries, n_parameters)
+        challenged_by, reasons = challenge(entries, self.fits[two].specification.n_parameters)
         if any(rival.names_clock and rival.name in challenged_by for rival in rivals):
             reasons.append("if the data's time is continuous, one rate may do: compare under the continuous clock")
         return challenged_by, reasons
 
     def _result(self, specification: Specification, weight: float) -> ModelResult:
-        options, name = self.options, specification.name
-        asked = specification in self.specifications
+        options, fit = self.options, self.fits[specification.name]
+        is_rival = specification not in self.specifications
         return ModelResult(
             specification=specification,
-            elpd=self.elpds[name],
+            elpd=fit.elpd,
             weight=weight,
-            parameters=self.summaries[name],
-            derived=derive(specification, self.fits[name], self._data_of(specification)),
-            problems=self.problems[name],
-            rival=not asked,
-            log_evidence=self._evidence(specification) if options.evidence and asked else None,
-            elpd_future=self._future(specification) if self.has_future and asked else None,
+            parameters=fit.summary,
+            derived=derive(specification, fit.posterior, self._data_of(specification)),
+            problems=fit.problems,
+            rival=is_rival,
+            log_evidence=self._log_evidence(specification) if options.evidence and not is_rival else None,
+            elpd_future=self._future(specification) if self.has_future and not is_rival else None,
         )
 
-    def _evidence(self, specification: Specification) -> float:
+    def _log_evidence(self, specification: Specification) -> float:
         self.report(f"evidence of {specification.name}")
         return log_evidence(specification, self.data, seed=self.options.seed)
 
     def _future(self, specification: Specification) -> NDArray[np.float64]:
         start = float(self.options.predict_from or 0.0)
-        future = self.data.time > start
         self.report(f"predicting from {start:g} by {specification.name}")
-        # The window of the past alone: the priors must not know how long the future is.
-        seen = dataclasses.replace(
-            self.data,
-            weight=np.where(future, 0.0, self.data.weight),
-            window=float(self.data.time_end[~future].max()),
-        )
-        drawn = self._begin(specification, seen).result()
-        return future_density(specification, group(drawn.posterior, "posterior"), self.data, future)
+        past, future = split_at(self.data, start)
+        sampled = self._run(specification, past).result()
+        return future_density(specification, group(sampled.posterior, "posterior"), self.data, future)
 
 
-def _result(drawing: SamplingRun) -> SampledPosterior | JobError:
+def _result_of(run: SamplingRun) -> SampledPosterior | JobError:
     try:
-        return drawing.result()
+        return run.result()
     except JobError as error:
         return error
 
 
+def split_at(data: Transitions, start: float) -> tuple[Transitions, NDArray[np.bool_]]:
+    """Return the data without what comes after a time, and which observations come after it.
+
+    The window of the priors is that of the past alone: the priors must not know how long the future is.
+    """
+    future = data.time > start
+    weight = np.where(future, 0.0, data.weight)
+    return dataclasses.replace(data, weight=weight, window=float(data.time_end[~future].max())), future
+
+
 def can_predict(data: Transitions, start: float) -> bool:
-    """Whether a time parts the data into a past to learn from and a future to predict."""
+    """Return whether a time parts the data into a past to learn from and a future to predict."""
     future = data.time > start
     return bool(future.any() and np.any(data.incidence[~future] > 0))

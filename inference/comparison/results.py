@@ -104,6 +104,8 @@ class ConditionResult:
         Values of the condition columns; empty when there is one condition.
     verdict : {"one-rate", "two-rate", "undecided"}
         See :func:`tworate.inference.comparison.verdict.judge`.
+    doubts : list of str
+        Names of :class:`tworate.inference.comparison.verdict.Doubt`: why the numbers cannot be trusted, if so.
     reasons : list of str
         Why, the decisive reason first.
     challenged_by : list of str
@@ -129,6 +131,7 @@ class ConditionResult:
 
     condition: dict[str, Any]
     verdict: Verdict
+    doubts: list[str]
     reasons: list[str]
     challenged_by: list[str]
     elpd_diff: float

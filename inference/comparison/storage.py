@@ -67,6 +67,7 @@ def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], 
             {
                 "condition": result.condition,
                 "verdict": result.verdict,
+                "doubts": result.doubts,
                 "reasons": result.reasons,
                 "challenged_by": result.challenged_by,
                 "elpd_diff": result.elpd_diff,
@@ -192,6 +193,8 @@ def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[
         files[name] = file
     nan = float("nan")
     return ConditionResult(
+        # Files of before have none: their reasons say it in words.
+        doubts=entry.get("doubts", []),
         **{
             key: entry[key]
             for key in (

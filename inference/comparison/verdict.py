@@ -3,23 +3,53 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 Verdict = Literal["one-rate", "two-rate", "undecided"]
 
 GAIN = 4.0
-"""Gain in elpd that counts: two rates must gain more, and one rate is kept when so much can be ruled out."""
+"""Gain in elpd that counts. Two rates must gain more; one rate is enough when such a gain is ruled out."""
 STANDARD_ERRORS = 2.0
-"""How many standard errors the gain must exceed, and by how many it is judged how high it may be."""
+"""Standard errors that the gain must exceed, and that are added to the gain when it is ruled out."""
 MIN_OBSERVATIONS = 10
-"""Below this many increments no verdict is given."""
+"""Smallest number of increments for a verdict."""
 MIN_SHARERS = 10
-"""Below this many new sharers in all no verdict is given."""
+"""Smallest number of new sharers for a verdict."""
 MIN_TRAJECTORIES = 5
-"""Below this many no verdict is given where trajectories are left out: the standard error would mean nothing."""
+"""Smallest number of trajectories for a verdict where trajectories are left out: fewer give no standard error."""
 
 
-_OF_ONE = {"are": "is", "can": "can"}
+class Doubt(StrEnum):
+    """Why the numbers of a comparison cannot be trusted. Any doubt makes the verdict undecided."""
+
+    NOT_COMPARED = "not both models were fitted"
+    NOT_FINITE = "the difference in elpd is not a number"
+    SAMPLER = "the sampler's diagnostics are bad"
+    HIGH_PARETO_K = "importance sampling fails for some units"
+    FEW_INCREMENTS = "too few increments"
+    FEW_LATER_INCREMENTS = "too few increments after some exposure"
+    FEW_SHARERS = "too few new sharers"
+    FEW_TRAJECTORIES = "too few trajectories to leave out"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict with its reasons.
+
+    Parameters
+    ----------
+    verdict : {"one-rate", "two-rate", "undecided"}
+        The verdict.
+    doubts : tuple of Doubt
+        Why the numbers cannot be trusted; empty when they can.
+    reasons : tuple of str
+        Sentences, the decisive one first.
+    """
+
+    verdict: Verdict
+    doubts: tuple[Doubt, ...]
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -33,21 +63,21 @@ class VerdictInput:
     n_observations : int
         Number of increments compared.
     bad_k : mapping of str to int
-        Number of observations whose Pareto k is too high, by model.
+        Number of units whose Pareto k is too high, by model.
     problems : mapping of str to sequence of str
         What is wrong with the sampling, by model; empty when all is well.
     closure : str
         Name of the closure.
     unit : str
-        What was left out at a time: `increment` or `trajectory`.
+        What is left out at a time: `increment` or `trajectory`.
     n_units : int, optional
-        Number of units; `n_observations` where they are increments.
+        Number of units; by default `n_observations`.
     n_later : int, optional
-        Increments that begin after some exposure: only there can it show whether the hazard falls.
+        Number of increments that begin after some exposure. A falling hazard can show only there.
     n_sharers : int, optional
-        Agents that share after the start, in all.
+        Number of agents that share after the start.
     doubted_clock : bool
-        Whether time is taken in rounds, which may not be the data's clock, and no rival in continuous time is fitted.
+        Whether time is taken in rounds, may in fact be continuous, and no rival in continuous time was fitted.
     """
 
     elpd_diff: float
@@ -70,10 +100,10 @@ def rule(
     standard_errors: float = STANDARD_ERRORS,
     ruled_out: float = STANDARD_ERRORS,
 ) -> Verdict:
-    """Return the verdict that the difference in elpd and its standard error call for, if they can be trusted.
+    """Return the verdict of the difference in elpd and its standard error, if these can be trusted.
 
-    Two rates where the gain counts and exceeds its uncertainty; one rate where a gain that counts can be ruled out;
-    undecided otherwise. docs/calibration.md has the evidence for this rule beside others.
+    Two rates: the gain counts and exceeds its uncertainty. One rate: a gain that counts is ruled out. Undecided
+    otherwise. docs/calibration.md compares this rule with others.
 
     Parameters
     ----------
@@ -89,18 +119,12 @@ def rule(
     return "one-rate" if elpd_diff + ruled_out * dse <= gain else "undecided"
 
 
-def judge(evidence: VerdictInput) -> tuple[Verdict, list[str]]:
+def judge(numbers: VerdictInput) -> Judgement:
     """Draw the verdict and give its reasons.
 
-    The models are nested, so parsimony decides ties: two rates need a gain of more than 4 in elpd and of more than two
-    standard errors, and one rate is enough where two standard errors on the gain leave it below 4. Numbers that cannot
-    be trusted decide nothing.
-
-    Returns
-    -------
-    verdict : {"one-rate", "two-rate", "undecided"}
-    reasons : list of str
-        Sentences, the decisive one first.
+    The models are nested, so parsimony decides ties. Two rates need a gain of more than 4 in elpd and of more than two
+    standard errors. One rate is enough where the gain plus two standard errors stays below 4. Numbers that cannot be
+    trusted decide nothing.
 
     Notes
     -----
@@ -108,69 +132,79 @@ def judge(evidence: VerdictInput) -> tuple[Verdict, list[str]]:
     leave-one-out cross-validation based model comparison", arXiv:2008.10296: a difference below 4 is too
     small for its standard error to mean anything.
     """
-    d, dse = evidence.elpd_diff, evidence.dse
-    doubts = [] if math.isfinite(d) and math.isfinite(dse) else ["the difference in elpd is not a number"]
-    doubts += [
-        f"the sampler's numbers for {model} cannot be trusted: {'; '.join(problems)}"
-        for model, problems in evidence.problems.items()
-        if problems
-    ]
-    n_units = evidence.n_observations if evidence.n_units is None else evidence.n_units
-    doubts += [
-        f"PSIS-LOO cannot be trusted for {count} of {n_units} {plural(evidence.unit)} under {model} (high Pareto k)"
-        for model, count in evidence.bad_k.items()
-        if count
-    ]
-    if evidence.n_observations < MIN_OBSERVATIONS:
-        doubts.append(
-            f"{only(evidence.n_observations, 'increment', 'are')} informative; at least {MIN_OBSERVATIONS} are needed"
-        )
-    if evidence.n_later is not None and evidence.n_later < MIN_OBSERVATIONS <= evidence.n_observations:
-        doubts.append(
-            f"{only(evidence.n_later, 'increment', 'begin')} after some exposure, and only there can a second rate "
-            f"show; at least {MIN_OBSERVATIONS} are needed"
-        )
-    if evidence.n_sharers is not None and evidence.n_sharers < MIN_SHARERS:
-        doubts.append(
-            f"{only(evidence.n_sharers, 'agent', 'share')} after the start; at least {MIN_SHARERS} are needed"
-        )
-    if evidence.unit == "trajectory" and n_units < MIN_TRAJECTORIES:
-        doubts.append(f"{only(n_units, 'trajectory', 'can')} be left out; at least {MIN_TRAJECTORIES} are needed")
-    numbers = f"elpd_diff = {d:.1f}, dse = {dse:.1f}"
-    if doubts:
-        return "undecided", [*doubts, f"for what they are worth: {numbers}"]
+    d, dse = numbers.elpd_diff, numbers.dse
+    shown = f"elpd_diff = {d:.1f}, dse = {dse:.1f}"
+    if doubts := _doubts(numbers):
+        reasons = [sentence for _, sentence in doubts]
+        kinds = tuple(dict.fromkeys(doubt for doubt, _ in doubts))
+        return Judgement("undecided", kinds, (*reasons, f"for what they are worth: {shown}"))
     verdict = rule(d, dse)
     worth = f"costs {-d:.1f}" if d < 0 else f"gains {'only ' if d <= GAIN else ''}{d:.1f}"
+    gain = f"a second rate {worth} in expected log predictive density"
     if verdict == "one-rate":
-        return verdict, [
-            f"a second rate {worth} in expected log predictive density; it would have to gain more than "
-            f"{GAIN:g} ({numbers})"
-        ]
-    if verdict == "undecided":
-        why = f"which is within {STANDARD_ERRORS:g} standard errors"
-        if d <= GAIN:
-            why = f"but a gain of more than {GAIN:g} is within {STANDARD_ERRORS:g} standard errors"
-        return verdict, [f"a second rate {worth} in expected log predictive density, {why} ({numbers})"]
-    reasons = [
-        f"a second rate gains {d:.1f} in expected log predictive density, more than {GAIN:g} and more than "
-        f"{STANDARD_ERRORS:g} standard errors ({numbers})"
-    ]
-    if evidence.closure == "mean-field":
-        reasons.append(
+        reason = f"{gain}; it would have to gain more than {GAIN:g} ({shown})"
+    elif verdict == "two-rate":
+        reason = f"{gain}, more than {GAIN:g} and more than {STANDARD_ERRORS:g} standard errors ({shown})"
+    elif d > GAIN:
+        reason = f"{gain}, which is within {STANDARD_ERRORS:g} standard errors ({shown})"
+    else:
+        reason = f"{gain}, but a gain of more than {GAIN:g} is within {STANDARD_ERRORS:g} standard errors ({shown})"
+    cautions = _cautions(numbers) if verdict == "two-rate" else []
+    return Judgement(verdict, (), (reason, *cautions))
+
+
+def _doubts(numbers: VerdictInput) -> list[tuple[Doubt, str]]:
+    """Return each reason not to trust the numbers, with a sentence on it."""
+    doubts: list[tuple[Doubt, str]] = []
+    if not (math.isfinite(numbers.elpd_diff) and math.isfinite(numbers.dse)):
+        doubts.append((Doubt.NOT_FINITE, Doubt.NOT_FINITE.value))
+    for model, problems in numbers.problems.items():
+        if problems:
+            text = f"the sampler's numbers for {model} cannot be trusted: {'; '.join(problems)}"
+            doubts.append((Doubt.SAMPLER, text))
+    n_units = numbers.n_observations if numbers.n_units is None else numbers.n_units
+    for model, count in numbers.bad_k.items():
+        if count:
+            units = f"{count} of {n_units} {plural(numbers.unit)}"
+            text = f"PSIS-LOO cannot be trusted for {units} under {model} (high Pareto k)"
+            doubts.append((Doubt.HIGH_PARETO_K, text))
+    if numbers.n_observations < MIN_OBSERVATIONS:
+        text = f"{only(numbers.n_observations, 'increment', 'are')} informative; at least {MIN_OBSERVATIONS} are needed"
+        doubts.append((Doubt.FEW_INCREMENTS, text))
+    if numbers.n_later is not None and numbers.n_later < MIN_OBSERVATIONS <= numbers.n_observations:
+        text = (
+            f"{only(numbers.n_later, 'increment', 'begin')} after some exposure, and only there can a second rate "
+            f"show; at least {MIN_OBSERVATIONS} are needed"
+        )
+        doubts.append((Doubt.FEW_LATER_INCREMENTS, text))
+    if numbers.n_sharers is not None and numbers.n_sharers < MIN_SHARERS:
+        text = f"{only(numbers.n_sharers, 'agent', 'share')} after the start; at least {MIN_SHARERS} are needed"
+        doubts.append((Doubt.FEW_SHARERS, text))
+    if numbers.unit == "trajectory" and n_units < MIN_TRAJECTORIES:
+        text = f"{only(n_units, 'trajectory', 'can')} be left out; at least {MIN_TRAJECTORIES} are needed"
+        doubts.append((Doubt.FEW_TRAJECTORIES, text))
+    return doubts
+
+
+def _cautions(numbers: VerdictInput) -> list[str]:
+    """Return what a reader of a two-rate verdict must know."""
+    cautions = []
+    if numbers.closure == "mean-field":
+        cautions.append(
             "caution: under the mean-field closure a network with few neighbours, or with unequal numbers of them, "
             "makes one-rate data look two-rate; give the degree and, if you can, si_edges"
         )
-    if evidence.doubted_clock:
-        reasons.append(
+    if numbers.doubted_clock:
+        cautions.append(
             "caution: time is taken as synchronous rounds; if it is not, and much happens between two observations, "
             "one rate looks like two: compare under the continuous clock too"
         )
-    return "two-rate", reasons
+    return cautions
 
 
 @dataclass(frozen=True)
 class Rival:
-    """Another explanation of what two rates explain.
+    """A rival explanation of what two rates explain.
 
     Parameters
     ----------
@@ -179,7 +213,7 @@ class Rival:
     elpd_diff, dse : float
         `elpd(rival) - elpd(two-rate)`, and its standard error.
     n_parameters : int
-        Parameters of the spread.
+        Number of parameters of the spread.
     doubts : sequence of str
         Why its numbers cannot be trusted; empty when they can.
     """
@@ -192,19 +226,19 @@ class Rival:
 
 
 def challenge(rivals: Sequence[Rival], n_parameters: int) -> tuple[list[str], list[str]]:
-    """Whether a two-rate verdict withstands its rivals.
+    """Challenge a two-rate verdict by rivals.
 
     Parameters
     ----------
     rivals : sequence of Rival
-        What was fitted against it.
+        The fitted rivals.
     n_parameters : int
-        Parameters of two rates.
+        Number of parameters of the two-rate model.
 
     Returns
     -------
     challenged_by : list of str
-        Rivals that describe the data better, or have fewer parameters and are not clearly worse.
+        Names of the rivals that describe the data better, or have fewer parameters and are not clearly worse.
     reasons : list of str
         A sentence on each rival.
     """
@@ -229,10 +263,13 @@ def challenge(rivals: Sequence[Rival], n_parameters: int) -> tuple[list[str], li
     return challenged_by, reasons
 
 
+_SINGULAR_VERBS = {"are": "is", "can": "can"}
+
+
 def only(count: int, noun: str, verb: str) -> str:
-    """Say how few there are, such as `only 1 increment is` or `only 3 increments are`."""
+    """Return a phrase such as `only 1 increment is` or `only 3 increments are`."""
     if count == 1:
-        return f"only 1 {noun} {_OF_ONE.get(verb, f'{verb}s')}"
+        return f"only 1 {noun} {_SINGULAR_VERBS.get(verb, f'{verb}s')}"
     return f"only {count} {noun.removesuffix('y') + 'ies' if noun.endswith('y') else noun + 's'} {verb}"
 
 

@@ -274,13 +274,13 @@ def pooled_conditions(part: Trajectories, by: Sequence[str]) -> str:
     """Say which conditions are taken for one; a column in which every trajectory differs only tells them apart."""
     first = part.table.groupby(part.path_numbers).first()
     counts = {name: first[name].nunique(dropna=False) for name in part.conditions if name not in by}
-    varied = [f"{name} ({count} values)" for name, count in counts.items() if 1 < count < len(first)]
+    varied = {name: count for name, count in counts.items() if 1 < count < len(first)}
     if not varied:
         return ""
-    names = ",".join([*by, *(text.split(" (")[0] for text in varied)])
+    described = ", ".join(f"{name} ({count} values)" for name, count in varied.items())
     return (
-        f"caution: trajectories that differ in {', '.join(varied)} are taken for one condition, and rates that differ "
-        f"between them can look like two; --by {names} compares each apart"
+        f"caution: trajectories that differ in {described} are taken for one condition, and rates that differ "
+        f"between them can look like two; --by {','.join([*by, *varied])} compares each apart"
     )
 
 

@@ -41,6 +41,6 @@ def test_a_rival_that_cannot_be_trusted_challenges_nobody_and_is_named():
 )
 def test_data_that_cannot_tell_are_undecided(changes, reason):
     base = {"elpd_diff": -1.0, "dse": 0.5, "n_observations": 40, "bad_k": {}, "problems": {}, "closure": "recorded"}
-    verdict, reasons = judge(VerdictInput(**{**base, **changes}))
-    assert verdict == "undecided"
-    assert reason in reasons[0]
+    judgement = judge(VerdictInput(**{**base, **changes}))
+    assert judgement.verdict == "undecided"
+    assert reason in judgement.reasons[0]

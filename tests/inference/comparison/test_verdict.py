@@ -2,7 +2,7 @@
 
 import pytest
 
-from tworate.inference.comparison.verdict import VerdictInput, judge
+from tworate.inference.comparison.verdict import Doubt, VerdictInput, judge
 
 
 def verdict(d, dse, **changes):
@@ -27,35 +27,41 @@ def verdict(d, dse, **changes):
     ],
 )
 def test_thresholds(d, dse, name):
-    assert verdict(d, dse)[0] == name
+    assert verdict(d, dse).verdict == name
+    assert verdict(d, dse).doubts == ()
 
 
 def test_numbers_that_cannot_be_trusted_decide_nothing():
-    for changes, reason in (
-        ({"problems": {"two-rate": ["3 divergent transitions"]}}, "for two-rate cannot be trusted: 3 divergent"),
-        ({"bad_k": {"one-rate": 2, "two-rate": 0}}, "2 of 400 increments under one-rate"),
-        ({"n_observations": 3}, "only 3 increments"),
+    diverged = {"problems": {"two-rate": ["3 divergent transitions"]}}
+    for changes, doubt, reason in (
+        (diverged, Doubt.SAMPLER, "for two-rate cannot be trusted: 3 divergent"),
+        ({"bad_k": {"one-rate": 2, "two-rate": 0}}, Doubt.HIGH_PARETO_K, "2 of 400 increments under one-rate"),
+        ({"n_observations": 3}, Doubt.FEW_INCREMENTS, "only 3 increments"),
+        ({"n_later": 3}, Doubt.FEW_LATER_INCREMENTS, "only 3 increments begin"),
+        ({"n_sharers": 9}, Doubt.FEW_SHARERS, "only 9 agents share"),
+        ({"unit": "trajectory", "n_units": 4}, Doubt.FEW_TRAJECTORIES, "only 4 trajectories can be left out"),
     ):
-        name, reasons = verdict(100.0, 1.0, **changes)
-        assert name == "undecided"
-        assert reason in reasons[0]
-        assert "elpd_diff = 100.0" in reasons[-1]
+        judgement = verdict(100.0, 1.0, **changes)
+        assert judgement.verdict == "undecided"
+        assert judgement.doubts == (doubt,)
+        assert reason in judgement.reasons[0]
+        assert "elpd_diff = 100.0" in judgement.reasons[-1]
+    assert verdict(100.0, 1.0, n_observations=3, n_sharers=9).doubts == (Doubt.FEW_INCREMENTS, Doubt.FEW_SHARERS)
 
 
 def test_two_rates_under_mean_field_carry_their_caveat():
-    name, reasons = verdict(100.0, 1.0, closure="mean-field")
-    assert name == "two-rate"
-    assert any("mean-field" in reason for reason in reasons)
-    assert len(verdict(100.0, 1.0)[1]) == 1
+    judgement = verdict(100.0, 1.0, closure="mean-field")
+    assert judgement.verdict == "two-rate"
+    assert any("mean-field" in reason for reason in judgement.reasons)
+    assert len(verdict(100.0, 1.0).reasons) == 1
 
 
 def test_two_rates_in_rounds_carry_a_caveat_where_the_clock_is_doubted():
-    assert "synchronous rounds" in verdict(100.0, 1.0, doubted_clock=True)[1][-1]
-    assert "doubted_clock" not in str(verdict(-1.0, 1.0, doubted_clock=True)[1])
-    assert not any("synchronous rounds" in reason for reason in verdict(-1.0, 1.0, doubted_clock=True)[1])
+    assert "synchronous rounds" in verdict(100.0, 1.0, doubted_clock=True).reasons[-1]
+    assert not any("synchronous rounds" in reason for reason in verdict(-1.0, 1.0, doubted_clock=True).reasons)
 
 
 def test_numbers_that_are_none_are_undecided():
-    name, reasons = verdict(float("nan"), float("nan"))
-    assert name == "undecided"
-    assert "not a number" in reasons[0]
+    judgement = verdict(float("nan"), float("nan"))
+    assert (judgement.verdict, judgement.doubts) == ("undecided", (Doubt.NOT_FINITE,))
+    assert "not a number" in judgement.reasons[0]

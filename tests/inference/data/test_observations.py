@@ -113,6 +113,23 @@ def test_the_end_of_a_spread_is_left_out_where_degrees_differ():
     assert whole.cautions == ()
 
 
+def test_the_end_begins_at_half_of_the_peak_of_the_exposure():
+    closure = DegreeDistribution((1, 5), (0.5, 0.5))
+    susceptible = np.linspace(0.95, 0.05, 9001)
+    rate = closure.exposure_rate(susceptible, 0.95)
+    peak = int(np.argmax(rate))
+    after = peak + int(np.argmax(rate[peak:] < 0.5 * rate[peak]))
+    population = 100_000
+    # The peak, a state at 49.9% of it or at 50.1%, and what is left.
+    for shift, size in ((5, 2), (-5, 3)):
+        states = [0.95, susceptible[peak], susceptible[after + shift], 0.05]
+        infected = [round(population * (1.0 - s)) for s in states]
+        columns = {"trajectory": "a", "time": range(4), "infected": infected, "population": population, "degree": 3.0}
+        data = observe(Trajectories(pd.DataFrame({**columns, "degrees": f"1:{population // 2} 5:{population // 2}"})),
+                       "edge-based")  # fmt: skip
+        assert data.size == size
+
+
 def test_what_is_beyond_the_reach_of_a_network_does_not_stop_the_comparison():
     # A tenth of the agents has no neighbours; the formula has nobody exposed once only they are left.
     columns = {"trajectory": "a", "time": range(4), "infected": [5, 50, 93, 95], "population": 100, "degree": 3.6}

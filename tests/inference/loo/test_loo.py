@@ -1,10 +1,10 @@
-"""Leave-one-out by what does not depend on the machine: stacking weights."""
+"""What is made of leave-one-out: refits, standard errors, and stacking weights."""
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from tworate.inference.loo.loo import Elpd, stacking_weights
+from tworate.inference.loo.loo import Elpd, elpd_difference, stacking_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
 
@@ -34,3 +34,24 @@ def test_stacking_weights_maximise_the_score():
         score = np.log(np.outer(grid, density[0]) + np.outer(1 - grid, density[1])).sum(axis=1)
         mine = np.log(weights["one"] * density[0] + weights["two"] * density[1]).sum()
         assert mine == pytest.approx(score.max(), abs=1e-4)
+
+
+def test_a_refit_moves_elpd_and_p_loo_by_the_same_amount():
+    elpd = Elpd(np.array([-1.0, -2.0, -3.0]), np.array([0.1, 0.9, 0.8]), good_k=0.7, p_loo=1.5)
+    assert list(elpd.high_k_units) == [1, 2]
+    exact = {1: -2.5, 2: None}
+    mended = elpd.refitted(elpd.high_k_units, exact.get)
+    # p_loo is lpd - elpd, and the lpd of the data seen stays as it is: what elpd loses, p_loo gains.
+    assert (mended.elpd_loo, mended.p_loo) == (-6.5, 2.0)
+    np.testing.assert_array_equal(mended.pareto_k, [0.1, np.nan, 0.8])
+    assert (mended.n_refitted, list(mended.high_k_units)) == (1, [2])
+    # The first stays as it was.
+    assert (elpd.elpd_loo, elpd.p_loo, elpd.n_refitted) == (-6.0, 1.5, 0)
+
+
+def test_standard_errors_are_those_of_sums():
+    values = np.random.default_rng(1).normal(size=50)
+    elpd = Elpd(values, np.zeros(50), good_k=0.7, p_loo=1.0)
+    expected = np.sqrt(((values - values.mean()) ** 2).sum())
+    assert elpd.se == pytest.approx(expected)
+    assert elpd_difference(values, np.zeros(50)) == (pytest.approx(values.sum()), pytest.approx(expected))

@@ -10,6 +10,7 @@ from scipy.optimize import approx_fprime
 from scipy.special import expit
 from scipy.stats import binom, halfnorm, norm
 
+from tworate.inference.loo.loo import Elpd
 from tworate.inference.mechanisms.decision_counts import DecisionCounts
 from tworate.inference.mechanisms.mechanism_density import (
     MEAN_PRIOR,
@@ -20,7 +21,7 @@ from tworate.inference.mechanisms.mechanism_density import (
     log_density,
     widened,
 )
-from tworate.inference.mechanisms.mechanism_models import MECHANISM_MODELS, fit_mechanism_model
+from tworate.inference.mechanisms.mechanism_models import MECHANISM_MODELS, MechanismFit, fit_mechanism_model
 from tworate.inference.posterior.sampling import SamplerSettings
 
 DECISIONS = np.array([[40.0, 25.0, 60.0], [35.0, 30.0, 0.0], [50.0, 20.0, 10.0], [9.0, 200.0, 80.0]])
@@ -186,3 +187,11 @@ def test_what_psis_cannot_be_trusted_for_is_left_out_exactly(small):
     assert exact.elpd.n_refitted == by_psis.elpd.high_k_units.size
     others = ~np.isin(np.arange(4), by_psis.elpd.high_k_units)
     np.testing.assert_array_equal(exact.elpd.pointwise[others], by_psis.elpd.pointwise[others])
+
+
+def test_a_unit_that_psis_cannot_weigh_counts_for_what_it_cannot_exceed():
+    elpd = Elpd(np.array([-3.0, -9.0, -4.0]), np.array([0.2, 0.9, np.nan]), good_k=0.7, p_loo=1.0)
+    fit = MechanismFit("who", None, None, elpd, np.array([-2.5, -6.0, -3.5]), [])
+    # Only the unit of high Pareto k; one that was refitted is exact.
+    np.testing.assert_array_equal(fit.bound, [-3.0, -6.0, -4.0])
+    np.testing.assert_array_equal(elpd.pointwise, [-3.0, -9.0, -4.0])

@@ -1,0 +1,232 @@
+"""The comparison of one condition, with scripted draws in place of the sampler's."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from tworate.errors import InputError, JobError
+from tworate.inference.comparison import condition as module
+from tworate.inference.comparison.condition import ConditionComparison, Options, can_predict, split_at
+from tworate.inference.comparison.results import ComparisonMethod
+from tworate.inference.likelihood.compiled_density import unconstrain
+from tworate.inference.likelihood.likelihoods import LIKELIHOODS
+from tworate.inference.likelihood.specification import Specification
+from tworate.inference.posterior.fit_target import FitTarget
+from tworate.inference.posterior.fitting import observed
+from tworate.inference.posterior.nutpie_adapter import STATISTICS, Trace
+from tworate.inference.posterior.sampling import SampledPosterior, SamplerSettings
+from tworate.models import OneRateSI, OnlineOfflineSI, RandomRegular, TwoRateSI
+from tworate.simulate import Trajectories
+
+BINOMIAL = LIKELIHOODS["binomial"]
+ONE, TWO = Specification(OneRateSI, BINOMIAL), Specification(TwoRateSI, BINOMIAL)
+
+
+@pytest.fixture(scope="module")
+def two_rates(make_trajectories):
+    """Trajectories of two rates."""
+    return Trajectories(make_trajectories(TwoRateSI(1.2, 0.2, 0.5), RandomRegular(16), seed=3, degree=16))
+
+
+class ScriptedRun:
+    """Draws around the maximum of the likelihood, without a sampler."""
+
+    def __init__(self, specification, data, problems=(), failure=None):
+        self.specification, self.data = specification, data
+        self.problems, self.failure, self.aborted = list(problems), failure, False
+
+    def abort(self):
+        self.aborted = True
+
+    def result(self):
+        if self.failure:
+            raise self.failure
+        target, rng = FitTarget(self.specification, self.data), np.random.default_rng(1)
+        trace = Trace(draws_near_the_maximum(self.specification, self.data, rng), dict.fromkeys(STATISTICS))
+        trace = trace._replace(statistics={name: np.zeros((4, 250)) for name in STATISTICS})
+        posterior = target.posterior(trace)
+        return SampledPosterior(posterior, SamplerSettings(), target.summary(posterior), self.problems)
+
+
+def draws_near_the_maximum(specification, data, rng):
+    """Unconstrained draws of each scalar: the maximum of the binomial likelihood with a little noise."""
+    scalars = specification.scalars
+    start = np.array([unconstrain(spec, spec.distribution.median()) for spec in scalars.values()])
+
+    def misfit(point):
+        values = {
+            name: 1 / (1 + np.exp(-at)) if spec.support[1] == 1.0 else np.exp(at)
+            for at, (name, spec) in zip(point, scalars.items(), strict=True)
+        }
+        model = specification.model
+        exposure = [getattr(data, f"exposure_{end}") / data.window for end in ("start", "end")]
+        time = [getattr(data, f"time_{end}") / data.window for end in ("start", "end")]
+        log_escape = model.log_escape(exposure, time, model.from_coordinates(values))
+        p = -np.expm1(np.minimum(log_escape, -1e-12))
+        weighted = data.weight * (data.incidence * np.log(p) + (data.n_susceptible - data.incidence) * np.log1p(-p))
+        return -weighted.sum()
+
+    best = minimize(misfit, start, method="Nelder-Mead", options={"maxiter": 4000, "xatol": 1e-4}).x
+    draws = {name: at + 0.01 * rng.normal(size=(4, 250, 1)) for name, at in zip(scalars, best, strict=True)}
+    if specification.replicate_effects:
+        draws["replicate_effect"] = 0.1 * rng.normal(size=(4, 250, len(data.paths)))
+    return draws
+
+
+@pytest.fixture
+def comparison_of(monkeypatch):
+    """Make a comparison whose runs are scripted; the runs that were begun are kept in a list."""
+
+    def make(trajectories, specifications=(ONE, TWO), script=None, clock_known=True, **changes):
+        method = ComparisonMethod("edge-based", "asked for", "binomial", "rounds", "asked for", "increment")
+        options = Options(
+            **{
+                "method": method, "seed": 1, "sampler": SamplerSettings(), "challenge": True, "max_refits": 0,
+                "predict_from": None, "evidence": False, "clock_known": clock_known,
+            } | changes
+        )  # fmt: skip
+        runs = []
+
+        def start(specification, data, *, seed, settings):
+            runs.append(ScriptedRun(specification, data, **(script or {}).get(specification.name, {})))
+            return runs[-1]
+
+        monkeypatch.setattr(module, "start_sampling", start)
+        steps = []
+
+        def report(what, done, total):
+            steps.append((what, done, total))
+
+        comparison = ConditionComparison(
+            {"event": "A"}, lambda spec: observed(trajectories, "edge-based", spec), specifications, options, report
+        )
+        return comparison, runs, steps
+
+    return make
+
+
+def test_a_two_rate_verdict_is_challenged_by_every_rival_that_the_data_can_tell(comparison_of, two_rates):
+    comparison, runs, steps = comparison_of(two_rates)
+    result = comparison.compared()
+    assert (result.verdict, result.doubts, result.challenged_by) == ("two-rate", [], [])
+    one, two = (result.models[name].elpd.pointwise for name in ("one-rate", "two-rate"))
+    assert result.elpd_diff == pytest.approx((two - one).sum())
+    assert result.dse == pytest.approx(np.sqrt(one.size) * np.std(two - one))
+    rivals = ["gamma-rate", "online-offline", "one-rate+replicates"]
+    assert [run.specification.name for run in runs] == ["one-rate", "two-rate", *rivals]
+    assert {name: model.rival for name, model in result.models.items()} == {
+        "one-rate": False, "two-rate": False, **dict.fromkeys(rivals, True),
+    }  # fmt: skip
+    assert sum(model.weight for model in result.models.values()) == pytest.approx(1.0, abs=1e-6)
+    assert list(result.posteriors) == list(result.models)
+    assert steps[0] == ("fitting one-rate (event = A)", 0, 2)
+    assert steps[-1][0] == "challenge by one-rate+replicates (event = A)"
+
+
+def test_rounds_that_are_only_assumed_are_challenged_by_continuous_time(comparison_of, two_rates):
+    comparison, runs, _ = comparison_of(two_rates, clock_known=False)
+    comparison.compared()
+    last = runs[-1].specification
+    assert (last.name, last.clock) == ("one-rate+continuous", "continuous")
+
+
+def test_without_a_challenge_assumed_rounds_carry_a_caution(comparison_of, two_rates):
+    comparison, runs, _ = comparison_of(two_rates, clock_known=False, challenge=False)
+    result = comparison.compared()
+    assert len(runs) == 2
+    assert any("synchronous rounds" in reason for reason in result.reasons)
+    comparison, _, _ = comparison_of(two_rates, clock_known=True, challenge=False)
+    assert not any("synchronous rounds" in reason for reason in comparison.compared().reasons)
+
+
+def test_bad_diagnostics_leave_it_undecided_and_call_no_rivals(comparison_of, two_rates):
+    comparison, runs, _ = comparison_of(two_rates, script={"two-rate": {"problems": ["9 divergent transitions"]}})
+    result = comparison.compared()
+    assert (result.verdict, result.doubts) == ("undecided", ["SAMPLER"])
+    assert result.models["two-rate"].problems == ["9 divergent transitions"]
+    assert len(runs) == 2
+
+
+def test_one_model_alone_is_fitted_and_not_judged(comparison_of, two_rates):
+    comparison, _, _ = comparison_of(two_rates, specifications=(ONE, Specification(OnlineOfflineSI, BINOMIAL)))
+    result = comparison.compared()
+    assert (result.verdict, result.doubts) == ("undecided", ["NOT_COMPARED"])
+    assert np.isnan(result.elpd_diff)
+    assert set(result.models) == {"one-rate", "online-offline"}
+
+
+def test_a_sampler_that_gives_up_ends_the_comparison_but_not_a_challenge(comparison_of, two_rates):
+    failure = JobError("the sampler gave up")
+    comparison, runs, _ = comparison_of(two_rates, script={"one-rate": {"failure": failure}})
+    with pytest.raises(JobError, match="gave up"):
+        comparison.compared()
+    # What was begun beside it is stopped.
+    assert [run.aborted for run in runs] == [False, True]
+    comparison, _, _ = comparison_of(two_rates, script={"gamma-rate": {"failure": failure}})
+    result = comparison.compared()
+    assert result.verdict == "two-rate"
+    assert "gamma-rate" not in result.models
+    assert any("challenge by gamma-rate could not be judged: the sampler gave up" in each for each in result.reasons)
+
+
+def test_data_that_cannot_be_compared_say_so_when_they_are_waited_for(comparison_of, two_rates):
+    comparison, runs, _ = comparison_of(two_rates)
+
+    def refuse(_):
+        raise InputError("nobody shares")
+
+    comparison._observe = refuse
+    comparison.begin()
+    with pytest.raises(InputError, match="nobody shares"):
+        comparison.compared()
+    assert runs == []
+    undecided = comparison.undecided("nobody shares")
+    assert (undecided.verdict, undecided.doubts, undecided.reasons) == (
+        "undecided", ["NOT_COMPARED"], ["nobody shares"],
+    )  # fmt: skip
+
+
+def test_the_first_posterior_is_announced_once(comparison_of, two_rates):
+    comparison, runs, _ = comparison_of(two_rates)
+    announced = []
+    comparison.compared(lambda: announced.append(len(runs)))
+    assert announced == [2]
+
+
+def test_units_of_high_pareto_k_are_refitted_without_them(comparison_of, two_rates, monkeypatch):
+    comparison, runs, steps = comparison_of(two_rates, max_refits=2, challenge=False)
+    psis = module.loo
+
+    def suspicious(*arguments):
+        elpd = psis(*arguments)
+        elpd.pareto_k[[3, 8]] = 0.9
+        return elpd
+
+    monkeypatch.setattr(module, "loo", suspicious)
+    result = comparison.compared()
+    refits = [run for run in runs[2:] if run.specification == TWO]
+    assert [np.flatnonzero(run.data.weight == 0.0).tolist() for run in refits] == [[3], [8]]
+    assert result.models["two-rate"].elpd.n_refitted == 2
+    assert ("refitting two-rate without one increment (event = A)", 1, 2) in steps
+
+
+def test_the_future_is_foretold_by_a_fit_whose_priors_do_not_know_it(comparison_of, two_rates):
+    comparison, runs, _ = comparison_of(two_rates, predict_from=12.0, challenge=False)
+    result = comparison.compared()
+    past = runs[-1].data
+    assert past.window == 12.0 < comparison.data.window
+    np.testing.assert_array_equal(past.weight == 0.0, comparison.data.time > 12.0)
+    for model in result.models.values():
+        assert model.elpd_future.shape == (10,)
+    # Two rates made the data.
+    assert result.models["two-rate"].elpd_future.sum() > result.models["one-rate"].elpd_future.sum()
+
+
+def test_past_and_future_are_parted_at_a_time(two_rates):
+    data = observed(two_rates, "edge-based", ONE)
+    past, future = split_at(data, 5.0)
+    assert past.window == data.time_end[data.time <= 5.0].max() == 5.0
+    assert future.sum() == (past.weight == 0.0).sum() == (data.time > 5.0).sum()
+    assert can_predict(data, 5.0)
+    assert not can_predict(data, 0.0)
+    assert not can_predict(data, 1e6)
