@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .quantities import EFFECT_SD, Quantity
+from .quantities import EFFECT_SD, Quantity, exchanged, ordered_pair
 
 FloatArray = NDArray[np.float64]
 Function = Callable[[FloatArray], FloatArray]
@@ -81,10 +81,10 @@ def approximate(
     """
     n = len(quantities)
     intercept = np.array([quantity.mean for quantity in quantities])
-    # Two rates may be exchanged while the logit of the weight changes its sign; the fast one comes first.
-    two = n == 3
-    if two:
-        intercept[:2] += [0.7, -0.7]
+    # Two rates may be exchanged while the weight becomes its complement. The fast one must come first.
+    pair = ordered_pair(quantities)
+    if pair:
+        intercept[list(pair)] += [0.7, -0.7]
     sd = np.array([1.5 if quantity.link == "log" else 1.0 for quantity in quantities])
     coefficients = np.zeros((matrix.shape[1], n))
     points = np.tile(intercept, (len(likelihoods), 1))
@@ -96,9 +96,9 @@ def approximate(
             tasks = [(f, at, m, sd) for f, at, m in zip(functions, points, mean, strict=True)]
             found = list(pool.map(lambda task: _expand(*task), tasks))
             points = np.array([each[0] for each in found])
-            if two and turn == 0:
-                swapped = points[:, 0] < points[:, 1]
-                points[swapped] = points[swapped][:, [1, 0, 2]] * [1.0, 1.0, -1.0]
+            if pair and turn == 0:
+                swapped = points[:, pair[0]] < points[:, pair[1]]
+                points[swapped] = exchanged(points[swapped], quantities)
                 for number in np.flatnonzero(swapped):
                     found[number] = (points[number], *_expansion(functions[number], points[number]))
             value, gradient, precision = (np.array([each[k] for each in found]) for k in (1, 2, 3))

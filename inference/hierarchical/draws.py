@@ -36,9 +36,9 @@ from .approximation import approximate, population
 from .condition_observations import ConditionLikelihood, StudyObservations
 from .design import Design
 from .geometry import conditions_at
-from .hierarchical_data import CONDITION, COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, HierarchicalData
+from .hierarchical_data import CONDITION, COORDINATES, EFFECT, SD_BETWEEN, HierarchicalData
 from .population_density import sampler_model, shapes_of
-from .quantities import LOG_RATIO, quantities
+from .quantities import quantities
 
 FloatArray = NDArray[np.float64]
 
@@ -155,11 +155,10 @@ def _in_units(trace: Trace, study: HierarchicalData) -> Posterior:
     per_window = np.array([np.log(window) if quantity.is_rate else 0.0 for quantity in listed])
     sd = np.exp(drawn[SD_BETWEEN])
     intercept = np.empty(sd.shape)
-    for number, name in enumerate(names):
-        if name == "beta_slow":
-            intercept[..., number] = intercept[..., 0] - np.exp(drawn[LOG_RATIO])
-        else:
-            intercept[..., number] = drawn[INTERCEPT + name]
+    for number, quantity in enumerate(listed):
+        sampled = drawn[quantity.sampled_name]
+        above = intercept[..., names.index(quantity.below)] if quantity.below else None
+        intercept[..., number] = sampled if above is None else above - np.exp(sampled)
     theta = np.empty((*sd.shape[:2], len(listed), study.observations.n_conditions))
     known = study.approximation
     for draw in np.ndindex(sd.shape[:2]):

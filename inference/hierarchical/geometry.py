@@ -17,12 +17,13 @@ Compiled, with the gradient by hand: left to PyTensor, so many small steps take 
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ...common.compiled import njit
 
 FloatArray = NDArray[np.float64]
 
-_compiled = njit(error_model="numpy", fastmath=False, nogil=True, cache=True)
+_compiled = njit("inference/hierarchical", error_model="numpy", fastmath=False)
 _LOG_2PI = math.log(2.0 * math.pi)
 
 

@@ -14,8 +14,6 @@ from .quantities import Quantity, quantities
 
 FloatArray = NDArray[np.float64]
 
-INTERCEPT = "intercept_"
-"""What the names of intercepts begin with."""
 EFFECT, SD_BETWEEN, CONDITION = "coefficient", "sd_between", "condition"
 """Names of the coefficients, the standard deviations between conditions, and the conditions' quantities."""
 COORDINATES = "coordinates"

@@ -10,9 +10,9 @@ from ..likelihood.likelihood_node import LogLikelihood
 from ..likelihood.predictor import predictor
 from ..likelihood.pymc_model import DATA, prior_variable
 from ..likelihood.specification import DISPERSION
-from .hierarchical_data import CONDITION, COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, HierarchicalData
+from .hierarchical_data import CONDITION, COORDINATES, EFFECT, SD_BETWEEN, HierarchicalData
 from .operations import Conditions
-from .quantities import EFFECT_SD, LOG_RATIO, LOG_RATIO_SD
+from .quantities import EFFECT_SD, LOG_RATIO_SD
 
 
 def build_hierarchical(study: HierarchicalData, xp: Any = pt, *, informed: bool = True) -> pm.Model:
@@ -34,19 +34,20 @@ def build_hierarchical(study: HierarchicalData, xp: Any = pt, *, informed: bool 
 
     Notes
     -----
-    Of two rates the fast one is told from the slow one by the population: its intercept is higher by `log_ratio > 0`.
-    A single condition is not held to it, so where the data know no second rate nothing bends the posterior.
+    The population tells the fast rate from the slow one: its intercept is higher by `log_ratio > 0`. Single conditions
+    are not bound by this order, so the posterior has no edge where the data do not show a second rate.
     """
     how, listed, likelihood = predictor(study.specification), study.quantities, study.specification.likelihood
     n = len(listed)
     with pm.Model() as result:
         held = {name: pm.Data(DATA + name, value) for name, value in study.arrays().items()}
-        means: list[Any] = []
+        intercepts: dict[str, Any] = {}
         for quantity in listed:
-            if quantity.name == "beta_slow":
-                means.append(means[0] - pm.HalfNormal(LOG_RATIO, LOG_RATIO_SD))
+            if quantity.below:
+                difference = pm.HalfNormal(quantity.sampled_name, LOG_RATIO_SD)
+                intercepts[quantity.name] = intercepts[quantity.below] - difference
             else:
-                means.append(pm.Normal(INTERCEPT + quantity.name, quantity.mean, quantity.sd))
+                intercepts[quantity.name] = pm.Normal(quantity.sampled_name, quantity.mean, quantity.sd)
         n_conditions = held["information"].shape[0] // n
         matrix = held["design"].reshape((n_conditions, held["design"].shape[0] // n_conditions))
         dispersion = pt.constant(0.0)
@@ -54,7 +55,7 @@ def build_hierarchical(study: HierarchicalData, xp: Any = pt, *, informed: bool 
             dispersion = prior_variable(DISPERSION, likelihood.dispersion)
         coefficient = pm.Normal(EFFECT, 0.0, EFFECT_SD, shape=(matrix.shape[1], n))
         sd = pm.HalfNormal(SD_BETWEEN, np.array([quantity.between for quantity in listed]), shape=n)
-        intercept = pt.stack(means)
+        intercept = pt.stack(list(intercepts.values()))
         if informed:
             theta, log_density = Conditions()(
                 pm.Flat(COORDINATES, shape=(n_conditions, n)),

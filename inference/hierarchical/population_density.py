@@ -5,28 +5,27 @@ import platform
 import threading
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...common.sources import source_digest
 from ..likelihood.compiled_density import (
     load_or_compile,
     numba_density,
     packed,
-    source_digest,
     unconstrain,
 )
 from ..likelihood.specification import DISPERSION, Specification
 from ..posterior.nutpie_adapter import SamplerModel
-from .hierarchical_data import COORDINATES, EFFECT, INTERCEPT, SD_BETWEEN, HierarchicalData
-from .quantities import LOG_RATIO
+from .hierarchical_data import COORDINATES, EFFECT, SD_BETWEEN, HierarchicalData
+from .quantities import ordered_pair
 
 FloatArray = NDArray[np.float64]
 
-_SOURCE_DIGEST = source_digest() + source_digest(Path(__file__).parent)
-"""Taken when they are imported: files that change while the process runs are not what it compiles."""
+SOURCES = ("models", "inference/likelihood", "inference/hierarchical")
+"""Folders whose sources the machine code follows from."""
 
 _programs: dict[Specification, Any] = {}
 _compiling = threading.Lock()
@@ -42,7 +41,9 @@ def compiled_density(study: HierarchicalData) -> Any:
     """
     with _compiling:
         if study.specification not in _programs:
-            _programs[study.specification] = load_or_compile(key(study.specification), lambda: _numba_density(study))
+            _programs[study.specification] = load_or_compile(
+                key(study.specification), lambda: _numba_density(study), SOURCES
+            )
         return _programs[study.specification]
 
 
@@ -56,7 +57,7 @@ def key(specification: Specification) -> str:
         specification.clock,
         platform.python_version(),
         [version(name) for name in packages],
-        _SOURCE_DIGEST,
+        source_digest(*SOURCES),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 
@@ -79,7 +80,7 @@ def _numba_density(study: HierarchicalData) -> Any:
 def shapes_of(study: HierarchicalData) -> dict[str, tuple[int, ...]]:
     """Names and shapes of what is sampled, in order: intercepts, coefficients, standard deviations, conditions."""
     listed = study.quantities
-    scalars = [LOG_RATIO if each.name == "beta_slow" else INTERCEPT + each.name for each in listed]
+    scalars = [quantity.sampled_name for quantity in listed]
     if study.specification.likelihood.dispersion is not None:
         scalars.append(DISPERSION)
     return dict.fromkeys(scalars, ()) | {
@@ -97,9 +98,9 @@ def sampler_model(study: HierarchicalData) -> SamplerModel:
     shapes = shapes_of(study)
     population = study.approximation
     intercept = population.intercept.copy()
-    for number, quantity in enumerate(study.quantities):
-        if quantity.name == "beta_slow":
-            intercept[number] = np.log(max(intercept[number - 1] - intercept[number], 0.1))
+    if pair := ordered_pair(study.quantities):
+        above, below = pair
+        intercept[below] = np.log(max(intercept[above] - intercept[below], 0.1))
     if (spec := study.specification.likelihood.dispersion) is not None:
         intercept = np.append(intercept, unconstrain(spec, population.dispersion))
     centre = np.concatenate([intercept, population.coefficients.ravel(), np.log(population.sd)])

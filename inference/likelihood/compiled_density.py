@@ -13,7 +13,6 @@ import types
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,8 @@ from numba.types import CPointer, float64, int64, uint64
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from ...common.compiled import cache_folder
+from ...common.sources import source_digest
 from ...models import SIModel
 from ...models.parameters import Beta, Parameter
 from ..data.observations import Transitions
@@ -36,18 +37,8 @@ DENSITY_SIGNATURE = int64(uint64, _POINTER, _POINTER, _POINTER, CPointer(_POINTE
 """Length of a point, point, gradient, value, data; returns a status that is not 0 where the value is not finite."""
 
 
-def source_digest(*folders: Path) -> str:
-    """Hash of the Python sources in folders; by default of all that the likelihood follows from."""
-    here = Path(__file__).parent
-    digest = hashlib.sha256()
-    for folder in folders or (here.parents[1] / "models", here):
-        for file in sorted(folder.glob("*.py")):
-            digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()
-
-
-_SOURCE_DIGEST = source_digest()
-"""Taken when they are imported: files that change while the process runs are not what it compiles."""
+SOURCES = ("models", "inference/likelihood")
+"""Folders whose sources the machine code follows from."""
 
 density: Any = None
 """What `_log_density` calls; each program puts its own in its place."""
@@ -93,7 +84,7 @@ def _load_or_compile(specification: Specification, data: Transitions) -> Any:
     return load_or_compile(_key(specification), lambda: _numba_density(specification, data))
 
 
-def load_or_compile(key: str | None, make: Callable[[], Any]) -> Any:
+def load_or_compile(key: str | None, make: Callable[[], Any], sources: Sequence[str] = SOURCES) -> Any:
     """Return a log-density as a numba C function: from disk, or compiled now and kept there.
 
     Parameters
@@ -102,15 +93,19 @@ def load_or_compile(key: str | None, make: Callable[[], Any]) -> Any:
         Hash of all that the machine code follows from; None: it is not kept.
     make : callable
         Makes the numba function of (point, buffer) that gives the log-density and its gradient.
+    sources : sequence of str
+        Folders whose sources it follows from.
     """
     if key is not None:
         try:
-            # On a hit numba never looks at the function; on a miss there is nothing yet that it could call.
-            return cfunc(DENSITY_SIGNATURE, cache=True)(_named(None, key))
+            # On a hit numba never looks at the function. On a miss there is nothing yet that it could call.
+            with cache_folder(*sources):
+                return cfunc(DENSITY_SIGNATURE, cache=True)(_named(None, key))
         except NumbaError:
             pass
     function = _named(make(), key or "unnamed")
-    return cfunc(DENSITY_SIGNATURE, cache=key is not None)(function)
+    with cache_folder(*sources):
+        return cfunc(DENSITY_SIGNATURE, cache=key is not None)(function)
 
 
 def _named(called: Any, key: str) -> types.FunctionType:
@@ -135,7 +130,7 @@ def _key(specification: Specification) -> str | None:
         specification.prior_scale,
         platform.python_version(),
         [version(name) for name in packages],
-        _SOURCE_DIGEST,
+        source_digest(*SOURCES),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 

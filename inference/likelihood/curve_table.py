@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ...common.compiled import njit as kept_njit
 from ...models.closures import Closure
 
 FloatArray = NDArray[np.float64]
@@ -59,7 +60,7 @@ def looked_up(log_g: float, rates: FloatArray, rises: FloatArray, first: int) ->
     return rate if log_g == log_g else log_g, slope if inside else 0.0
 
 
-@njit(error_model="numpy", fastmath=False, nogil=True, cache=True)
+@kept_njit("models", "inference/likelihood", error_model="numpy", fastmath=False)
 def exposure_rates(log_g: FloatArray, rates: FloatArray, rises: FloatArray) -> FloatArray:
     """Exposure rates of several tables.
 

@@ -25,6 +25,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from ...common.compiled import njit as kept_njit
+
 FloatArray = NDArray[np.float64]
 
 BINOMIAL, NEGATIVE_BINOMIAL, NORMAL = range(3)
@@ -51,7 +53,7 @@ _DIGAMMA = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12, 
 # Unless told otherwise numba compiles a function with the caller's permission to reorder arithmetic, and PyTensor's
 # functions have it: rounding by adding and taking away would be reordered into nothing.
 inlined = njit(error_model="numpy", fastmath=False, forceinline=True)
-_compiled = njit(error_model="numpy", fastmath=False, nogil=True, cache=True)
+_compiled = kept_njit("models", "inference/likelihood", error_model="numpy", fastmath=False)
 
 
 @intrinsic

@@ -11,18 +11,17 @@ point is without data. What is sampled of a free number is `y sqrt(1 + σ² J) /
 have on it, roughly: where its spread σ is small beside what the data tell, that is `y / σ` (non-centred), and where it
 is large, `y sqrt(J)` (centred). So neither strong nor weak data make a funnel. A table whose every cell had a conjugate
 prior of its own would need no sampler, but would know nothing of rows and columns.
-
-All that is compiled is in this one file, because numba's cache knows of changes in the file of a function only.
 """
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import carray, cfunc, njit
+from numba import carray
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from ...common.compiled import cfunc, njit
 from ..likelihood.compiled_density import DENSITY_SIGNATURE
 from ..posterior.nutpie_adapter import SamplerModel
 
@@ -74,7 +73,7 @@ class Layout:
         return found
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit("inference/mechanisms", error_model="numpy")
 def _widen(free, effects):  # type: ignore[no-untyped-def]
     """Effects that sum to zero, from one fewer free numbers: a rotation."""
     n = effects.size
@@ -84,7 +83,7 @@ def _widen(free, effects):  # type: ignore[no-untyped-def]
     effects[n - 1] = -total / math.sqrt(n)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit("inference/mechanisms", error_model="numpy")
 def _narrow(slopes, free):  # type: ignore[no-untyped-def]
     """Derivatives by the free numbers, from those by the effects: the transpose of :func:`_widen`."""
     n = slopes.size
@@ -93,7 +92,7 @@ def _narrow(slopes, free):  # type: ignore[no-untyped-def]
         free[i] = slopes[i] - shared
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit("inference/mechanisms", error_model="numpy")
 def log_density(point, gradient, data):  # type: ignore[no-untyped-def]
     """Log-density at a point, up to a constant; its gradient is written beside.
 
@@ -179,7 +178,7 @@ def log_density(point, gradient, data):  # type: ignore[no-untyped-def]
     return total
 
 
-@cfunc(DENSITY_SIGNATURE, cache=True)
+@cfunc(DENSITY_SIGNATURE, "inference/mechanisms")
 def density(dim, point, gradient, value, data):  # type: ignore[no-untyped-def]
     """:func:`log_density` as nutpie calls it: a status other than 0 where there is no number."""
     start = data[0]

@@ -17,11 +17,11 @@ import numpy as np
 import nutpie
 import pandas as pd
 import pyarrow
-from numba import cfunc
 from numba.types import CPointer, float64, int64, uint64
 from numpy.typing import NDArray
 from nutpie.compile_pymc import CompiledPyMCModel
 
+from ...common.compiled import cfunc
 from ...errors import JobError
 
 FloatArray = NDArray[np.float64]
@@ -180,7 +180,7 @@ def _mass_matrix(low_rank: bool) -> dict[str, Any]:
     return {"low_rank_modified_mass_matrix": low_rank}
 
 
-@cfunc(int64(uint64, uint64, _POINTER, _POINTER, CPointer(_POINTER)), cache=True)
+@cfunc(int64(uint64, uint64, _POINTER, _POINTER, CPointer(_POINTER)), "inference/posterior")
 def _keep_point(dim, n_expanded, point, expanded, data):  # type: ignore[no-untyped-def]
     # A draw keeps the unconstrained point itself. NumPy computes what follows from it.
     for i in range(n_expanded):

@@ -174,7 +174,7 @@ def test_keys_tell_specifications_and_sources_apart(data, monkeypatch):
     ]
     keys = [program.key(specification) for specification in specifications]
     assert len(set(keys)) == len(keys)
-    monkeypatch.setattr(program, "_SOURCE_DIGEST", "other sources")
+    monkeypatch.setattr(program, "source_digest", lambda *folders: "other sources")
     assert program.key(specifications[0]) != keys[0]
 
 
