@@ -5,7 +5,7 @@ LATEST := .venv-latest
 # Python 3.11 and later Pythons have different stacks.
 CONSTRAINTS := $(shell $(PYTHON) -c "import sys; print('constraints.txt' if sys.version_info < (3, 12) else 'constraints-3.12.txt')")
 
-.PHONY: demo test lint types test-latest test-nutpie calibrate bench clean
+.PHONY: demo test lint types test-latest test-nutpie mutate calibrate bench clean
 
 demo: $(VENV)/installed  ## Install, then run the main job with the embedded model.
 	$(BIN)/tworate run --out runs/demo
@@ -29,6 +29,9 @@ test-latest: $(LATEST)/installed  ## The newest of every dependency, without tor
 
 test-nutpie: $(VENV)/installed-test  ## The contract with nutpie, on every version in the range.
 	$(BIN)/python tests/nutpie_versions.py
+
+mutate: $(VENV)/installed-test  ## Do the tests notice wrong formulas? A random sample of mutants (about two hours).
+	$(BIN)/python tests/mutation/mutate.py
 
 calibrate: $(VENV)/installed-test  ## The longer statistical studies (an hour or more).
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m calibration
