@@ -170,7 +170,7 @@ class DegreeDistribution(Closure):
                 f"probabilities = {self.probabilities}: must be at least 0 and sum to 1; for counts use from_counts"
             )
         if not self.mean_degree > 0:
-            raise ValueError("mean degree 0: no agent has a neighbour, so nobody is ever exposed")
+            raise ValueError("mean degree 0: nobody has a neighbour, so nobody is ever exposed")
 
     @classmethod
     def from_counts(cls, counts: Mapping[Any, float]) -> "DegreeDistribution":
