@@ -81,9 +81,7 @@ class MultiClass:
 
     def __post_init__(self) -> None:
         if len(self.rates) != len(self.fractions) or not self.rates:
-            raise ValueError(
-                f"{len(self.rates)} rates with {len(self.fractions)} fractions: give one fraction for each rate"
-            )
+            raise ValueError(f"{len(self.rates)} rates with {len(self.fractions)} fractions: give one each")
         if not all(0 <= rate < np.inf for rate in self.rates):
             raise ValueError(f"rates = {self.rates}: must be finite and at least 0")
         if not (min(self.fractions) >= 0 and abs(sum(self.fractions) - 1.0) <= 1e-9):
