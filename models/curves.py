@@ -65,9 +65,11 @@ def solve_curves(
         return np.maximum(closure.exposure_rate(s, susceptible0), 0.0)
 
     for i, step in enumerate(np.diff(times)):
-        now = exposure[:, i]
+        current = exposure[:, i]
         exposure[:, i + 1] = (
-            now + step * rate(now, times[i]) if clock == "rounds" else runge_kutta_step(rate, now, times[i], step)
+            current + step * rate(current, times[i])
+            if clock == "rounds"
+            else runge_kutta_step(rate, current, times[i], step)
         )
     columns = {name: value[:, None] for name, value in values.items()}
     return exposure, 1.0 - susceptible0 * np.exp(log_survival(exposure, times, columns))

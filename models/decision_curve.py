@@ -91,10 +91,10 @@ def decision_curve(
         number = np.arange(int(largest) + 1)
         chance = poisson.pmf(number, points[:, None])
     following = table[..., np.minimum(number, table.shape[-1] - 1)]
-    left = np.ones_like(following)
-    np.cumprod(1.0 - following[..., :-1], axis=-1, out=left[..., 1:])
-    survival = np.einsum("z,...zn->...n", weights, left) @ chance.T
-    persuaded = np.einsum("z,...zn->...n", weights, left * following) @ chance.T
+    unshared = np.ones_like(following)
+    np.cumprod(1.0 - following[..., :-1], axis=-1, out=unshared[..., 1:])
+    survival = np.einsum("z,...zn->...n", weights, unshared) @ chance.T
+    persuaded = np.einsum("z,...zn->...n", weights, unshared * following) @ chance.T
     # If everybody has shared, the hazard is not defined.
     hazard = np.divide(persuaded, survival, out=np.full_like(persuaded, np.nan), where=survival > 0)
     return DecisionCurve(survival, hazard)

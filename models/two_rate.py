@@ -109,7 +109,7 @@ class TwoRateSI(SIModel):
 
     @classmethod
     def derived(cls, parameters: Mapping[str, Any], exposure: Any) -> dict[str, Any]:
-        """Return the ratio of the rates, and the share of the initially susceptible agents that each has reached."""
+        """Return the ratio of the rates, and the share of initially susceptible agents that each reaches by the end."""
         fast, slow, weight = (parameters[name] for name in ("beta_fast", "beta_slow", "weight_fast"))
         return {
             "ratio β_fast/β_slow": fast / slow,

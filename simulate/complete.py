@@ -65,10 +65,10 @@ def complete_in_rounds(
 def _chance_of_sightings(number: int, n_sharers: int, visibility: float, outside: float) -> float:
     """Return the probability of at least `number` sightings in a round."""
 
-    def from_sharers(least: int) -> float:
-        if least <= 0:
+    def from_sharers(at_least: int) -> float:
+        if at_least <= 0:
             return 1.0
-        return float(special.betainc(least, n_sharers - least + 1, visibility)) if least <= n_sharers else 0.0
+        return float(special.betainc(at_least, n_sharers - at_least + 1, visibility)) if at_least <= n_sharers else 0.0
 
     return (1.0 - outside) * from_sharers(number) + outside * from_sharers(number - 1)
 
@@ -93,13 +93,13 @@ def complete_in_time(
     for t in range(n_rounds):
         probabilities = decide.probabilities[schedule.table[t]]
         decisions, new_sharers = counts.decisions[t + 1], counts.new_sharers[t + 1]
-        left = 1.0
+        remaining = 1.0
         while True:
             rate = n_susceptible * (n_sharers * schedule.visibility[t] + schedule.outside[t])
             if rate <= 0.0:
                 break
-            left += np.log(1.0 - uniform(stream)) / rate
-            if left <= 0.0:
+            remaining += np.log(1.0 - uniform(stream)) / rate
+            if remaining <= 0.0:
                 break
             number = min(int(uniform(stream) * n_susceptible), n_susceptible - 1)
             s = 0

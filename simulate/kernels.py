@@ -308,13 +308,13 @@ def spread_in_time(
     size, n_si = _share(starters, starters.size, indptr, indices, state, pool, 0)
     counts.infected[0], counts.si_edges[0] = n_infected, n_si
     sharer = np.empty(1, dtype=np.int32)
-    at, who = np.empty(_EVENTS, dtype=np.int64), np.empty(_EVENTS, dtype=np.int64)
+    drawn_places, drawn_agents = np.empty(_EVENTS, dtype=np.int64), np.empty(_EVENTS, dtype=np.int64)
     pool[0] = pool[0] if size > 0 else 0
     for t in range(n_rounds):
         probabilities = decide.probabilities[schedule.table[t]]
         decisions, new_sharers = counts.decisions[t + 1], counts.new_sharers[t + 1]
-        left = 1.0
-        while left > 0.0:
+        remaining = 1.0
+        while remaining > 0.0:
             if size > _SPENT * n_si + _EVENTS:
                 size = _clear(pool, size, state)
             places = min(size + size // 16 + 8, pool.size)
@@ -327,26 +327,26 @@ def spread_in_time(
                 # Places in the pool of edges are numbered 0, 1, …; those of the outside world -1, -2, …
                 drawn = uniform(stream) * rate
                 if drawn < near:
-                    at[i] = min(int(drawn * places_per_rate), places - 1)
-                    _prefetch(pool, at[i])
+                    drawn_places[i] = min(int(drawn * places_per_rate), places - 1)
+                    _prefetch(pool, drawn_places[i])
                 else:
-                    at[i] = -1 - min(int((drawn - near) / schedule.outside[t]), n_outsiders - 1)
-                    _prefetch(outsiders, -1 - at[i])
+                    drawn_places[i] = -1 - min(int((drawn - near) / schedule.outside[t]), n_outsiders - 1)
+                    _prefetch(outsiders, -1 - drawn_places[i])
             # The prefetch is unconditional, because a mispredicted branch costs more.
             for i in range(_EVENTS):
-                who[i] = pool[at[i] if 0 <= at[i] < size else 0]
-                _prefetch(state, who[i])
-                _prefetch(indptr, who[i])
+                drawn_agents[i] = pool[drawn_places[i] if 0 <= drawn_places[i] < size else 0]
+                _prefetch(state, drawn_agents[i])
+                _prefetch(indptr, drawn_agents[i])
             for i in range(_EVENTS):
-                _prefetch(indices, indptr[who[i]])
+                _prefetch(indices, indptr[drawn_agents[i]])
             last = gamma(float(_EVENTS), stream) / rate
-            due = _EVENTS if last <= left else _how_many_before(left / last, stream)
+            due = _EVENTS if last <= remaining else _how_many_before(remaining / last, stream)
             n_used = due
             for i in range(due):
                 if size > places:
                     n_used = i
                     break
-                place = at[i]
+                place = drawn_places[i]
                 if place >= size or -1 - place >= n_outsiders:
                     continue
                 agent = pool[place] if place >= 0 else outsiders[-1 - place]
@@ -369,9 +369,9 @@ def spread_in_time(
                     size, gain = _share(sharer, 1, indptr, indices, state, pool, size)
                     n_si += gain
             if n_used < due:
-                left -= min(left, last) * _time_of(n_used, due - 1 if due == _EVENTS else due, stream)
+                remaining -= min(remaining, last) * _time_of(n_used, due - 1 if due == _EVENTS else due, stream)
             else:
-                left = left - last if due == _EVENTS else 0.0
+                remaining = remaining - last if due == _EVENTS else 0.0
         counts.infected[t + 1], counts.si_edges[t + 1] = n_infected, n_si
     return counts
 

@@ -140,16 +140,16 @@ def _refuse_other(where: Path, saved: Mapping[str, Any] | None, record: Mapping[
         )
 
 
-def _differences(was: Any, now: Any, name: str = "") -> Iterator[str]:
+def _differences(saved: Any, current: Any, name: str = "") -> Iterator[str]:
     """Yield the names of the entries that differ between two records, with both values."""
-    if isinstance(was, dict) and isinstance(now, dict):
-        for key in dict.fromkeys([*was, *now]):
-            yield from _differences(was.get(key), now.get(key), f"{name}.{key}" if name else key)
-    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now) and name == "spreads":
-        for number, pair in enumerate(zip(was, now, strict=True)):
-            yield from _differences(*pair, name=f"{name}[{number}]" if len(was) > 1 else "")
-    elif was != now:
-        shown = [str(value)[:60] for value in (was, now)]
+    if isinstance(saved, dict) and isinstance(current, dict):
+        for key in dict.fromkeys([*saved, *current]):
+            yield from _differences(saved.get(key), current.get(key), f"{name}.{key}" if name else key)
+    elif isinstance(saved, list) and isinstance(current, list) and len(saved) == len(current) and name == "spreads":
+        for number, pair in enumerate(zip(saved, current, strict=True)):
+            yield from _differences(*pair, name=f"{name}[{number}]" if len(saved) > 1 else "")
+    elif saved != current:
+        shown = [str(value)[:60] for value in (saved, current)]
         yield f"{name} was {shown[0]}, is {shown[1]}"
 
 
