@@ -225,7 +225,8 @@ class Spread:
         starters = choose("seeds", self.seeds, self.initial_sharers, self._agents, free, rng)
         if free is not None and starters.size == free.sum():
             raise InputError(
-                f"initial_sharers = {starters.size}: these are all agents that {name_of(self._blocks)} leaves; block fewer"
+                f"initial_sharers = {starters.size}: these are all agents that {name_of(self._blocks)} leaves; "
+                "block fewer"
             )
         return starters
 
