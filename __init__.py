@@ -1,6 +1,6 @@
 """One transmission rate or two? Bayesian model selection for news that language-model agents pass on.
 
-The public names below are loaded when first used, so that `import tworate` costs nothing.
+The public names below are loaded when they are first used, so that `import tworate` stays fast.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Files: reading tables by line, and writing so that a reader never meets half of a file."""
+"""Files: reading text and CSV with line numbers, and atomic writing, so that a reader never sees half of a file."""
 
 import codecs
 import csv
@@ -20,13 +20,14 @@ def read_text(path: Path) -> str:
     Raises
     ------
     InputError
-        When the file cannot be read or is neither. Other encodings are not guessed: a wrong guess changes letters.
+        When the file cannot be read or has another encoding. Other encodings are not guessed, because a wrong guess
+        changes letters.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    # Such as .xlsx and .ods.
+    # .xlsx and .ods files begin with the signature of zip archives.
     if content.startswith(b"PK\x03\x04"):
         raise InputError(f"{path}: is a spreadsheet or another zip archive, not text; export it as CSV in UTF-8")
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -34,7 +35,7 @@ def read_text(path: Path) -> str:
         text = content.decode("utf-16" if is_utf16 else "utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         if is_utf16:
-            raise InputError(f"{path}: begins as UTF-16 but is not ({error.reason}); save it as UTF-8") from error
+            raise InputError(f"{path}: begins as UTF-16 but is not valid ({error.reason}); save it as UTF-8") from error
         line = len(re.findall(rb"\r\n|\r|\n", content[: error.start])) + 1
         raise InputError(
             f"{path}, line {line}: is not UTF-8 text (byte {error.start} is 0x{content[error.start]:02X}); save it as "
@@ -43,8 +44,8 @@ def read_text(path: Path) -> str:
     if "\0" in text:
         line = len(re.findall(r"\r\n|\r|\n", text[: text.index("\0")])) + 1
         raise InputError(
-            f"{path}, line {line}: holds a NUL character, so it is no text, or UTF-16 or UTF-32 that does not say so; "
-            "save it as UTF-8"
+            f"{path}, line {line}: holds a NUL character, so it is not text, or it is UTF-16 or UTF-32 without a byte "
+            "order mark; save it as UTF-8"
         )
     return text
 
@@ -52,7 +53,7 @@ def read_text(path: Path) -> str:
 def read_csv(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the line number and the cells by column of each row of a CSV file; blank lines are skipped.
 
-    A quoted cell may span lines; a row is named by the line on which it starts.
+    A quoted cell may span lines; the line number of a row is that of its first line.
 
     Raises
     ------
@@ -60,9 +61,9 @@ def read_csv(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[
         When the file is empty, malformed, or lacks a required column.
     """
     needs = f"it needs the columns {', '.join(required)}"
-    # Bytes are a quarter of what io.StringIO would hold of a whole export.
+    # Bytes need a quarter of the memory of io.StringIO, which matters for large files.
     lines = io.TextIOWrapper(io.BytesIO(read_text(path).encode()), encoding="utf-8", newline="")
-    # Spaces after commas are for the eye.
+    # `skipinitialspace`: users write spaces after commas to make a file easier to read.
     reader = csv.reader(lines, strict=True, skipinitialspace=True)
     line = 1
     try:
@@ -78,7 +79,7 @@ def read_csv(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[
                 hint = "; write the names in lower case"
             raise InputError(f"{path}, line {reader.line_num}: missing {', '.join(missing)}; {needs}{hint}")
         if len(set(header)) < len(header):
-            raise InputError(f"{path}, line {reader.line_num}: a column name comes twice")
+            raise InputError(f"{path}, line {reader.line_num}: a column name appears twice")
         line = reader.line_num + 1
         for cells in reader:
             if any(cell.strip() for cell in cells):
@@ -90,28 +91,28 @@ def read_csv(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[
                 yield line, dict(zip(header, cells, strict=True))
             line = reader.line_num + 1
     except csv.Error as error:
-        # A quote that is never closed is noticed far below the row that it stands in.
+        # The reader notices an unclosed quote only far below the row that contains it.
         noticed = f", noticed on line {reader.line_num}" if reader.line_num > line else ""
         raise InputError(f"{path}, line {line}: is not valid CSV ({error}{noticed}); check the quotes") from error
 
 
-# Reading the umask means setting it, which another thread could notice: once, on import.
+# The umask can be read only by setting it, which another thread could notice. So it is read once, on import.
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)
 
 
 TEMPORARY = ".unfinished-"
-"""What the names of folders begin with that were not finished, such as those that a killed process left."""
+"""Prefix of the names of unfinished folders, such as those that a killed process left behind."""
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success rename it to `path`, on failure remove it.
+    """Yield a temporary path beside `path`; on success rename it to `path`, on failure remove it.
 
     Parameters
     ----------
     path : Path
-        Where the finished file belongs; missing parent folders are made.
+        Path of the finished file; missing parent folders are made.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The suffix is kept because writers choose their format by it.
+        # Writers choose their format by the suffix, so the temporary file keeps it.
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
     except OSError as error:
         raise _refused(path, error) from error
@@ -128,7 +129,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp makes files private; what users get should obey their umask.
+        # mkstemp makes private files; the finished file should follow the user's umask.
         temporary.chmod(0o666 & ~_UMASK)
         temporary.replace(path)
     finally:
@@ -137,14 +138,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `path`; on success rename it to `path`, on failure remove it.
+    """Yield a temporary folder beside `path`; on success rename it to `path`, on failure remove it.
 
-    Where `path` is there already, from another process, it stays and the new one is removed.
+    If another process has made `path` in the meantime, that folder stays and the new one is removed.
 
     Parameters
     ----------
     path : Path
-        Where the finished folder belongs; missing parent folders are made.
+        Path of the finished folder; missing parent folders are made.
 
     Raises
     ------
@@ -162,7 +163,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         try:
             temporary.rename(path)
         except OSError as error:
-            # One that holds something is never replaced.
+            # `rename` never replaces a folder that is not empty.
             if not path.is_dir():
                 raise _refused(path, error) from error
     finally:
@@ -170,12 +171,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def check_writable(path: Path) -> None:
-    """Make sure, before long work, that something can be written at `path`; leaves nothing behind.
+    """Check, before long work, that a file can be written at `path`; leave nothing behind.
 
     Raises
     ------
     InputError
-        When the nearest folder that exists does not take new files, or is no folder.
+        When the nearest existing folder does not accept new files, or is not a folder.
     """
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name a file")
@@ -194,6 +195,6 @@ def _refused(path: Path, error: OSError) -> InputError:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8, whole or not at all."""
+    """Write `text` to `path` as UTF-8, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

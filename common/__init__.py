@@ -1,1 +1,1 @@
-"""What several folders use: linear terms, the style of figures, and memory."""
+"""Modules that several folders use: linear terms, the style of figures, and memory."""

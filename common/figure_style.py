@@ -1,9 +1,9 @@
-"""How every figure looks: settings for matplotlib, without importing it."""
+"""The style of all figures: settings for matplotlib, without importing it."""
 
 INK = "#333333"
 """Colour of text."""
 BLUE, ORANGE = "#0072B2", "#D55E00"
-"""Okabe & Ito (2008): told apart with any colour vision, and in grey by lightness."""
+"""Colours of Okabe & Ito (2008). Readers with any colour vision can tell them apart, and so can a grey print."""
 STYLE = {
     "font.size": 10,
     "axes.titlesize": 11,

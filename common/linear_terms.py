@@ -1,4 +1,4 @@
-"""Terms of a linear predictor: how numbers and labels become columns, and which terms data can tell apart."""
+"""Terms of a linear predictor: how numbers and labels become columns, and which terms the data can tell apart."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Term:
-    """One term: a number, or labels with an effect each.
+    """One term: a number, or labels with one effect each.
 
     Parameters
     ----------
     name : str
         Name.
     levels : tuple of str
-        What has an effect: the labels, or of a number what its coefficient is for.
+        Names of the effects: the labels; for a number, the step that its coefficient is for.
     columns : array, shape (n_rows, n_columns)
-        What the coefficients are multiplied with.
+        Values by which the coefficients are multiplied.
     contrasts : array, shape (n_levels, n_columns)
-        Effects of the levels from the coefficients.
+        Matrix that turns the coefficients into effects of the levels.
     """
 
     name: str
@@ -32,9 +32,9 @@ class Term:
 
 
 def zero_sum_contrasts(n_levels: int) -> FloatArray:
-    """Contrasts of labels whose effects sum to zero: orthonormal columns, shape (n_levels, n_levels - 1).
+    """Return contrasts of labels whose effects sum to zero: orthonormal columns, shape (n_levels, n_levels - 1).
 
-    No label is singled out: coefficients of equal variance give effects of equal variance.
+    All labels are treated alike: coefficients of equal variance give effects of equal variance.
 
     Examples
     --------
@@ -43,24 +43,24 @@ def zero_sum_contrasts(n_levels: int) -> FloatArray:
            [-0.707,  0.408],
            [ 0.   , -0.816]])
     """
-    # Helmert's contrasts: each column sets one label against those before it.
-    above = np.triu(np.ones((n_levels, n_levels - 1)), k=0)
+    # Helmert contrasts: each column compares one label with the labels before it.
+    contrasts = np.triu(np.ones((n_levels, n_levels - 1)), k=0)
     counts = np.arange(1, n_levels)
-    above[counts, counts - 1] = -counts
-    return above / np.sqrt(counts * (counts + 1.0))
+    contrasts[counts, counts - 1] = -counts
+    return contrasts / np.sqrt(counts * (counts + 1.0))
 
 
 def identified(terms: Sequence[Term], n_rows: int) -> tuple[list[Term], list[str]]:
-    """Return the terms that vary and can be told apart from those before them, and notes on the others.
+    """Return the terms that vary and can be told apart from the terms before them, and notes on the others.
 
     Parameters
     ----------
     terms : sequence of Term
-        In order of precedence.
+        Terms in order of precedence.
     n_rows : int
-        Rows of the columns.
+        Number of rows of the columns.
     """
-    kept: list[Term] = []
+    selected: list[Term] = []
     constant, notes = [], []
     design = np.ones((n_rows, 1))
     for term in terms:
@@ -68,11 +68,11 @@ def identified(terms: Sequence[Term], n_rows: int) -> tuple[list[Term], list[str
         if not term.columns.size or not np.ptp(term.columns, axis=0).any():
             constant.append(term.name)
         elif np.linalg.matrix_rank(wider) < wider.shape[1]:
-            before = ", ".join(other.name for other in kept)
+            before = ", ".join(other.name for other in selected)
             notes.append(f"left out, since it cannot be told apart from {before} here: {term.name}")
         else:
-            kept.append(term)
+            selected.append(term)
             design = wider
     if constant:
         notes.insert(0, f"left out, since it does not vary here: {', '.join(constant)}")
-    return kept, notes
+    return selected, notes

@@ -1,23 +1,22 @@
-"""Keep the memory of long jobs from growing by what lies unused between threads."""
+"""Limit the memory of long jobs: the C library's allocator keeps unused memory for threads that have ended."""
 
 import ctypes
 import os
 
 ARENAS = 2
-"""Pools of the C library's allocator. By default it opens up to eight a core, and threads that come and go, as those of
-the sampler do, each leave one behind that is only in part used."""
+"""Maximum number of memory pools (arenas) of the C library's allocator. The default is up to eight per core. Threads
+that end, such as the sampler's, each leave behind a pool that is only partly used."""
 
 _M_ARENA_MAX = -8
 
 
 def bound_arenas() -> bool:
-    """Let the allocator of this process, and of those that it starts, keep few arenas; for programs, not libraries.
+    """Limit the arenas of this process and of the processes that it starts; for use in programs, not in libraries.
 
     Returns
     -------
     bool
-        Whether this process was changed: not where the C library is another than glibc, or `MALLOC_ARENA_MAX` says how
-        many.
+        Whether this process was changed: False if `MALLOC_ARENA_MAX` is already set, or if the C library is not glibc.
     """
     if "MALLOC_ARENA_MAX" in os.environ:
         return False

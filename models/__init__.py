@@ -1,4 +1,4 @@
-"""The SI models: survival functions, closures, and the ODE. Depends on numpy and scipy alone."""
+"""The SI models: survival functions, closures, and the ODE. This package depends on NumPy and SciPy only."""
 
 from .base import SIModel
 from .closures import CLOSURES, Closure, DegreeDistribution, MeanField, RandomRegular

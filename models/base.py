@@ -1,4 +1,4 @@
-"""The SI model: a survival function, and everything that follows from it."""
+"""The base class of the SI models: a model is a survival function, and everything else follows from it."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -31,19 +31,19 @@ class SIModel(ABC):
     `G(Λ)` is the fraction of the initially susceptible agents that have not shared after cumulative
     exposure `Λ`; the susceptible fraction of the population is `s = s0 G(Λ)`. A model is a frozen dataclass whose
     fields, declared with :func:`tworate.models.parameters.parameter`, are its parameters; its one formula is
-    :meth:`log_survival`. All else here is derived from that formula.
+    :meth:`log_survival`. Everything else in this class is derived from that formula.
 
-    A new model is one new file in `tworate/models/`: it is found there by itself.
+    A new model is one new file in `tworate/models/`; the registry finds it there.
     """
 
     name: ClassVar[str]
     """Name on the command line and in results."""
     summary: ClassVar[str]
-    """How the model reads, in a few words."""
+    """Description of the model in a few words."""
     reference: ClassVar[str]
     """Source, with DOI or arXiv number where there is one."""
     closures: ClassVar[tuple[str, ...]] = CLOSURES
-    """Closures under which the model may be compared: not one whose error looks like the model."""
+    """Closures under which the model may be compared. A closure whose error looks like the model is left out."""
 
     def __post_init__(self) -> None:
         for name, spec in self.parameters().items():
@@ -55,14 +55,14 @@ class SIModel(ABC):
     @staticmethod
     @abstractmethod
     def log_survival(exposure: Any, time: Any, parameters: Mapping[str, Any], xp: Any = np) -> Any:
-        """Logarithm of the survival function `G`.
+        """Return the logarithm of the survival function `G`.
 
         Parameters
         ----------
         exposure : array
             Cumulative exposure `Λ` since the start, in units of time.
         time : array
-            Time since the start; most models do not look at it.
+            Time since the start; most models ignore it.
         parameters : mapping
             Parameter values by name; arrays broadcast.
         xp : module
@@ -71,7 +71,7 @@ class SIModel(ABC):
 
     @classmethod
     def parameters(cls) -> dict[str, Parameter]:
-        """Specifications of the parameters by name, in order of declaration."""
+        """Return the specifications of the parameters by name, in order of declaration."""
         return {
             field.name: field.metadata["parameter"]
             for field in dataclasses.fields(cls)
@@ -80,21 +80,21 @@ class SIModel(ABC):
 
     @classmethod
     def coordinates(cls) -> dict[str, Parameter]:
-        """Specifications of the coordinates in which the model is sampled, each with its prior, by name.
+        """Return the specifications of the coordinates in which the model is sampled, each with its prior, by name.
 
-        The parameters themselves, unless a model has better ones; then :meth:`from_coordinates` says how the parameters
-        follow.
+        The coordinates are the parameters, unless a model defines others. Then :meth:`from_coordinates` computes the
+        parameters from them.
         """
         return cls.parameters()
 
     @classmethod
     def from_coordinates(cls, coordinates: Mapping[str, Any]) -> dict[str, Any]:
-        """Parameter values from values of the coordinates, by name; numpy or pytensor."""
+        """Compute parameter values from values of the coordinates, by name; NumPy or PyTensor."""
         return {name: coordinates[name] for name in cls.parameters()}
 
     @classmethod
     def derived(cls, parameters: Mapping[str, Any], exposure: Any) -> dict[str, Any]:
-        """Quantities of the model's own that follow from its parameters, by name; none unless a model has them.
+        """Return further quantities of this model that follow from its parameters, by name; none by default.
 
         Parameters
         ----------
@@ -114,9 +114,9 @@ class SIModel(ABC):
     def log_escape(
         cls, exposure: tuple[Any, Any], time: tuple[Any, Any], parameters: Mapping[str, Any], xp: Any = np
     ) -> Any:
-        """Log-probability that a susceptible agent has not shared by the end of an interval.
+        """Return the log-probability that a susceptible agent has not shared by the end of an interval.
 
-        `log G(Λ1) - log G(Λ0)`; the probability of sharing in the interval is `-expm1` of it.
+        This is `log G(Λ1) - log G(Λ0)`; the probability of sharing in the interval is `-expm1` of it.
 
         Parameters
         ----------
@@ -140,10 +140,11 @@ class SIModel(ABC):
         *,
         factor: Any = 1.0,
     ) -> Any:
-        """Cumulative exposure at the end of an interval in continuous time, from the state at its start.
+        """Compute the cumulative exposure at the end of an interval in continuous time, from the state at its start.
 
-        While agents share, exposure goes on changing: with `G` the survival function
-        `dΛ/dt = factor (1 - (1 - x) (G(Λ)/G(Λ0))^e)`, since `s` falls as `G` does. Four Runge-Kutta steps.
+        The exposure rate changes while agents share: with `G` the survival function,
+        `dΛ/dt = factor (1 - (1 - x) (G(Λ)/G(Λ0))^e)`, because `s` is proportional to `G`. The equation is solved by
+        four Runge-Kutta steps.
 
         Parameters
         ----------
@@ -156,18 +157,19 @@ class SIModel(ABC):
         parameters, xp
             As in :meth:`log_survival`.
         factor : array
-            By what exposure is multiplied, where replicates differ.
+            Multiplier of the exposure, where replicates differ.
 
         Notes
         -----
-        Exact but for the four steps where the closure's elasticity is constant: mean-field and random regular.
+        The only error is that of the four steps if the elasticity of the closure is constant, as it is for mean-field
+        and random regular.
         """
         start, end = time
-        begun = cls.log_survival(exposure, start, parameters, xp)
+        log_survival_start = cls.log_survival(exposure, start, parameters, xp)
         step = (end - start) / FLOW_STEPS
-        for number in range(FLOW_STEPS):
+        for i in range(FLOW_STEPS):
             exposure = cls.reach_step(
-                exposure, start + number * step, step, begun, rate, elasticity, parameters, xp, factor=factor
+                exposure, start + i * step, step, log_survival_start, rate, elasticity, parameters, xp, factor=factor
             )
         return exposure
 
@@ -185,7 +187,7 @@ class SIModel(ABC):
         *,
         factor: Any = 1.0,
     ) -> Any:
-        """Cumulative exposure after one step of :meth:`reach`; `begun` is `log G` at the start of the interval."""
+        """Compute the cumulative exposure after one step of :meth:`reach`; `begun` is `log G` at the start."""
 
         def slope(reached: Any, at: Any) -> Any:
             unexposed = (1.0 - rate) * xp.exp(elasticity * (cls.log_survival(reached, at, parameters, xp) - begun))
@@ -194,22 +196,24 @@ class SIModel(ABC):
         return runge_kutta_step(slope, exposure, time, step)
 
     def survival(self, exposure: ArrayLike, time: ArrayLike = 0.0) -> FloatArray:
-        """Survival function `G(Λ)`, in (0, 1]."""
+        """Evaluate the survival function `G(Λ)`, in (0, 1]."""
         return np.exp(self.log_survival(np.asarray(exposure, float), np.asarray(time, float), self.values))
 
     def hazard(self, exposure: ArrayLike, time: ArrayLike = 0.0) -> FloatArray:
-        """Hazard of sharing per unit of exposure, `-d log G / dΛ`, in 1/time.
+        """Compute the hazard of sharing per unit of exposure, `-d log G / dΛ`, in 1/time.
 
-        By finite differences with error control (`scipy.differentiate`): relative error about 1e-9.
+        The derivative is a finite difference with error control (`scipy.differentiate`); the relative error is about
+        1e-9.
         """
         exposure = np.asarray(exposure, float)
         time = np.asarray(time, float)
-        # Steps in which G loses about a thousandth, whatever the unit of time; a heavy tail falls on a longer scale.
+        # The step is an exposure over which G falls by about a thousandth, whatever the unit of time. Far from 0 the
+        # step grows with the exposure, because a heavy tail falls on a longer scale.
         scales = np.logspace(-12, 12, 97)
-        fallen = self.log_survival(scales, 0.0, self.values) <= -1e-3
-        scale = scales[np.argmax(fallen)] if fallen.any() else 1.0
+        has_fallen = self.log_survival(scales, 0.0, self.values) <= -1e-3
+        scale = scales[np.argmax(has_fallen)] if has_fallen.any() else 1.0
         step = np.maximum(scale, 1e-2 * np.abs(exposure))
-        # Finer steps than these gain nothing: they only divide the rounding of log G by less.
+        # A finer step does not help: it only divides the rounding error of log G by a smaller number.
         rounding = 10.0 * np.finfo(float).eps * np.max(np.abs(self.log_survival(exposure, time, self.values)) / step)
         slope = derivative(
             lambda at, when: self.log_survival(at, when, self.values),
@@ -217,13 +221,13 @@ class SIModel(ABC):
             args=(time,),
             initial_step=step,
             tolerances={"atol": max(rounding, np.finfo(float).tiny)},
-            # G is not defined below 0: near it, steps go up alone.
+            # G is not defined below 0, so steps near 0 only go up.
             step_direction=np.where(exposure < step, 1.0, 0.0),
         )
         return -np.asarray(slope.df, dtype=float)
 
     def solve(self, times: ArrayLike, prevalence0: float, closure: Closure, clock: Clock = "continuous") -> FloatArray:
-        """Prevalence over time from the model's one equation, `dΛ/dt = x(s0 G(Λ, t))`.
+        """Solve the equation of the model, `dΛ/dt = x(s0 G(Λ, t))`, for the prevalence over time.
 
         Parameters
         ----------
@@ -234,7 +238,7 @@ class SIModel(ABC):
         closure : Closure
             `MeanField()` or `RandomRegular(degree)`.
         clock : {"continuous", "rounds"}
-            An ODE in continuous time, or the map `Λ += x Δt` of synchronous rounds from each time to the next.
+            The ODE in continuous time, or the map `Λ += x Δt` of synchronous rounds from each time to the next.
 
         Returns
         -------
@@ -273,7 +277,7 @@ class SIModel(ABC):
                 atol=1e-12 * elapsed[-1],
             )
             if not solution.success:
-                raise ValueError(f"{self.name}: the ODE solver gave up: {solution.message}")
+                raise ValueError(f"{self.name}: the ODE solver failed: {solution.message}")
             exposure = solution.y[0]
         return np.asarray(1.0 - susceptible(elapsed, exposure))
 
@@ -289,7 +293,7 @@ class SIModel(ABC):
         dispersion: float = 0.0,
         clock: Clock = "rounds",
     ) -> NDArray[np.int64]:
-        """Random paths of the model; see :meth:`simulate_paths`.
+        """Draw random paths of the model; see :meth:`simulate_paths`.
 
         Returns
         -------
@@ -325,10 +329,11 @@ class SIModel(ABC):
         time0: float = 0.0,
         susceptible0: float | None = None,
     ) -> NDArray[np.int64]:
-        """Random paths, one for each parameter draw.
+        """Draw random paths, one for each parameter draw.
 
-        From each time to the next `ΔI ~ Binomial(S, p)`, `p = 1 - G(Λ1) / G(Λ0)`, with beta-distributed `p` where the
-        intra-class correlation is positive; `Λ1 = Λ0 + x Δt` in rounds, and by :meth:`reach` in continuous time.
+        The incidence from each time to the next is `ΔI ~ Binomial(S, p)` with `p = 1 - G(Λ1) / G(Λ0)`; `p` is
+        beta-distributed if the intra-class correlation is positive. In rounds `Λ1 = Λ0 + x Δt`; in continuous time
+        :meth:`reach` computes `Λ1`.
 
         Parameters
         ----------
@@ -337,7 +342,7 @@ class SIModel(ABC):
         times : array, shape (n_times,)
             Increasing times.
         population, infected0 : int
-            Agents, and how many of them have shared at the first time.
+            Number of agents, and how many of them have shared at the first time.
         closure : Closure
             Gives the exposure from the state.
         rng : numpy.random.Generator
@@ -345,12 +350,12 @@ class SIModel(ABC):
         dispersion : array, shape (n_draws,)
             Intra-class correlation ρ in [0, 1); 0 is binomial.
         clock : {"rounds", "continuous"}
-            Whether exposure stays as it is until the next time, or changes on the way.
+            Whether the exposure rate is constant until the next time, or changes on the way.
         factor : array, shape (n_draws,)
-            By what exposure is multiplied, where replicates differ.
+            Multiplier of the exposure, where replicates differ.
         exposure0, time0 : float
-            Cumulative exposure, and time since the start of the spread, at the first time: above 0 where a path that
-            has begun goes on.
+            Cumulative exposure, and time since the start of the spread, at the first time. They are above 0 where an
+            observed path is continued.
         susceptible0 : float, optional
             Susceptible fraction at the start of the spread; by default that of the first time.
 
@@ -366,7 +371,7 @@ class SIModel(ABC):
         s0 = 1.0 - infected0 / population if susceptible0 is None else susceptible0
 
         def rate(column: int) -> FloatArray:
-            # Without a sharer nobody is exposed; rounding in a closure must not say otherwise.
+            # Without a sharer nobody is exposed. Rounding in a closure must not give a positive exposure.
             x = closure.exposure_rate((population - infected[:, column]) / population, s0)
             return np.where(infected[:, column] > 0, np.maximum(x, 0.0), 0.0)
 
@@ -381,6 +386,6 @@ class SIModel(ABC):
                 reached = cls.reach(exposure, elapsed, x, elasticity, parameters, factor=factor)
             p_share = -np.expm1(cls.log_escape((exposure, reached), elapsed, parameters))
             infected[:, i + 1] = infected[:, i] + draw_incidence(n_susceptible, p_share, dispersion, rng)
-            begun, x = x, rate(i + 1)
-            exposure = reached if clock == "rounds" else exposure + step * factor * logistic_mean(begun, x)
+            x_before, x = x, rate(i + 1)
+            exposure = reached if clock == "rounds" else exposure + step * factor * logistic_mean(x_before, x)
         return infected

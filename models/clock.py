@@ -3,7 +3,7 @@
 from typing import Literal, get_args
 
 Clock = Literal["rounds", "continuous"]
-"""Synchronous rounds, in which exposure stays as it is until the next time; or continuous time."""
+"""Synchronous rounds, in which the exposure rate is constant until the next time; or continuous time."""
 
 CLOCKS: tuple[Clock, ...] = get_args(Clock)
-"""Clocks by name. The first is the default where the data do not say."""
+"""Clocks by name. The first is the default if the data do not name one."""

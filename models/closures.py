@@ -1,7 +1,7 @@
-"""Closures: from counts to the exposure of a susceptible agent.
+"""Closures: formulas for the exposure of a susceptible agent.
 
-The *exposure rate* `x` is the expected share of a susceptible agent's neighbours that are showing it
-the post, scaled so that `x` is the prevalence when the population is well mixed.
+The *exposure rate* `x` is the expected share of a susceptible agent's neighbours that show it the post. It is scaled so
+that `x` is the prevalence in a well-mixed population.
 """
 
 import math
@@ -17,18 +17,18 @@ from numpy.typing import ArrayLike, NDArray
 FloatArray = NDArray[np.float64]
 
 CLOSURES = ("recorded", "edge-based", "mean-field")
-"""Names of the closures, the most exact first."""
+"""Names of the closures, the most accurate first."""
 
 
 @dataclass(frozen=True)
 class Closure(ABC):
-    """A closed formula for the exposure rate, so that a model can be solved without a network."""
+    """A closed formula for the exposure rate: with it a model is solved without a network."""
 
     name: ClassVar[str]
 
     @abstractmethod
     def exposure_rate(self, susceptible: Any, susceptible0: Any, xp: Any = np) -> Any:
-        """Exposure rate at a susceptible fraction.
+        """Compute the exposure rate at a susceptible fraction.
 
         Parameters
         ----------
@@ -47,10 +47,11 @@ class Closure(ABC):
 
     @abstractmethod
     def elasticity(self, susceptible: Any, susceptible0: Any) -> Any:
-        """Elasticity of what is not exposed, `d log(1 - x) / d log s`.
+        """Compute the elasticity of the unexposed share, `d log(1 - x) / d log s`.
 
-        It moves a known exposure, say a recorded one, along a sampling interval: while the susceptible fraction falls
-        from `s` to `s'`, `1 - x' = (1 - x) (s' / s)^elasticity`. Defined at every `s > 0`, because `x < 1` there.
+        It updates a known exposure rate, such as a recorded one, within a sampling interval: when the susceptible
+        fraction falls from `s` to `s'`, `1 - x' = (1 - x) (s' / s)^elasticity`. It is defined at every `s > 0`, because
+        `x < 1` there.
 
         Parameters
         ----------
@@ -60,18 +61,18 @@ class Closure(ABC):
         Returns
         -------
         array
-            Elasticity, dimensionless. Negative where exposure falls as more agents share; there a moved `x'` is to be
-            kept at 0 or above.
+            Elasticity, dimensionless. It is negative where the exposure rate falls as more agents share; there the
+            caller must keep an updated `x'` at 0 or above.
         """
 
     def slope(self, susceptible: Any, susceptible0: Any) -> Any:
-        """Slope of the exposure rate, `dx / d log s`; parameters as in :meth:`elasticity`."""
+        """Compute the slope of the exposure rate, `dx / d log s`; parameters as in :meth:`elasticity`."""
         return -self.elasticity(susceptible, susceptible0) * (1.0 - self.exposure_rate(susceptible, susceptible0))
 
 
 @dataclass(frozen=True)
 class MeanField(Closure):
-    """Everyone meets everyone: `x = 1 - s`, the prevalence."""
+    """Closure of a well-mixed population: `x = 1 - s`, the prevalence."""
 
     name: ClassVar[str] = "mean-field"
 
@@ -86,8 +87,8 @@ class MeanField(Closure):
 class RandomRegular(Closure):
     """Edge-based closure of a random k-regular network: `x = 1 - s0^(2/k) s^(1 - 2/k)`.
 
-    Exact for one rate as the network grows; with two rates an approximation that improves with the
-    degree. Rates are then per `k` contacts.
+    The closure is exact for one rate in the limit of a large network. For two rates it is an approximation that
+    improves with the degree. Rates are then per `k` contacts.
 
     Parameters
     ----------
@@ -96,8 +97,8 @@ class RandomRegular(Closure):
 
     Notes
     -----
-    Follows from edge-based compartmental modelling, Miller, Slim & Volz (2012), J. R. Soc. Interface
-    9, 890, doi:10.1098/rsif.2011.0403, with the transmission variable eliminated.
+    The formula follows from edge-based compartmental modelling (Miller, Slim & Volz 2012, J. R. Soc. Interface 9, 890,
+    doi:10.1098/rsif.2011.0403) when the transmission variable is eliminated.
     """
 
     name: ClassVar[str] = "edge-based"
@@ -119,34 +120,34 @@ class RandomRegular(Closure):
 class DegreeDistribution(Closure):
     """Edge-based closure of a network whose agents have different numbers of neighbours.
 
-    With `Ψ(θ) = Σ P(k) θ^k`, `s = s0 Ψ(θ)` gives θ, and
+    `Ψ(θ) = Σ P(k) θ^k` is the generating function of the degrees. `s = s0 Ψ(θ)` determines θ, and
 
         x = Ψ'(θ) / (<k> Ψ(θ)) · (θ - s0 Ψ'(θ) / <k>).
 
-    Exact for one rate on a configuration-model network (random but for its degrees) as it grows. Rates are then per
-    `<k>` contacts. Where `s` is so low that the network cannot get there, for want of paths to agents with few or no
-    neighbours, `x = 0`.
+    The closure is exact for one rate in the limit of a large configuration-model network (a random network with given
+    degrees). Rates are then per `<k>` contacts. `x = 0` where the spread cannot reach `s`, because no path leads to
+    some agents with few or no neighbours.
 
     Parameters
     ----------
     degrees : tuple of float, length n
-        Numbers of neighbours that occur, 0 or more.
+        Possible numbers of neighbours, 0 or more.
     probabilities : tuple of float, length n
-        Fraction of the agents that has each; sums to 1.
+        Fraction of the agents with each degree; sums to 1.
 
     Raises
     ------
     ValueError
-        When that is no distribution, or nobody has a neighbour.
+        When these do not form a distribution, or no agent has a neighbour.
 
     Notes
     -----
-    θ is the probability that a random neighbour has not persuaded an agent; at rate `b` per edge
-    `θ' = -b (θ - s0 Ψ'(θ) / Ψ'(1))`: Miller, Slim & Volz (2012), J. R. Soc. Interface 9, 890,
-    doi:10.1098/rsif.2011.0403, without recovery. Hence `-s'/s = b <k> x`. In other words
-    `x = (m / <k>) (1 - r)` with `m` the mean degree of the susceptible agents, which falls from `<k>` as hubs go first,
-    and `r` the share of susceptible agents among their neighbours: so `0 <= x < 1`. Synchronous rounds move θ in
-    steps, but leave `x` the same function of `s`.
+    θ is the probability that a random neighbour has not persuaded an agent. At rate `b` per edge
+    `θ' = -b (θ - s0 Ψ'(θ) / Ψ'(1))` (Miller, Slim & Volz 2012, J. R. Soc. Interface 9, 890,
+    doi:10.1098/rsif.2011.0403, without recovery). Hence `-s'/s = b <k> x`. Equivalently `x = (m / <k>) (1 - r)`. Here
+    `m` is the mean degree of the susceptible agents, which falls from `<k>` because hubs share first, and `r` is the
+    share of susceptible agents among their neighbours. So `0 <= x < 1`. In synchronous rounds θ changes in steps, but
+    `x` is the same function of `s`.
 
     Examples
     --------
@@ -163,7 +164,7 @@ class DegreeDistribution(Closure):
             raise ValueError(f"{len(self.degrees)} degrees with {len(self.probabilities)} probabilities: give one each")
         if not all(0 <= degree < math.inf for degree in self.degrees):
             raise ValueError(f"degrees = {self.degrees}: must be finite and at least 0")
-        # Written so that NaN fails too.
+        # This form of the condition refuses NaN too.
         if not (min(self.probabilities) >= 0 and abs(math.fsum(self.probabilities) - 1.0) <= 1e-9):
             raise ValueError(
                 f"probabilities = {self.probabilities}: must be at least 0 and sum to 1; for counts use from_counts"
@@ -173,7 +174,7 @@ class DegreeDistribution(Closure):
 
     @classmethod
     def from_counts(cls, counts: Mapping[Any, float]) -> "DegreeDistribution":
-        """Take the distribution from the number of agents of each degree, `{degree: agents}`."""
+        """Make the distribution from the number of agents of each degree, `{degree: agents}`."""
         total = math.fsum(counts.values())
         if not 0 < total < math.inf:
             raise ValueError(f"counts = {dict(counts)}: there must be agents, and finitely many")
@@ -187,39 +188,39 @@ class DegreeDistribution(Closure):
         return float(np.exp(log_p) @ degrees)
 
     def exposure_rate(self, susceptible: Any, susceptible0: Any, xp: Any = np) -> Any:
-        """Exposure rate at a susceptible fraction, see :meth:`Closure.exposure_rate`; numpy alone.
+        """Compute the exposure rate at a susceptible fraction, see :meth:`Closure.exposure_rate`; NumPy only.
 
         Raises
         ------
         TypeError
-            When another array namespace is asked for: θ is found by iteration.
+            When `xp` is another array namespace: θ is computed by iteration.
         """
         if xp is not np:
-            raise TypeError(f"the closure of a degree distribution runs under numpy alone, not {xp.__name__}")
+            raise TypeError(f"the closure of a degree distribution runs only under numpy, not {xp.__name__}")
         mean, _, share = self._susceptibles(susceptible, susceptible0)
         return mean / self.mean_degree * (1.0 - share)
 
     def elasticity(self, susceptible: Any, susceptible0: Any) -> Any:
-        """Elasticity `d log(1 - x) / d log s`, see :meth:`Closure.elasticity`; 0 where `x = 0`.
+        """Compute the elasticity `d log(1 - x) / d log s`, see :meth:`Closure.elasticity`; 0 where `x = 0`.
 
         Notes
         -----
-        By `log θ`, the derivative of `log s` is `m`, that of `m` the variance `v` of degree among the susceptible, and
-        that of `log r` is `m + v/m - 2`. Hence `dx / d log s = (v/m (1 - r) - r (m + v/m - 2)) / <k>`.
+        The derivatives by `log θ` are: `m` for `log s`; the variance `v` of the degree of susceptible agents for `m`;
+        `m + v/m - 2` for `log r`. Hence `dx / d log s = (v/m (1 - r) - r (m + v/m - 2)) / <k>`.
         """
         mean, variance, share = self._susceptibles(susceptible, susceptible0)
         relative = variance / mean
         slope = relative * (1.0 - share) - share * (mean + relative - 2.0)
-        # <k> (1 - x), a sum of what cannot be negative: nothing cancels as x tends to 1.
+        # This is <k> (1 - x) as a sum of terms that are not negative: nothing cancels as x tends to 1.
         unexposed = np.maximum(self.mean_degree - mean, 0.0) + mean * share
         return np.where(share < 1.0, -slope / unexposed, 0.0)
 
     def _susceptibles(
         self, susceptible: ArrayLike, susceptible0: ArrayLike
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Mean and variance of the degree of susceptible agents; share of susceptible agents among their neighbours.
+        """Return mean and variance of susceptible agents' degree, and the susceptible share of their neighbours.
 
-        That share is 1 where `s` cannot be reached.
+        The share is 1 where `s` cannot be reached.
         """
         log_s0 = np.log(np.asarray(susceptible0, dtype=float))
         log_psi = np.log(np.maximum(susceptible, np.finfo(float).tiny)) - log_s0
@@ -234,8 +235,8 @@ class DegreeDistribution(Closure):
     def _log_theta(self, log_psi: FloatArray) -> FloatArray:
         """Solve `log Ψ(θ) = log_psi` for log θ by Newton's method.
 
-        `log Ψ` is increasing and convex in `log θ`, and at least `<k> log θ` (Jensen); so the start lies at or above
-        the root and the steps only go down.
+        `log Ψ` is increasing and convex in `log θ`, and at least `<k> log θ` (Jensen). So the start is at or above the
+        root, and all steps go down.
         """
         log_theta = log_psi / self.mean_degree
         for _ in range(200):
@@ -247,7 +248,7 @@ class DegreeDistribution(Closure):
         return log_theta
 
     def _moments(self, log_theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """`log Ψ(θ)`, and mean and variance of degree under the weights `P(k) θ^k`; no θ underflows."""
+        """Return `log Ψ(θ)`, and mean and variance of degree under the weights `P(k) θ^k`, without underflow."""
         degrees, log_p = self._support
         terms = log_p + degrees * log_theta[..., None]
         top = terms.max(axis=-1, keepdims=True)
@@ -271,7 +272,7 @@ def recorded_exposure_rate(
     degree: NDArray[np.floating[Any]],
     n_susceptible: NDArray[np.floating[Any]],
 ) -> FloatArray:
-    """Exposure rate `SI_edges / (k S)` from a count of susceptible-sharer edges; 0 where nobody is susceptible.
+    """Compute the exposure rate `SI_edges / (k S)` from a count of susceptible-sharer edges; 0 where `S = 0`.
 
     Parameters
     ----------

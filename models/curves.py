@@ -1,4 +1,4 @@
-"""Curves of a model: exposure and prevalence over time under a closure."""
+"""Exposure and prevalence of a model over time under a closure."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float64]
 
 
 def checked_times(times: ArrayLike) -> FloatArray:
-    """Return times as an array, or raise a ValueError when they do not increase."""
+    """Return times as an array; raise a ValueError when they do not increase."""
     times = np.asarray(times, dtype=float)
     if times.ndim != 1 or times.size == 0 or not np.all(np.diff(times) > 0):
         raise ValueError("times must be a list of increasing numbers")
@@ -36,7 +36,7 @@ def solve_curves(
     closure: Closure,
     clock: Clock,
 ) -> tuple[FloatArray, FloatArray]:
-    """Exposure and prevalence for many parameter draws at once, by one step from each time to the next.
+    """Compute exposure and prevalence for many parameter draws at once, with one step from each time to the next.
 
     Parameters
     ----------
@@ -45,13 +45,13 @@ def solve_curves(
     values : mapping of array, shape (n_draws,)
         Parameter values by name.
     times : array, shape (n_times,)
-        Times from 0; the steps of the solution.
+        Times from 0; the solution takes one step from each to the next.
     susceptible0 : float
         Susceptible fraction at time 0.
     closure : Closure
         Gives the exposure from the state.
     clock : {"rounds", "continuous"}
-        The map of synchronous rounds, which is exact, or Runge-Kutta steps, which the caller must make short.
+        The exact map of synchronous rounds, or Runge-Kutta steps, which the caller must make short.
 
     Returns
     -------
@@ -65,9 +65,11 @@ def solve_curves(
         return np.maximum(closure.exposure_rate(s, susceptible0), 0.0)
 
     for i, step in enumerate(np.diff(times)):
-        now = exposure[:, i]
+        current = exposure[:, i]
         exposure[:, i + 1] = (
-            now + step * rate(now, times[i]) if clock == "rounds" else runge_kutta_step(rate, now, times[i], step)
+            current + step * rate(current, times[i])
+            if clock == "rounds"
+            else runge_kutta_step(rate, current, times[i], step)
         )
     columns = {name: value[:, None] for name, value in values.items()}
     return exposure, 1.0 - susceptible0 * np.exp(log_survival(exposure, times, columns))

@@ -1,4 +1,4 @@
-"""The survival function of a decision table: what personas and sightings make of an exposure, without any model."""
+"""The survival function of a decision table: it follows from personas and sightings, without an SI model."""
 
 from typing import NamedTuple
 
@@ -9,19 +9,19 @@ from scipy.stats import binom, poisson
 FloatArray = NDArray[np.float64]
 
 _WHOLE = 1e-6
-"""How far from a whole number the number of showings may be."""
+"""Largest distance of the number of showings from a whole number."""
 
 
 class DecisionCurve(NamedTuple):
-    """How a decision table spreads; arrays of shape (..., n_points).
+    """Survival and hazard of a decision table; arrays of shape (..., n_points).
 
     Parameters
     ----------
     survival : array
         Fraction G of the initially susceptible agents that has not shared, in [0, 1].
     hazard : array
-        Probability that the next sighting persuades, averaged over the agents that have not shared: hazard per
-        sighting.
+        Hazard per sighting: probability that the next sighting persuades, averaged over the agents that have not
+        shared.
     """
 
     survival: FloatArray
@@ -31,20 +31,20 @@ class DecisionCurve(NamedTuple):
 def decision_curve(
     probabilities: ArrayLike, shares: ArrayLike, sightings: ArrayLike, visibility: float = 0.0
 ) -> DecisionCurve:
-    """Survival and hazard of a decision table over cumulative exposure.
+    """Compute survival and hazard of a decision table over cumulative exposure.
 
-    Exposure is counted in sightings: how many an agent has had on average by then if it has not shared.
+    The unit of exposure is the sighting: the mean number of sightings of an agent that has not shared.
 
     Parameters
     ----------
     probabilities : array, shape (..., n_personas, n_sightings)
-        Decision tables `P[z, m]`, in [0, 1]; the last column stands for its and all later sightings.
+        Decision tables `P[z, m]`, in [0, 1]; the last column holds for its sighting and all later ones.
     shares : array, shape (n_personas,)
         Share of each persona among the initially susceptible agents; sums to one.
     sightings : array, shape (n_points,)
         Cumulative exposure γΛ, at least 0.
     visibility : float
-        Probability that a showing is seen, in [0, 1]: 0 is the limit of many showings, and continuous time.
+        Probability that a showing is seen, in [0, 1]. 0 is the limit of many showings, and of continuous time.
 
     Returns
     -------
@@ -53,16 +53,16 @@ def decision_curve(
     Raises
     ------
     ValueError
-        When an argument cannot be used; with a visibility, exposures must be whole numbers of showings.
+        When an argument is not valid. With a visibility, exposures must be whole numbers of showings.
 
     Notes
     -----
     After n sightings an agent of persona z has not shared with probability `L[z, n] = Π_{m≤n} (1 - P[z, min(m, M)])`.
-    So `G = Σ_z w_z Σ_n f(n) L[z, n]`, where the number of sightings is Poisson with mean γΛ, or, in rounds with
-    visibility c, binomial of γΛ/c showings, each seen with probability c. Differentiated (in rounds: by one showing,
-    and divided by c) that is `h = Σ_z w_z Σ_n f(n) L[z, n] P[z, n+1] / G`. All terms are positive: nothing cancels.
-    With one persona and two sightings it is the two-rate or the reinforced model, with equal sightings a mixture of
-    exponentials.
+    So `G = Σ_z w_z Σ_n f(n) L[z, n]` with `f` the distribution of the number of sightings. It is Poisson with mean γΛ;
+    in rounds with visibility c it is binomial, with γΛ/c showings, each seen with probability c. The derivative (in
+    rounds: the difference of one showing, divided by c) gives `h = Σ_z w_z Σ_n f(n) L[z, n] P[z, n+1] / G`. All terms
+    are positive, so nothing cancels. With one persona and two sightings this is the two-rate or the reinforced model.
+    If all sightings of a persona are equal, it is a mixture of exponentials.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def decision_curve(
     if table.ndim < 2 or 0 in table.shape[-2:] or not np.all((table >= 0) & (table <= 1)):
         raise ValueError("probabilities must be tables [persona, sighting] of numbers in [0, 1]")
     if weights.shape != table.shape[-2:-1] or weights.min() < 0 or abs(weights.sum() - 1) > 1e-9:
-        raise ValueError(f"shares = {weights}: must be one a persona, at least 0, with sum 1")
+        raise ValueError(f"shares = {weights}: must be one number for each persona, at least 0, with sum 1")
     if points.size == 0 or not np.all((points >= 0) & np.isfinite(points)):
         raise ValueError(f"sightings = {points}: must be finite and at least 0")
     if not 0 <= visibility <= 1:
@@ -86,29 +86,29 @@ def decision_curve(
         number = np.arange(int(showings.max()) + 1)
         chance = binom.pmf(number, showings[:, None], visibility)
     else:
-        # More than this have a probability below exp(-45), by Bernstein's inequality.
-        most = points.max() + 10.0 * np.sqrt(points.max()) + 30.0
-        number = np.arange(int(most) + 1)
+        # Larger numbers have a probability below exp(-45), by Bernstein's inequality.
+        largest = points.max() + 10.0 * np.sqrt(points.max()) + 30.0
+        number = np.arange(int(largest) + 1)
         chance = poisson.pmf(number, points[:, None])
     following = table[..., np.minimum(number, table.shape[-1] - 1)]
-    left = np.ones_like(following)
-    np.cumprod(1.0 - following[..., :-1], axis=-1, out=left[..., 1:])
-    survival = np.einsum("z,...zn->...n", weights, left) @ chance.T
-    persuaded = np.einsum("z,...zn->...n", weights, left * following) @ chance.T
-    # Where everybody has shared there is nobody whose hazard it could be.
+    unshared = np.ones_like(following)
+    np.cumprod(1.0 - following[..., :-1], axis=-1, out=unshared[..., 1:])
+    survival = np.einsum("z,...zn->...n", weights, unshared) @ chance.T
+    persuaded = np.einsum("z,...zn->...n", weights, unshared * following) @ chance.T
+    # If everybody has shared, the hazard is not defined.
     hazard = np.divide(persuaded, survival, out=np.full_like(persuaded, np.nan), where=survival > 0)
     return DecisionCurve(survival, hazard)
 
 
 def sighting_weights(sightings: float, n_sightings: int) -> FloatArray:
-    """Part that the first, second, … sighting has in what an agent sees up to an exposure, if it does not share.
+    """Return the share of first, second, … sightings in all sightings of an agent that does not share.
 
     Parameters
     ----------
     sightings : float
-        Cumulative exposure in sightings, above 0.
+        Cumulative exposure of the agent in sightings, above 0.
     n_sightings : int
-        Number of sightings told apart, the last standing for all later ones.
+        Number of sightings to distinguish; the last includes all later ones.
 
     Returns
     -------

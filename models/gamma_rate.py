@@ -43,6 +43,6 @@ class GammaRateSI(SIModel):
 
     @staticmethod
     def log_survival(exposure: Any, time: Any, parameters: Mapping[str, Any], xp: Any = np) -> Any:  # noqa: D102
-        # -log1p(v β Λ) / v, written so that v = 0 is nothing special.
+        # The formula is -log1p(v β Λ) / v; in this form v = 0 needs no special case.
         scaled = parameters["beta"] * exposure
         return -scaled * log1p_over(parameters["variation"] * scaled, xp)

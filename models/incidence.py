@@ -1,4 +1,4 @@
-"""Drawing numbers of new sharers."""
+"""Random numbers of new sharers."""
 
 import math
 from typing import Any
@@ -25,8 +25,8 @@ def draw_incidence(
         Source of randomness.
     """
     n_susceptible, p_share, dispersion = np.broadcast_arrays(n_susceptible, p_share, dispersion)
-    # Below this ρ the extra variance is under a millionth of the binomial's for a million agents, and
-    # rng.beta loses the difference of its shapes.
+    # Below this ρ the extra variance is less than a millionth of the binomial variance for a million agents, and
+    # rng.beta loses the difference between its shape parameters.
     spread = (dispersion > 1e-12) & (p_share > 0) & (p_share < 1)
     p_drawn = np.array(p_share, dtype=float)
     concentration = (1.0 - dispersion[spread]) / dispersion[spread]

@@ -1,4 +1,4 @@
-"""Classes of agents on a random regular network: the reference for what the models with one exposure approximate."""
+"""Classes of agents on a random regular network: the exact result that models with one exposure approximate."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,18 +15,18 @@ from .curves import checked_times, susceptible_at_start
 
 
 class Orbit(NamedTuple):
-    """What a spread passes through on its way; arrays of one shape.
+    """States that a spread passes through; all arrays have the same shape.
 
     Parameters
     ----------
     susceptible : array
         Fraction `s` that has not shared.
     time : array
-        Time at which it is reached.
+        Time at which `s` is reached.
     exposure : array
-        Cumulative exposure Λ by then, under the closure :class:`RandomRegular`, in units of time.
+        Cumulative exposure Λ up to that time, under the closure :class:`RandomRegular`, in units of time.
     exposure_rate : array
-        Share of sharers among the neighbours of susceptible agents of all classes, as the recorded closure has it.
+        Share of sharers among the neighbours of susceptible agents of all classes, as in the recorded closure.
     force_of_infection : array
         `-(d/dt) log s`, in 1/time.
     """
@@ -42,14 +42,14 @@ class Orbit(NamedTuple):
 class MultiClass:
     """Classes of agents that share at different rates, on a random k-regular network.
 
-    Exact as the network grows, where classes are independent of position and of each other. A model with one cumulative
-    exposure for all, such as :class:`TwoRateSI` under :class:`RandomRegular`, approximates it: there the neighbours of
-    fast and of slow agents are taken to be alike.
+    The solution is exact in the limit of a large network, if the class of an agent is independent of its position and
+    of the classes of others. A model with one cumulative exposure for all, such as :class:`TwoRateSI` under
+    :class:`RandomRegular`, approximates it: it assumes that the neighbours of fast and of slow agents are alike.
 
     Parameters
     ----------
     rates : tuple of float, length n
-        Transmission rate β of each class at full exposure (per k contacts, so β / k an edge), per unit of time.
+        Transmission rate β of each class at full exposure (per k contacts, so β / k per edge), per unit of time.
     fractions : tuple of float, length n
         Fraction of the agents in each class; sums to 1.
     degree : float
@@ -58,16 +58,16 @@ class MultiClass:
     Raises
     ------
     ValueError
-        When these are not rates, fractions and a degree.
+        When a rate, a fraction or the degree is not valid.
 
     Notes
     -----
     With `θ_a` the probability that a random neighbour has not persuaded an agent of class a, and `b_a = β_a / k`,
 
-        θ_a' = -b_a (θ_a - s0 Σ_c f_c θ_c^(k-1)),   s = s0 Σ_a f_a θ_a^k:
+        θ_a' = -b_a (θ_a - s0 Σ_c f_c θ_c^(k-1)),   s = s0 Σ_a f_a θ_a^k.
 
-    Miller, Slim & Volz (2012), J. R. Soc. Interface 9, 890, doi:10.1098/rsif.2011.0403, without recovery and with the
-    rate of the receiver.
+    See Miller, Slim & Volz (2012), J. R. Soc. Interface 9, 890, doi:10.1098/rsif.2011.0403; here without recovery and
+    with the rate of the receiver.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class MultiClass:
         RandomRegular(self.degree)
 
     def solve(self, times: ArrayLike, prevalence0: float, clock: Clock = "continuous") -> FloatArray:
-        """Prevalence over time.
+        """Compute the prevalence over time.
 
         Parameters
         ----------
@@ -98,9 +98,9 @@ class MultiClass:
         prevalence0 : float
             Fraction of each class that has shared at the start, in (0, 1).
         clock : {"continuous", "rounds"}
-            The differential equations, or the exact map of synchronous rounds, one from each time to the next:
-            `θ_a` falls by `q_a` times what is in brackets above. A rate becomes a probability per edge and round of
-            length Δt by `q_a = 1 - exp(-β_a Δt / k)`.
+            The differential equations, or the exact map of synchronous rounds, one round from each time to the next:
+            `θ_a` falls by `q_a` times the bracket above. `q_a = 1 - exp(-β_a Δt / k)` is the probability per edge and
+            round of length Δt that follows from the rate.
 
         Returns
         -------
@@ -137,24 +137,24 @@ class MultiClass:
         Returns
         -------
         Orbit
-            At each of the fractions; arrays of shape (n,).
+            State at each of the fractions; arrays of shape (n,).
 
         Raises
         ------
         ValueError
-            When the spread starts below a fraction, or never reaches it.
+            When a fraction is above that at the start, or is never reached.
         """
         s = np.atleast_1d(np.asarray(susceptible, dtype=float))
         s0 = susceptible_at_start(prevalence0)
         last = self._last_susceptible(s0)
         if not np.all((s > last) & (s <= s0)):
-            raise ValueError(f"susceptible = {s}: must lie in ({last:g}, {s0:g}], where the spread passes")
+            raise ValueError(f"susceptible = {s}: must lie in ({last:g}, {s0:g}], the fractions that the spread passes")
         closure, rates = RandomRegular(self.degree), np.array(self.rates)
-        # Time and Λ are solved for in units of the fastest rate: the same digits whatever the data's unit of time.
+        # Time and Λ are solved in units of 1 / (fastest rate), so that the accuracy does not depend on the time unit.
         unit = 1.0 / rates.max()
 
         def by_decline(decline: float, state: FloatArray) -> FloatArray:
-            """Derivatives of log θ_a, time and Λ by `-log(s / s0)`, which rises along the orbit."""
+            """Compute the derivatives of log θ_a, time and Λ by `-log(s / s0)`, which rises along the orbit."""
             force = self._mean_exposure(state[:-2], s0, rates)
             exposure_rate = closure.exposure_rate(s0 * np.exp(-decline), s0)
             falling = -rates / self.degree * self._exposure(state[:-2], s0)
@@ -165,35 +165,35 @@ class MultiClass:
         states = self._integrate(by_decline, np.zeros(rates.size + 2), grid)
         states = states[:, np.searchsorted(grid, declines)[order]]
         log_theta, time, exposure = states[:-2], unit * states[-2], unit * states[-1]
-        exposure_rate, force = (self._mean_exposure(log_theta, s0, each) for each in (np.ones(rates.size), rates))
+        exposure_rate, force = (self._mean_exposure(log_theta, s0, factors) for factors in (np.ones(rates.size), rates))
         return Orbit(s, time, exposure, exposure_rate, force)
 
     def hazard_at(self, susceptible: ArrayLike, prevalence0: float) -> FloatArray:
-        """Force of infection per unit of exposure under :class:`RandomRegular`, in 1/time, where `s` has a value.
+        """Compute the force of infection per unit of exposure under :class:`RandomRegular`, in 1/time, at given `s`.
 
-        What the hazard of a model with one cumulative exposure must be there, to have this force of infection.
-        Parameters and errors as in :meth:`orbit`.
+        A model with one cumulative exposure must have this hazard to have the same force of infection. Parameters and
+        errors are those of :meth:`orbit`.
         """
         orbit = self.orbit(susceptible, prevalence0)
         exposure_rate = RandomRegular(self.degree).exposure_rate(orbit.susceptible, 1.0 - prevalence0)
         return np.asarray(orbit.force_of_infection / exposure_rate)
 
     def _weights(self, log_theta: FloatArray) -> FloatArray:
-        """`f_a θ_a^k`: what is left of each class, as a fraction of the initially susceptible; classes come first."""
+        """Return `f_a θ_a^k`: the fraction of initially susceptible agents that is left, by class (first axis)."""
         return (np.array(self.fractions) * np.exp(self.degree * log_theta).T).T
 
     def _exposure(self, log_theta: FloatArray, s0: float) -> FloatArray:
-        """`1 - s0 Σ_c f_c θ_c^(k-1) / θ_a`: share of sharers among the neighbours of susceptible agents of a class."""
+        """Return `1 - s0 Σ_c f_c θ_c^(k-1) / θ_a`: share of sharers among susceptible agents' neighbours, by class."""
         neighbours = np.array(self.fractions) @ np.exp((self.degree - 1.0) * log_theta)
         return 1.0 - s0 * neighbours * np.exp(-log_theta)
 
-    def _mean_exposure(self, log_theta: FloatArray, s0: float, each: FloatArray) -> FloatArray:
-        """Mean over susceptible agents of what they are exposed to, times a number for each class."""
+    def _mean_exposure(self, log_theta: FloatArray, s0: float, factors: FloatArray) -> FloatArray:
+        """Compute the mean over susceptible agents of their exposure rate times the factor of their class."""
         weights = self._weights(log_theta)
-        return each @ (weights * self._exposure(log_theta, s0)) / weights.sum(axis=0)
+        return factors @ (weights * self._exposure(log_theta, s0)) / weights.sum(axis=0)
 
     def _last_susceptible(self, s0: float) -> float:
-        """Susceptible fraction after an infinite time: 0 unless a class never shares."""
+        """Return the susceptible fraction after infinite time: 0 unless a class never shares."""
         never = sum(f for f, rate in zip(self.fractions, self.rates, strict=True) if rate == 0)
         if never == 0:
             return 0.0
@@ -207,5 +207,5 @@ class MultiClass:
             return start[:, None]
         solution = solve_ivp(right_side, (at[0], at[-1]), start, method="LSODA", t_eval=at, rtol=1e-10, atol=1e-12)
         if not solution.success:
-            raise ValueError(f"the ODE solver gave up: {solution.message}")
+            raise ValueError(f"the ODE solver failed: {solution.message}")
         return np.asarray(solution.y)

@@ -1,4 +1,4 @@
-"""The one-rate SI model: every agent alike."""
+"""The one-rate SI model: all agents are alike."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The online-offline SI model: contact on the network, and news that comes from elsewhere."""
+"""The online-offline SI model: contact on the network, and news from outside the network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

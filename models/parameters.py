@@ -1,7 +1,7 @@
-"""What a model says of its parameters: meaning, unit, support and prior, as data.
+"""Specifications of the parameters of a model as data: meaning, unit, support and prior.
 
-The priors are specifications; `tworate.inference` turns them into PyMC variables. Rates have priors in
-units of the length of the observed window, so rescaling time rescales the posterior and changes nothing else.
+`tworate.inference` turns the priors into PyMC variables. The unit of the priors of rates is one per observed window, so
+a change of the time unit rescales the posterior and changes nothing else.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ class LogNormal:
     Parameters
     ----------
     median : float
-        Median; of a rate, per observed window.
+        Median; for a rate, per observed window.
     sigma : float
         Standard deviation of the logarithm.
     """
@@ -30,11 +30,11 @@ class LogNormal:
 
     @cached_property
     def distribution(self) -> Any:
-        """As a frozen SciPy distribution."""
+        """The same distribution as a frozen SciPy distribution."""
         return stats.lognorm(self.sigma, scale=self.median)
 
     def scaled(self, factor: float) -> "LogNormal":
-        """Return it with so many times the standard deviation of the logarithm."""
+        """Return a copy whose standard deviation of the logarithm is multiplied by `factor`."""
         return LogNormal(self.median, factor * self.sigma)
 
     def __str__(self) -> str:
@@ -43,23 +43,23 @@ class LogNormal:
 
 @dataclass(frozen=True)
 class Exponential:
-    """Exponential distribution: largest at 0, where the simpler model lies.
+    """Exponential distribution: its density is largest at 0, where the simpler model lies.
 
     Parameters
     ----------
     mean : float
-        Mean; of a rate, per observed window.
+        Mean; for a rate, per observed window.
     """
 
     mean: float
 
     @cached_property
     def distribution(self) -> Any:
-        """As a frozen SciPy distribution."""
+        """The same distribution as a frozen SciPy distribution."""
         return stats.expon(scale=self.mean)
 
     def scaled(self, factor: float) -> "Exponential":
-        """Return it with so many times the mean."""
+        """Return a copy whose mean is multiplied by `factor`."""
         return Exponential(factor * self.mean)
 
     def __str__(self) -> str:
@@ -75,11 +75,11 @@ class Beta:
 
     @cached_property
     def distribution(self) -> Any:
-        """As a frozen SciPy distribution."""
+        """The same distribution as a frozen SciPy distribution."""
         return stats.beta(self.alpha, self.beta)
 
     def scaled(self, factor: float) -> "Beta":
-        """Return it with its density raised to `1 / factor`; uniform stays uniform."""
+        """Return a copy whose density is raised to the power `1 / factor`; a uniform prior stays uniform."""
         return Beta(1.0 + (self.alpha - 1.0) / factor, 1.0 + (self.beta - 1.0) / factor)
 
     def __str__(self) -> str:
@@ -96,15 +96,15 @@ class Parameter:
     Parameters
     ----------
     meaning : str
-        What it is, in a few words.
+        Description in a few words.
     unit : str
         `1/time` for a rate (the time unit of the data), empty for a pure number.
     support : tuple of float
-        Closed interval in which it lies.
+        Closed interval of possible values.
     prior : LogNormal, Exponential, Beta or None
-        Prior for inference; None where it follows from other coordinates.
+        Prior for inference; None if the parameter follows from other coordinates.
     symbol : str
-        As it is written in figures and sentences; its name by default.
+        Symbol in figures and sentences; the name by default.
     """
 
     meaning: str
@@ -124,24 +124,24 @@ class Parameter:
         Raises
         ------
         ValueError
-            When there is none.
+            When the parameter has no prior.
         """
         if self.prior is None:
             raise ValueError(f"{self.meaning}: a coordinate needs a prior")
         return self.prior.distribution
 
     def scaled(self, factor: float) -> "Parameter":
-        """Return it with a prior of so many times the scale, if it has one."""
+        """Return a copy with the scale of the prior, if there is one, multiplied by `factor`."""
         return self if self.prior is None else dataclasses.replace(self, prior=self.prior.scaled(factor))
 
     @property
     def is_rate(self) -> bool:
-        """Whether it is per unit of time, and its prior per observed window."""
+        """Whether the parameter is per unit of time, and its prior per observed window."""
         return self.unit == "1/time"
 
     @property
     def stated_prior(self) -> str:
-        """The prior in words; empty where it follows from other coordinates."""
+        """The prior in words; empty if the parameter follows from other coordinates."""
         if self.prior is None:
             return ""
         return f"{self.prior}{' per observed window' if self.is_rate else ''}"
@@ -160,5 +160,5 @@ def parameter(
 
 
 RATE_PRIOR = LogNormal(median=10.0, sigma=1.5)
-"""Prior of a transmission rate: about as much exposure as takes a spread from a few to all within the observed window,
-uncertain by a factor of 20 either way."""
+"""Prior of a transmission rate. At the median, the news spreads from a few agents to all within about the observed
+window; the uncertainty is a factor of 20 either way."""

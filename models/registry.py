@@ -1,4 +1,4 @@
-"""Finding the models: every SI model defined in a file of this folder."""
+"""The registry of models: every SI model that is defined in a file of this folder."""
 
 import difflib
 import importlib
@@ -10,10 +10,10 @@ from .base import SIModel
 
 @cache
 def all_models() -> dict[str, type[SIModel]]:
-    """Model classes by name, simplest (fewest parameters) first."""
+    """Return the model classes by name, the simplest (fewest parameters) first."""
     package = __name__.rpartition(".")[0]
     folder = importlib.import_module(package).__path__
-    found: dict[str, type[SIModel]] = {}
+    models: dict[str, type[SIModel]] = {}
     for info in pkgutil.iter_modules(folder):
         module = importlib.import_module(f"{package}.{info.name}")
         for item in vars(module).values():
@@ -23,8 +23,8 @@ def all_models() -> dict[str, type[SIModel]]:
                 and item.__module__ == module.__name__
                 and item is not SIModel
             ):
-                found[item.name] = item
-    return dict(sorted(found.items(), key=lambda pair: (len(pair[1].parameters()), pair[0])))
+                models[item.name] = item
+    return dict(sorted(models.items(), key=lambda pair: (len(pair[1].parameters()), pair[0])))
 
 
 def get_model(model: str | type[SIModel]) -> type[SIModel]:
@@ -33,7 +33,7 @@ def get_model(model: str | type[SIModel]) -> type[SIModel]:
     Raises
     ------
     ValueError
-        When no model has the name; says the nearest one.
+        When no model has the name; the message suggests the nearest one.
     """
     if not isinstance(model, str):
         return model

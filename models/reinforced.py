@@ -17,7 +17,7 @@ class ReinforcedSI(SIModel):
 
     Sightings come at rate `γ x`; the first persuades with probability `p1`, each later one with `p2 >= p1`:
     `G(Λ) = exp(-γΛ) + (1 - p1)/(1 - p2) [exp(-γ p2 Λ) - exp(-γΛ)]`. The hazard per exposure rises from `γ p1` to
-    `γ p2`; `p1 = p2` is one rate. With `p2 < p1` it is the two-rate model, see
+    `γ p2`; `p1 = p2` is one rate. `p2 < p1` gives the two-rate model, see
     :meth:`tworate.models.TwoRateSI.from_sightings`.
 
     Parameters
@@ -48,10 +48,10 @@ class ReinforcedSI(SIModel):
 
     @classmethod
     def coordinates(cls) -> dict[str, Parameter]:
-        """Rate at the start `γ p1`, first over later probability, and later probability.
+        """Return the rate at the start `γ p1`, the first over the later probability, and the later probability.
 
-        The rate at the start is what the data fix best and has the prior of the one-rate model's β; fraction 1 is one
-        rate, whatever the later probability.
+        The data determine the rate at the start best; it has the prior of the one-rate model's β. A fraction of 1 is
+        one rate, whatever the later probability.
         """
         return {
             "first_rate": Parameter(
@@ -83,8 +83,8 @@ class ReinforcedSI(SIModel):
 
     @staticmethod
     def log_survival(exposure: Any, time: Any, parameters: Mapping[str, Any], xp: Any = np) -> Any:  # noqa: D102
-        # The formula above divided by its slower exponential: no difference of nearly equal terms is left, and neither
-        # p_later = p_first nor p_later = 1 is anything special.
+        # The formula above is divided by its slower exponential. Then no difference of nearly equal terms remains, and
+        # p_later = p_first and p_later = 1 need no special case.
         seen = parameters["sighting_rate"] * exposure
         p_first, p_later = parameters["p_first"], parameters["p_later"]
         gained = (p_later - p_first) * seen * expm1_over(seen * (1.0 - p_later), xp)

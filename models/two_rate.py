@@ -15,8 +15,8 @@ from .parameters import RATE_PRIOR, Beta, Parameter, parameter
 class TwoRateSI(SIModel):
     """Two transmission rates: `G(Λ) = w exp(-β_fast Λ) + (1 - w) exp(-β_slow Λ)`.
 
-    It reads in two ways that no curve can tell apart: a fraction `w` of the agents is receptive (*who*), or the first
-    sighting persuades more readily than later ones (*when*).
+    The model has two interpretations that give the same curve: a fraction `w` of the agents is receptive (*who*), or
+    the first sighting persuades more readily than later ones (*when*).
 
     Parameters
     ----------
@@ -41,13 +41,13 @@ class TwoRateSI(SIModel):
 
     @classmethod
     def coordinates(cls) -> dict[str, Parameter]:
-        """Mean rate, slow rate as a fraction of the fast one, and weight.
+        """Return the mean rate, the slow rate as a fraction of the fast one, and the weight.
 
-        The fraction rules out label switching and has both ends inside: 1 is one-rate, 0 is the plateau. The mean rate
-        `w β_fast + (1 - w) β_slow` is what the data fix best, above all where one rate would do, and has the prior of
-        the one-rate model's β: the models differ in what they add, not in how fast they expect news to spread. One
-        rate is written as fraction 1; the prior of the weight vanishes at 0 and 1, which would only say the same in
-        other words and make a posterior that samplers cannot walk.
+        The fraction prevents label switching, and both ends of its range are limiting cases: 1 is one-rate, 0 is the
+        plateau. The data determine the mean rate `w β_fast + (1 - w) β_slow` best, above all where one rate suffices.
+        It has the prior of the one-rate model's β: the models differ in what they add, not in how fast they expect
+        news to spread. A fraction of 1 stands for one rate. The prior of the weight vanishes at 0 and 1: these would
+        represent one rate a second time, with a posterior that is hard to sample.
         """
         return {
             "mean_rate": Parameter(
@@ -75,7 +75,7 @@ class TwoRateSI(SIModel):
 
     @classmethod
     def from_sightings(cls, sighting_rate: float, p_first: float, p_later: float) -> "TwoRateSI":
-        """The same curve read as *when*: a first sighting persuades more readily than later ones.
+        """Make the model from its *when* interpretation: a first sighting persuades more readily than later ones.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class TwoRateSI(SIModel):
         Raises
         ------
         ValueError
-            When `p_first < p_later`: repetition persuades, which is :class:`tworate.models.ReinforcedSI`.
+            When `p_first < p_later`; the model for that case is :class:`tworate.models.ReinforcedSI`.
 
         Notes
         -----
@@ -109,7 +109,7 @@ class TwoRateSI(SIModel):
 
     @classmethod
     def derived(cls, parameters: Mapping[str, Any], exposure: Any) -> dict[str, Any]:
-        """Ratio of the rates, and share of the initially susceptible that each has reached by the end of the window."""
+        """Return the ratio of the rates, and the share of initially susceptible agents that each reaches by the end."""
         fast, slow, weight = (parameters[name] for name in ("beta_fast", "beta_slow", "weight_fast"))
         return {
             "ratio β_fast/β_slow": fast / slow,
@@ -119,7 +119,7 @@ class TwoRateSI(SIModel):
 
     @property
     def sightings(self) -> dict[str, float]:
-        """Rate of sightings and probabilities of the same curve read as *when*: the inverse of `from_sightings`."""
+        """Rate of sightings and probabilities in the *when* interpretation: the inverse of `from_sightings`."""
         p_later = self.beta_slow / self.beta_fast if self.beta_fast > 0 else 0.0
         p_first = p_later + self.weight_fast * (1.0 - p_later)
         return {"sighting_rate": self.beta_fast, "p_first": p_first, "p_later": p_later}

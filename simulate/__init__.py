@@ -1,4 +1,4 @@
-"""Who sees what: networks, the spreading process, and trajectories."""
+"""Simulation of spread: networks, the spreading process, and trajectories."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # networkx and numba are loaded by those who simulate, not by those who only compare.
+    # Only a simulation loads networkx and numba; a comparison does not need them.
     from importlib import import_module
 
     if name in _HOME:

@@ -1,4 +1,4 @@
-"""Homophily: who sits where, so that neighbours are alike."""
+"""Homophily: labels are placed on a network so that neighbours are alike."""
 
 import numpy as np
 from numba import njit
@@ -8,27 +8,27 @@ from ..errors import InputError
 from .network import AnyNetwork, CompleteNetwork
 
 TOLERANCE = 0.005
-"""How far below the assortativity asked for the search may end before it is refused."""
+"""Largest distance below the target assortativity at which a search that ends is still accepted."""
 
 _SWEEPS = 400
 _COLDEST = 4.0
 
 
 def assortativity(network: AnyNetwork, labels: ArrayLike) -> float:
-    """Assortativity coefficient of labels on a network: how much more often neighbours are alike than by chance.
+    """Compute the assortativity of labels on a network: how much more often neighbours are alike than by chance.
 
     Parameters
     ----------
     network : Network or CompleteNetwork
-        Who is whose neighbour.
+        The network of the agents.
     labels : array of int, shape (n_agents,)
         A label for each agent, from 0.
 
     Returns
     -------
     float
-        1 where all neighbours are alike, 0 where they are as alike as chance makes them, negative where they are less;
-        NaN where all agents with neighbours have one label.
+        1 if all neighbours are alike, 0 if they are alike as often as by chance, negative if less often; NaN if all
+        agents with neighbours have the same label.
 
     Notes
     -----
@@ -52,44 +52,44 @@ def assortativity(network: AnyNetwork, labels: ArrayLike) -> float:
         same = np.count_nonzero(np.repeat(labels, network.degrees) == labels[network.indices]) / network.indices.size
         ends = np.bincount(labels, weights=network.degrees) / network.indices.size
     chance = float(np.sum(ends**2))
-    # One label holds every end; rounding must not make a number of it.
+    # With one label the coefficient is not defined; rounding must not turn it into a number.
     return float((same - chance) / (1.0 - chance)) if np.count_nonzero(ends) > 1 else float("nan")
 
 
 def make_alike(network: AnyNetwork, labels: ArrayLike, homophily: float, *, seed: int) -> NDArray[np.int32]:
-    """Swap labels between agents until neighbours are as alike as asked; every label keeps its number of agents.
+    """Swap labels between agents until their assortativity is `homophily`; every label keeps its number of agents.
 
     Parameters
     ----------
     network : Network or CompleteNetwork
-        Who is whose neighbour.
+        The network of the agents.
     labels : array of int, shape (n_agents,)
         A label for each agent, from 0, such as those of :meth:`tworate.agents.Mixture.assign`.
     homophily : float
         The :func:`assortativity` to reach, in [0, 1]; 0 leaves the labels as they are.
     seed : int
-        Seed of the swaps: the same result for the same seed.
+        Seed of the swaps; the same seed gives the same result.
 
     Returns
     -------
     array of int32, shape (n_agents,)
-        The labels, placed anew. Their assortativity is as near to `homophily` as one swap allows, or at most
-        :data:`TOLERANCE` below.
+        The labels in their new places. Their assortativity is as near to `homophily` as one swap allows, or at most
+        :data:`TOLERANCE` below it.
 
     Raises
     ------
     InputError
-        When `homophily` lies outside [0, 1], there is one label only, everybody is everybody's neighbour, or the search
-        ends below it: few networks can be labelled so that all neighbours are alike, and random ones least of all.
+        When `homophily` lies outside [0, 1], there is only one label, the network is complete, or the search ends below
+        the target. Few networks allow labels for which all neighbours are alike, and random networks allow it least.
 
     Notes
     -----
-    Simulated annealing, as Kirkpatrick, Gelatt & Vecchi (1983), doi:10.1126/science.220.4598.671, part a graph. An
-    agent is drawn, and the label of one of its neighbours; it exchanges labels with a random agent of that label. The
-    exchange stands with probability `min(1, exp(Δ / T))`, where `Δ` is the change of `Σ_a (e_aa - b_a²)` times the
-    number of edges. `1 / T` rises from 0 to 4 in 400 sweeps of as many trials as there are agents; then only gains
-    stand, until a sweep brings none. The search stops as soon as it passes the target (and turns `Δ` round where the
-    labels began above it).
+    The search is simulated annealing, as in the partitioning of a graph by Kirkpatrick, Gelatt & Vecchi (1983),
+    doi:10.1126/science.220.4598.671. A trial draws an agent and the label of one of its neighbours; the agent exchanges
+    labels with a random agent of that label. The exchange is accepted with probability `min(1, exp(Δ / T))`, where `Δ`
+    is the change of `Σ_a (e_aa - b_a²)` times the number of edges. `1 / T` rises from 0 to 4 in 400 sweeps; a sweep has
+    as many trials as there are agents. Then only gains are accepted, until a sweep brings none. The search stops when
+    it passes the target. If the labels begin above the target, the sign of `Δ` is reversed.
     """
     before = assortativity(network, labels)
     check_homophily(homophily)
@@ -117,17 +117,17 @@ def make_alike(network: AnyNetwork, labels: ArrayLike, homophily: float, *, seed
     )
     after = assortativity(network, placed)
     if not reached and abs(after - homophily) > TOLERANCE:
-        most = max(np.floor(after * 100) / 100, 0)
+        max_homophily = max(np.floor(after * 100) / 100, 0)
         raise InputError(
             f"homophily = {homophily:g} was not reached on this network ({network.name}) with these personas: the "
-            f"search ended at {after:.3f}; ask for at most {most:g}, or choose a network with more clusters, or fewer "
-            "personas"
+            f"search ended at {after:.3f}; ask for at most {max_homophily:g}, or choose a network with more clusters, "
+            "or fewer personas"
         )
     return placed
 
 
 def check_homophily(homophily: float) -> None:
-    """Raise an InputError when `homophily` is no assortativity that can be asked for."""
+    """Raise an InputError when `homophily` lies outside [0, 1]."""
     if not 0.0 <= homophily <= 1.0:
         raise InputError(f"homophily = {homophily}: must lie in [0, 1] (0: at random)")
 
@@ -143,7 +143,7 @@ def _anneal(
     coldness: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> bool:
-    """Swap labels in place until their assortativity passes the target; returns whether it did.
+    """Swap labels in place until their assortativity passes the target; return whether it did.
 
     `holders[begin[a]:begin[a + 1]]` are the agents of label `a`.
     """
@@ -179,7 +179,7 @@ def _anneal(
             if a == b:
                 continue
             v = holders[begin[b] + int(rng.random() * (begin[b + 1] - begin[b]))]
-            # An edge between the two stays as it is.
+            # An edge between the two agents does not change.
             more = 0
             for edge in range(indptr[u], indptr[u + 1]):
                 other = indices[edge]
@@ -191,7 +191,7 @@ def _anneal(
                     more += int(labels[other] == a) - int(labels[other] == b)
             moved = float(indptr[v + 1] - indptr[v] - degree_u)
             more_squares = 2.0 * moved * (ends[a] - ends[b] + moved)
-            # By chance alone, as many edges as this would now join agents that are alike.
+            # `more_squares / (2 n_ends)` is the change of the number of edges between like agents expected by chance.
             gain = sign * (more - more_squares / (2.0 * n_ends))
             if gain <= 0.0 and (
                 sweep >= coldness.size or (gain < 0.0 and rng.random() >= np.exp(coldness[sweep] * gain))

@@ -1,4 +1,4 @@
-"""The spreading process where all agents are neighbours: those in one state are alike, so only numbers are kept."""
+"""The spreading process on the complete network: agents in one state are alike, so only their numbers are stored."""
 
 import numpy as np
 from numba import njit
@@ -25,15 +25,16 @@ def complete_in_rounds(
     n_sharers : int
         Agents that have shared at time 0.
     decide, schedule
-        As of :func:`tworate.simulate.kernels.spread_in_rounds`.
+        As in :func:`tworate.simulate.kernels.spread_in_rounds`.
     rng : numpy.random.Generator
-        Source of all that is random.
+        Source of randomness.
 
     Notes
     -----
-    With `I` sharers an agent has `K ~ Binomial(I, c)` sightings in a round, and one more with probability `a` from the
-    outside world. All agents in a state that have their j-th sighting decide at once, a binomial number of them shares,
-    and of the others those with a (j + 1)-th one are a binomial number too, with `P(K > j) / P(K ≥ j)`.
+    With `I` sharers an agent has `K ~ Binomial(I, c)` sightings in a round, and with probability `a` one more from the
+    outside world. All agents in a state that have their j-th sighting decide together, and a binomial number of them
+    shares. The number of the others that have a (j + 1)-th sighting is also binomial, with probability
+    `P(K > j) / P(K ≥ j)`.
     """
     n_rounds, n_states = schedule.table.size, decide.following.size
     counts = no_counts(n_rounds, n_states)
@@ -44,30 +45,30 @@ def complete_in_rounds(
             break
         probabilities = decide.probabilities[schedule.table[t]]
         visibility, outside = schedule.visibility[t], schedule.outside[t]
-        seen, as_often = 1, 1.0
+        number, p_before = 1, 1.0
         waiting, susceptible = susceptible, np.zeros(n_states, dtype=np.int64)
         while waiting.any():
-            more = _chance_of_sightings(seen, n_sharers, visibility, outside)
-            # Where the chance is too small for a number, no agent is left to have so many.
-            deciding = rng.binomial(waiting, min(more / as_often, 1.0) if as_often > 0.0 else 0.0)
+            p_number = _chance_of_sightings(number, n_sharers, visibility, outside)
+            # If the probability underflows to 0, no agent has that many sightings.
+            deciding = rng.binomial(waiting, min(p_number / p_before, 1.0) if p_before > 0.0 else 0.0)
             susceptible += waiting - deciding
             persuaded = rng.binomial(deciding, probabilities)
             counts.decisions[t + 1] += deciding
             counts.new_sharers[t + 1] += persuaded
             waiting = np.zeros(n_states, dtype=np.int64)
             np.add.at(waiting, decide.following, deciding - persuaded)
-            seen, as_often = seen + 1, more
+            number, p_before = number + 1, p_number
         n_sharers += int(counts.new_sharers[t + 1].sum())
     return counts
 
 
 def _chance_of_sightings(number: int, n_sharers: int, visibility: float, outside: float) -> float:
-    """Return the probability of at least so many sightings in a round."""
+    """Return the probability of at least `number` sightings in a round."""
 
-    def from_sharers(least: int) -> float:
-        if least <= 0:
+    def from_sharers(at_least: int) -> float:
+        if at_least <= 0:
             return 1.0
-        return float(special.betainc(least, n_sharers - least + 1, visibility)) if least <= n_sharers else 0.0
+        return float(special.betainc(at_least, n_sharers - at_least + 1, visibility)) if at_least <= n_sharers else 0.0
 
     return (1.0 - outside) * from_sharers(number) + outside * from_sharers(number - 1)
 
@@ -80,9 +81,9 @@ def complete_in_time(
     schedule: Schedule,
     key: NDArray[np.uint64],
 ) -> Counts:
-    """Run one replicate in continuous time, recorded at whole times; `susceptible` is written over.
+    """Run one replicate in continuous time, recorded at whole times; `susceptible` is overwritten.
 
-    The next sighting is due after an exponential time of rate `S (I c + a)`, and is of every susceptible agent alike.
+    The next sighting happens after an exponential time of rate `S (I c + a)`; each susceptible agent is equally likely.
     """
     n_rounds, n_states = schedule.table.size, decide.following.size
     counts = no_counts(n_rounds, n_states)
@@ -92,13 +93,13 @@ def complete_in_time(
     for t in range(n_rounds):
         probabilities = decide.probabilities[schedule.table[t]]
         decisions, new_sharers = counts.decisions[t + 1], counts.new_sharers[t + 1]
-        left = 1.0
+        remaining = 1.0
         while True:
             rate = n_susceptible * (n_sharers * schedule.visibility[t] + schedule.outside[t])
             if rate <= 0.0:
                 break
-            left += np.log(1.0 - uniform(stream)) / rate
-            if left <= 0.0:
+            remaining += np.log(1.0 - uniform(stream)) / rate
+            if remaining <= 0.0:
                 break
             number = min(int(uniform(stream) * n_susceptible), n_susceptible - 1)
             s = 0

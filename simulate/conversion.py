@@ -16,26 +16,26 @@ _HEADERS = {
     ("source", "target"), ("from", "to"), ("node1", "node2"), ("node_1", "node_2"), ("u", "v"), ("src", "dst"),
     ("id1", "id2"), ("id_1", "id_2"), ("ego", "alter"),
 }  # fmt: skip
-"""First lines of edge lists that are no edge."""
+"""Column names that the first line of an edge list may have."""
 
 
 def as_network(graph: Any, name: str = "graph") -> AnyNetwork:
-    """Take over a graph of networkx, igraph or scipy.sparse.
+    """Convert a graph of networkx, igraph or scipy.sparse to a network.
 
     Direction, weights, repeated edges and edges from an agent to itself are dropped.
 
     Parameters
     ----------
     graph : Network, CompleteNetwork, networkx graph, igraph graph, or scipy.sparse matrix or array
-        A matrix is one of adjacency: agents `i` and `j` are neighbours where `[i, j]` or `[j, i]` is not zero. Nodes of
-        networkx become agents in the order of the graph, unless they are the numbers 0 to n - 1, which are kept.
+        A matrix is an adjacency matrix: agents `i` and `j` are neighbours if `[i, j]` or `[j, i]` is not zero. Nodes of
+        networkx become agents in the order of the graph; if the nodes are the numbers 0 to n - 1, these are kept.
     name : str
-        What to call it in results. A network of ours keeps its own name.
+        Name in results. A network of this package keeps its name.
 
     Raises
     ------
     InputError
-        When it is no graph, or has no edges.
+        When `graph` is not a graph, or has no edges.
 
     Examples
     --------
@@ -49,12 +49,12 @@ def as_network(graph: Any, name: str = "graph") -> AnyNetwork:
 
 
 def from_graph(graph: Any, name: str) -> Network:
-    """Take over a graph, as :func:`as_network` does, but none of ours.
+    """Convert a graph of another library, as :func:`as_network` does.
 
     Raises
     ------
     InputError
-        When it is no graph of networkx, igraph or scipy.sparse, or has no edges.
+        When `graph` is not a graph of networkx, igraph or scipy.sparse, or has no edges.
     """
     return _simple(name, *_ends(graph, name))
 
@@ -62,8 +62,8 @@ def from_graph(graph: Any, name: str) -> Network:
 def read_network(path: str | Path) -> Network:
     """Read a network from GraphML (`.graphml`) or from an edge list.
 
-    An edge is two names on a line, with a space or comma between. Direction, repeated edges and edges from an agent to
-    itself are dropped; lines that begin with # are skipped, and so is a first line that names the columns, such as
+    An edge is a line with two names, separated by a space or a comma. Direction, repeated edges and edges from an agent
+    to itself are dropped. Lines that begin with # are skipped, and so is a first line of column names, such as
     `source,target`.
 
     Parameters
@@ -89,14 +89,14 @@ def read_network(path: str | Path) -> Network:
     except (UnicodeDecodeError, ElementTree.ParseError, nx.NetworkXError) as error:
         raise InputError(f"{path}: is not a readable network ({error})") from error
     if not np.any(source != target):
-        raise InputError(f"{path}: holds no edges; give one a line, as two names")
+        raise InputError(f"{path}: holds no edges; write one edge on each line, as two names")
     return _simple(path.name, n_agents, source, target)
 
 
 def _simple(name: str, n_agents: int, source: NDArray[np.integer], target: NDArray[np.integer]) -> Network:
     source, target = simplified(n_agents, source, target)
     if source.size == 0:
-        raise InputError(f"network {name}: has no edges between two agents; nothing could spread on it")
+        raise InputError(f"network {name}: has no edges between two agents, so nothing can spread on it")
     return from_edges(name, n_agents, source, target)
 
 
@@ -120,16 +120,18 @@ def _edge_list(path: Path) -> tuple[int, NDArray[np.int32], NDArray[np.int32]]:
 
 
 def _ends(graph: Any, name: str) -> tuple[int, NDArray[np.integer], NDArray[np.integer]]:
-    """Number of nodes, and both ends of every edge."""
+    """Return the number of nodes, and both ends of every edge."""
     import networkx as nx
     from scipy import sparse
 
     if sparse.issparse(graph):
         if graph.shape[0] != graph.shape[1]:
-            raise InputError(f"network {name}: a matrix of shape {graph.shape} is no adjacency; it must be square")
+            raise InputError(
+                f"network {name}: a matrix of shape {graph.shape} is not an adjacency matrix; it must be square"
+            )
         entries = graph.tocoo()
-        there = entries.data != 0
-        return graph.shape[0], entries.row[there], entries.col[there]
+        nonzero = entries.data != 0
+        return graph.shape[0], entries.row[nonzero], entries.col[nonzero]
     if isinstance(graph, nx.Graph):
         nodes = list(graph)
         number = {node: at for at, node in enumerate(nodes)}
@@ -141,5 +143,5 @@ def _ends(graph: Any, name: str) -> tuple[int, NDArray[np.integer], NDArray[np.i
         pairs = np.array(graph.get_edgelist(), dtype=np.int32).reshape(-1, 2)
         return graph.vcount(), pairs[:, 0], pairs[:, 1]
     raise InputError(
-        f"network {name}: a {type(graph).__name__} is no graph; give one of networkx, igraph or scipy.sparse"
+        f"network {name}: a {type(graph).__name__} is not a graph; give one of networkx, igraph or scipy.sparse"
     )

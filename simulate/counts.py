@@ -1,10 +1,11 @@
-"""Counts: who decided at which sighting, beside the trajectories.
+"""Counts of decisions by persona and sighting, in a file beside the trajectories.
 
-A row says that in a trajectory, in the interval that ends at `time`, agents of a persona saw the post for the
-`sighting`-th time (`1` is the first; the last number stands for all later ones) and decided: `decisions` of them, of
-whom `new_sharers` shared. Given the counts before, that is binomial with the decision table's probability for this
-persona and sighting. Rows without decisions are left out. At the first time there is one row for each persona, with
-sighting 0: its agents (`agents`), and those of them that shared from the start.
+A row belongs to a trajectory, the interval that ends at `time`, a persona and a sighting. `decisions` is the number of
+agents of the persona that saw the post for the `sighting`-th time in the interval (`1` is the first; the last number
+includes all later ones), and `new_sharers` is the number of them that shared. Given the earlier counts, `new_sharers`
+is binomial with the decision table's probability for this persona and sighting. Rows without decisions are left out.
+At the first time each persona has one row with sighting 0: `agents` is the number of its agents, and `new_sharers` the
+number of them that shared from the start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ _NUMBERS = ("time", "sighting", "decisions", "new_sharers", "agents")
 
 
 def counts_path(path: Path) -> Path:
-    """Where the counts of the trajectories of a file are: `x.counts.parquet` beside `x.parquet`."""
+    """Return the path of the counts of a file of trajectories: `x.counts.parquet` beside `x.parquet`."""
     return path.with_name(f"{path.stem}.counts{path.suffix}")
 
 
@@ -44,13 +45,13 @@ def read_counts(path: Path) -> pd.DataFrame:
 
 
 def read_labels(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Take labels for numbers only where every one is written as that number would be: 01 and 1 are two labels."""
+    """Convert labels to numbers only if the text of every label is that of its number: 01 and 1 are two labels."""
     numbers = pd.to_numeric(column, errors="coerce")
     return numbers if numbers.notna().all() and (numbers.astype(str) == column).all() else column
 
 
 def counts_where(counts: pd.DataFrame, condition: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the counts of one condition: values of some columns, None where a value is missing."""
+    """Return the counts of one condition, given as values of some columns (None: a missing value)."""
     chosen = np.ones(len(counts), dtype=np.bool_)
     for name, value in condition.items():
         chosen &= (counts[name].isna() if value is None else counts[name].eq(value)).to_numpy(dtype=np.bool_)
@@ -58,15 +59,15 @@ def counts_where(counts: pd.DataFrame, condition: Mapping[str, Any]) -> pd.DataF
 
 
 def validated_counts(counts: pd.DataFrame, table: pd.DataFrame, conditions: Sequence[str], source: str) -> pd.DataFrame:
-    """Return a copy of the counts, checked against the trajectories that they are of.
+    """Return a copy of the counts after checking it against the trajectories.
 
     Raises
     ------
     InputError
-        When a column is missing, a number cannot be, or new sharers do not add up to those of the trajectories.
+        When a column is missing, a number is impossible, or new sharers do not add up to those of the trajectories.
     """
     where = f"{source}: counts"
-    remedy = "counts and trajectories must be of one simulation; remove the counts, or simulate again"
+    remedy = "counts and trajectories must be from one simulation; remove the counts, or simulate again"
     needed = [*COLUMNS, *conditions]
     missing = [name for name in needed if name not in counts.columns]
     if missing:
@@ -81,7 +82,7 @@ def validated_counts(counts: pd.DataFrame, table: pd.DataFrame, conditions: Sequ
         row = counts[wrong].iloc[0]
         raise InputError(
             f"{where}: new_sharers = {row['new_sharers']} of decisions = {row['decisions']} by agents = {row['agents']}"
-            f" of persona {row['persona']} cannot be; {remedy}"
+            f" of persona {row['persona']} is impossible; {remedy}"
         )
     keys = ["trajectory", *conditions]
     shared = counts.groupby([*keys, "time"], dropna=False)["new_sharers"].sum()
@@ -89,9 +90,9 @@ def validated_counts(counts: pd.DataFrame, table: pd.DataFrame, conditions: Sequ
     gained = (table["infected"] - before).groupby([table[name] for name in (*keys, "time")], dropna=False).sum()
     both = pd.concat([gained[gained > 0], shared[shared > 0]], axis=1, keys=["infected", "counts"]).fillna(0)
     if (both["infected"] != both["counts"]).any():
-        at = both[both["infected"] != both["counts"]].iloc[0]
+        first = both[both["infected"] != both["counts"]].iloc[0]
         raise InputError(
-            f"{where}: {at['counts']:.0f} new sharers at a time at which infected rises by {at['infected']:.0f}; "
+            f"{where}: {first['counts']:.0f} new sharers at a time at which infected rises by {first['infected']:.0f}; "
             f"{remedy}"
         )
     return counts

@@ -1,4 +1,4 @@
-"""From lists of edges to compressed adjacency."""
+"""Conversion of lists of edges to compressed adjacency."""
 
 import numpy as np
 from numba import njit
@@ -11,7 +11,7 @@ Ends = NDArray[np.int32]
 
 
 def from_edges(name: str, n_agents: int, source: Ends, target: Ends) -> Network:
-    """Make a network of edges of which each is there once, between two different agents.
+    """Make a network from edges; each edge occurs once and joins two different agents.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def from_edges(name: str, n_agents: int, source: Ends, target: Ends) -> Network:
 
 
 def simplified(n_agents: int, source: NDArray[np.integer], target: NDArray[np.integer]) -> tuple[Ends, Ends]:
-    """Drop loops and repeated edges, whatever their direction.
+    """Drop loops and repeated edges, in either direction.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def simplified(n_agents: int, source: NDArray[np.integer], target: NDArray[np.in
     Returns
     -------
     tuple of array of int32
-        Lower and higher ends of the edges that are left, in rising order.
+        Lower and higher ends of the remaining edges, in rising order.
 
     Examples
     --------
@@ -58,18 +58,18 @@ def simplified(n_agents: int, source: NDArray[np.integer], target: NDArray[np.in
 
 
 def pair_keys(n_agents: int, one: NDArray[np.integer], other: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Number pairs of agents, whichever comes first: `lower * n_agents + higher`."""
+    """Return a number for each pair of agents, in either order: `lower * n_agents + higher`."""
     return np.minimum(one, other).astype(np.int64) * n_agents + np.maximum(one, other)
 
 
 def sorted_unique(keys: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sort keys and drop those that repeat; `np.unique` takes ten times as long for millions of different ones."""
+    """Sort keys and drop repeated ones; `np.unique` takes ten times as long for millions of different keys."""
     keys = np.sort(keys)
     return keys[np.concatenate([[True], keys[1:] != keys[:-1]])] if keys.size else keys
 
 
 def ends_of(n_agents: int, keys: NDArray[np.int64]) -> tuple[Ends, Ends]:
-    """Lower and higher agents of numbered pairs."""
+    """Return the lower and the higher agents of numbered pairs."""
     low, high = np.divmod(keys, n_agents)
     return low.astype(np.int32), high.astype(np.int32)
 

@@ -10,9 +10,9 @@ from ..errors import InputError, nearest
 from .network import AnyNetwork, CompleteNetwork, Network
 
 _STREAM = (2, 0)
-"""Sets the draws of a network apart from others of the same seed, such as who has which persona."""
+"""Spawn key: separates the draws of a network from other draws with the same seed, such as those of personas."""
 
-_MOST_ENDS = 2**31
+_MAX_ENDS = 2**31
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class NetworkParameter:
     Parameters
     ----------
     name : str
-        How it is spelled.
+        Name of the parameter.
     default : int or float
-        Its value where none is given; an int where only whole numbers make sense.
+        Default value; an int if only whole numbers are valid.
     low, high : float
-        Least and largest value.
+        Smallest and largest value.
     meaning : str
-        What it is, in a few words.
+        Description in a few words.
     """
 
     name: str
@@ -45,13 +45,13 @@ class NetworkKind:
     Parameters
     ----------
     name : str
-        How it is spelled.
+        Name of the kind.
     meaning : str
-        What it is, in a few words.
+        Description in a few words.
     draw : callable
-        Name, agents, degree, source of randomness and parameters by name, to a network.
+        Function of name, agents, degree, source of randomness and parameters (by name) that returns a network.
     parameters : tuple of NetworkParameter
-        What it takes beside agents and degree.
+        Parameters besides agents and degree.
     even_degree : bool
         Whether the mean degree must be even.
     """
@@ -65,12 +65,12 @@ class NetworkKind:
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A kind with the values of its parameters; `str()` spells it.
+    """A kind of networks with the values of its parameters; `str()` returns its text form.
 
     Parameters
     ----------
     kind : NetworkKind
-        What is drawn.
+        The kind of networks.
     values : dict
         A value for each of its parameters.
     """
@@ -131,7 +131,7 @@ NETWORKS: dict[str, NetworkKind] = {
     kind.name: kind
     for kind in (
         NetworkKind("random-regular", "every agent has the same number of random neighbours", _random_regular),
-        NetworkKind("erdos-renyi", "so many random edges", _erdos_renyi),
+        NetworkKind("erdos-renyi", "a given number of random edges", _erdos_renyi),
         NetworkKind(
             "watts-strogatz",
             "a ring of neighbourhoods with shortcuts",
@@ -139,7 +139,7 @@ NETWORKS: dict[str, NetworkKind] = {
             (NetworkParameter("rewired", 0.1, 0.0, 1.0, "fraction of edges that became shortcuts"),),
             even_degree=True,
         ),
-        NetworkKind("barabasi-albert", "newcomers prefer the well-connected: hubs", _preferential, even_degree=True),
+        NetworkKind("barabasi-albert", "new agents prefer the well-connected: hubs", _preferential, even_degree=True),
         NetworkKind(
             "powerlaw-cluster",
             "hubs, and friends of friends",
@@ -168,13 +168,13 @@ def parse_network(text: str) -> NetworkSpec | Path:
     Parameters
     ----------
     text : str
-        A name in :data:`NETWORKS`, with `:key=value,key=value` after it where parameters are not the default; else
-        the path of a file that is there.
+        A name in :data:`NETWORKS`, followed by `:key=value,key=value` if parameters are not the default; or the path of
+        an existing file.
 
     Raises
     ------
     InputError
-        When it is neither, or a parameter is unknown or out of its range.
+        When the text is neither, or a parameter is unknown or out of its range.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def parse_network(text: str) -> NetworkSpec | Path:
     >>> parse_network("stochastic-block:between=0.2").values
     {'blocks': 4, 'between': 0.2}
     """
-    name, colon, given = text.partition(":")
+    name, colon, settings = text.partition(":")
     if name not in NETWORKS:
         if Path(text).is_file():
             return Path(text)
@@ -191,21 +191,23 @@ def parse_network(text: str) -> NetworkSpec | Path:
             f"network {text!r} is neither a file nor one of {', '.join(NETWORKS)}{nearest(name, NETWORKS)}"
         )
     kind = NETWORKS[name]
-    known = {parameter.name: parameter for parameter in kind.parameters}
-    values: dict[str, int | float] = {key: parameter.default for key, parameter in known.items()}
+    parameters = {parameter.name: parameter for parameter in kind.parameters}
+    values: dict[str, int | float] = {key: parameter.default for key, parameter in parameters.items()}
     seen = set()
-    for part in given.split(",") if colon else ():
+    for part in settings.split(",") if colon else ():
         key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not known:
-            raise InputError(f"network {text!r}: {name} takes no parameters; say {name} alone")
+        if not parameters:
+            raise InputError(f"network {text!r}: {name} takes no parameters; write only {name}")
         if not equals:
-            raise InputError(f"network {text!r}: {part!r} is no key=value, such as {name}:{_example(kind)}")
-        if key not in known:
-            raise InputError(f"network {text!r}: {name} takes {', '.join(known)}, not {key!r}{nearest(key, known)}")
+            raise InputError(f"network {text!r}: {part!r} is not key=value, such as {name}:{_example(kind)}")
+        if key not in parameters:
+            raise InputError(
+                f"network {text!r}: {name} takes {', '.join(parameters)}, not {key!r}{nearest(key, parameters)}"
+            )
         if key in seen:
             raise InputError(f"network {text!r}: {key} is given twice; give it once")
         seen.add(key)
-        values[key] = _number(text, known[key], value)
+        values[key] = _number(text, parameters[key], value)
     return NetworkSpec(kind, values)
 
 
@@ -214,13 +216,13 @@ def _example(kind: NetworkKind) -> str:
 
 
 def _number(text: str, parameter: NetworkParameter, value: str) -> int | float:
-    whole = isinstance(parameter.default, int)
+    is_whole = isinstance(parameter.default, int)
     try:
-        number = int(value) if whole else float(value)
+        number = int(value) if is_whole else float(value)
     except ValueError:
         number = np.nan
     if not parameter.low <= number <= parameter.high:
-        kind = "whole number" if whole else "number"
+        kind = "whole number" if is_whole else "number"
         limits = (
             f"at least {parameter.low:g}"
             if np.isinf(parameter.high)
@@ -233,7 +235,7 @@ def _number(text: str, parameter: NetworkParameter, value: str) -> int | float:
 
 
 def check_network(network: str, n_agents: int, degree: int) -> None:
-    """Raise an InputError when :func:`make_network` could not make this network; draws none."""
+    """Raise an InputError when :func:`make_network` cannot make this network; draw nothing."""
     spec = parse_network(network)
     if isinstance(spec, Path):
         return
@@ -244,15 +246,15 @@ def check_network(network: str, n_agents: int, degree: int) -> None:
         return
     if not 2 <= degree < n_agents:
         raise InputError(f"degree = {degree}: must be at least 2 and below the number of agents ({n_agents})")
-    if n_agents * degree >= _MOST_ENDS:
+    if n_agents * degree >= _MAX_ENDS:
         raise InputError(
             f"{n_agents} agents with {degree} neighbours each are too many to store: the product must be below "
-            f"{_MOST_ENDS}; ask for fewer of either, or for --network complete, which stores no edges"
+            f"{_MAX_ENDS}; ask for fewer agents or neighbours, or for --network complete, which stores no edges"
         )
     if name == "random-regular" and n_agents * degree % 2:
         raise InputError(
             f"{n_agents} agents with {degree} neighbours each is impossible: the product must be even; "
-            "change either by one"
+            "change one of the two numbers by one"
         )
     if spec.kind.even_degree and degree % 2:
         raise InputError(f"degree = {degree}: a {name} network has an even mean degree; change it by one")
@@ -270,19 +272,19 @@ def make_network(network: str, n_agents: int, degree: int, seed: int) -> AnyNetw
     Parameters
     ----------
     network : str
-        One of :data:`NETWORKS`, with parameters if wanted, see :func:`parse_network`; or the path of a file, see
+        One of :data:`NETWORKS`, optionally with parameters, see :func:`parse_network`; or the path of a file, see
         :func:`tworate.simulate.read_network`.
     n_agents, degree : int
-        Agents, and mean number of neighbours (of every agent, in a random regular network). A file has its own, and
-        in a complete network everybody is a neighbour.
+        Number of agents, and mean number of neighbours (number of neighbours of every agent in a random regular
+        network). A file determines both; in a complete network all agents are neighbours.
     seed : int
-        Seed of the draw, 0 or more: the same network for the same seed.
+        Seed of the draw, 0 or more; the same seed gives the same network.
 
     Returns
     -------
     Network or CompleteNetwork
-        Simple, which is checked; whether it is connected, its `describe` says. Its name is that of the kind, with all
-        parameters where one is not the default, or of the file.
+        The network; it is simple, which is checked. It may not be connected, see its `describe`. Its name is that of
+        the kind, with all parameters if one is not the default, or that of the file.
 
     Raises
     ------
@@ -315,14 +317,15 @@ def random_regular(n_agents: int, degree: int, seed: int) -> Network:
     Parameters
     ----------
     n_agents, degree : int
-        Agents, and neighbours of each: `2 <= degree < n_agents`, with `n_agents * degree` even.
+        Number of agents, and of neighbours of each: `2 <= degree < n_agents`, with `n_agents * degree` even.
     seed : int
-        Seed of the draw, 0 or more: the same network for the same seed.
+        Seed of the draw, 0 or more; the same seed gives the same network.
 
     Returns
     -------
     Network
-        All such networks are equally likely, but for what :func:`tworate.simulate.regular.regular_neighbours` says.
+        A draw from all such networks. They are equally likely up to the approximation that
+        :func:`tworate.simulate.regular.regular_neighbours` describes.
 
     Raises
     ------

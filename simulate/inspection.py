@@ -1,19 +1,19 @@
-"""Looking at a network: its components, and whether it is simple."""
+"""Inspection of a network: its components, and whether it is simple."""
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 SOUND, LOOP, REPEATED, ONE_SIDED = range(4)
-"""What :func:`first_fault` finds."""
+"""Results of :func:`first_fault`."""
 
 _FEW = 32
-"""With so many neighbours, comparing all pairs of them is faster than marking agents all over the memory."""
+"""Up to this number of neighbours, comparing all pairs is faster than marking agents all over the memory."""
 
 
 @njit(nogil=True, cache=True)
 def component_sizes(indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Count the agents of every component, in the order of their first agents.
+    """Count the agents of every component; components are ordered by their first agents.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def component_sizes(indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> ND
     Returns
     -------
     array of int64, shape (n_components,)
-        They sum to the number of agents.
+        Sizes; they sum to the number of agents.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def component_sizes(indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> ND
 
 @njit(nogil=True, cache=True)
 def first_fault(indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> tuple[int, int]:
-    """Find out whether a network is simple and undirected.
+    """Check whether a network is simple and undirected.
 
     Parameters
     ----------
@@ -67,14 +67,14 @@ def first_fault(indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> tuple[
     Returns
     -------
     tuple of int
-        An agent, and what is wrong there: SOUND (nothing), LOOP (its own neighbour), REPEATED (a neighbour twice).
-        ONE_SIDED names no agent: some edge is there from one side only.
+        An agent, and its fault: SOUND (none), LOOP (its own neighbour), REPEATED (the same neighbour twice). ONE_SIDED
+        has no agent: some edge is present at only one of its ends.
 
     Notes
     -----
-    That every edge is there from both sides is seen without a search: each edge is hashed to 64 bits, added where it
-    leads from the lower agent to the higher and taken away where it leads back. What is left is 0 where all edges have
-    two sides, and otherwise with a probability of about 2^-64.
+    The check that every edge is present at both ends needs no search. Each edge is hashed to 64 bits; the hash is added
+    at the lower agent and subtracted at the higher. If all edges are present at both ends, the sum is 0. Otherwise it
+    is 0 with a probability of about 2^-64.
 
     Examples
     --------

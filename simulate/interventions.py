@@ -1,4 +1,4 @@
-"""What a platform may do about a post: block agents, show it less, or answer it."""
+"""Interventions of a platform against a post: block agents, show the post less, or send a counter-message."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ FORMS = "block:FRACTION[,random|degree|persona:CODE], visibility:FACTOR,FROM, co
 
 @dataclass(frozen=True)
 class Block:
-    """Some agents take no part from the start: they neither see nor share, and are not counted in the population.
+    """Block agents from the start: they neither see nor share, and are not counted in the population.
 
     Parameters
     ----------
     fraction : float
-        How many of all agents, or of the agents of the persona, in (0, 1]; rounded to whole agents.
+        Fraction of all agents, or of the agents of the persona, in (0, 1]; rounded to whole agents.
     who : str
         `random`; `degree`: those with the most neighbours; `persona:CODE`: at random among the agents of a persona.
-        Drawn anew in every replicate.
+        Every replicate draws its own agents.
 
     Raises
     ------
     InputError
-        When a value cannot be used.
+        When a value is not valid.
     """
 
     fraction: float
@@ -44,19 +44,19 @@ class Block:
 
 @dataclass(frozen=True)
 class ReduceVisibility:
-    """The post is shown less from a round on, as by a label or down-ranking; what the outside world shows is not.
+    """Show the post less from a round on, as by down-ranking; the outside world shows it as before.
 
     Parameters
     ----------
     factor : float
-        What the visibility is multiplied by, in [0, 1].
+        Multiplier of the visibility, in [0, 1].
     from_round : int
-        The first time after which it holds: with 0 it holds in the first round.
+        Time after which it applies: with 0 it applies in the first round.
 
     Raises
     ------
     InputError
-        When a value cannot be used.
+        When a value is not valid.
     """
 
     factor: float
@@ -73,19 +73,19 @@ class ReduceVisibility:
 
 @dataclass(frozen=True)
 class CounterMessage:
-    """A counter-message multiplies the odds of sharing, of every agent at every sighting.
+    """Send a counter-message: it multiplies the odds of sharing of every agent at every sighting.
 
     Parameters
     ----------
     odds_factor : float
-        What the odds are multiplied by: above 0, and below 1 if it dissuades.
+        Multiplier of the odds: above 0, and below 1 if the message dissuades.
     from_round : int
-        The first time after which it holds.
+        Time after which it applies.
 
     Raises
     ------
     InputError
-        When a value cannot be used.
+        When a value is not valid.
     """
 
     odds_factor: float
@@ -104,7 +104,7 @@ Intervention = Block | ReduceVisibility | CounterMessage
 
 
 def parse_intervention(text: str) -> Intervention:
-    """Read an intervention from its text form, which `str` of an intervention gives.
+    """Read an intervention from its text form, the result of `str`.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def parse_intervention(text: str) -> Intervention:
     Raises
     ------
     InputError
-        When the text is no intervention.
+        When the text does not describe an intervention.
 
     Examples
     --------
@@ -139,34 +139,34 @@ def parse_intervention(text: str) -> Intervention:
 
 
 def name_of(interventions: Iterable[Intervention]) -> str:
-    """Name interventions for a condition column: their text forms joined by ` + `, or `none`."""
-    return " + ".join(str(each) for each in interventions) or "none"
+    """Return the name of interventions in a condition column: their text forms joined by ` + `, or `none`."""
+    return " + ".join(str(intervention) for intervention in interventions) or "none"
 
 
 def visibility_by_round(visibility: float, rounds: int, interventions: Sequence[Intervention]) -> NDArray[np.float64]:
     """Return the visibility in each round, shape (rounds,)."""
     by_round = np.full(rounds, visibility)
-    for each in interventions:
-        if isinstance(each, ReduceVisibility):
-            by_round[each.from_round :] *= each.factor
+    for intervention in interventions:
+        if isinstance(intervention, ReduceVisibility):
+            by_round[intervention.from_round :] *= intervention.factor
     return by_round
 
 
 def tables_by_round(
     probabilities: NDArray[np.float64], rounds: int, interventions: Sequence[Intervention]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the decision tables that hold one after the other, and which of them holds in each round.
+    """Return the decision tables that apply one after the other, and the index of the table in each round.
 
     Returns
     -------
     tables : array, shape (n_tables, n_personas, n_sightings)
     number : array of int64, shape (rounds,)
     """
-    messages = [each for each in interventions if isinstance(each, CounterMessage)]
-    starts = sorted({each.from_round for each in messages} - {0})
+    messages = [intervention for intervention in interventions if isinstance(intervention, CounterMessage)]
+    starts = sorted({message.from_round for message in messages} - {0})
     tables = []
     for begin in (0, *starts):
-        factor = float(np.prod([each.odds_factor for each in messages if each.from_round <= begin]))
+        factor = float(np.prod([message.odds_factor for message in messages if message.from_round <= begin]))
         tables.append(multiply_odds(probabilities, factor) if factor != 1.0 else probabilities)
     return np.stack(tables), np.searchsorted(starts, np.arange(rounds), side="right").astype(np.int64)
 

@@ -1,10 +1,10 @@
-"""The spreading process on the edges of a network, as machine code: synchronous rounds, and continuous time.
+"""The spreading process on the edges of a network, compiled to machine code: synchronous rounds, and continuous time.
 
-What is shown to whom is drawn from *pools*. The pool of edges holds the agent at the susceptible end of each edge to a
-sharer, and every edge shows the post at the same rate. So those that do show it are a uniform draw from the pool, and
-the work is that of what is shown, not that of all edges or agents. An edge whose agent has shared in the meantime
-stays in the pool until it is drawn, or until such edges are too many, and is dropped then: what it would show changes
-nothing.
+The process draws who is shown the post from *pools*. The pool of edges contains the agent at the susceptible end of
+each edge to a sharer. All edges show the post at the same rate, so the edges that show it are a uniform draw from the
+pool. The work is therefore proportional to the number of sightings, not to the number of edges or agents. If an agent
+has shared in the meantime, its edge stays in the pool until the edge is drawn, or until there are too many such edges.
+Then it is dropped. Such an edge does not change the result.
 """
 
 from typing import Any, NamedTuple
@@ -21,22 +21,22 @@ from .streams import Stream, gamma, open_stream, uniform
 SHARED = -1
 NEW = -2
 BLOCKED = -3
-"""States of agents that are not susceptible: has shared, shares from the next round on, takes no part."""
+"""States of agents that are not susceptible: has shared, shares from the next round on, is blocked."""
 
 _BATCH, _EVENTS, _AHEAD = 64, 32, 8
-"""Edges looked up at once; events of continuous time drawn at once; how many agents ahead memory is asked for."""
+"""Edges looked up at once; events of continuous time drawn at once; number of agents by which a prefetch is ahead."""
 
 _SPENT = 1.5
-"""When the pool has so many times the edges that still lead to a susceptible agent, the others are cleared away."""
+"""Largest ratio of all edges in the pool to those to susceptible agents; above it the other edges are dropped."""
 
 
 class Decisions(NamedTuple):
-    """What agents do when they are shown the post; a state is a persona and a number of earlier sightings.
+    """Decisions of agents that are shown the post; a state is a persona and a number of earlier sightings.
 
     Parameters
     ----------
     probabilities : array of float64, shape (n_tables, n_states)
-        Probability of sharing, in each of the tables that hold one after the other.
+        Probability of sharing, in each of the tables, which apply one after the other.
     following : array of int64, shape (n_states,)
         State after a sighting that did not persuade.
     """
@@ -46,14 +46,14 @@ class Decisions(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """What holds in each round; arrays of shape (rounds,).
+    """Settings of each round; arrays of shape (rounds,).
 
     Parameters
     ----------
     table : array of int64
-        Which of the tables of decisions.
+        Index of the table of decisions.
     visibility, outside : array of float64
-        Probability that an edge, and that the outside world, shows the post in a round; in continuous time the rates.
+        Probability that an edge, or the outside world, shows the post in a round; in continuous time the rate.
     """
 
     table: NDArray[np.int64]
@@ -62,14 +62,14 @@ class Schedule(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What happened; row `t` of an array is time `t`, from 0 to the number of rounds.
+    """Counts of a replicate; row `t` of an array is time `t`, from 0 to the number of rounds.
 
     Parameters
     ----------
     infected, si_edges : array of int64, shape (rounds + 1,)
         Agents that have shared, and edges between a sharer and a susceptible agent, at that time.
     decisions, new_sharers : array of int64, shape (rounds + 1, n_states)
-        Sightings since the time before of agents in each state, and how many of them persuaded.
+        Sightings of agents in each state since the previous time, and how many of them persuaded.
     """
 
     infected: NDArray[np.int64]
@@ -80,7 +80,7 @@ class Counts(NamedTuple):
 
 @intrinsic
 def _prefetch(_context: Any, array: Any, index: Any) -> Any:
-    """Ask for an element of an array before it is needed: in a large network most of the time is waiting for memory."""
+    """Prefetch an element of an array: in a large network the kernel waits for memory most of the time."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -107,7 +107,7 @@ def _share(
     pool: NDArray[np.int32],
     size: int,
 ) -> tuple[int, int]:
-    """Let new sharers show the post to their neighbours; returns the size of the pool and the gain of edges."""
+    """Add the edges of new sharers to the pool; return its size and the gain of susceptible-sharer edges."""
     gain = 0
     for i in range(n_newly):
         if i + 2 * _AHEAD < n_newly:
@@ -118,10 +118,10 @@ def _share(
         for edge in range(indptr[agent], indptr[agent + 1]):
             other = indices[edge]
             s = state[other]
-            # Written whatever the state, and kept if it is susceptible: no branch that the processor would guess wrong.
+            # The agent is always written but counts only if it is susceptible. This avoids mispredicted branches.
             pool[size] = other
             size += s >= 0
-            # An edge between two new sharers is counted when the first is let in, and taken back with the second.
+            # An edge between two new sharers is added with the first sharer and subtracted with the second.
             gain += 1 - 2 * (s == SHARED) - (s == BLOCKED)
         state[agent] = SHARED
     return size, gain
@@ -141,10 +141,10 @@ def _show(
     n_newly: int,
     stream: Stream,
 ) -> tuple[int, int]:
-    """Show the post along each edge of the pool with the same chance; returns its size and the number of new sharers.
+    """Show the post along each edge of the pool with probability `chance`; return its size and the new sharers.
 
-    The number of edges passed over before the next one that shows the post is geometric. Edges have their turn from
-    the last to the first; so the place of one that is dropped goes to the last, which has had its turn.
+    The number of edges that are skipped before the next one that shows the post is geometric. Edges are visited from
+    the last to the first. So the last edge, which was visited already, takes the place of an edge that is dropped.
     """
     if chance <= 0.0:
         return size, n_newly
@@ -155,8 +155,8 @@ def _show(
         n_shown = 0
         while n_shown < _BATCH:
             if scale < 0.0:
-                passed = np.log(1.0 - uniform(stream)) * scale
-                position = position - int(passed) if passed < position else 0
+                skipped = np.log(1.0 - uniform(stream)) * scale
+                position = position - int(skipped) if skipped < position else 0
             position -= 1
             if position < 0:
                 break
@@ -182,24 +182,24 @@ def _show(
 
 @njit(nogil=True, cache=True)
 def _clear(pool: NDArray[np.int32], size: int, state: NDArray[Any]) -> int:
-    """Drop the edges whose agent has shared; returns the size of the pool."""
-    kept = 0
+    """Drop the edges whose agent has shared; return the size of the pool."""
+    new_size = 0
     for i in range(size):
         agent = pool[i]
-        pool[kept] = agent
-        kept += state[agent] >= 0
-    return kept
+        pool[new_size] = agent
+        new_size += state[agent] >= 0
+    return new_size
 
 
 @njit(nogil=True, cache=True)
 def _everybody(n_agents: int, schedule: Schedule) -> NDArray[np.int32]:
-    """Return the pool of the outside world, which shows the post to every agent, if it does at all."""
+    """Return the pool of the outside world: all agents, or none if the outside world never shows the post."""
     return np.arange(n_agents if schedule.outside.max() > 0.0 else 0).astype(np.int32)
 
 
 @njit(nogil=True, cache=True)
 def no_counts(n_rounds: int, n_states: int) -> Counts:
-    """Return counts to be filled in."""
+    """Return empty counts."""
     return Counts(
         np.empty(n_rounds + 1, dtype=np.int64),
         np.empty(n_rounds + 1, dtype=np.int64),
@@ -218,11 +218,11 @@ def spread_in_rounds(
     schedule: Schedule,
     key: NDArray[np.uint64],
 ) -> Counts:
-    """Run one replicate in synchronous rounds; `state` holds the state of each agent and is written over."""
+    """Run one replicate in synchronous rounds; `state` holds the state of each agent and is overwritten."""
     n_agents, n_rounds = state.size, schedule.table.size
     counts = no_counts(n_rounds, decide.following.size)
     stream = open_stream(key)
-    # An edge enters the pool once, when the first of its ends shares; and one place is written to without being kept.
+    # An edge enters the pool once, when its first end shares. One more place may be written without being counted.
     pool = np.empty(indices.size // 2 + 1, dtype=np.int32)
     size = 0
     outsiders = _everybody(n_agents, schedule)
@@ -259,7 +259,7 @@ def spread_in_rounds(
 
 @njit(nogil=True, cache=True)
 def _how_many_before(time: float, stream: Stream) -> int:
-    """Draw how many events of a batch whose last comes at time 1 come before `time`."""
+    """Draw the number of events before `time`, for a batch of events of which the last happens at time 1."""
     number = 0
     for _ in range(_EVENTS - 1):
         number += uniform(stream) < time
@@ -268,7 +268,7 @@ def _how_many_before(time: float, stream: Stream) -> int:
 
 @njit(nogil=True, cache=True)
 def _time_of(number: int, n_events: int, stream: Stream) -> float:
-    """Draw when the event of this number, counted from 1, comes of so many that come before time 1 (0: at 0)."""
+    """Draw the time of event `number`, counted from 1, of `n_events` events before time 1; number 0 gives 0."""
     if number == 0:
         return 0.0
     times = np.empty(n_events)
@@ -287,13 +287,14 @@ def spread_in_time(
     schedule: Schedule,
     key: NDArray[np.uint64],
 ) -> Counts:
-    """Run one replicate in continuous time, recorded at whole times; arguments as of `spread_in_rounds`.
+    """Run one replicate in continuous time, recorded at whole times; arguments as in `spread_in_rounds`.
 
-    Events come as a Poisson process, and are on each edge of the pools alike. They are drawn some at once, on pools a
-    little larger than they are, so that what they need can be asked for in memory; those on places that hold no edge
-    mean nothing. Of the times only that of the last of them is drawn, which is a gamma variate; given that, those of
-    the others are uniform before it, and drawn only when the interval ends before the last, or when the pool outgrows
-    its places: then what is left is drawn anew, which a Poisson process does not notice.
+    Events form a Poisson process with the same rate on each edge of the pools. Events are drawn in batches, so that the
+    memory that they need can be prefetched. The draw includes some more places than the pool has edges; an event on a
+    place without an edge has no effect. Only the time of the last event of a batch is drawn, a gamma variate. Given
+    that time, the other times are uniform before it. They are drawn only if the interval ends before the last event, or
+    if the pool outgrows its places. In the second case the remaining events are drawn again, which is valid because a
+    Poisson process has no memory.
     """
     n_rounds = schedule.table.size
     counts = no_counts(n_rounds, decide.following.size)
@@ -307,13 +308,13 @@ def spread_in_time(
     size, n_si = _share(starters, starters.size, indptr, indices, state, pool, 0)
     counts.infected[0], counts.si_edges[0] = n_infected, n_si
     sharer = np.empty(1, dtype=np.int32)
-    at, who = np.empty(_EVENTS, dtype=np.int64), np.empty(_EVENTS, dtype=np.int64)
+    drawn_places, drawn_agents = np.empty(_EVENTS, dtype=np.int64), np.empty(_EVENTS, dtype=np.int64)
     pool[0] = pool[0] if size > 0 else 0
     for t in range(n_rounds):
         probabilities = decide.probabilities[schedule.table[t]]
         decisions, new_sharers = counts.decisions[t + 1], counts.new_sharers[t + 1]
-        left = 1.0
-        while left > 0.0:
+        remaining = 1.0
+        while remaining > 0.0:
             if size > _SPENT * n_si + _EVENTS:
                 size = _clear(pool, size, state)
             places = min(size + size // 16 + 8, pool.size)
@@ -323,29 +324,29 @@ def spread_in_time(
                 break
             places_per_rate = places / near if near > 0.0 else 0.0
             for i in range(_EVENTS):
-                # Places of the pool of edges count from 0 upwards, those of the outside world from -1 downwards.
+                # Places in the pool of edges are numbered 0, 1, …; those of the outside world -1, -2, …
                 drawn = uniform(stream) * rate
                 if drawn < near:
-                    at[i] = min(int(drawn * places_per_rate), places - 1)
-                    _prefetch(pool, at[i])
+                    drawn_places[i] = min(int(drawn * places_per_rate), places - 1)
+                    _prefetch(pool, drawn_places[i])
                 else:
-                    at[i] = -1 - min(int((drawn - near) / schedule.outside[t]), n_outsiders - 1)
-                    _prefetch(outsiders, -1 - at[i])
-            # Asked for whether it will be needed or not: guessing that wrong costs more.
+                    drawn_places[i] = -1 - min(int((drawn - near) / schedule.outside[t]), n_outsiders - 1)
+                    _prefetch(outsiders, -1 - drawn_places[i])
+            # The prefetch is unconditional, because a mispredicted branch costs more.
             for i in range(_EVENTS):
-                who[i] = pool[at[i] if 0 <= at[i] < size else 0]
-                _prefetch(state, who[i])
-                _prefetch(indptr, who[i])
+                drawn_agents[i] = pool[drawn_places[i] if 0 <= drawn_places[i] < size else 0]
+                _prefetch(state, drawn_agents[i])
+                _prefetch(indptr, drawn_agents[i])
             for i in range(_EVENTS):
-                _prefetch(indices, indptr[who[i]])
+                _prefetch(indices, indptr[drawn_agents[i]])
             last = gamma(float(_EVENTS), stream) / rate
-            due = _EVENTS if last <= left else _how_many_before(left / last, stream)
+            due = _EVENTS if last <= remaining else _how_many_before(remaining / last, stream)
             n_used = due
             for i in range(due):
                 if size > places:
                     n_used = i
                     break
-                place = at[i]
+                place = drawn_places[i]
                 if place >= size or -1 - place >= n_outsiders:
                     continue
                 agent = pool[place] if place >= 0 else outsiders[-1 - place]
@@ -368,16 +369,16 @@ def spread_in_time(
                     size, gain = _share(sharer, 1, indptr, indices, state, pool, size)
                     n_si += gain
             if n_used < due:
-                left -= min(left, last) * _time_of(n_used, due - 1 if due == _EVENTS else due, stream)
+                remaining -= min(remaining, last) * _time_of(n_used, due - 1 if due == _EVENTS else due, stream)
             else:
-                left = left - last if due == _EVENTS else 0.0
+                remaining = remaining - last if due == _EVENTS else 0.0
         counts.infected[t + 1], counts.si_edges[t + 1] = n_infected, n_si
     return counts
 
 
 @njit(nogil=True, cache=True)
 def degrees_left(indptr: NDArray[np.int64], indices: NDArray[np.int32], state: NDArray[Any]) -> NDArray[np.int64]:
-    """Count the neighbours that are not blocked, of each agent that is not blocked; -1 for those that are."""
+    """Count the neighbours that are not blocked, for each agent; blocked agents have -1."""
     degrees = np.empty(state.size, dtype=np.int64)
     for agent in range(state.size):
         n = 0

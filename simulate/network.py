@@ -1,4 +1,4 @@
-"""Networks on which posts travel, as compressed adjacency."""
+"""Networks on which posts spread, as compressed adjacency."""
 
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
@@ -11,20 +11,20 @@ from ..errors import InputError
 
 @dataclass(frozen=True)
 class NetworkSummary:
-    """What a network looks like; `str()` says it in a sentence.
+    """Summary of a network; `str()` returns it as a sentence.
 
     Parameters
     ----------
     n_agents, n_edges : int
-        Agents, and edges between two of them.
+        Number of agents, and of edges between them.
     mean_degree : float
         Mean number of neighbours.
     least_degree, largest_degree : int
-        Fewest and most neighbours of an agent.
+        Smallest and largest number of neighbours of an agent.
     isolated : int
-        Agents without a neighbour.
+        Number of agents without a neighbour.
     components : int
-        Parts between which there is no path; an isolated agent is one.
+        Number of connected parts; an isolated agent is one.
     largest_share : float
         Fraction of the agents in the largest component.
     """
@@ -47,13 +47,13 @@ class NetworkSummary:
         neighbours = f"{self.mean_degree:g} neighbours each"
         if self.least_degree != self.largest_degree:
             neighbours = f"{self.least_degree} to {self.largest_degree} neighbours (mean {self.mean_degree:.4g})"
-        said = f"{self.n_agents} agents, {self.n_edges} edges, {neighbours}"
+        text = f"{self.n_agents} agents, {self.n_edges} edges, {neighbours}"
         if self.connected:
-            return f"{said}, connected"
+            return f"{text}, connected"
         isolated = f", {self.isolated} without a neighbour" if self.isolated else ""
-        # Rounded down: what is not connected never reads as 100%.
+        # The share is rounded down, so that it is never 100% if the network is not connected.
         share = np.floor(self.largest_share * 1000) / 10
-        return f"{said}; not connected: {self.components} components, {share:g}% of the agents in the largest{isolated}"
+        return f"{text}; not connected: {self.components} components, {share:g}% of the agents in the largest{isolated}"
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,17 @@ class Network:
     Parameters
     ----------
     name : str
-        What kind it is, for results.
+        Name of the network in results.
     indptr : array of int64, shape (n_agents + 1,)
-        Where each agent's neighbours begin in `indices`.
+        Position in `indices` at which each agent's neighbours begin.
     indices : array of int32, shape (2 * n_edges,)
         Neighbours of every agent, agent by agent.
 
     Raises
     ------
     InputError
-        When the arrays do not go together. That every edge is there from both sides, and once, is looked at by
-        :meth:`check_simple` only.
+        When the arrays are not consistent. Only :meth:`check_simple` checks that every edge occurs once, and at both
+        ends.
 
     Examples
     --------
@@ -87,15 +87,15 @@ class Network:
 
     def __post_init__(self) -> None:
         for name, kind in (("indptr", np.int64), ("indices", np.int32)):
-            given = np.asarray(getattr(self, name))
-            if given.ndim != 1 or not (np.issubdtype(given.dtype, np.integer) or given.size == 0):
+            array = np.asarray(getattr(self, name))
+            if array.ndim != 1 or not (np.issubdtype(array.dtype, np.integer) or array.size == 0):
                 raise InputError(f"network {self.name}: {name} must be a list of whole numbers")
-            object.__setattr__(self, name, np.ascontiguousarray(given, dtype=kind))
+            object.__setattr__(self, name, np.ascontiguousarray(array, dtype=kind))
         begins = self.indptr
         if begins.size < 2 or begins[0] != 0 or begins[-1] != self.indices.size or np.any(begins[1:] < begins[:-1]):
             raise InputError(
                 f"network {self.name}: indptr must rise from 0 to the number of indices ({self.indices.size}), "
-                "with one number more than there are agents"
+                "and have one number more than there are agents"
             )
         if self.indices.size and (self.indices.min() < 0 or self.indices.max() >= self.n_agents):
             raise InputError(
@@ -124,7 +124,7 @@ class Network:
         return float(self.indices.size / self.n_agents)
 
     def describe(self) -> NetworkSummary:
-        """Count edges, components and isolated agents; 1 s for 10 million agents with 8 neighbours."""
+        """Count edges, components and isolated agents; this takes 1 s for 10 million agents with 8 neighbours."""
         from .inspection import component_sizes
 
         sizes, degrees = component_sizes(self.indptr, self.indices), self.degrees
@@ -140,29 +140,29 @@ class Network:
         )
 
     def check_simple(self) -> None:
-        """Look at every edge.
+        """Check every edge.
 
         Raises
         ------
         InputError
-            When an agent is its own neighbour, is named twice as a neighbour, or is a neighbour of one that is not
-            its own.
+            When an agent is its own neighbour, has the same neighbour twice, or has a neighbour of which it is not a
+            neighbour.
         """
         from .inspection import LOOP, ONE_SIDED, REPEATED, first_fault
 
         agent, fault = first_fault(self.indptr, self.indices)
-        said = {
+        messages = {
             LOOP: f"agent {agent} is its own neighbour",
             REPEATED: f"agent {agent} has a neighbour twice",
-            ONE_SIDED: "some agent is a neighbour of one that is not its neighbour",
+            ONE_SIDED: "an agent has a neighbour of which it is not a neighbour",
         }
-        if fault in said:
-            raise InputError(f"network {self.name}: {said[fault]}; as_network makes a simple network of any graph")
+        if fault in messages:
+            raise InputError(f"network {self.name}: {messages[fault]}; as_network makes a simple network of any graph")
 
 
 @dataclass(frozen=True)
 class CompleteNetwork:
-    """The network in which everybody is everybody's neighbour: well mixed. No edges are stored.
+    """The complete network: all agents are neighbours (well mixed). No edges are stored.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ class CompleteNetwork:
 
     @property
     def degrees(self) -> NDArray[np.int64]:
-        """Number of neighbours of each agent: one number seen n_agents times, read-only, without memory of its own."""
+        """Number of neighbours of each agent: one number broadcast to n_agents, read-only, which needs no memory."""
         return np.broadcast_to(np.int64(self.n_agents - 1), (self.n_agents,))
 
     @property
@@ -203,7 +203,7 @@ class CompleteNetwork:
         return float(self.n_agents - 1)
 
     def describe(self) -> NetworkSummary:
-        """Count edges and components; nothing is searched for."""
+        """Count edges and components, without a search."""
         degree = self.n_agents - 1
         return NetworkSummary(self.n_agents, self.n_edges, float(degree), degree, degree, 0, 1, 1.0)
 

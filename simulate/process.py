@@ -1,4 +1,4 @@
-"""A spread: one post, and all that decides who sees it and who shares it."""
+"""A spread: one post, and everything that determines who sees it and who shares it."""
 
 import hashlib
 import os
@@ -26,12 +26,12 @@ INT16_STATES = 2**15
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """One post, and all that decides how it spreads; arguments as of :func:`tworate.simulate.spread`.
+    """One post, and everything that determines its spread; arguments as in :func:`tworate.simulate.spread`.
 
     Raises
     ------
     InputError
-        When an argument cannot be used.
+        When an argument is not valid.
     """
 
     network: AnyNetwork
@@ -55,7 +55,7 @@ class Spread:
         if labels is not None and (len(labels) != table.shape[0] or len(set(labels)) < len(labels)):
             raise InputError(f"persona_labels must be {table.shape[0]} different names, one for each row of the table")
         seeds = self.seeds if isinstance(self.seeds, str) else tuple(int(agent) for agent in self.seeds)
-        # Frozen for those who use it: what was given is kept in the form in which it is used.
+        # The dataclass is frozen for its users; here the arguments are replaced by their checked and converted forms.
         for name, value in (
             ("probabilities", table),
             ("personas", members),
@@ -80,7 +80,7 @@ class Spread:
 
     @property
     def _blocks(self) -> list[Block]:
-        return [each for each in self.interventions if isinstance(each, Block)]
+        return [intervention for intervention in self.interventions if isinstance(intervention, Block)]
 
     @cached_property
     def _agents(self) -> Agents:
@@ -104,19 +104,19 @@ class Spread:
 
     @cached_property
     def _degrees(self) -> tuple[float, str | None]:
-        """Mean degree, and how many agents have which where they differ."""
+        """Mean degree, and the number of agents by degree if agents differ."""
         degrees = self._agents.degrees
         if degrees.min() == degrees.max():
             return int(degrees[0]), None
         return self.network.mean_degree, degree_text(degrees)
 
     def replicate(self, index: int) -> Replicate:
-        """Run one replicate: the same result alone or among others.
+        """Run one replicate; the result does not depend on other replicates.
 
         Raises
         ------
         InputError
-            When, of the agents that are not blocked, there are too few to begin with, or none are neighbours.
+            When there are too few agents that are not blocked, or none of them are neighbours.
         """
         key = np.random.SeedSequence(self.seed, spawn_key=(index,)).generate_state(4, np.uint32).astype(np.uint64)
         free, starters, rng = self.begin(index)
@@ -141,20 +141,20 @@ class Spread:
         )
 
     def begin(self, index: int) -> tuple[NDArray[np.bool_] | None, NDArray[np.int32], np.random.Generator]:
-        """Draw how a replicate begins: who is not blocked (None: nobody is), who shares first, what else is drawn from.
+        """Draw the start of a replicate: agents that are not blocked (None: all), first sharers, and the generator.
 
         Raises
         ------
         InputError
-            When, of the agents that are not blocked, there are too few.
+            When there are too few agents that are not blocked.
         """
-        # A stream of its own, beside the one that the kernels draw from.
+        # The kernels draw from another stream.
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(self.seed, spawn_key=(index, 0))))
         free = self._unblocked(rng)
         return free, self._starters(free, rng), rng
 
     def run(self, indices: Iterable[int], threads: int | None = None) -> Iterator[Replicate]:
-        """Yield replicates in the order asked for, several computed at once; few are held in memory at any time."""
+        """Yield replicates in the order of `indices`; several run at once, and few are in memory at any time."""
         workers = threads or os.cpu_count() or 1
         pool = ThreadPoolExecutor(workers)
         try:
@@ -170,7 +170,7 @@ class Spread:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What the personas are called."""
+        """Names of the personas."""
         return self._agents.labels
 
     @property
@@ -180,7 +180,7 @@ class Spread:
         return {"network": self.network.name, **named, **self.conditions}
 
     def describe(self) -> dict[str, Any]:
-        """All that the results follow from, as JSON can hold it; arrays by their hash."""
+        """Return all inputs that determine the results, in a form that JSON can hold; arrays as hashes."""
         edges = () if isinstance(self.network, CompleteNetwork) else (self.network.indptr, self.network.indices)
         return {
             "network": {
@@ -198,7 +198,7 @@ class Spread:
             "visibility": self.visibility,
             "outside": self.outside,
             "clock": self.clock,
-            "interventions": [{"kind": type(each).__name__, **asdict(each)} for each in self.interventions],
+            "interventions": [{"kind": type(item).__name__, **asdict(item)} for item in self.interventions],
             "seed": [int(n) for n in np.atleast_1d(np.asarray(self.seed, dtype=object))],
             "conditions": {name: _json(value) for name, value in self.conditions.items()},
         }
@@ -208,12 +208,12 @@ class Spread:
             return None
         free = np.ones(self.network.n_agents, dtype=np.bool_)
         if not isinstance(self.seeds, str):
-            free[list(self.seeds)] = False  # those named as seeds are not blocked
+            free[list(self.seeds)] = False  # agents that are named as seeds are never blocked
         for block in self._blocks:
-            of = self.network.n_agents
+            n_candidates = self.network.n_agents
             if block.who.startswith(PERSONA):
-                of = int(np.sum(self._agents.members == persona_row("block", block.who, self._agents.labels)))
-            number = round(block.fraction * of)
+                n_candidates = int(np.sum(self._agents.members == persona_row("block", block.who, self._agents.labels)))
+            number = round(block.fraction * n_candidates)
             free[choose(str(block), block.who, number, self._agents, free, rng)] = False
         if not isinstance(self.seeds, str):
             free[list(self.seeds)] = True
@@ -225,7 +225,8 @@ class Spread:
         starters = choose("seeds", self.seeds, self.initial_sharers, self._agents, free, rng)
         if free is not None and starters.size == free.sum():
             raise InputError(
-                f"initial_sharers = {starters.size}: all agents that {name_of(self._blocks)} leaves; block fewer"
+                f"initial_sharers = {starters.size}: these are all agents that {name_of(self._blocks)} leaves; "
+                "block fewer"
             )
         return starters
 
@@ -250,15 +251,15 @@ class Spread:
     ) -> tuple[Counts, tuple[float, str | None]]:
         n_sightings = self.probabilities.shape[1]
         small = self.probabilities.size < INT16_STATES
-        # The state of an agent is its persona's row and its sightings so far, as one number.
+        # The state of an agent is one number for the row of its persona and its sightings so far.
         state = (np.arange(self.probabilities.shape[0]) * n_sightings).astype(np.int16 if small else np.int32)[
             self._agents.members
         ]
         degrees = self._degrees
         if free is not None:
             state[~free] = BLOCKED
-            left = degrees_left(network.indptr, network.indices, state)[free]
-            degrees = float(left.mean()), degree_text(left)
+            remaining = degrees_left(network.indptr, network.indices, state)[free]
+            degrees = float(remaining.mean()), degree_text(remaining)
             if degrees[0] == 0.0:
                 raise InputError(f"{name_of(self._blocks)} leaves no two agents that are neighbours; block fewer")
         kernel = spread_in_rounds if self.clock == "rounds" else spread_in_time
@@ -278,20 +279,20 @@ def check_process(
     """Raise an InputError when a setting of the process cannot be used."""
     if clock not in CLOCKS:
         raise InputError(f"clock {clock!r} is unknown; choose one of {', '.join(CLOCKS)}")
-    least = 0 if outside > 0.0 else 1
+    min_sharers = 0 if outside > 0.0 else 1
     for name, value, low in (("rounds", rounds, 1), ("replicates", replicates, 1)):
         if value < low:
             raise InputError(f"{name} = {value}: must be at least {low}")
     if isinstance(seeds, str):
         check_who("seeds", seeds, "or numbers of agents")
-        if initial_sharers < least:
-            raise InputError(f"initial_sharers = {initial_sharers}: must be at least {least}")
+        if initial_sharers < min_sharers:
+            raise InputError(f"initial_sharers = {initial_sharers}: must be at least {min_sharers}")
         if initial_sharers >= n_agents:
             raise InputError(f"initial_sharers = {initial_sharers}: must be below the number of agents ({n_agents})")
     elif not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) >= n_agents:
         raise InputError(f"seeds must be different agents, numbered from 0 to {n_agents - 1}, and at least one")
     elif len(seeds) >= n_agents:
-        raise InputError(f"seeds are all {n_agents} agents; leave some to be shown the post")
+        raise InputError(f"seeds are all {n_agents} agents; leave some agents that can be shown the post")
     in_rounds = clock == "rounds"
     if not 0.0 < visibility <= (1.0 if in_rounds else np.finfo(float).max):
         raise InputError(f"visibility = {visibility}: must {'lie in (0, 1]' if in_rounds else 'be above 0'}")
@@ -307,7 +308,7 @@ def _checked(
         raise InputError("probabilities must be a table [persona, sighting] of numbers in [0, 1]")
     if personas is None:
         if table.shape[0] > 1:
-            raise InputError(f"the table has {table.shape[0]} personas: say which agent has which (personas=…)")
+            raise InputError(f"the table has {table.shape[0]} personas: say which agent has which persona (personas=…)")
         personas = np.zeros(network.n_agents, dtype=np.int32)
     members = np.ascontiguousarray(personas, dtype=np.int32)
     if members.shape != (network.n_agents,) or members.min() < 0 or members.max() >= table.shape[0]:
@@ -325,6 +326,6 @@ def _hash(*arrays: NDArray[Any]) -> str:
 
 
 def _json(value: Any) -> Any:
-    """Return what JSON can hold, and what equals itself: a missing number does not."""
+    """Convert a value for JSON; NaN becomes None, because NaN does not equal itself."""
     value = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(value, float) and np.isnan(value) else value

@@ -12,16 +12,16 @@ from .edges import Ends, ends_of, pair_keys, sorted_unique
 Keys = NDArray[np.int64]
 
 _TRIES = 8
-"""Draws of a neighbour before all of them are looked at."""
+"""Random draws of a neighbour before all neighbours are searched."""
 
 
 def erdos_renyi(n_agents: int, n_edges: int, rng: np.random.Generator) -> tuple[Ends, Ends]:
-    """Draw so many different pairs of agents, all sets of pairs being equally likely: G(n, m).
+    """Draw `n_edges` different pairs of agents; all sets of pairs are equally likely: G(n, m).
 
     Parameters
     ----------
     n_agents, n_edges : int
-        Agents, and edges between them; at most as many as there are pairs.
+        Number of agents, and of edges between them; at most the number of pairs.
     rng : Generator
         Source of randomness.
 
@@ -60,7 +60,7 @@ def stochastic_block(
     Parameters
     ----------
     n_agents, n_edges : int
-        Agents, and edges in all.
+        Number of agents, and of all edges.
     blocks : int
         Number of blocks, see :func:`block_begins`.
     between : float
@@ -76,12 +76,12 @@ def stochastic_block(
     Raises
     ------
     InputError
-        When there are fewer pairs within, or between, the blocks than edges asked for.
+        When there are fewer pairs within, or between, the blocks than edges.
 
     Notes
     -----
-    The stochastic block model of Holland, Laskey & Leinhardt (1983), doi:10.1016/0378-8733(83)90021-7, given the
-    numbers of edges within blocks and between them: all networks with these numbers are equally likely.
+    The stochastic block model of Holland, Laskey & Leinhardt (1983), doi:10.1016/0378-8733(83)90021-7, with
+    given numbers of edges within and between blocks: all networks with these numbers are equally likely.
 
     Examples
     --------
@@ -94,17 +94,17 @@ def stochastic_block(
     sizes = np.diff(begins)
     block = np.repeat(np.arange(blocks, dtype=np.int32), sizes)
 
-    # What is drawn in vain is drawn again by `_distinct`, so that all pairs that count are equally likely.
+    # `_distinct` draws again for each pair that is rejected, so that all valid pairs are equally likely.
     def draw_within(count: int) -> Keys:
         one = rng.integers(n_agents, size=count)
         other = begins[block[one]] + rng.integers(sizes.max(), size=count)
-        kept = (other < begins[block[one] + 1]) & (other != one)
-        return pair_keys(n_agents, one[kept], other[kept])
+        valid = (other < begins[block[one] + 1]) & (other != one)
+        return pair_keys(n_agents, one[valid], other[valid])
 
     def draw_between(count: int) -> Keys:
         one, other = rng.integers(n_agents, size=count), rng.integers(n_agents, size=count)
-        kept = block[one] != block[other]
-        return pair_keys(n_agents, one[kept], other[kept])
+        valid = block[one] != block[other]
+        return pair_keys(n_agents, one[valid], other[valid])
 
     def all_within() -> Keys:
         parts = []
@@ -123,7 +123,7 @@ def stochastic_block(
 
 
 def block_begins(n_agents: int, blocks: int) -> NDArray[np.int64]:
-    """Where blocks begin that follow each other in the order of the agents, and differ by one agent at most.
+    """Return the first agent of each block; blocks are consecutive agents and differ in size by at most one.
 
     Returns
     -------
@@ -139,12 +139,12 @@ def block_begins(n_agents: int, blocks: int) -> NDArray[np.int64]:
 
 
 def block_edges(n_agents: int, n_edges: int, blocks: int, between: float) -> tuple[int, int, int, int]:
-    """Numbers of edges between and within blocks, and of pairs that there are for each.
+    """Return the numbers of edges between and within blocks, and the numbers of pairs available for each.
 
     Raises
     ------
     InputError
-        When the pairs do not suffice.
+        When there are fewer pairs than edges.
     """
     sizes = np.diff(block_begins(n_agents, blocks))
     pairs_within = int(np.sum(sizes * (sizes - 1)) // 2)
@@ -164,14 +164,14 @@ def block_edges(n_agents: int, n_edges: int, blocks: int, between: float) -> tup
 
 
 def watts_strogatz(n_agents: int, degree: int, rewired: float, rng: np.random.Generator) -> tuple[Ends, Ends]:
-    """Draw a ring of agents, each with its nearest neighbours, of which some edges lead to random agents instead.
+    """Draw a ring on which each agent is linked to its nearest neighbours, with some edges rewired at random.
 
     Parameters
     ----------
     n_agents, degree : int
-        Agents, and their mean number of neighbours, an even number.
+        Number of agents, and their mean number of neighbours, an even number.
     rewired : float
-        Fraction of edges whose far end is drawn anew, in [0, 1].
+        Fraction of edges whose second end is drawn again, in [0, 1].
     rng : Generator
         Source of randomness.
 
@@ -182,7 +182,8 @@ def watts_strogatz(n_agents: int, degree: int, rewired: float, rng: np.random.Ge
 
     Notes
     -----
-    Watts & Strogatz (1998), doi:10.1038/30918; edges are visited by distance on the ring, then by agent, as there.
+    Watts & Strogatz (1998), doi:10.1038/30918; as in that paper, edges are visited by distance on the
+    ring, then by agent.
 
     Examples
     --------
@@ -195,15 +196,15 @@ def watts_strogatz(n_agents: int, degree: int, rewired: float, rng: np.random.Ge
 
 
 def preferential(n_agents: int, links: int, triads: float, rng: np.random.Generator) -> tuple[Ends, Ends]:
-    """Let a network grow: each new agent links to some that are there, the more likely the more neighbours they have.
+    """Grow a network: each new agent links to existing agents with probability proportional to their degree.
 
     Parameters
     ----------
     n_agents, links : int
-        Agents, and links of each new one. The first `links + 1` agents are a star.
+        Number of agents, and of links of each new agent. The first `links + 1` agents are a star.
     triads : float
-        Probability that a link of a new agent after its first goes to a neighbour of the one that it linked to, in
-        [0, 1]; 0 is the network of Barabási and Albert.
+        Probability that a link of a new agent, after its first link, goes to a neighbour of the agent that it linked
+        to, in [0, 1]; 0 is the network of Barabási and Albert.
     rng : Generator
         Source of randomness.
 
@@ -215,8 +216,8 @@ def preferential(n_agents: int, links: int, triads: float, rng: np.random.Genera
     Notes
     -----
     Barabási & Albert (1999), doi:10.1126/science.286.5439.509; Holme & Kim (2002), doi:10.1103/PhysRevE.65.026107.
-    Where no neighbour is left for a triad, the link is preferential. Every new agent has exactly `links` links; in
-    networkx's `powerlaw_cluster_graph` two can fall on one agent, and then an edge is lost.
+    If no neighbour is left for a triad, the link is preferential. Every new agent has exactly `links` links; in
+    networkx's `powerlaw_cluster_graph` two links can go to the same agent, and then an edge is lost.
 
     Examples
     --------
@@ -231,11 +232,11 @@ def preferential(n_agents: int, links: int, triads: float, rng: np.random.Genera
 def _distinct(
     count: int, available: int, draw: Callable[[int], Keys], everything: Callable[[], Keys], rng: np.random.Generator
 ) -> Keys:
-    """Draw so many different keys, all sets of them being equally likely.
+    """Draw `count` different keys; all sets of keys are equally likely.
 
-    `draw(n)` returns up to n independent uniform ones. Only as many as are missing are drawn, so none is ever thrown
-    away but for being there already, which is drawing one after the other. Where most keys are wanted that would take
-    long, and `everything` is listed instead.
+    `draw(n)` returns up to n independent uniform keys. Each call asks only for the missing number of keys, so a key is
+    discarded only if it is already in the set. This is equivalent to drawing one key after the other. If more than half
+    of all keys are needed, that would be slow, so `everything` lists all keys to choose from.
     """
     if 2 * count > available:
         return np.sort(rng.choice(everything(), size=count, replace=False, shuffle=False))
@@ -247,7 +248,7 @@ def _distinct(
 
 @njit(nogil=True, cache=True)
 def _rewired_ring(n_agents: int, half: int, rewired: float, rng: np.random.Generator) -> Ends:
-    """Far ends of the edges that each agent has forwards on the ring, agent by agent."""
+    """Return the second ends of the edges that lead forwards on the ring, agent by agent."""
     targets = np.empty(n_agents * half, dtype=np.int32)
     degrees = np.full(n_agents, 2 * half, dtype=np.int32)
     for agent in range(n_agents):
@@ -255,31 +256,31 @@ def _rewired_ring(n_agents: int, half: int, rewired: float, rng: np.random.Gener
             targets[agent * half + step] = (agent + step + 1) % n_agents
     for step in range(half):
         for agent in range(n_agents):
-            # Who knows everybody has nobody to turn to.
+            # An agent that is linked to all others cannot be rewired.
             if rng.random() >= rewired or degrees[agent] == n_agents - 1:
                 continue
-            own = targets[agent * half : (agent + 1) * half]
+            forward = targets[agent * half : (agent + 1) * half]
             other = agent
-            while other == agent or _holds(own, other) or _holds(targets[other * half : (other + 1) * half], agent):
+            while other == agent or _holds(forward, other) or _holds(targets[other * half : (other + 1) * half], agent):
                 other = int(rng.random() * n_agents)
-            degrees[own[step]] -= 1
+            degrees[forward[step]] -= 1
             degrees[other] += 1
-            own[step] = other
+            forward[step] = other
     return targets
 
 
 @njit(nogil=True, cache=True)
 def _grown(n_agents: int, links: int, triads: float, rng: np.random.Generator) -> Ends:
-    """Far ends of the links of agents `links` to `n_agents - 1`, agent by agent."""
+    """Return the second ends of the links of agents `links` to `n_agents - 1`, agent by agent."""
     targets = np.empty((n_agents - links) * links, dtype=np.int32)
-    # Only triads ask who is whose neighbour. A list that is full moves to twice its room, so that all its rooms
-    # together hold less than 4 times its neighbours; the first agents may never fill theirs.
+    # Only triads need lists of neighbours. A full list moves to twice its room, so all rooms of a list together have
+    # less than 4 times the size of the list. The rooms of the first agents may never be filled.
     listed = n_agents if triads > 0.0 else 0
     room = np.empty(8 * targets.size + 2 * links**2 if triads > 0.0 else 0, dtype=np.int32)
     begin = np.arange(listed) * 2 * links
     end = begin + 2 * links
     degrees = np.zeros(listed, dtype=np.int32)
-    taken = listed * 2 * links
+    used = listed * 2 * links
     for agent in range(links, n_agents):
         first = (agent - links) * links
         linked = targets[first : first + links]
@@ -294,7 +295,7 @@ def _grown(n_agents: int, links: int, triads: float, rng: np.random.Generator) -
                 if chosen >= 0:
                     linked[i] = chosen
                     continue
-            # An end of a random link is an agent in proportion to its number of neighbours.
+            # A random end of a random link is an agent with probability proportional to its degree.
             while True:
                 at = int(rng.random() * 2 * first)
                 friend = targets[at] if at < first else links + (at - first) // links
@@ -309,9 +310,9 @@ def _grown(n_agents: int, links: int, triads: float, rng: np.random.Generator) -
                 if begin[friend] + degrees[friend] == end[friend]:
                     size = degrees[friend]
                     for i in range(size):
-                        room[taken + i] = room[begin[friend] + i]
-                    begin[friend], end[friend] = taken, taken + 2 * size
-                    taken += 2 * size
+                        room[used + i] = room[begin[friend] + i]
+                    begin[friend], end[friend] = used, used + 2 * size
+                    used += 2 * size
                 room[begin[friend] + degrees[friend]] = agent
                 degrees[friend] += 1
     return targets
@@ -319,7 +320,7 @@ def _grown(n_agents: int, links: int, triads: float, rng: np.random.Generator) -
 
 @njit(nogil=True, cache=True)
 def _other_than(agents: Ends, excluded: Ends, rng: np.random.Generator) -> int:
-    """Draw one of the agents that is not excluded, all of them being equally likely; -1 where there is none."""
+    """Draw an agent that is not excluded, all with equal probability; return -1 if there is none."""
     for _ in range(_TRIES):
         chosen = agents[int(rng.random() * agents.size)]
         if not _holds(excluded, chosen):
@@ -336,7 +337,7 @@ def _other_than(agents: Ends, excluded: Ends, rng: np.random.Generator) -> int:
 
 @njit(nogil=True, cache=True)
 def _holds(agents: Ends, agent: int) -> bool:
-    found = False
+    is_in = False
     for i in range(agents.size):
-        found |= agents[i] == agent
-    return found
+        is_in |= agents[i] == agent
+    return is_in

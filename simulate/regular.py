@@ -5,10 +5,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 _PATIENCE = 2_000
-"""Exchanges tried for one bad edge before the pairing is drawn anew: only the smallest networks ever need it."""
+"""Exchanges tried for one bad edge before the pairing is drawn again; only the smallest networks ever need that."""
 
 _FEW = 32
-"""As in `inspection`: with more neighbours, marks are faster than comparing all pairs."""
+"""As in `inspection`: with more neighbours than this, marks are faster than a comparison of all pairs."""
 
 _BLOCK = 64
 """Neighbours compared at once."""
@@ -20,24 +20,25 @@ def regular_neighbours(n_agents: int, degree: int, rng: np.random.Generator) -> 
     Parameters
     ----------
     n_agents, degree : int
-        Agents and neighbours of each, `0 <= degree < n_agents`, with an even product below 2^31.
+        Number of agents, and of neighbours of each, `0 <= degree < n_agents`, with an even product below 2^31.
     rng : Generator
         Source of randomness.
 
     Returns
     -------
     array of int32, shape (n_agents * degree,)
-        Neighbours agent by agent, in no order.
+        Neighbours, agent by agent, in no particular order.
 
     Notes
     -----
-    Every agent has `degree` stubs; they are paired uniformly at random (Bollobás 1980,
-    doi:10.1016/S0195-6698(80)80030-8), which makes on average about `(k - 1) / 2` loops and `(k - 1)² / 4` repeated
-    edges, whatever the number of agents. Each of them exchanges an end with a random edge, until none is left (as
-    McKay & Wormald 1990, doi:10.1016/0196-6774(90)90029-E, who also reject, to be exact). Then random edges exchange
-    ends: a Markov chain whose stationary law is uniform over all simple regular networks. It takes 20 trials an edge,
-    which leaves nothing to be seen of the repair, or 2 million and 20 for each bad stub where these are fewer. More
-    than half of all possible neighbours are drawn as those that an agent does *not* have.
+    Every agent has `degree` stubs. They are paired uniformly at random (Bollobás 1980,
+    doi:10.1016/S0195-6698(80)80030-8). On average this gives about `(k - 1) / 2` loops and `(k - 1)² / 4` repeated
+    edges, whatever the number of agents. Each of these edges exchanges an end with a random edge, until none is left
+    (as in McKay & Wormald 1990, doi:10.1016/0196-6774(90)90029-E, who also reject, to be exact). Then random edges
+    exchange ends: a Markov chain whose stationary distribution is uniform over all simple regular networks. The chain
+    has 20 trials for each edge, which removes all visible effects of the repair; or 2 million trials and 20 for each
+    bad stub, if that is less. If agents have more than half of all possible neighbours, the agents that are *not* their
+    neighbours are drawn.
 
     Examples
     --------
@@ -61,7 +62,7 @@ def regular_neighbours(n_agents: int, degree: int, rng: np.random.Generator) -> 
 
 @njit(nogil=True, cache=True)
 def _paired(n_agents: int, degree: int, rng: np.random.Generator) -> NDArray[np.int32]:
-    """Pair all stubs at random; stub `s` belongs to agent `s // degree`. Loops and repeated edges are left in."""
+    """Pair all stubs at random; stub `s` belongs to agent `s // degree`. Loops and repeated edges remain."""
     size = n_agents * degree
     k = np.uint32(degree)
     free = np.arange(size).astype(np.int32)
@@ -77,11 +78,11 @@ def _paired(n_agents: int, degree: int, rng: np.random.Generator) -> NDArray[np.
 
 @njit(nogil=True, cache=True)
 def _bad_stubs(neighbours: NDArray[np.int32], degree: int) -> NDArray[np.int64]:
-    """Find stubs whose edge is a loop or repeats one of an earlier stub of the same agent."""
+    """Return the stubs whose edge is a loop or repeats the edge of an earlier stub of the same agent."""
     n_agents = neighbours.size // degree
     last_seen = np.full(n_agents if degree > _FEW else 0, -1, dtype=np.int32)
-    found = np.empty(64, dtype=np.int64)
-    n_found = 0
+    bad_stubs = np.empty(64, dtype=np.int64)
+    n_bad = 0
     for agent in range(n_agents):
         begin = agent * degree
         for stub in range(begin, begin + degree):
@@ -94,16 +95,16 @@ def _bad_stubs(neighbours: NDArray[np.int32], degree: int) -> NDArray[np.int64]:
                 for earlier in range(begin, stub):
                     bad |= neighbours[earlier] == other
             if bad:
-                if n_found == found.size:
-                    found = np.concatenate((found, np.empty_like(found)))
-                found[n_found] = stub
-                n_found += 1
-    return found[:n_found].copy()
+                if n_bad == bad_stubs.size:
+                    bad_stubs = np.concatenate((bad_stubs, np.empty_like(bad_stubs)))
+                bad_stubs[n_bad] = stub
+                n_bad += 1
+    return bad_stubs[:n_bad].copy()
 
 
 @njit(nogil=True, cache=True)
 def _repair(neighbours: NDArray[np.int32], degree: int, bad: NDArray[np.int64], rng: np.random.Generator) -> bool:
-    """Exchange ends until no edge is bad, in place; returns whether that was reached."""
+    """Exchange ends in place until no edge is bad; return whether this succeeded."""
     for stub in bad:
         tried = 0
         while _is_bad(neighbours, degree, stub):
@@ -116,7 +117,7 @@ def _repair(neighbours: NDArray[np.int32], degree: int, bad: NDArray[np.int64], 
 
 @njit(nogil=True, cache=True)
 def _mix(neighbours: NDArray[np.int32], degree: int, trials: int, rng: np.random.Generator) -> None:
-    """Let random edges exchange ends, in place. A trial that is refused counts, which keeps the law uniform."""
+    """Exchange ends of random edges in place. Rejected trials count too, so that the distribution stays uniform."""
     for _ in range(trials):
         _exchange(neighbours, degree, int(rng.random() * neighbours.size), int(rng.random() * neighbours.size))
 
@@ -132,16 +133,16 @@ def _is_bad(neighbours: NDArray[np.int32], degree: int, stub: int) -> bool:
 
 @njit(nogil=True, cache=True)
 def _exchange(neighbours: NDArray[np.int32], degree: int, first: int, second: int) -> None:
-    """Make edges (a, d), (c, b) of two stubs' edges (a, b), (c, d), unless a loop or repeated edge comes of it."""
+    """Replace the edges (a, b), (c, d) of two stubs by (a, d), (c, b), unless this makes a loop or repeated edge."""
     a, b = first // degree, neighbours[first]
     c, d = second // degree, neighbours[second]
     loops = a == d or b == c
-    in_vain = a == c or b == d
-    if loops or in_vain:
+    changes_nothing = a == c or b == d
+    if loops or changes_nothing:
         return
     if _among(neighbours, degree, a, d) >= 0 or _among(neighbours, degree, c, b) >= 0:
         return
-    # In this order the way back is found even where one of the edges is a loop.
+    # With this order the reverse stubs are found even if one of the edges is a loop.
     neighbours[first] = d
     neighbours[second] = b
     neighbours[_among(neighbours, degree, d, c)] = a
@@ -150,14 +151,14 @@ def _exchange(neighbours: NDArray[np.int32], degree: int, first: int, second: in
 
 @njit(nogil=True, cache=True)
 def _among(neighbours: NDArray[np.int32], degree: int, agent: int, other: int) -> int:
-    """Stub of `agent` that leads to `other`; -1 where none does."""
+    """Return the stub of `agent` that leads to `other`; -1 if there is none."""
     for begin in range(agent * degree, (agent + 1) * degree, _BLOCK):
         block = neighbours[begin : min(begin + _BLOCK, (agent + 1) * degree)]
-        # Without a way out of the loop the compiler compares many at once.
-        found = False
+        # A loop without an exit lets the compiler compare many neighbours at once.
+        is_in_block = False
         for i in range(block.size):
-            found |= block[i] == other
-        if found:
+            is_in_block |= block[i] == other
+        if is_in_block:
             for i in range(block.size):
                 if block[i] == other:
                     return begin + i
@@ -166,18 +167,18 @@ def _among(neighbours: NDArray[np.int32], degree: int, agent: int, other: int) -
 
 @njit(nogil=True, cache=True)
 def _complement(neighbours: NDArray[np.int32], n_agents: int) -> NDArray[np.int32]:
-    """Everybody but an agent itself and those given."""
-    given = neighbours.size // n_agents
-    degree = n_agents - 1 - given
+    """Return, for each agent, all agents except itself and its neighbours."""
+    n_neighbours = neighbours.size // n_agents
+    degree = n_agents - 1 - n_neighbours
     others = np.empty(n_agents * degree, dtype=np.int32)
-    left_out = np.full(n_agents, -1, dtype=np.int32)
+    excluded_by = np.full(n_agents, -1, dtype=np.int32)
     at = 0
     for agent in range(n_agents):
-        left_out[agent] = agent
-        for stub in range(agent * given, (agent + 1) * given):
-            left_out[neighbours[stub]] = agent
+        excluded_by[agent] = agent
+        for stub in range(agent * n_neighbours, (agent + 1) * n_neighbours):
+            excluded_by[neighbours[stub]] = agent
         for other in range(n_agents):
-            if left_out[other] != agent:
+            if excluded_by[other] != agent:
                 others[at] = other
                 at += 1
     return others

@@ -1,4 +1,4 @@
-"""Which agents: those that share first, and those that an intervention is about."""
+"""Choice of agents: those that share first, and those that an intervention blocks."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ RANDOM, DEGREE, PERSONA = "random", "degree", "persona:"
 
 
 class Agents(NamedTuple):
-    """What agents are chosen by.
+    """Properties by which agents are chosen.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Agents(NamedTuple):
     members : array of int32, shape (n_agents,)
         Row of each agent's persona in the decision table.
     labels : tuple of str
-        What the personas are called.
+        Names of the personas.
     """
 
     degrees: NDArray[np.int64]
@@ -30,7 +30,7 @@ class Agents(NamedTuple):
 
 
 def parse_seeds(text: str) -> str | tuple[int, ...]:
-    """Read who shares first: `random`, `degree`, `persona:CODE`, or numbers of agents such as `3,17,20`.
+    """Read which agents share first: `random`, `degree`, `persona:CODE`, or numbers of agents such as `3,17,20`.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def parse_seeds(text: str) -> str | tuple[int, ...]:
 
 
 def check_who(name: str, who: str, further: str = "") -> None:
-    """Raise an InputError when `who` does not say which agents."""
+    """Raise an InputError when `who` is not a valid choice of agents."""
     if who not in (RANDOM, DEGREE) and not (who.startswith(PERSONA) and len(who) > len(PERSONA)):
         choices = f"random, degree (most neighbours first), persona:CODE{', ' if further else ''}{further}"
         raise InputError(f"{name} = {who!r}: must be one of {choices}")
@@ -62,7 +62,7 @@ def persona_row(name: str, who: str, labels: Sequence[str]) -> int:
     Raises
     ------
     InputError
-        When there is no such persona.
+        When there is no persona with this code.
     """
     code = who.removeprefix(PERSONA)
     if code not in labels:
@@ -74,23 +74,23 @@ def persona_row(name: str, who: str, labels: Sequence[str]) -> int:
 def choose(
     name: str, who: str, number: int, agents: Agents, free: NDArray[np.bool_] | None, rng: np.random.Generator
 ) -> NDArray[np.int32]:
-    """Choose agents.
+    """Choose agents at random or by degree.
 
     Parameters
     ----------
     name : str
-        What they are chosen for, in error messages.
+        Purpose of the choice, for error messages.
     who : str
         `random`; `degree`: those with the most neighbours, at random among equals; `persona:CODE`: at random among the
         agents of a persona.
     number : int
-        How many.
+        Number of agents to choose.
     agents : Agents
-        What they are chosen by.
+        Properties by which they are chosen.
     free : array of bool, shape (n_agents,), optional
         Agents that may be chosen; all by default.
     rng : numpy.random.Generator
-        Source of what is random.
+        Source of randomness.
 
     Returns
     -------
@@ -99,21 +99,21 @@ def choose(
     Raises
     ------
     InputError
-        When there are not so many.
+        When there are fewer than `number` such agents.
     """
     n_agents = agents.members.size
     if who == RANDOM and free is None and number <= n_agents:
         return rng.choice(n_agents, size=number, replace=False).astype(np.int32)
-    among = np.ones(n_agents, dtype=np.bool_) if free is None else free.copy()
+    eligible = np.ones(n_agents, dtype=np.bool_) if free is None else free.copy()
     if who.startswith(PERSONA):
-        among &= agents.members == persona_row(name, who, agents.labels)
-    candidates = np.flatnonzero(among)
+        eligible &= agents.members == persona_row(name, who, agents.labels)
+    candidates = np.flatnonzero(eligible)
     if candidates.size < number:
         raise InputError(f"{name} = {who}: {number} agents are asked for, and there are {candidates.size}")
     if who != DEGREE or number == 0:
         return rng.choice(candidates, size=number, replace=False).astype(np.int32)
     degrees = agents.degrees[candidates]
-    least = np.partition(degrees, candidates.size - number)[candidates.size - number]
-    above = candidates[degrees > least]
-    equal = rng.choice(candidates[degrees == least], size=number - above.size, replace=False)
+    threshold = np.partition(degrees, candidates.size - number)[candidates.size - number]
+    above = candidates[degrees > threshold]
+    equal = rng.choice(candidates[degrees == threshold], size=number - above.size, replace=False)
     return np.concatenate([above, equal]).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Spreading: every replicate of one or more spreads, in memory."""
+"""Simulation in memory: every replicate of one or more spreads."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -36,63 +36,63 @@ def spread(
 ) -> Trajectories:
     """Simulate the spread of one post over a network.
 
-    In every round each edge between an agent that has not shared and one that has shows the former the post with
+    In every round, each edge between a susceptible agent and a sharer shows the post to the susceptible agent with
     probability `visibility`: a sighting. At its m-th sighting an agent with persona `z` shares with probability
-    `probabilities[z, m]`; the last column stands for its and all later sightings. Decisions of a round take effect in
-    the next. Sharing is permanent. In continuous time each such edge shows the post at the rate `visibility` instead,
-    and sharing takes effect at once.
+    `probabilities[z, m]`; the last column holds for its sighting and all later ones. Decisions of a round take effect
+    in the next. Sharing is permanent. In continuous time each such edge shows the post at the rate `visibility`, and
+    sharing takes effect at once.
 
     Parameters
     ----------
     network : Network or CompleteNetwork
-        Who sees whose posts.
+        The network of the agents.
     probabilities : array, shape (n_personas, n_sightings)
         The decision table, in [0, 1].
     personas : array of int, shape (n_agents,), optional
-        Row of the table for each agent; may be left out when the table has one row.
+        Row of the table for each agent; may be left out if the table has one row.
     rounds, replicates : int
-        Rounds to simulate (in continuous time: units of time, at the end of which it is recorded), and independent
-        repetitions (each with its own initial sharers).
+        Number of rounds (in continuous time: units of time; the state is recorded at the end of each), and of
+        independent repetitions (each with its own initial sharers).
     initial_sharers : int
-        Agents that have shared at time 0; may be 0 where the outside world shows the post.
+        Number of agents that have shared at time 0; may be 0 if the outside world shows the post.
     seeds : str or sequence of int
-        Which agents these are: `random`; `degree`: those with the most neighbours, at random among equals;
-        `persona:CODE`: random ones of a persona; or the agents themselves, whose number then counts instead of
+        Choice of these agents: `random`; `degree`: those with the most neighbours, at random among equals;
+        `persona:CODE`: at random among the agents of a persona; or the agents themselves, whose number then replaces
         `initial_sharers`.
     visibility : float
-        Probability `c` that an edge shows the post in a round, in (0, 1]; in continuous time the rate at which it does,
-        above 0.
+        Probability `c` that an edge shows the post in a round, in (0, 1]; in continuous time the rate at which an edge
+        shows it, above 0.
     outside : float
         Probability `a` that the outside world shows the post to a susceptible agent in a round, in [0, 1]; in
         continuous time a rate.
     clock : {"rounds", "continuous"}
-        How time passes.
+        Synchronous rounds or continuous time.
     interventions : sequence of Block, ReduceVisibility or CounterMessage
-        What is done about the post, see :mod:`tworate.simulate.interventions`; named in the condition column
-        `intervention`.
+        Interventions against the post, see :mod:`tworate.simulate.interventions`; the condition column `intervention`
+        names them.
     seed : int or sequence of int
-        Replicate `r` draws from its own stream of (seed, r): the same result for any number of threads, and for one
-        replicate alone or among many.
+        Seed of all random draws. Replicate `r` draws from its own stream of (seed, r), so its result does not depend on
+        the number of threads or on other replicates.
     conditions : mapping, optional
         Condition columns to add, such as `{"event": "VAR1"}`.
     persona_labels : sequence of str, optional
-        What the personas are called in the counts; by default by their row in the table.
+        Names of the personas in the counts; by default their rows in the table.
     threads : int, optional
-        Replicates simulated at once; the number of cores by default.
+        Number of replicates simulated at once; the number of cores by default.
     progress : callable, optional
-        Called with replicates done and total.
+        Called with the numbers of finished and of all replicates.
 
     Returns
     -------
     Trajectories
-        With `si_edges`, `sightings` and `degree`; where agents have different numbers of neighbours, that is the mean,
-        and `degrees` says how many have how many. Blocked agents are part of neither. `counts` says who shared at
-        which sighting.
+        Trajectories with `si_edges`, `sightings` and `degree`. If agents have different numbers of neighbours, `degree`
+        is the mean, and `degrees` has the number of agents by number of neighbours. Both leave out blocked agents.
+        `counts` has the decisions by persona and sighting.
 
     Raises
     ------
     InputError
-        When an argument cannot be used.
+        When an argument is not valid.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def spread(
     >>> int(data.table["infected"].iloc[-1] - 5 - data.counts["new_sharers"][data.counts["time"] > 0].sum())
     0
     """
-    what = Spread(
+    process = Spread(
         network,
         np.asarray(probabilities),
         None if personas is None else np.asarray(personas),
@@ -117,26 +117,26 @@ def spread(
         conditions=conditions or {},
         persona_labels=persona_labels,
     )
-    return simulate([what], threads, progress)
+    return simulate([process], threads, progress)
 
 
 def simulate(
     spreads: Sequence[Spread], threads: int | None = None, progress: Callable[[int, int], None] | None = None
 ) -> Trajectories:
-    """Run every replicate of one or more spreads; arguments and result as of :func:`spread`."""
-    done, total = 0, sum(each.replicates for each in spreads)
+    """Run every replicate of one or more spreads; arguments and result as in :func:`spread`."""
+    done, total = 0, sum(process.replicates for process in spreads)
     tables = []
-    for each in spreads:
+    for process in spreads:
         replicates = []
-        for replicate in each.run(range(each.replicates), threads):
+        for replicate in process.run(range(process.replicates), threads):
             replicates.append(replicate)
             done += 1
             if progress:
                 progress(done, total)
-        tables.append(tables_of(replicates, each.columns, each.labels))
+        tables.append(tables_of(replicates, process.columns, process.labels))
     return combined(tables, record_of(spreads))
 
 
 def record_of(spreads: Sequence[Spread]) -> dict[str, Any]:
-    """All that the results of some spreads follow from, for their files."""
-    return {"version": __version__, "spreads": [each.describe() for each in spreads]}
+    """Return all inputs that determine the results of spreads, for the record in their files."""
+    return {"version": __version__, "spreads": [process.describe() for process in spreads]}

@@ -1,8 +1,8 @@
-"""Spreading into files: replicates are written as they finish, and a run that was cut off can be gone on with.
+"""Simulation into files: replicates are written when they finish, and an interrupted run can be resumed.
 
-While a run goes on, its finished replicates lie in a folder beside the file, each whole or not there at all, together
-with what they were made with. At the end the file is put together from them, takes its name in one step, and the
-folder goes. So the file is never half of one, whenever the run is killed.
+During a run, its finished replicates and a record of the settings are in a folder beside the file; each replicate is
+written atomically. At the end the file is assembled from them, gets its name in one step, and the folder is removed. So
+the file is never incomplete, even if the run is killed.
 """
 
 import json
@@ -35,26 +35,28 @@ def spread_to(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Simulate into a Parquet file, one row group a replicate; counts beside it, see `tworate.simulate.counts`.
+    """Simulate into a Parquet file with one row group per replicate, and a file of counts beside it.
+
+    See `tworate.simulate.counts` for the counts.
 
     Parameters
     ----------
     path : path
-        A `.parquet` file; replaced if it is there. Meanwhile finished replicates are in the folder `PATH.parts`.
+        A `.parquet` file; an existing file is replaced. During the run, replicates are in the folder `PATH.parts`.
     spreads : Spread or sequence of Spread
-        What is simulated; several must have the same condition columns.
+        The spreads to simulate; all must have the same condition columns.
     resume : bool
-        Go on with a run that was cut off, or begin if there is none. The result is that of a run in one piece.
+        Resume an interrupted run, or begin if there is none. The result equals that of an uninterrupted run.
     threads : int, optional
-        Replicates simulated at once; the number of cores by default.
+        Number of replicates simulated at once; the number of cores by default.
     progress : callable, optional
-        Called with replicates done and total.
+        Called with the numbers of finished and of all replicates.
 
     Raises
     ------
     InputError
-        When the file cannot be written; when there is a run that was cut off and `resume` is not set; when it, or the
-        file that there is, was made with other settings than these; or when another process is at it.
+        When the file cannot be written; when there is an interrupted run and `resume` is not set; when the interrupted
+        run or the existing file was made with other settings; or when another process is writing the file.
 
     Examples
     --------
@@ -70,7 +72,7 @@ def spread_to(
     spreads = [spreads] if isinstance(spreads, Spread) else list(spreads)
     check_stream(path, resume=resume)
     record = json.loads(json.dumps(record_of(spreads)))
-    total = sum(each.replicates for each in spreads)
+    total = sum(spread.replicates for spread in spreads)
     parts = parts_folder(path)
     if resume and not parts.is_dir() and path.is_file():
         _refuse_other(path, read_parquet(path)[1], record)
@@ -82,12 +84,12 @@ def spread_to(
         with FileLock(parts / "lock", timeout=0):
             _begin(parts, record)
             done = 0
-            for number, each in enumerate(spreads):
-                missing = [r for r in range(each.replicates) if _load(_part(parts, number, r), r) is None]
-                done += each.replicates - len(missing)
+            for number, spread in enumerate(spreads):
+                missing = [r for r in range(spread.replicates) if _load(_part(parts, number, r), r) is None]
+                done += spread.replicates - len(missing)
                 if progress:
                     progress(done, total)
-                for replicate in each.run(missing, threads):
+                for replicate in spread.run(missing, threads):
                     _store(_part(parts, number, replicate.index), replicate)
                     done += 1
                     if progress:
@@ -99,19 +101,21 @@ def spread_to(
 
 
 def parts_folder(path: Path) -> Path:
-    """Where the finished replicates of an unfinished file are."""
+    """Return the folder of the finished replicates of an unfinished file."""
     return path.with_name(f"{path.name}.parts")
 
 
 def check_stream(path: Path, *, resume: bool) -> None:
-    """Raise an InputError when :func:`spread_to` could not begin; settings are compared by itself."""
+    """Raise an InputError when :func:`spread_to` cannot begin; only `spread_to` itself compares the settings."""
     if path.suffix != ".parquet":
-        raise InputError(f"{path}: name a file that ends in .parquet, which is written replicate by replicate")
+        raise InputError(
+            f"{path}: name a file that ends in .parquet; only such a file is written replicate by replicate"
+        )
     check_writable(path)
     if not resume and (parts := parts_folder(path)).is_dir():
         raise InputError(
-            f"{path}: a run to this file was cut off, and its finished replicates are in {parts}; go on with --resume "
-            "(resume=True), or remove that folder to begin anew"
+            f"{path}: a run to this file was interrupted, and its finished replicates are in {parts}; continue it with "
+            "--resume (resume=True), or remove that folder to start again"
         )
 
 
@@ -123,27 +127,29 @@ def _begin(parts: Path, record: Mapping[str, Any]) -> None:
         write_text(file, json.dumps(record, ensure_ascii=False))
 
 
-def _refuse_other(where: Path, was: Mapping[str, Any] | None, record: Mapping[str, Any]) -> None:
-    if was is None:
-        raise InputError(f"{where}: does not say what it was made with, so it cannot be gone on with; begin anew")
-    if differing := list(_differences(was, record)):
+def _refuse_other(where: Path, saved: Mapping[str, Any] | None, record: Mapping[str, Any]) -> None:
+    if saved is None:
+        raise InputError(
+            f"{where}: does not contain its settings, so it cannot be resumed; start again without --resume"
+        )
+    if differing := list(_differences(saved, record)):
         shown = "; ".join(differing[:5])
         raise InputError(
-            f"{where}: was begun with other settings and cannot be gone on with: {shown}; give the settings of then, "
+            f"{where}: was started with other settings and cannot be resumed: {shown}; use the earlier settings, "
             "or remove it"
         )
 
 
-def _differences(was: Any, now: Any, name: str = "") -> Iterator[str]:
-    """Name what differs between two records, with both values."""
-    if isinstance(was, dict) and isinstance(now, dict):
-        for key in dict.fromkeys([*was, *now]):
-            yield from _differences(was.get(key), now.get(key), f"{name}.{key}" if name else key)
-    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now) and name == "spreads":
-        for number, pair in enumerate(zip(was, now, strict=True)):
-            yield from _differences(*pair, name=f"{name}[{number}]" if len(was) > 1 else "")
-    elif was != now:
-        shown = [str(value)[:60] for value in (was, now)]
+def _differences(saved: Any, current: Any, name: str = "") -> Iterator[str]:
+    """Yield the names of the entries that differ between two records, with both values."""
+    if isinstance(saved, dict) and isinstance(current, dict):
+        for key in dict.fromkeys([*saved, *current]):
+            yield from _differences(saved.get(key), current.get(key), f"{name}.{key}" if name else key)
+    elif isinstance(saved, list) and isinstance(current, list) and len(saved) == len(current) and name == "spreads":
+        for number, pair in enumerate(zip(saved, current, strict=True)):
+            yield from _differences(*pair, name=f"{name}[{number}]" if len(saved) > 1 else "")
+    elif saved != current:
+        shown = [str(value)[:60] for value in (saved, current)]
         yield f"{name} was {shown[0]}, is {shown[1]}"
 
 
@@ -161,9 +167,9 @@ def _store(path: Path, replicate: Replicate) -> None:
 
 
 def _load(path: Path, index: int) -> Replicate | None:
-    """Read a finished replicate; None where there is none that can be read, as after a power cut."""
+    """Read a finished replicate; return None if it is missing or cannot be read, as after a power cut."""
     try:
-        # Opened here: numpy leaves a file open that it cannot read.
+        # numpy does not close a file that it cannot read, so the file is opened here.
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             return Replicate(
                 index=index,
@@ -176,19 +182,19 @@ def _load(path: Path, index: int) -> Replicate | None:
 
 
 def _assemble(path: Path, spreads: Sequence[Spread], parts: Path, record: Mapping[str, Any]) -> None:
-    """Write both files, replicate by replicate; the counts take their name first."""
+    """Write both files, replicate by replicate; the file of counts gets its name first."""
     with (
         atomic_path(path) as target,
         atomic_path(counts_path(path)) as counts_target,
         TableWriter(target, record) as trajectories,
         TableWriter(counts_target, record) as counts,
     ):
-        for number, each in enumerate(spreads):
-            for index in range(each.replicates):
+        for number, spread in enumerate(spreads):
+            for index in range(spread.replicates):
                 replicate = _load(_part(parts, number, index), index)
                 if replicate is None:
-                    raise InputError(f"{parts}: replicate {index} was removed meanwhile; run again with --resume")
+                    raise InputError(f"{parts}: replicate {index} was removed during the run; run again with --resume")
                 for writer, table in zip(
-                    (trajectories, counts), tables_of([replicate], each.columns, each.labels), strict=True
+                    (trajectories, counts), tables_of([replicate], spread.columns, spread.labels), strict=True
                 ):
                     writer.write(table)

@@ -1,7 +1,8 @@
-"""Random numbers inside compiled loops: a stream for each key, whatever is drawn from other streams and when.
+"""Random numbers inside compiled loops: each key has its own stream, independent of all others.
 
-What is compiled elsewhere contains what is here, and numba would not notice a change here: it looks at the date of a
-function's own file. What is here is a published algorithm, held by its test vectors.
+Functions that are compiled elsewhere contain the functions of this file. numba's cache would not notice a change here,
+because it checks only the date of the file that contains the compiled function. This file holds a published algorithm,
+which its test vectors protect from changes.
 """
 
 from typing import NamedTuple
@@ -27,9 +28,9 @@ class Stream(NamedTuple):
     words : array of uint64, shape (512,)
         Words drawn in advance.
     cursor : array of int64, shape (2,)
-        The next of them, and the number of blocks drawn so far.
+        Position of the next word, and the number of blocks drawn so far.
     key : array of uint64, shape (4,)
-        The 32-bit words that the stream is drawn from: two for the key, and two for the upper half of the counter.
+        The 32-bit words that determine the stream: two for the key, and two for the upper half of the counter.
     """
 
     words: NDArray[np.uint64]
@@ -53,12 +54,12 @@ def _round(
 def philox(
     c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
-    """Philox4x32-10: four random 32-bit words from a counter of four and a key of two.
+    """Compute four random 32-bit words from a counter of four words and a key of two: Philox4x32-10.
 
     Notes
     -----
-    Salmon, Moraes, Dror & Shaw (2011), doi:10.1145/2063384.2063405. Words are held in 64 bits, so that products are
-    whole; the rounds are written out, so that the compiler computes several blocks in one instruction.
+    Salmon, Moraes, Dror & Shaw (2011), doi:10.1145/2063384.2063405. Each word is stored in 64 bits, so that products do
+    not overflow. The rounds are written out, so that the compiler computes several blocks in one instruction.
     """
     c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
     c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
@@ -75,7 +76,7 @@ def philox(
 
 @njit(nogil=True, cache=True)
 def open_stream(key: NDArray[np.uint64]) -> Stream:
-    """Return the stream of four 32-bit words."""
+    """Return the stream that four 32-bit words determine."""
     return Stream(np.empty(_BUFFER, dtype=np.uint64), np.array([_BUFFER, 0], dtype=np.int64), key)
 
 
@@ -103,7 +104,7 @@ def uniform(stream: Stream) -> float:
 
 @njit(nogil=True, cache=True)
 def gamma(shape: float, stream: Stream) -> float:
-    """Draw a gamma variate of scale 1 and a shape of at least 1: when the last of so many events of rate 1 comes.
+    """Draw a gamma variate of scale 1 and shape at least 1: the time of the last of `shape` events of rate 1.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Tables as files: Parquet with a record in its schema, or CSV."""
+"""Tables as files: Parquet with a record in the schema, or CSV."""
 
 import json
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from ..errors import InputError
 from ..files import atomic_path
 
 KEY = b"tworate"
-"""Where the record stands in the metadata of a Parquet schema."""
+"""Key of the record in the metadata of a Parquet schema."""
 
 
 def write_table(table: pd.DataFrame, path: Path, record: Mapping[str, Any] | None = None) -> None:
-    """Write a table as Parquet (`.parquet`) or CSV, whole or not at all; the record goes into Parquet's schema."""
+    """Write a table atomically, as Parquet (`.parquet`) with the record in its schema, or as CSV."""
     with atomic_path(path) as temporary:
         if path.suffix != ".parquet":
             table.to_csv(temporary, index=False)
@@ -28,14 +28,14 @@ def write_table(table: pd.DataFrame, path: Path, record: Mapping[str, Any] | Non
 
 
 class TableWriter:
-    """A Parquet file that is written part by part, one row group each; the first part gives the columns.
+    """A Parquet file that is written in parts, one row group per part; the first part determines the columns.
 
     Parameters
     ----------
     path : Path
-        The file, such as that of :func:`tworate.files.atomic_path`; nothing is there before the first part.
+        The file, such as that of :func:`tworate.files.atomic_path`; nothing is written before the first part.
     record : mapping, optional
-        What goes into the schema.
+        Record for the schema.
     """
 
     def __init__(self, path: Path, record: Mapping[str, Any] | None = None) -> None:
@@ -63,23 +63,23 @@ class TableWriter:
 
 
 def with_record(metadata: Mapping[bytes, bytes] | None, record: Mapping[str, Any] | None) -> dict[bytes, bytes]:
-    """Return the metadata of a schema with the record in it."""
+    """Return the metadata of a schema with the record added."""
     added = {} if record is None else {KEY: json.dumps(record, ensure_ascii=False).encode()}
     return {**(metadata or {}), **added}
 
 
 def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Any] | None]:
-    """Read a Parquet file and its record, None where it has none.
+    """Read a Parquet file and its record (None if it has no record).
 
     Raises
     ------
     InputError
-        When the file cannot be read or is no Parquet.
+        When the file cannot be read or is not a Parquet file.
     """
     import pyarrow.parquet as pq
 
     try:
-        # What pandas says of a file that is not there is its name alone.
+        # If a file does not exist, the error of pandas contains only its name; that of `stat` has the reason.
         Path(path).stat()
         table = pd.read_parquet(path).reset_index(drop=True)
         metadata = pq.read_schema(path).metadata or {}

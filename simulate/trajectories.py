@@ -1,4 +1,4 @@
-"""Trajectories: the one table between simulation and inference."""
+"""Trajectories: the table that connects simulation and inference."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,35 +19,35 @@ REQUIRED = ("trajectory", "time", "infected", "population")
 NUMERIC = ("time", "infected", "population", "si_edges", "sightings", "degree")
 COUNTS = ("infected", "population", "si_edges", "sightings")
 KNOWN = (*REQUIRED, *NUMERIC, "degrees")
-"""Columns with a meaning; all others are conditions."""
+"""Columns with a fixed meaning; all others are condition columns."""
 
 Locate = Callable[[Any], str]
 
 
 @dataclass(frozen=True)
 class Trajectories:
-    """How many agents have shared, over time, in one or more trajectories.
+    """Number of agents that have shared over time, in one or more trajectories.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Columns `trajectory` (a label), `time`, `infected` (cumulative count of agents that have shared; in an SI model
-        this is also the prevalence times the population) and `population`; optionally `si_edges` (edges between a
-        susceptible agent and a sharer), `sightings` (how often the post was shown to susceptible agents since the time
-        before), `degree` (neighbours of an agent; the mean where they differ) and, where they differ, `degrees` (how
-        many agents have how many neighbours, such as `3:120 4:80`); any further columns are conditions. It is copied,
-        checked, and sorted by time within each trajectory.
+        this is also the prevalence times the population) and `population`. Optional columns are `si_edges` (edges
+        between a susceptible agent and a sharer), `sightings` (how often the post was shown to susceptible agents since
+        the previous time), `degree` (neighbours of an agent; the mean if agents differ) and, if agents differ,
+        `degrees` (number of agents by number of neighbours, such as `3:120 4:80`). All further columns are conditions.
+        The table is copied, checked, and sorted by time within each trajectory.
     source : str
         Name of the data in error messages.
     counts : pandas.DataFrame, optional
-        Who decided at which sighting, see :mod:`tworate.simulate.counts`.
+        Decisions by persona and sighting, see :mod:`tworate.simulate.counts`.
     record : mapping, optional
-        What a simulation was made with, as JSON can hold it; kept in Parquet files.
+        Settings of the simulation, in a form that JSON can hold; saved in Parquet files.
 
     Raises
     ------
     InputError
-        When the table is no set of trajectories; names the row or line, what was wrong and what to do.
+        When the table is not a set of trajectories. The message names the row or line, what was wrong and what to do.
     """
 
     table: pd.DataFrame
@@ -65,12 +65,12 @@ class Trajectories:
 
     @property
     def path_numbers(self) -> NDArray[np.int64]:
-        """Number of the trajectory that each row belongs to, from 0, in order of appearance."""
+        """Number of the trajectory of each row, from 0, in order of appearance."""
         return _path_numbers(self.table)
 
     @property
     def clock(self) -> str | None:
-        """Clock of the simulations that made them, where a record says so and it is the same of all."""
+        """Clock of the simulations, if the record has one and it is the same for all of them."""
         clocks = {spread.get("clock") for spread in (self.record or {}).get("spreads", ())}
         return clocks.pop() if len(clocks) == 1 else None
 
@@ -85,12 +85,12 @@ class Trajectories:
         Raises
         ------
         InputError
-            When a column is not there.
+            When there is no such column.
         """
         for name in by:
             if name not in self.conditions:
-                there = ", ".join(self.conditions) or "none"
-                raise InputError(f"{self.source}: has no condition column {name!r}; there are: {there}")
+                columns = ", ".join(self.conditions) or "none"
+                raise InputError(f"{self.source}: has no condition column {name!r}; there are: {columns}")
         if not by:
             yield {}, self
             return
@@ -100,8 +100,8 @@ class Trajectories:
             if (distinct > 1).any():
                 label = self.table["trajectory"][path == distinct.idxmax()].iloc[0]
                 raise InputError(
-                    f"{self.source}: {name} changes along trajectory {label}, so it is no condition of it; if these "
-                    "are several trajectories, give each its own label"
+                    f"{self.source}: {name} changes along trajectory {label}, so it is not a condition; if these are "
+                    "several trajectories, give each its own label"
                 )
         for values, part in self.table.groupby(list(by), sort=False, dropna=False):
             condition = dict(zip(by, (_plain(value) for value in values), strict=True))
@@ -109,9 +109,9 @@ class Trajectories:
             yield condition, Trajectories(part, self.source, counts, self.record)
 
     def save(self, path: str | Path) -> None:
-        """Write as Parquet (`.parquet`) or CSV (`.csv`), whole or not at all; counts beside it, see `counts_path`.
+        """Write as Parquet (`.parquet`) or CSV (`.csv`), atomically; counts go to a file beside it, see `counts_path`.
 
-        Counts that an earlier file of this name had are removed where there are none.
+        Without counts, a file of counts that an earlier file of this name had is removed.
         """
         path = Path(path)
         check_destination(path)
@@ -124,14 +124,14 @@ class Trajectories:
 
 
 def check_destination(path: Path) -> None:
-    """Raise an InputError when trajectories cannot be written to a file of this name at this place."""
+    """Raise an InputError when trajectories cannot be written to this path."""
     if path.suffix not in (".parquet", ".csv"):
         raise InputError(f"{path}: name a file that ends in .parquet or .csv")
     check_writable(path)
 
 
 def read_trajectories(path: str | Path) -> Trajectories:
-    """Read trajectories from CSV or Parquet, and their counts where they lie beside.
+    """Read trajectories from CSV or Parquet, and their counts if there is a file of counts beside it.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def read_trajectories(path: str | Path) -> Trajectories:
     Raises
     ------
     InputError
-        When the file cannot be used; names the file, the line, what was wrong and what to do.
+        When the file is not valid. The message names the file, the line, what was wrong and what to do.
     """
     path = Path(path)
     record = None
@@ -152,7 +152,7 @@ def read_trajectories(path: str | Path) -> Trajectories:
             return f"{path}, row {index + 1}"
 
     else:
-        # Everything stays text at first, so that a message can quote the cell.
+        # All cells are text at first, so that a message can quote them.
         rows = dict(read_csv(path, REQUIRED))
         if not rows:
             raise InputError(f"{path}: holds no rows; give at least two time points of one trajectory")
@@ -170,20 +170,20 @@ def read_trajectories(path: str | Path) -> Trajectories:
 
 
 def as_trajectories(data: "Trajectories | pd.DataFrame | str | Path") -> Trajectories:
-    """Take trajectories as they are, or make them from a table or a file."""
+    """Return trajectories unchanged, or make them from a table or a file."""
     if isinstance(data, Trajectories):
         return data
     if isinstance(data, pd.DataFrame):
         return Trajectories(data, source="the table")
     if not isinstance(data, str | Path):
         raise InputError(
-            f"trajectories are a Trajectories, a DataFrame or the path of a file, not {type(data).__name__}"
+            f"trajectories must be a Trajectories, a DataFrame or the path of a file, not {type(data).__name__}"
         )
     return read_trajectories(data)
 
 
 def _plain(value: Any) -> Any:
-    """Turn a numpy scalar into Python's own and a missing value into None, so that it can be written as JSON."""
+    """Convert a NumPy scalar to a Python one and a missing value to None, because `json` cannot write them."""
     if pd.isna(value):
         return None
     return value.item() if isinstance(value, np.generic) else value
@@ -200,7 +200,7 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
         raise InputError(f"{source}: holds no rows; give at least two time points of one trajectory")
     table = table.copy()
     for name in table.columns.difference(list(NUMERIC)):
-        # Labels of mixed types could be neither sorted nor written.
+        # Labels of mixed types cannot be sorted or written.
         if table[name].dtype == object:
             table[name] = table[name].map(str, na_action="ignore")
     for name in NUMERIC:
@@ -244,7 +244,7 @@ def degree_counts(text: str) -> dict[int, int]:
     Raises
     ------
     ValueError
-        When the text says no such thing.
+        When the text does not have this form.
     """
     pairs = [pair.split(":") for pair in str(text).split()]
     counts = {int(degree): int(agents) for degree, agents in pairs}
@@ -258,7 +258,7 @@ def degree_counts(text: str) -> dict[int, int]:
 
 
 def _check_degrees(table: pd.DataFrame, locate: Locate) -> None:
-    """Check that `degrees` can be read, and agrees with `population` and `degree`."""
+    """Check that `degrees` can be read and agrees with `population` and `degree`."""
     for index, row in table.drop_duplicates(["degrees", "population"]).iterrows():
         try:
             counts = degree_counts(row["degrees"])
@@ -277,10 +277,10 @@ def _check_degrees(table: pd.DataFrame, locate: Locate) -> None:
 
 
 def _path_numbers(table: pd.DataFrame) -> NDArray[np.int64]:
-    """Number the trajectories in order of appearance.
+    """Return the number of each row's trajectory, in order of appearance.
 
-    A label is a trajectory, unless it has several rows of one time: then it was used again in other conditions, and
-    as few further columns as will do tell the trajectories apart.
+    A label is one trajectory, unless it has several rows for one time. Then the label was used again in other
+    conditions, and the smallest sufficient set of further columns separates the trajectories.
     """
     keys = ["trajectory"]
     if table.duplicated([*keys, "time"]).any():
@@ -291,7 +291,7 @@ def _path_numbers(table: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _tells_apart(table: pd.DataFrame, names: list[str]) -> bool:
-    """Whether labels and these columns give each trajectory one row a time, and no row a trajectory of its own."""
+    """Return whether labels and these columns give each trajectory one row per time, and more than one row."""
     keys = ["trajectory", *names]
     if table.duplicated([*keys, "time"]).any():
         return False
@@ -307,7 +307,7 @@ def _numbers(column: pd.Series, name: str, locate: Locate) -> pd.Series:
         shown = "is empty" if cell is None or str(cell).strip() == "" else f"= {cell}"
         raise InputError(f"{locate(index)}: {name} {shown}; it must be a number on every line")
     if name in COUNTS:
-        # Beyond 2^53 not every whole number is a float, and counting fails silently.
+        # Above 2^53 not every whole number is a float, so counts would be wrong without an error.
         wrong = (values < 0) | (values != np.floor(values)) | (values > 2**53)
         if wrong.any():
             index = column.index[wrong][0]
@@ -323,7 +323,7 @@ def _refuse(table: pd.DataFrame, wrong: "pd.Series[bool]", locate: Locate, messa
 
 
 def _check_paths(table: pd.DataFrame, path: "pd.Series[int]", locate: Locate) -> None:
-    """Check each trajectory as a whole; `table` is sorted by trajectory (numbered in `path`) and time."""
+    """Check the rows of each trajectory together; `table` is sorted by trajectory (numbers in `path`) and time."""
     same = path.eq(path.shift())
     before: Mapping[str, pd.Series] = {
         name: table[name].shift() for name in ("time", "infected", "population", "degree", "degrees") if name in table
@@ -339,15 +339,15 @@ def _check_paths(table: pd.DataFrame, path: "pd.Series[int]", locate: Locate) ->
     refuse(
         same & table["time"].eq(before["time"]),
         lambda r, _: (
-            f"time = {r.time} comes twice in trajectory {r.trajectory}; one row a time point, and a condition "
-            "column (or another label) for what differs"
+            f"time = {r.time} comes twice in trajectory {r.trajectory}; give one row for each time point, and a "
+            "condition column (or another label) for different trajectories"
         ),
     )
     refuse(
         same & (table["infected"] < before["infected"]),
         lambda r, i: (
             f"infected = {r.infected} is below {int(before['infected'].loc[i])} at the time before in trajectory "
-            f"{r.trajectory}; it is the cumulative count and cannot fall (another trajectory needs another label)"
+            f"{r.trajectory}; it is a cumulative count and cannot fall (another trajectory needs another label)"
         ),
     )
     for name in ("population", "degree", "degrees"):
@@ -355,9 +355,10 @@ def _check_paths(table: pd.DataFrame, path: "pd.Series[int]", locate: Locate) ->
             continue
 
         def changed(row: Any, index: Any, name: str = name) -> str:
-            was = f"{before[name].loc[index]:g}" if name != "degrees" else before[name].loc[index]
+            previous = f"{before[name].loc[index]:g}" if name != "degrees" else before[name].loc[index]
             return (
-                f"{name} = {row[name]} differs from {was} before in trajectory {row.trajectory}; it must stay the same"
+                f"{name} = {row[name]} differs from {previous} before in trajectory {row.trajectory}; "
+                "it must stay the same"
             )
 
         refuse(same & table[name].ne(before[name]), changed)

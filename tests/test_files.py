@@ -1,4 +1,4 @@
-"""Files and folders that are there whole, or not at all."""
+"""Files and folders that are written atomically."""
 
 import os
 import stat
@@ -9,7 +9,7 @@ from tworate.errors import InputError
 from tworate.files import TEMPORARY, atomic_folder
 
 
-def test_a_folder_takes_its_name_when_it_is_whole(tmp_path):
+def test_a_folder_gets_its_name_only_when_it_is_finished(tmp_path):
     target = tmp_path / "parts" / "one"
     with atomic_folder(target) as folder:
         assert folder.name.startswith(TEMPORARY)
@@ -21,14 +21,14 @@ def test_a_folder_takes_its_name_when_it_is_whole(tmp_path):
     assert stat.S_IMODE(target.stat().st_mode) == 0o777 & ~umask
 
 
-def test_what_fails_leaves_nothing(tmp_path):
+def test_failed_work_leaves_no_folder_behind(tmp_path):
     with pytest.raises(RuntimeError), atomic_folder(tmp_path / "one") as folder:
         (folder / "a").write_text("1")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_another_process_finished_meanwhile_stays(tmp_path):
+def test_a_folder_that_another_process_finished_first_stays(tmp_path):
     target = tmp_path / "one"
     with atomic_folder(target) as folder:
         (folder / "a").write_text("mine")
@@ -38,7 +38,7 @@ def test_what_another_process_finished_meanwhile_stays(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
 
 
-def test_a_place_that_takes_no_folder_is_told(tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"), atomic_folder(tmp_path / "file" / "one"):
         pass

@@ -16,7 +16,7 @@ def test_contrasts_are_orthonormal_and_sum_to_zero(n):
     np.testing.assert_allclose(contrasts @ contrasts.T, np.eye(n) - 1.0 / n, atol=1e-14)
 
 
-def test_what_does_not_vary_or_repeats_others_is_left_out():
+def test_terms_that_do_not_vary_or_repeat_others_are_left_out():
     def number(name, values):
         return Term(name, ("one more",), np.array(values, dtype=float)[:, None], np.ones((1, 1)))
 
@@ -26,8 +26,8 @@ def test_what_does_not_vary_or_repeats_others_is_left_out():
         number("b", [0, 0, 1, 1]),
         number("sum", [0, 1, 1, 2]),
     ]
-    kept, notes = identified(terms, 4)
-    assert [term.name for term in kept] == ["a", "b"]
+    selected, notes = identified(terms, 4)
+    assert [term.name for term in selected] == ["a", "b"]
     assert notes == [
         "left out, since it does not vary here: same",
         "left out, since it cannot be told apart from a, b here: sum",

@@ -1,4 +1,4 @@
-"""Closures against edge-based compartmental equations that are written out apart, many digits, and the simulator."""
+"""Closures against independent edge-based compartmental equations, arithmetic of many digits, and the simulator."""
 
 from collections import Counter
 
@@ -57,7 +57,7 @@ def test_degree_distribution_is_the_edge_based_system_of_one_rate(closure):
     mean = p @ k
 
     def right_side(_, theta):
-        # 0^(-1) only ever comes with the factor k = 0.
+        # 0^(-1) occurs only with the factor k = 0.
         return -(beta / mean) * (theta - s0 * (p * k) @ theta ** np.maximum(k - 1, 0) / mean)
 
     reference = solve_ivp(right_side, (0, 60), [1.0], t_eval=times, method="LSODA", rtol=1e-11, atol=1e-13)
@@ -67,7 +67,7 @@ def test_degree_distribution_is_the_edge_based_system_of_one_rate(closure):
 
 @pytest.mark.parametrize("one_less_theta", ["1e-9", "1e-5", "1e-3", "0.1", "0.5", "0.99", "0.9999"])
 def test_degree_distribution_agrees_with_many_digits(one_less_theta):
-    # 340-odd degrees from 3 to 100,000. From θ to s and x by their definitions, so that no equation needs solving.
+    # About 340 degrees from 3 to 100,000. The definitions give s and x from θ, so that no equation has to be solved.
     with mpmath.workdps(50):
         theta, s0 = 1 - mpmath.mpf(one_less_theta), mpmath.mpf(0.999)
         total = mpmath.fsum(SCALE_FREE.probabilities)
@@ -77,7 +77,7 @@ def test_degree_distribution_agrees_with_many_digits(one_less_theta):
         mean = mpmath.fdot(SCALE_FREE.degrees, SCALE_FREE.probabilities) / total
         s, x = float(s0 * psi), float(slope / (mean * psi) * (theta - s0 * slope / mean))
     assert s > 1e-13
-    # Near the start s is known to 16 digits of 1 only, and x = 0.001.
+    # Near the start, s is rounded to 16 digits of 1, and x = 0.001.
     assert float(SCALE_FREE.exposure_rate(s, 0.999)) == pytest.approx(x, rel=1e-13, abs=1e-15)
 
 
@@ -106,14 +106,15 @@ def test_edge_based_exposure_starts_at_the_share_of_sharing_neighbours(closure):
     assert closure.exposure_rate(0.9, 0.9) == pytest.approx(0.1)
 
 
-def test_where_the_network_cannot_get_nobody_is_exposed():
-    # Half of the agents have no neighbour: s stays above s0 / 2. With 1 and 0 neighbours, pairs stay unreached too.
-    lonely = DegreeDistribution((0, 4), (0.5, 0.5))
+def test_exposure_is_zero_where_the_spread_cannot_reach():
+    # Half of the agents have no neighbour, so s stays above s0 / 2. Pairs of agents with 1 neighbour are not reached.
+    half_isolated = DegreeDistribution((0, 4), (0.5, 0.5))
     s = np.array([0.0, 1e-300, 1e-12, 0.3, 0.495])
-    for closure in (lonely, WITH_ISOLATED):
-        np.testing.assert_array_equal(closure.exposure_rate(s[: 4 if closure is lonely else 3], 0.99), 0.0)
-        np.testing.assert_array_equal(closure.slope(s[: 4 if closure is lonely else 3], 0.99), 0.0)
-    assert lonely.exposure_rate(0.4951, 0.99) > 0
+    for closure in (half_isolated, WITH_ISOLATED):
+        unreachable = s[: 4 if closure is half_isolated else 3]
+        np.testing.assert_array_equal(closure.exposure_rate(unreachable, 0.99), 0.0)
+        np.testing.assert_array_equal(closure.slope(unreachable, 0.99), 0.0)
+    assert half_isolated.exposure_rate(0.4951, 0.99) > 0
     last = OneRateSI(1.0).solve([0, 200], 0.01, WITH_ISOLATED)[-1]
     assert WITH_ISOLATED.exposure_rate(1 - last + 0.01, 0.99) > 0.01
     assert WITH_ISOLATED.exposure_rate(1 - last, 0.99) == pytest.approx(0.0, abs=1e-6)
@@ -122,9 +123,9 @@ def test_where_the_network_cannot_get_nobody_is_exposed():
 @pytest.mark.parametrize("closure", CLOSED)
 def test_slope_and_elasticity_agree_with_finite_differences(closure):
     s, s0, step = np.geomspace(0.2, 0.95, 12), 0.99, 1e-4
-    moved = [np.asarray(closure.exposure_rate(s * np.exp(j * step), s0)) for j in (-2, -1, 1, 2)]
-    slope = (moved[0] - 8 * moved[1] + 8 * moved[2] - moved[3]) / (12 * step)
-    # Fourth order: the error is about 1e-16 in x, divided by the step.
+    x = [np.asarray(closure.exposure_rate(s * np.exp(j * step), s0)) for j in (-2, -1, 1, 2)]
+    slope = (x[0] - 8 * x[1] + 8 * x[2] - x[3]) / (12 * step)
+    # The difference is of fourth order. Its error is the rounding of x, about 1e-16, divided by the step.
     np.testing.assert_allclose(closure.slope(s, s0), slope, rtol=1e-7, atol=1e-10)
     np.testing.assert_allclose(
         closure.elasticity(s, s0), -slope / (1 - closure.exposure_rate(s, s0)), rtol=1e-7, atol=1e-9
@@ -132,7 +133,7 @@ def test_slope_and_elasticity_agree_with_finite_differences(closure):
 
 
 @pytest.mark.parametrize("closure", [MeanField(), RandomRegular(5)], ids=["mean-field", "regular"])
-def test_elasticity_moves_an_exposure_exactly_where_it_is_constant(closure):
+def test_a_constant_elasticity_updates_an_exposure_exactly(closure):
     start, end, s0 = 0.8, 0.3, 0.95
     moved = 1 - (1 - closure.exposure_rate(start, s0)) * (end / start) ** closure.elasticity(start, s0)
     assert moved == pytest.approx(closure.exposure_rate(end, s0), rel=1e-14)
@@ -145,15 +146,15 @@ def test_elasticity_moves_an_exposure_exactly_where_it_is_constant(closure):
     log_s=st.lists(st.floats(np.log(1e-12), 0.0), min_size=1, max_size=10),
     s0=st.floats(1e-6, 1.0, exclude_max=True),
 )
-def test_exposure_of_any_degrees_stays_below_one_and_moves_by_finite_amounts(counts, log_s, s0):
+def test_exposure_of_any_degrees_lies_in_the_unit_interval_and_has_finite_slopes(counts, log_s, s0):
     closure = DegreeDistribution.from_counts(counts)
     s = s0 * np.exp(log_s)
     x, slope, elasticity = closure.exposure_rate(s, s0), closure.slope(s, s0), closure.elasticity(s, s0)
     assert np.all((x >= 0) & (x <= 1))
     assert np.all(np.isfinite(slope) & np.isfinite(elasticity))
-    # θ solves its equation, unless the network cannot get there.
-    alone = [float(closure.exposure_rate(v, s0)) for v in s]
-    np.testing.assert_allclose(x, alone, rtol=1e-9, atol=1e-12)
+    # Solving for θ one value at a time gives the same exposure.
+    one_by_one = [float(closure.exposure_rate(v, s0)) for v in s]
+    np.testing.assert_allclose(x, one_by_one, rtol=1e-9, atol=1e-12)
 
 
 def networks(kind, n_networks, n_agents):
@@ -170,8 +171,9 @@ def networks(kind, n_networks, n_agents):
 
 @pytest.mark.parametrize(("kind", "q", "wrong_z"), [("erdos-renyi", 0.1, 20), ("uneven", 0.05, 50)])
 def test_exposure_of_a_degree_distribution_is_what_the_simulator_counts(kind, q, wrong_z):
-    # One run on each of 16 networks of 6000 agents, 2% seeds; recorded exposure less the closure's at the observed s,
-    # in standard errors over networks. The wrong closure, of the mean degree alone, must fail the same test.
+    # One run on each of 16 networks of 6000 agents with 2% seeds. The difference of the recorded exposure and the
+    # closure's exposure at the observed s is in standard errors over networks. The wrong closure, which uses only the
+    # mean degree, must fail the same test.
     n, rounds = 6000, 16
     differences = {"right": [], "wrong": []}
     for seed, network in enumerate(networks(kind, 16, n)):
@@ -180,15 +182,15 @@ def test_exposure_of_a_degree_distribution_is_what_the_simulator_counts(kind, q,
         s, si_edges = s[s > 0.02], run.table["si_edges"].to_numpy()[s > 0.02]
         recorded = si_edges / (network.mean_degree * n * s)
         closure = DegreeDistribution.from_counts(Counter(network.degrees.tolist()))
-        for name, used in (("right", closure), ("wrong", RandomRegular(network.mean_degree))):
-            differences[name].append((recorded - used.exposure_rate(s, s[0]))[:rounds])
+        for name, candidate in (("right", closure), ("wrong", RandomRegular(network.mean_degree))):
+            differences[name].append((recorded - candidate.exposure_rate(s, s[0]))[:rounds])
     shortest = min(map(len, differences["right"]))
     assert shortest >= 8
     z = {}
-    for name, found in differences.items():
-        table = np.array([one[:shortest] for one in found])
+    for name, by_network in differences.items():
+        table = np.array([difference[:shortest] for difference in by_network])
         z[name] = np.abs(table.mean(axis=0) / (table.std(axis=0, ddof=1) / np.sqrt(len(table))))
-    # Student's t with 15 degrees of freedom, Bonferroni over the rounds: passed by chance once in 1000 runs.
+    # Student's t with 15 degrees of freedom, Bonferroni over the rounds: exceeded by chance once in 1000 runs.
     assert z["right"].max() < student.ppf(1 - 0.0005 / shortest, 15), z["right"]
     assert z["wrong"].max() > wrong_z
 
@@ -216,7 +218,7 @@ def test_degree_distribution_from_counts_of_a_network():
         (lambda: DegreeDistribution.from_counts({4: -2, 5: 3}), "at least 0"),
     ],
 )
-def test_what_is_no_degree_distribution_is_refused(make, message):
+def test_invalid_degree_distributions_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 

@@ -1,4 +1,4 @@
-"""Every model of the family, found by itself, keeps the same promises."""
+"""Tests that run on every model of the registry."""
 
 from functools import cache
 
@@ -29,13 +29,13 @@ WINDOW = 25.0
 MODELS = [pytest.param(model, id=name) for name, model in all_models().items()]
 CLOSED = [pytest.param(MeanField(), id="mean-field"), *(pytest.param(RandomRegular(k), id=f"k{k}") for k in (3, 8))]
 EXPOSURE = np.concatenate([[0.0], np.geomspace(1e-8, 1e4, 60)])
-# The graph as it is sampled, with all rewrites, but without machine code.
+# The graph has all rewrites, as in sampling, but is not compiled to machine code.
 MODE = pytensor.compile.mode.Mode(linker="py", optimizer="fast_run")
 EPS = np.finfo(float).eps
 
 
 def example(model):
-    """A model at the medians of its priors, over a window of 25 units of time."""
+    """Return a model at the medians of its priors, for a window of 25 units of time."""
     medians = {
         name: float(spec.prior.distribution.median()) / (WINDOW if spec.is_rate else 1.0)
         for name, spec in model.coordinates().items()
@@ -45,7 +45,7 @@ def example(model):
 
 @cache
 def symbolic(model):
-    """log G of vectors (exposure, time, one for each coordinate), and its derivatives by each, under pytensor."""
+    """Compile log G of vectors (exposure, time and the coordinates) and its derivatives by each, under PyTensor."""
     inputs = [pt.dvector(name) for name in ("exposure", "time", *model.coordinates())]
     parameters = model.from_coordinates(dict(zip(model.coordinates(), inputs[2:], strict=True)))
     value = model.log_survival(inputs[0], inputs[1], parameters, xp=pt)
@@ -55,7 +55,7 @@ def symbolic(model):
 
 @cache
 def symbolic_of_parameters(model):
-    """log G of scalars (exposure, time, one for each parameter), and its derivatives by each."""
+    """Compile log G of scalars (exposure, time and the parameters) and its derivatives by each."""
     inputs = {name: pt.dscalar(name) for name in ("exposure", "time", *model.parameters())}
     value = model.log_survival(inputs["exposure"], inputs["time"], inputs, xp=pt)
     slopes = pytensor.grad(value, list(inputs.values()), disconnected_inputs="ignore")
@@ -63,7 +63,7 @@ def symbolic_of_parameters(model):
 
 
 def within(spec):
-    """Values of a coordinate over its support: rates over 12 orders of magnitude, and ends that are closed."""
+    """Return a strategy for a coordinate over its support: 12 orders of magnitude for rates, and closed ends."""
     low, high = spec.support
     wide = st.floats(-8, 4).map(lambda power: 10.0**power)
     if spec.is_rate:
@@ -77,7 +77,7 @@ def within(spec):
 
 
 def rounding(log_survival):
-    """By how much log G may rise where it no longer falls: terms of size 1 or its own are rounded."""
+    """Return the largest rise of log G that rounding explains: terms of size 1, or of its own size, are rounded."""
     return 4 * EPS * np.maximum(1.0, np.abs(log_survival))
 
 
@@ -101,7 +101,7 @@ def test_every_model_describes_itself(model):
 def test_survival_starts_at_one_falls_and_stays_positive(model):
     one = example(model)
     log_survival = one.log_survival(EXPOSURE, 0.0, one.values)
-    # Weights that sum to 1 do so to rounding.
+    # Weights sum to 1 only up to rounding.
     assert abs(log_survival[0]) <= EPS
     assert np.all(np.isfinite(log_survival))
     assert falls(log_survival)
@@ -118,7 +118,7 @@ def test_survival_is_safe_and_the_same_under_pytensor_over_all_supports(model, d
     try:
         parameters = model.from_coordinates(coordinates)
     except ZeroDivisionError:
-        # The corner of a support where nobody ever shares has no positive rate at the start.
+        # In the corner of the support where nobody ever shares, the rate at the start is not positive.
         reject()
     if not all(np.isfinite(value) for value in parameters.values()):
         reject()
@@ -129,7 +129,7 @@ def test_survival_is_safe_and_the_same_under_pytensor_over_all_supports(model, d
     assert np.all(log_survival <= EPS)
     assert falls(model.log_survival(exposure, 0.0, parameters))
     value, *slopes = symbolic(model)(exposure, time, *(np.full(4, c) for c in coordinates.values()))
-    # A sum of terms of size 1 that cancel is good to rounding of these.
+    # A sum of terms of size 1 that cancel has the rounding error of these terms.
     np.testing.assert_allclose(value, log_survival, rtol=1e-12, atol=1e-15)
     assert all(np.all(np.isfinite(slope)) for slope in slopes if slope is not None)
     assert np.all(slopes[0] * exposure <= rounding(value))
@@ -138,17 +138,17 @@ def test_survival_is_safe_and_the_same_under_pytensor_over_all_supports(model, d
 @pytest.mark.parametrize("model", MODELS)
 @settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_hazard_agrees_with_automatic_differentiation_wherever_the_prior_goes(model, seed):
+def test_hazard_agrees_with_automatic_differentiation_over_the_prior(model, seed):
     rng = np.random.default_rng(seed)
     drawn = {name: float(spec.prior.distribution.rvs(random_state=rng)) for name, spec in model.coordinates().items()}
     one, at = model(**model.from_coordinates(drawn)), np.array([0.0, 1e-3, 0.03, 0.3, 1.0])
     exact = -symbolic(model)(at, at, *(np.full(at.size, value) for value in drawn.values()))[1]
-    # Ten times what the method promises: log G of size 10 at the end of a step in which it changes by a hundredth.
+    # Ten times the stated error: log G can be of size 10 while it changes by a hundredth within a step.
     np.testing.assert_allclose(one.hazard(at, at), exact, rtol=1e-8, atol=1e-12 * exact.max())
 
 
 @pytest.mark.parametrize("unit", [1e-9, 1e-3, 1e6])
-def test_hazard_keeps_its_digits_in_any_unit_of_time(unit):
+def test_hazard_is_accurate_in_any_unit_of_time(unit):
     scaled, plain = TwoRateSI(1.2 * unit, 0.2 * unit, 0.5), TwoRateSI(1.2, 0.2, 0.5)
     at = np.array([0.0, 0.1, 3.0, 20.0])
     np.testing.assert_allclose(scaled.hazard(at / unit) / unit, plain.hazard(at), rtol=1e-8)
@@ -164,7 +164,7 @@ def test_hazard_of_a_heavy_tail_at_its_steep_start(variation):
 @pytest.mark.parametrize("closure", CLOSED)
 @pytest.mark.parametrize("model", MODELS)
 def test_solve_agrees_with_an_independent_solver_of_the_susceptible_equation(model, closure):
-    # Solved in s and Λ by the derivatives of log G, where solve() integrates Λ alone and reads s off G.
+    # The reference integrates s and Λ with the derivatives of log G; solve() integrates only Λ and computes s from G.
     one, s0 = example(model), 0.995
     times, slopes = np.linspace(0, 30, 16), symbolic_of_parameters(model)
 
@@ -175,7 +175,7 @@ def test_solve_agrees_with_an_independent_solver_of_the_susceptible_equation(mod
         return [(float(by_exposure) * x + (0.0 if by_time is None else float(by_time))) * s, x]
 
     reference = solve_ivp(right_side, (0, 30), [s0, 0.0], t_eval=times, method="DOP853", rtol=1e-10, atol=1e-13)
-    # Both solvers keep errors of a step below 1e-10; over some tens of steps that is 1e-8 at most.
+    # Both solvers keep the error of a step below 1e-10; over some tens of steps this adds up to 1e-8 at most.
     np.testing.assert_allclose(one.solve(times, 1 - s0, closure), 1 - reference.y[0], atol=1e-8)
 
 
@@ -192,13 +192,13 @@ def test_rounds_multiply_escapes_and_short_ones_tend_to_continuous_time_at_first
     np.testing.assert_allclose(one.solve(times, 1 - s0, closure, clock="rounds"), 1 - np.array(s), rtol=1e-12)
     exact = one.solve([0, 10], 1 - s0, closure)[-1]
     gaps = [abs(one.solve(np.linspace(0, 10, n), 1 - s0, closure, clock="rounds")[-1] - exact) for n in (1001, 2001)]
-    # The next order changes the ratio of 2 by about a step, 1/100, times the rate of growth.
+    # The next order changes the ratio of 2 by about the step, 1/100, times the growth rate.
     assert gaps[0] / gaps[1] == pytest.approx(2.0, abs=0.01)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_simulation_has_the_mean_of_the_map_in_a_large_population(model, rng):
-    # With a million agents and 2% seeds, luck is small; the map and the mean of 200 runs differ by Monte-Carlo error.
+    # With a million agents and 2% seeds, the map and the mean of 200 runs differ only by Monte-Carlo error.
     one, times = example(model), np.arange(25)
     paths = one.simulate(
         times, population=1_000_000, infected0=20_000, closure=RandomRegular(8), rng=rng, replicates=200
@@ -207,42 +207,41 @@ def test_simulation_has_the_mean_of_the_map_in_a_large_population(model, rng):
     expected = one.solve(times, 0.02, RandomRegular(8), clock="rounds")
     error = prevalence.std(axis=0, ddof=1)[1:] / np.sqrt(200)
     z = (prevalence.mean(axis=0)[1:] - expected[1:]) / error
-    # 24 dependent z-scores; 4.5 is passed by chance once in 6,000 runs at most (Bonferroni).
+    # By chance, one of the 24 dependent z-scores exceeds 4.5 in at most one of 6,000 runs (Bonferroni).
     assert np.abs(z).max() < 4.5
 
 
 def reached_exactly(one, exposure, times, rate, elasticity, factor):
-    """Exposure at some times after a state, by an independent solver; the first of `times` is that of the state."""
-    begun = one.log_survival(exposure, times[0], one.values)
+    """Solve for the exposure at `times` with an independent solver; the state is that at the first of them."""
+    log_survival_start = one.log_survival(exposure, times[0], one.values)
 
     def right_side(time, state):
-        fallen = one.log_survival(state, time, one.values) - begun
-        return factor * np.maximum(1 - (1 - rate) * np.exp(elasticity * fallen), 0.0)
+        log_escape = one.log_survival(state, time, one.values) - log_survival_start
+        return factor * np.maximum(1 - (1 - rate) * np.exp(elasticity * log_escape), 0.0)
 
     return solve_ivp(right_side, times[[0, -1]], [exposure], t_eval=times, method="DOP853", rtol=1e-13, atol=1e-15).y[0]
 
 
 @pytest.mark.parametrize(("elasticity", "factor"), [(1.0, 1.0), (0.75, 1.4)])
 @pytest.mark.parametrize("model", MODELS)
-def test_flow_over_an_interval_is_the_equation_s_at_fourth_order(model, elasticity, factor):
-    # Four steps an interval: halving the interval halves the steps, so the error of one interval falls with its fifth
-    # power. Lengths at which it lies between the
-    # truncation of higher orders and rounding.
+def test_reach_solves_the_equation_over_an_interval_at_fourth_order(model, elasticity, factor):
+    # An interval has four steps. Halving the interval halves the steps, so the error falls with the fifth power of the
+    # length. The lengths are such that neither higher orders nor rounding dominate.
     one, start, rate = example(model), 4.0, 0.2
     lengths = np.array([0.0, *np.geomspace(0.2, 0.8, 6)])
     exact = reached_exactly(one, 1.5, start + lengths, rate, elasticity, factor)[1:]
-    found = one.reach(1.5, (start, start + lengths[1:]), rate, elasticity, one.values, factor=factor)
-    errors = np.abs(found - exact)
+    reached = one.reach(1.5, (start, start + lengths[1:]), rate, elasticity, one.values, factor=factor)
+    errors = np.abs(reached - exact)
     assert np.all((errors > 1e-12) & (errors < 1e-3))
     order = np.polyfit(np.log(lengths[1:]), np.log(errors), 1)[0]
     assert order == pytest.approx(5.0, abs=0.2)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_flow_of_an_interval_without_length_or_exposure_stays_where_it_is(model):
+def test_reach_does_not_move_without_length_or_exposure(model):
     one = example(model)
     assert one.reach(1.5, (4.0, 4.0), 0.2, 1.0, one.values) == 1.5
-    # No exposure, and a population in which it cannot come back: exposure falls along the interval, but not below 0.
+    # Without exposure, a negative elasticity would make the exposure rate negative; it stays at 0.
     assert one.reach(1.5, (4.0, 9.0), 0.0, -1.0, one.values) == 1.5
 
 
@@ -283,20 +282,20 @@ def test_other_models_are_exactly_one_rate_at_their_limits(beta, exposure, time,
 
 def test_two_rate_gradient_is_finite_where_both_terms_underflow():
     _, _, _, *gradient = symbolic_of_parameters(TwoRateSI)(1e4, 0.0, 2.0, 1.0, 0.5)
-    # exp(-10,000) is 0 in double precision; d log G / d β_slow is -Λ all the same.
+    # exp(-10,000) is 0 in double precision, but d log G / d β_slow is -Λ.
     np.testing.assert_allclose(gradient, [0.0, -1e4, -2.0])
 
 
 @pytest.mark.parametrize("variation", [1e-300, 1e-12, 1e-6, 1e-3, 0.3, 4.0])
 @pytest.mark.parametrize("exposure", [1e-9, 0.1, 2.0, 400.0])
-def test_gamma_rate_keeps_its_digits_as_the_variation_vanishes(variation, exposure):
+def test_gamma_rate_is_accurate_as_the_variation_vanishes(variation, exposure):
     value, _, _, by_beta, by_variation = symbolic_of_parameters(GammaRateSI)(exposure, 0.0, 0.5, variation)
     with mpmath.workdps(340):
         v, x = mpmath.mpf(variation), mpmath.mpf(exposure) / 2
         expected = -mpmath.log1p(v * x) / v
         slope = (mpmath.log1p(v * x) / v - x / (1 + v * x)) / v
     assert float(value) == pytest.approx(float(expected), rel=4 * EPS)
-    # Away from the series, the closed form of the slope is a difference that loses 2/vx of its digits, 2000 at most.
+    # Outside the series, the closed form of the slope is a difference. It enlarges rounding by 2/vx, at most 2000.
     assert float(by_variation) == pytest.approx(float(slope), rel=4000 * EPS)
     assert float(by_beta) == pytest.approx(-exposure / (1 + variation * exposure / 2), rel=4000 * EPS)
 
@@ -306,13 +305,13 @@ def test_gamma_rate_is_a_mixture_over_gamma_distributed_rates(variation):
     model, at = GammaRateSI(beta=0.4, variation=variation), np.array([0.3, 2.0, 10.0])
     rates = stats.gamma(1 / variation, scale=0.4 * variation)
     assert (rates.mean(), rates.var()) == pytest.approx((0.4, variation * 0.16))
-    # In quantiles of the rate no density is infinite; quad's own error is below 1e-8.
+    # Integration over quantiles of the rate avoids infinite densities; the error of quad is below 1e-8.
     mixture = [rates.expect(lambda r, x=x: np.exp(-r * x)) for x in at]
     np.testing.assert_allclose(model.survival(at), mixture, atol=2e-8)
 
 
 def after_sightings(sighting_rate, p_first, p_later, exposure):
-    """Fraction not persuaded, averaged over Poisson numbers of sightings."""
+    """Compute the fraction not persuaded, averaged over Poisson numbers of sightings."""
     n = np.arange(400)
     with np.errstate(invalid="ignore"):
         unpersuaded = np.where(n == 0, 1.0, (1 - p_first) * (1.0 - p_later) ** np.maximum(n - 1, 0))
@@ -324,12 +323,12 @@ def after_sightings(sighting_rate, p_first, p_later, exposure):
 )
 def test_reinforced_is_an_average_over_sightings(p):
     at = np.array([0.0, 1e-3, 0.5, 3.0, 20.0])
-    # The sum over 400 terms rounds to about 1e-15 of 1.
+    # The rounding error of the sum over 400 terms is about 1e-15.
     np.testing.assert_allclose(ReinforcedSI(2.0, *p).survival(at), after_sightings(2.0, *p, at), rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("p", [(0.6, 0.2), (0.3, 0.3), (1.0, 0.0), (0.4, 0.0), (0.9, 0.89), (0.0, 0.0)])
-def test_two_rate_is_an_average_over_sightings_and_gives_them_back(p):
+def test_two_rate_is_an_average_over_sightings_and_returns_them(p):
     at, model = np.array([0.0, 1e-3, 0.5, 3.0, 20.0]), TwoRateSI.from_sightings(2.0, *p)
     np.testing.assert_allclose(model.survival(at), after_sightings(2.0, *p, at), rtol=1e-12, atol=1e-15)
     assert model.sightings == pytest.approx({"sighting_rate": 2.0, "p_first": p[0], "p_later": p[1]}, abs=1e-15)
@@ -341,7 +340,7 @@ def test_a_two_rate_model_that_never_shares_has_sightings_too():
 
 @pytest.mark.parametrize("p_later", [0.3, 0.999, 1 - 4.9e-4, 1 - 1e-7, 1 - 1e-15, 1.0])
 @pytest.mark.parametrize("gap", [0.0, 1e-12, 1e-6, 0.2])
-def test_reinforced_gradient_keeps_its_digits_where_later_sightings_always_persuade_or_do_no_more(p_later, gap):
+def test_reinforced_gradient_is_accurate_where_later_sightings_always_persuade_or_equal_the_first(p_later, gap):
     p_first, rate, exposure = p_later - gap, 1.3, 1.6
     value, _, _, *gradient = symbolic_of_parameters(ReinforcedSI)(exposure, 0.0, rate, p_first, p_later)
 
@@ -354,7 +353,7 @@ def test_reinforced_gradient_keeps_its_digits_where_later_sightings_always_persu
         at = [mpmath.mpf(v) for v in (rate, p_first, p_later)]
         expected = [mpmath.diff(log_g, at, order) for order in ((1, 0, 0), (0, 1, 0), (0, 0, 1))]
         assert float(value) == pytest.approx(float(log_g(*at)), rel=1e-14)
-    # The closed form's own slope loses 1/z of its digits, z = γΛ (1 - p2) from 0.001 on.
+    # The slope of the closed form enlarges rounding by 1/z, where z = γΛ (1 - p2) is at least 0.001.
     np.testing.assert_allclose(np.array(gradient, float), np.array(expected, float), rtol=4000 * EPS, atol=4000 * EPS)
 
 
@@ -371,7 +370,7 @@ def test_coordinates_of_reinforced_keep_the_rate_at_the_start():
     model = ReinforcedSI(**values)
     assert model.p_first == pytest.approx(0.1)
     assert float(model.hazard(0.0)) == pytest.approx(0.7, rel=1e-9)
-    # All sightings but the first count for p_later.
+    # All sightings after the first persuade with p_later.
     assert float(model.hazard(50.0)) == pytest.approx(7.0 * 0.4, rel=1e-9)
 
 
@@ -398,5 +397,5 @@ def test_bad_values_are_refused_by_name(make, message):
         make()
 
 
-def test_closures_are_named_the_most_exact_first():
+def test_closures_are_listed_from_most_to_least_accurate():
     assert CLOSURES == ("recorded", "edge-based", "mean-field")

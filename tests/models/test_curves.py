@@ -1,4 +1,4 @@
-"""Curves of many draws at once, against the solver with error control and against rounds counted by hand."""
+"""Curves of many draws at once, against the solver with error control and against rounds computed by hand."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def test_runge_kutta_steps_follow_the_solver_with_error_control():
     exposure, prevalence = solve_curves(TwoRateSI.log_survival, VALUES, times, 0.995, RandomRegular(8), "continuous")
     for draw in range(2):
         model = TwoRateSI(**{name: values[draw] for name, values in VALUES.items()})
-        # Steps of 0.1 at rates up to 2 leave (0.2)^5 / 120 a step at the very most, over the few that matter.
+        # With steps of 0.1 and rates up to 2 the error of a step is at most (0.2)^5 / 120, and few steps contribute.
         np.testing.assert_allclose(prevalence[draw], model.solve(times, 0.005, RandomRegular(8)), atol=1e-5)
     assert np.all(np.diff(exposure, axis=1) > 0)
 

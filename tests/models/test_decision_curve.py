@@ -16,24 +16,24 @@ SHARES = np.array([0.5, 0.3, 0.2])
 
 @pytest.mark.parametrize(("p_first", "p_later"), [(0.4, 0.1), (0.3, 0.0), (0.2, 0.2), (1.0, 0.5)])
 def test_one_persona_and_two_sightings_are_two_rates(p_first, p_later):
-    found = decision_curve([[p_first, p_later]], [1.0], EXPOSURE)
+    curve = decision_curve([[p_first, p_later]], [1.0], EXPOSURE)
     model = TwoRateSI.from_sightings(1.0, p_first, p_later)
-    np.testing.assert_allclose(found.survival, model.survival(EXPOSURE), rtol=1e-12)
-    np.testing.assert_allclose(found.hazard, model.hazard(EXPOSURE), rtol=1e-7)
+    np.testing.assert_allclose(curve.survival, model.survival(EXPOSURE), rtol=1e-12)
+    np.testing.assert_allclose(curve.hazard, model.hazard(EXPOSURE), rtol=1e-7)
 
 
-def test_where_later_sightings_persuade_more_it_is_the_reinforced_model():
-    found = decision_curve([[0.05, 0.4]], [1.0], EXPOSURE)
-    np.testing.assert_allclose(found.survival, ReinforcedSI(1.0, 0.05, 0.4).survival(EXPOSURE), rtol=1e-12)
-    assert np.all(np.diff(found.hazard) > 0)
+def test_later_sightings_that_persuade_more_are_the_reinforced_model():
+    curve = decision_curve([[0.05, 0.4]], [1.0], EXPOSURE)
+    np.testing.assert_allclose(curve.survival, ReinforcedSI(1.0, 0.05, 0.4).survival(EXPOSURE), rtol=1e-12)
+    assert np.all(np.diff(curve.hazard) > 0)
 
 
 def test_equal_sightings_are_a_mixture_of_exponentials():
     rates = TABLE[:, 0]
-    found = decision_curve(np.repeat(rates[:, None], 4, axis=1), SHARES, EXPOSURE)
-    each = SHARES[:, None] * np.exp(-np.outer(rates, EXPOSURE))
-    np.testing.assert_allclose(found.survival, each.sum(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(found.hazard, (rates[:, None] * each).sum(axis=0) / each.sum(axis=0), rtol=1e-12)
+    curve = decision_curve(np.repeat(rates[:, None], 4, axis=1), SHARES, EXPOSURE)
+    parts = SHARES[:, None] * np.exp(-np.outer(rates, EXPOSURE))
+    np.testing.assert_allclose(curve.survival, parts.sum(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(curve.hazard, (rates[:, None] * parts).sum(axis=0) / parts.sum(axis=0), rtol=1e-12)
 
 
 def test_hazard_is_the_derivative_of_the_survival():
@@ -43,7 +43,7 @@ def test_hazard_is_the_derivative_of_the_survival():
 
 
 def test_survival_solves_the_equations_of_the_states():
-    # p[z, j]: has not shared after j sightings, the last j standing for all later; d p / d(exposure) is linear.
+    # p[z, j]: fraction that has not shared after j sightings (the last j: or more); d p / d(exposure) is linear.
     def slope(_, flat):
         p = flat.reshape(TABLE.shape)
         change = -p.copy()
@@ -57,11 +57,11 @@ def test_survival_solves_the_equations_of_the_states():
     np.testing.assert_allclose(decision_curve(TABLE, SHARES, EXPOSURE).survival, solved.y.sum(axis=0), rtol=1e-7)
 
 
-def test_in_rounds_it_is_that_of_binomial_showings():
+def test_in_rounds_the_number_of_sightings_is_binomial():
     visibility, showings = 0.3, np.arange(40)
-    found = decision_curve(TABLE, SHARES, visibility * showings, visibility)
-    step = 1 - found.survival[1:] / found.survival[:-1]
-    np.testing.assert_allclose(visibility * found.hazard[:-1], step, rtol=1e-10)
+    curve = decision_curve(TABLE, SHARES, visibility * showings, visibility)
+    p_share = 1 - curve.survival[1:] / curve.survival[:-1]
+    np.testing.assert_allclose(visibility * curve.hazard[:-1], p_share, rtol=1e-10)
     # Plain simulation of agents, in units of its standard error.
     rng, n_agents = np.random.default_rng(1), 200_000
     persona = rng.choice(3, size=n_agents, p=SHARES)
@@ -70,7 +70,7 @@ def test_in_rounds_it_is_that_of_binomial_showings():
         sees = ~shared & (rng.random(n_agents) < visibility)
         shared |= sees & (rng.random(n_agents) < TABLE[persona, np.minimum(seen, 2)])
         seen += sees
-    expected = found.survival[12]
+    expected = curve.survival[12]
     assert abs((~shared).mean() - expected) < 4 * np.sqrt(expected * (1 - expected) / n_agents)
 
 
@@ -82,15 +82,15 @@ def test_many_showings_that_are_rarely_seen_are_the_poisson_limit():
 
 
 @given(st.lists(st.floats(0.0, 1.0), min_size=6, max_size=6), st.floats(0.01, 40.0))
-def test_survival_falls_from_one_and_tables_are_taken_many_at_once(cells, exposure):
+def test_survival_falls_from_one_and_many_tables_are_computed_at_once(cells, exposure):
     tables = np.array(cells).reshape(2, 1, 3).repeat(2, axis=1)
-    found = decision_curve(tables, [0.5, 0.5], [0.0, exposure / 2, exposure])
-    assert found.survival.shape == (2, 3)
-    np.testing.assert_allclose(found.survival[:, 0], 1.0)
-    assert np.all(np.diff(found.survival) <= 1e-12)
-    np.testing.assert_allclose(found.hazard[:, 0], tables[:, 0, 0], atol=1e-12)
-    again = decision_curve(tables[1], [0.5, 0.5], [0.0, exposure / 2, exposure])
-    np.testing.assert_allclose(found.survival[1], again.survival, rtol=1e-12)
+    curves = decision_curve(tables, [0.5, 0.5], [0.0, exposure / 2, exposure])
+    assert curves.survival.shape == (2, 3)
+    np.testing.assert_allclose(curves.survival[:, 0], 1.0)
+    assert np.all(np.diff(curves.survival) <= 1e-12)
+    np.testing.assert_allclose(curves.hazard[:, 0], tables[:, 0, 0], atol=1e-12)
+    second = decision_curve(tables[1], [0.5, 0.5], [0.0, exposure / 2, exposure])
+    np.testing.assert_allclose(curves.survival[1], second.survival, rtol=1e-12)
 
 
 def test_weights_of_sightings_are_their_expected_numbers():
@@ -113,6 +113,6 @@ def test_weights_of_sightings_are_their_expected_numbers():
         (([[0.5]], [1.0], [0.3], 0.25), "multiples of visibility"),
     ],
 )
-def test_what_cannot_be_is_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         decision_curve(*arguments)

@@ -1,4 +1,4 @@
-"""The multi-class system against its special cases, other ways to solve it, and the simulator."""
+"""The multi-class system against its special cases, other solvers, and the simulator."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_small_rounds_tend_to_continuous_time_at_first_order():
     assert order == pytest.approx(-1.0, abs=0.02)
 
 
-def test_one_class_in_rounds_escapes_each_neighbour_apart():
+def test_one_class_in_rounds_escapes_each_neighbour_independently():
     # A susceptible agent has k neighbours that share independently with probability x, and escapes each with 1 - q x.
     q, k = 0.12, 8
     susceptible = 1 - MultiClass((-k * np.log1p(-q),), (1.0,), k).solve(np.arange(15), 0.01, clock="rounds")
@@ -61,7 +61,7 @@ def test_one_class_in_rounds_escapes_each_neighbour_apart():
 
 
 @pytest.mark.parametrize("unit", [1e-9, 1.0, 1e6])
-def test_orbit_passes_where_the_solution_does_in_any_unit_of_time(unit):
+def test_orbit_agrees_with_the_solution_in_any_unit_of_time(unit):
     model = MultiClass((1.6 / unit, 0.4 / unit), (0.3, 0.7), 4)
     times = unit * np.linspace(0, 30, 31)
     susceptible = 1 - model.solve(times, 0.01)
@@ -85,7 +85,7 @@ def test_hazard_at_a_susceptible_fraction_starts_at_the_mean_rate_and_ends_near_
     np.testing.assert_allclose(one.hazard_at([0.9, 0.5, 1e-9], 0.01), 0.7, rtol=1e-9)
 
 
-def test_orbit_ends_where_agents_that_never_share_are_left():
+def test_orbit_ends_when_only_agents_that_never_share_are_left():
     plateau = MultiClass((1.0, 0.0), (0.5, 0.5), 4)
     last = 1 - plateau.solve([0, 1000], 0.01)[-1]
     assert plateau.orbit(last + 1e-6, 0.01).time[0] < 1000
@@ -114,8 +114,8 @@ def test_prevalence_rises_and_lies_between_the_slowest_and_the_fastest_class(rat
 
 
 def test_rounds_are_those_of_the_simulator():
-    # One run on each of 16 networks of 8000 agents, k = 4, 5% seeds, half of the agents sharing with probability 0.3 at
-    # a sighting and half with 0.06. The approximation with one exposure for both must fail the same test.
+    # One run on each of 16 networks of 8000 agents with k = 4 and 5% seeds. Half of the agents share with probability
+    # 0.3 at a sighting, the other half with 0.06. The approximation with one exposure for both must fail the same test.
     n, k, rounds, q = 8000, 4, 20, np.array([0.3, 0.06])
     members = np.arange(n) % 2
     runs = [
@@ -139,7 +139,7 @@ def test_rounds_are_those_of_the_simulator():
     def z(expected):
         return np.abs((prevalence.mean(axis=0) - expected)[1:] / error)
 
-    # Student's t with 15 degrees of freedom, Bonferroni over the rounds: passed by chance once in 1000 runs.
+    # Student's t with 15 degrees of freedom, Bonferroni over the rounds: exceeded by chance once in 1000 runs.
     exact = MultiClass(rates, (0.5, 0.5), k).solve(times, 0.05, clock="rounds")
     assert z(exact).max() < student.ppf(1 - 0.0005 / rounds, 15), z(exact)
     assert z(TwoRateSI(*rates, 0.5).solve(times, 0.05, RandomRegular(k), clock="rounds")).max() > 30
@@ -155,10 +155,10 @@ def test_rounds_are_those_of_the_simulator():
         (lambda: MultiClass((1.0, 2.0), (0.5, 0.5), 1), "at least 2"),
         (lambda: TWO.solve([1, 0], 0.1), "increasing"),
         (lambda: TWO.solve([0, 1], 1.0), "prevalence0 = 1.0"),
-        (lambda: TWO.orbit(0.995, 0.01), "where the spread passes"),
-        (lambda: TWO.hazard_at(0.0, 0.01), "where the spread passes"),
+        (lambda: TWO.orbit(0.995, 0.01), "that the spread passes"),
+        (lambda: TWO.hazard_at(0.0, 0.01), "that the spread passes"),
     ],
 )
-def test_what_cannot_be_solved_is_refused(make, message):
+def test_invalid_arguments_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()

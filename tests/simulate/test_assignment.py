@@ -35,14 +35,14 @@ def test_assortativity_is_that_of_networkx(kind, counts):
 def test_assortativity_in_closed_form():
     cliques = from_graph(nx.disjoint_union(nx.complete_graph(4), nx.complete_graph(4)), "cliques")
     assert assortativity(cliques, [0, 0, 0, 0, 1, 1, 1, 1]) == 1
-    # In a complete graph every labelling has the same: -1 / (n - 1).
+    # In a complete graph every labelling has the assortativity -1 / (n - 1).
     assert assortativity(from_graph(nx.complete_graph(8), "complete"), labels_of(8, (2, 6))) == pytest.approx(-1 / 7)
     assert assortativity(from_graph(nx.complete_bipartite_graph(3, 3), "both"), [0, 0, 0, 1, 1, 1]) == -1
     assert np.isnan(assortativity(cliques, [2] * 8))
-    # The odd one out has no neighbour.
-    lonely = nx.path_graph(2)
-    lonely.add_node(2)
-    assert np.isnan(assortativity(from_graph(lonely, "lonely"), [0, 0, 1]))
+    # The agent with the other label has no neighbour.
+    with_isolated = nx.path_graph(2)
+    with_isolated.add_node(2)
+    assert np.isnan(assortativity(from_graph(with_isolated, "with isolated"), [0, 0, 1]))
 
 
 @pytest.mark.parametrize("labels", [[0, 1], [0.0, 1.0, 1.0], [0, 1, -1]])
@@ -54,14 +54,14 @@ def test_labels_of_other_agents_are_refused(labels):
 def test_random_labels_have_the_assortativity_of_chance():
     network = make_network("random-regular", 100, 6, seed=1)
     drawn = [assortativity(network, labels_of(100, (50, 30, 20), seed)) for seed in range(400)]
-    # Two distinct agents are alike a little less often than two draws with replacement: -1 / (n - 1). Four standard
-    # errors let a right program fail once in 16,000 seeds.
+    # Two distinct agents are alike a little less often than two draws with replacement: -1 / (n - 1). With four
+    # standard errors a correct program fails for one in 16,000 seeds.
     assert abs(np.mean(drawn) + 1 / 99) < 4 * np.std(drawn) / np.sqrt(len(drawn))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in NETWORKS if kind != "complete"])
 @pytest.mark.parametrize(("counts", "homophily"), [((500, 500), 0.3), ((900, 60, 40), 0.15), ((100,) * 10, 0.25)])
-def test_labels_are_moved_until_the_target_is_met_and_none_is_lost(kind, counts, homophily):
+def test_labels_are_moved_until_the_target_is_reached_and_none_is_lost(kind, counts, homophily):
     network = make_network(kind, 1000, 8, seed=2)
     labels = labels_of(1000, counts)
     placed = make_alike(network, labels, homophily, seed=4)
@@ -72,17 +72,17 @@ def test_labels_are_moved_until_the_target_is_met_and_none_is_lost(kind, counts,
 
 
 @pytest.mark.parametrize("homophily", [0.01, 0.02, 0.1, 0.2, 0.4])
-def test_the_target_is_met_as_nearly_as_one_swap_allows(homophily):
+def test_the_target_is_reached_as_nearly_as_one_swap_allows(homophily):
     network = make_network("random-regular", 500, 8, seed=1)
     labels = labels_of(500, (250, 250))
     placed = make_alike(network, labels, homophily, seed=0)
-    # A swap changes at most 2 k of the n k / 2 edges, and the nearer side of the target is taken; 1 - Σ b² is a half.
+    # A swap changes at most 2 k of the n k / 2 edges, and the result is the nearer side of the target; 1 - Σ b² = 1/2.
     assert abs(assortativity(network, placed) - homophily) <= 0.5 * (2 * 8 / 2000) / 0.5
 
 
 @pytest.mark.parametrize(("homophily", "nearest"), [(0.5, 0.2), (0.7, 1.0)])
-def test_of_the_two_sides_of_a_target_the_nearer_is_taken(homophily, nearest):
-    # Two cliques of five, two labels of five: only -0.2 (split 3 and 2), 0.2 (4 and 1) and 1 are there.
+def test_the_nearer_side_of_a_target_is_chosen(homophily, nearest):
+    # Two cliques of five and two labels of five: only -0.2 (split 3 and 2), 0.2 (4 and 1) and 1 are possible.
     cliques = from_graph(nx.disjoint_union(nx.complete_graph(5), nx.complete_graph(5)), "cliques")
     placed = make_alike(cliques, [0, 0, 0, 1, 1, 1, 1, 1, 0, 0], homophily, seed=0)
     assert assortativity(cliques, placed) == pytest.approx(nearest)
@@ -95,7 +95,7 @@ def test_labels_that_are_too_much_alike_are_moved_apart():
     assert assortativity(network, make_alike(network, sorted_labels, 0.2, seed=1)) == pytest.approx(0.2, abs=0.01)
 
 
-def test_same_seed_same_places_and_another_seed_others():
+def test_same_seed_gives_same_places_and_another_seed_gives_others():
     network = make_network("random-regular", 300, 6, seed=1)
     labels = labels_of(300, (100, 200))
     first, again, other = (make_alike(network, labels, 0.2, seed=seed) for seed in (1, 1, 2))
@@ -103,29 +103,29 @@ def test_same_seed_same_places_and_another_seed_others():
     assert not np.array_equal(first, other)
 
 
-def test_no_homophily_leaves_everyone_in_place():
+def test_zero_homophily_leaves_all_labels_in_place():
     labels = labels_of(300, (100, 200))
     np.testing.assert_array_equal(make_alike(make_network("random-regular", 300, 6, 1), labels, 0.0, seed=1), labels)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_labels_that_fit_the_clusters_find_them(seed):
+def test_labels_that_fit_the_clusters_are_placed_on_them(seed):
     cliques = from_graph(nx.disjoint_union_all([nx.complete_graph(9)] * 32), "cliques")
     placed = make_alike(cliques, labels_of(288, (9,) * 32, seed), 1.0, seed=seed)
     assert assortativity(cliques, placed) == 1
 
 
-def test_a_target_out_of_reach_is_refused_with_what_was_reached():
+def test_an_unreachable_target_is_refused_with_the_value_that_was_reached():
     complete = from_graph(nx.complete_graph(20), "complete")
     with pytest.raises(InputError, match=r"0\.2 was not reached.*\(complete\).*ended at -0\.053; ask for at most 0,"):
         make_alike(complete, labels_of(20, (10, 10)), 0.2, seed=0)
     network = make_network("random-regular", 1000, 8, seed=1)
     with pytest.raises(InputError, match=r"ended at 0\.[345]\d\d; ask for at most 0\.[345]") as caught:
         make_alike(network, labels_of(1000, (500, 500)), 0.9, seed=0)
-    most = float(str(caught.value).split("at most ")[1].split(",")[0])
-    # What the message advises works.
-    placed = make_alike(network, labels_of(1000, (500, 500)), most, seed=0)
-    assert assortativity(network, placed) == pytest.approx(most, abs=0.01)
+    max_homophily = float(str(caught.value).split("at most ")[1].split(",")[0])
+    # The value that the message advises can be reached.
+    placed = make_alike(network, labels_of(1000, (500, 500)), max_homophily, seed=0)
+    assert assortativity(network, placed) == pytest.approx(max_homophily, abs=0.01)
 
 
 @pytest.mark.parametrize("homophily", [-0.1, 1.1, float("nan")])

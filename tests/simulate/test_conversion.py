@@ -34,7 +34,7 @@ def directed_igraph():
 
 
 def weights():
-    # A weight in one direction, an entry on the diagonal, and one that is stored and zero.
+    # The matrix has a weight in one direction, an entry on the diagonal, and a stored zero.
     return sparse.csr_array(([0.5, 1.0, -2.0, 3.0, 0.0], ([1, 0, 2, 3, 3], [0, 2, 4, 3, 1])), shape=(5, 5))
 
 
@@ -43,7 +43,7 @@ def weights():
     [multigraph(), directed_igraph(), weights(), weights().tocoo(), sparse.csc_matrix(weights()), weights().T],
     ids=["networkx", "igraph", "csr_array", "coo_array", "csc_matrix", "transposed"],
 )
-def test_graphs_of_other_libraries_are_taken_over(graph):
+def test_graphs_of_other_libraries_are_converted(graph):
     network = as_network(graph, "mine")
     assert network.name == "mine"
     assert neighbours_of(network) == NEIGHBOURS
@@ -53,12 +53,12 @@ def test_graphs_of_other_libraries_are_taken_over(graph):
 
 def test_names_of_nodes_become_agents_in_the_order_of_the_graph():
     assert neighbours_of(as_network(nx.Graph([("c", "a"), ("a", "b")]))) == [[1], [0, 2], [1]]
-    # Numbers from 0 are kept, whatever their order; others are not.
+    # Numbers from 0 are kept, in any order; other numbers are not.
     assert neighbours_of(as_network(nx.Graph([(2, 0), (0, 1)]))) == [[1, 2], [0], [0]]
     assert neighbours_of(as_network(nx.Graph([(7, 0), (0, 1)]))) == [[1], [0, 2], [1]]
 
 
-def test_networks_of_ours_stay_as_they_are():
+def test_networks_of_this_package_are_returned_unchanged():
     network, complete = random_regular(10, 4, seed=1), CompleteNetwork(10)
     assert as_network(network, "other") is network
     assert as_network(complete) is complete
@@ -67,16 +67,16 @@ def test_networks_of_ours_stay_as_they_are():
 @pytest.mark.parametrize(
     ("graph", "message"),
     [
-        (np.eye(3), "a ndarray is no graph; give one of networkx, igraph or scipy.sparse"),
-        (None, "a NoneType is no graph"),
-        (sparse.csr_array((2, 3)), r"a matrix of shape \(2, 3\) is no adjacency; it must be square"),
+        (np.eye(3), "a ndarray is not a graph; give one of networkx, igraph or scipy.sparse"),
+        (None, "a NoneType is not a graph"),
+        (sparse.csr_array((2, 3)), r"a matrix of shape \(2, 3\) is not an adjacency matrix; it must be square"),
         (nx.empty_graph(3), "has no edges between two agents"),
         (nx.Graph(), "has no edges between two agents"),
         (igraph.Graph(3, [(1, 1)]), "has no edges between two agents"),
         (sparse.eye_array(3), "has no edges between two agents"),
     ],
 )
-def test_what_is_no_network_is_refused(graph, message):
+def test_other_objects_are_refused(graph, message):
     with pytest.raises(InputError, match=message):
         as_network(graph)
 

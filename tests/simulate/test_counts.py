@@ -1,4 +1,4 @@
-"""Counts by persona and sighting travel with their trajectories, and are checked against them."""
+"""Counts by persona and sighting are saved with their trajectories and checked against them."""
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ def two_events():
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
-def test_they_are_written_and_read_beside_the_trajectories(two_events, tmp_path, suffix):
+def test_counts_are_written_and_read_beside_the_trajectories(two_events, tmp_path, suffix):
     file = tmp_path / f"x.y{suffix}"
     two_events.save(file)
     assert counts_path(file).name == f"x.y.counts{suffix}"
@@ -31,12 +31,12 @@ def test_they_are_written_and_read_beside_the_trajectories(two_events, tmp_path,
     persona = two_events.counts["persona"].astype(again.counts["persona"].dtype)
     pd.testing.assert_frame_equal(again.counts, two_events.counts.assign(persona=persona))
     assert again.record == ({"a": [1]} if suffix == ".parquet" else None)
-    # Without counts, those of before must not stay beside.
+    # Saving without counts must remove the earlier counts.
     Trajectories(two_events.table).save(file)
     assert read_trajectories(file).counts is None
 
 
-def test_each_condition_has_its_own(two_events):
+def test_each_condition_has_its_own_counts(two_events):
     for condition, part in two_events.split(["event"]):
         assert set(part.counts["event"]) == {condition["event"]}
         assert part.record == {"a": [1]}
@@ -56,12 +56,12 @@ def test_a_missing_value_is_a_condition_too(two_events):
         (lambda c: c.drop(columns="agents"), "counts: missing agents"),
         (lambda c: c.drop(columns="event"), "counts: missing event"),
         (lambda c: c.iloc[1:], "new sharers at a time at which infected rises by"),
-        (lambda c: c.assign(new_sharers=c["new_sharers"] * 2), "cannot be|infected rises"),
+        (lambda c: c.assign(new_sharers=c["new_sharers"] * 2), "is impossible|infected rises"),
         (lambda c: c.assign(decisions=0), "of decisions = 0 by agents"),
         (lambda c: c.assign(agents=1), "by agents = 1 of persona"),
-        (lambda c: c.assign(sighting=-1), "cannot be"),
+        (lambda c: c.assign(sighting=-1), "is impossible"),
     ],
 )
-def test_counts_of_something_else_are_refused(two_events, change, message):
+def test_inconsistent_counts_are_refused(two_events, change, message):
     with pytest.raises(InputError, match=message):
         Trajectories(two_events.table, counts=change(two_events.counts))

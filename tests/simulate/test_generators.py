@@ -12,10 +12,10 @@ STORED = [name for name in NETWORKS if name != "complete"]
 
 
 @pytest.mark.parametrize("name", STORED)
-def test_named_networks_are_simple_seeded_and_have_the_mean_degree_asked(name):
+def test_named_networks_are_simple_seeded_and_have_the_given_mean_degree(name):
     network = make_network(name, 500, 6, seed=3)
     assert (network.name, network.n_agents) == (name, 500)
-    # A network that grows begins with fewer edges: (n - m) m of them in all.
+    # A grown network has fewer edges, (n - m) m.
     grown = name in ("barabasi-albert", "powerlaw-cluster")
     assert network.mean_degree == pytest.approx(2 * (500 - 3) * 3 / 500 if grown else 6)
     np.testing.assert_array_equal(network.indices, make_network(name, 500, 6, seed=3).indices)
@@ -26,12 +26,12 @@ def test_named_networks_are_simple_seeded_and_have_the_mean_degree_asked(name):
     assert all((other, agent) in pairs and agent != other for agent, other in pairs)
 
 
-def test_complete_networks_have_no_seed_and_no_other_degree():
+def test_complete_networks_ignore_seed_and_degree():
     assert make_network("complete", 500, 8, seed=1) == CompleteNetwork(500)
 
 
 def test_draws_of_a_network_are_not_those_of_the_bare_seed():
-    # Who has which persona is drawn from the bare seed: of one stream, the two would depend on each other.
+    # Personas are drawn from the bare seed; with one stream, network and personas would depend on each other.
     bare = from_edges("bare", 1000, *erdos_renyi(1000, 1000, np.random.default_rng(1)))
     assert not np.array_equal(bare.indices, make_network("erdos-renyi", 1000, 2, seed=1).indices)
 
@@ -47,7 +47,7 @@ def test_draws_of_a_network_are_not_those_of_the_bare_seed():
         ("stochastic-block:between=0.05,blocks=9", "stochastic-block:blocks=9,between=0.05", None),
     ],
 )
-def test_parameters_are_read_and_spelled_in_full_where_one_is_not_the_default(text, name, values):
+def test_parameters_are_read_and_written_in_full_if_one_is_not_the_default(text, name, values):
     spec = parse_network(text)
     assert str(spec) == name
     assert values is None or spec.values == values
@@ -62,8 +62,8 @@ def test_parameters_are_read_and_spelled_in_full_where_one_is_not_the_default(te
         ("erdos-reny", "did you mean erdos-renyi"),
         ("Watts-Strogatz:rewired=0.3", "did you mean watts-strogatz"),
         ("watts-strogatz:rewire=0.3", "watts-strogatz takes rewired, not 'rewire'; did you mean rewired"),
-        ("watts-strogatz:", "'' is no key=value, such as watts-strogatz:rewired=0.1"),
-        ("watts-strogatz:0.3", "'0.3' is no key=value"),
+        ("watts-strogatz:", "'' is not key=value, such as watts-strogatz:rewired=0.1"),
+        ("watts-strogatz:0.3", "'0.3' is not key=value"),
         ("watts-strogatz:rewired=x", r"rewired = x must be a number in \[0, 1\] \(fraction of edges"),
         ("watts-strogatz:rewired=1.5", r"rewired = 1.5 must be a number in \[0, 1\]"),
         ("watts-strogatz:rewired=nan", r"rewired = nan must be a number in \[0, 1\]"),
@@ -74,7 +74,7 @@ def test_parameters_are_read_and_spelled_in_full_where_one_is_not_the_default(te
         ("complete:degree=3", "complete takes no parameters"),
     ],
 )
-def test_names_that_cannot_be_read_are_refused_with_the_nearest(text, message):
+def test_invalid_names_are_refused_with_the_nearest_valid_one(text, message):
     with pytest.raises(InputError, match=message):
         parse_network(text)
 
@@ -107,14 +107,14 @@ def test_a_negative_seed_is_refused():
         random_regular(10, 4, seed=-1)
 
 
-def test_everything_that_leaves_its_block_is_as_much_as_was_asked():
+def test_the_fraction_of_edges_between_blocks_is_as_given():
     network = make_network("stochastic-block:blocks=5,between=0.2", 1000, 10, seed=1)
     owner = np.repeat(np.arange(1000), network.degrees)
     assert np.mean(owner // 200 != network.indices // 200) == pytest.approx(0.2, abs=1e-12)
     assert make_network("stochastic-block:between=0", 1000, 10, seed=1).describe().components >= 4
 
 
-def test_a_file_may_be_called_like_nothing_else(tmp_path, monkeypatch):
+def test_a_file_name_may_look_like_a_network_with_parameters(tmp_path, monkeypatch):
     nx.write_edgelist(nx.path_graph(4), tmp_path / "a:b=c", data=False)
     monkeypatch.chdir(tmp_path)
     assert make_network("a:b=c", 1000, 8, seed=0).n_agents == 4

@@ -59,26 +59,26 @@ def test_bad_texts_are_refused(text, message):
         parse_intervention(text)
 
 
-def test_schedules_multiply_what_holds_at_once():
+def test_schedules_multiply_interventions_that_apply_together():
     several = [ReduceVisibility(0.5, 2), ReduceVisibility(0.5, 3), CounterMessage(2.0, 1), CounterMessage(3.0, 3)]
     assert visibility_by_round(0.8, 5, several).tolist() == [0.8, 0.8, 0.4, 0.2, 0.2]
     tables, number = tables_by_round(np.array([[0.5, 1.0]]), 5, several)
     assert number.tolist() == [0, 1, 1, 2, 2]
-    # Odds 1, 2 and 6 of sharing; a certain agent stays certain.
+    # The odds of sharing are 1, 2 and 6; a probability of 1 stays 1.
     np.testing.assert_allclose(tables[:, 0], [[1 / 2, 1], [2 / 3, 1], [6 / 7, 1]])
     p = np.array([0.01, 0.4, 0.99])
     np.testing.assert_allclose(multiply_odds(p, 0.3) / (1 - multiply_odds(p, 0.3)), 0.3 * p / (1 - p))
 
 
 @pytest.mark.parametrize("clock", ["rounds", "continuous"])
-def test_interventions_hold_from_their_round_on(clock):
+def test_interventions_apply_from_their_round_on(clock):
     settings = {"rounds": 12, "replicates": 20, "visibility": 0.3, "clock": clock, "seed": 1, "initial_sharers": 20}
     network = random_regular(1000, 6, seed=2)
     plain = spread(network, [[0.3, 0.2]], **settings).table
     for intervention in (ReduceVisibility(0.0, 4), CounterMessage(1e-9, 4)):
         stopped = spread(network, [[0.3, 0.2]], **settings, interventions=[intervention]).table
         early = stopped["time"] <= 4
-        # Before, not even the draws differ; after, nobody shares.
+        # Before the round even the draws are equal; after it nobody shares.
         assert stopped.loc[early, "infected"].equals(plain.loc[early, "infected"])
         late = stopped[~early].groupby("trajectory")["infected"]
         assert late.min().tolist() == late.max().tolist() == stopped.loc[stopped["time"] == 4, "infected"].tolist()
@@ -92,13 +92,13 @@ def test_a_counter_message_changes_the_odds_of_the_decisions():
         interventions=[CounterMessage(0.25)],
     )  # fmt: skip
     total = result.counts[result.counts["sighting"] == 1][["decisions", "new_sharers"]].sum()
-    # Odds 2/3 become 1/6: probability 1/7.
+    # The odds 2/3 become 1/6, which is a probability of 1/7.
     assert stats.binomtest(total["new_sharers"], total["decisions"], 1 / 7).pvalue > 1e-3
     assert stats.binomtest(total["new_sharers"], total["decisions"], 0.4).pvalue < 1e-3
 
 
 def test_blocked_agents_take_no_part_and_are_not_counted():
-    # The middle of the star is the agent with most neighbours; without it there are no edges.
+    # The centre of the star is the agent with most neighbours; without it there are no edges.
     with pytest.raises(InputError, match=r"block:0.1,degree leaves no two agents that are neighbours"):
         spread(STAR, [[1.0]], initial_sharers=1, seed=1, interventions=[Block(0.1, "degree")])
     members = np.arange(1000) % 2
@@ -108,13 +108,13 @@ def test_blocked_agents_take_no_part_and_are_not_counted():
     )  # fmt: skip
     assert set(result.counts["persona"]) == {"a"} and set(result.counts["agents"]) == {500}
     assert set(result.table["population"]) == {500}
-    # The graph that is left, from networkx.
+    # networkx computes the degrees of the remaining graph.
     graph = nx.Graph()
     network = random_regular(1000, 6, seed=1)
     source = np.repeat(np.arange(1000), network.degrees)
     graph.add_edges_from(zip(source.tolist(), network.indices.tolist(), strict=True))
-    left = graph.subgraph(range(0, 1000, 2))
-    degrees = [degree for _, degree in left.degree]
+    remaining = graph.subgraph(range(0, 1000, 2))
+    degrees = [degree for _, degree in remaining.degree]
     assert set(result.table["degree"]) == {np.mean(degrees)}
     counts = dict(pair.split(":") for pair in result.table["degrees"].iloc[0].split())
     assert {int(k): int(n) for k, n in counts.items()} == {k: degrees.count(k) for k in set(degrees)}
@@ -123,9 +123,10 @@ def test_blocked_agents_take_no_part_and_are_not_counted():
 
 @pytest.mark.parametrize("kind", ["regular", "complete"])
 def test_exposure_is_that_of_the_agents_who_take_part(kind):
-    # One rate: given the past, a susceptible agent shares in a round with a chance of c p times its sharing neighbours,
-    # which is c p k x, up to a second order that is a thousandth of it here. So the sharing that the exposure x of the
-    # recorded closure predicts must agree with that which comes: their difference is nearly Poisson.
+    # With one rate and given the past, a susceptible agent shares in a round with probability c p times the number of
+    # its sharing neighbours. This is c p k x up to the second order, which is a thousandth of it here. So the incidence
+    # that the exposure x of the recorded closure predicts must agree with the simulated one; their difference is nearly
+    # Poisson.
     n, k = 4000, 8
     network = CompleteNetwork(n) if kind == "complete" else random_regular(n, k, seed=4)
     c, p = (0.2 * k / n if kind == "complete" else 0.2), 0.005
@@ -141,12 +142,12 @@ def test_exposure_is_that_of_the_agents_who_take_part(kind):
     expected = np.sum(data.n_susceptible * c * p * degree * exposure)
     assert expected > 1500
     assert abs(data.incidence.sum() - expected) < 4 * np.sqrt(expected)
-    # The control: with the agents and neighbours of the whole network, expectation and sharing are far apart.
-    whole = np.sum((n - result.table["infected"]) * c * p * network.mean_degree) * exposure.mean()
-    assert abs(data.incidence.sum() - whole) > 10 * np.sqrt(expected)
+    # The negative control: with the agents and neighbours of the whole network, the prediction is wrong.
+    whole_network = np.sum((n - result.table["infected"]) * c * p * network.mean_degree) * exposure.mean()
+    assert abs(data.incidence.sum() - whole_network) > 10 * np.sqrt(expected)
 
 
-def test_seeds_are_who_they_should_be():
+def test_seeds_are_chosen_by_degree_persona_and_at_random():
     degrees = np.array([3, 5, 5, 1, 5, 2])
     agents = Agents(degrees, np.array([0, 1, 0, 1, 0, 1], dtype=np.int32), ("a", "b"))
     rng = np.random.default_rng(1)
@@ -161,8 +162,9 @@ def test_seeds_are_who_they_should_be():
         choose("seeds", "persona:b", 4, agents, None, rng)
 
 
-def test_random_seeds_are_any_agents_alike():
-    # 3 of 10, 6000 times: chi-square for draws without replacement, whose variance is (1 - 3/10) / (1 - 1/10) smaller.
+def test_random_seeds_are_equally_likely():
+    # 3 of 10 agents, 6000 times: chi-square for draws without replacement. The variance is smaller by the factor
+    # (1 - 3/10) / (1 - 1/10).
     agents = Agents(STAR.degrees, np.zeros(10, dtype=np.int32), ("0",))
     rng = np.random.default_rng(1)
     counts = np.bincount(np.concatenate([choose("seeds", "random", 3, agents, None, rng) for _ in range(6000)]))
@@ -178,15 +180,15 @@ def test_seeds_of_a_spread(network):
         result = spread(network, [[0.0], [0.0]], members, seeds=seeds, initial_sharers=3, **settings)
         first = result.counts[(result.counts["time"] == 0) & (result.counts["trajectory"] == 0)]
         assert first["new_sharers"].tolist() == by_persona
-    # Those who are named as seeds are not blocked.
+    # Agents that are named as seeds are not blocked.
     for seed in range(5):
-        kept = spread(
+        result = spread(
             network, [[0.0], [0.0]], members, seeds=[0, 1], interventions=[Block(0.5)], **{**settings, "seed": seed}
         )
-        assert set(kept.table["infected"]) == {2} and set(kept.table["population"]) == {5}
+        assert set(result.table["infected"]) == {2} and set(result.table["population"]) == {5}
 
 
-def test_a_star_begins_in_its_middle_by_degree():
+def test_seeds_by_degree_begin_in_the_centre_of_a_star():
     result = spread(STAR, [[1.0]], rounds=1, visibility=1.0, seeds="degree", initial_sharers=1, seed=1)
     assert result.table["infected"].tolist() == [1, 10] * 10
 
@@ -205,7 +207,7 @@ def test_a_star_begins_in_its_middle_by_degree():
         ({"interventions": [Block(0.9)], "initial_sharers": 2}, "2 agents are asked for, and there are 1"),
     ],
 )
-def test_seeds_that_cannot_be_are_refused(arguments, message):
+def test_invalid_seeds_are_refused(arguments, message):
     with pytest.raises(InputError, match=message):
         spread(STAR, [[0.1], [0.2]], np.arange(10) % 2, **{"seed": 1, "persona_labels": ["a", "b"], **arguments})
 

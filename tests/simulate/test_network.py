@@ -7,7 +7,7 @@ from tworate.simulate import CompleteNetwork, Network, from_graph
 from tworate.simulate.inspection import LOOP, ONE_SIDED, REPEATED, SOUND, component_sizes, first_fault
 
 
-def test_the_complete_network_stores_no_edges_and_has_the_degrees_of_one_that_does():
+def test_the_complete_network_stores_no_edges_and_has_the_same_degrees_as_a_stored_one():
     small, stored = CompleteNetwork(5), from_graph(nx.complete_graph(5), "complete")
     np.testing.assert_array_equal(small.degrees, stored.degrees)
     assert (small.name, small.n_agents, small.mean_degree) == ("complete", stored.n_agents, stored.mean_degree)
@@ -34,7 +34,7 @@ def test_components_are_counted_in_the_order_of_their_first_agents():
     assert component_sizes(network.indptr, network.indices).tolist() == [2, 1, 4]
 
 
-def test_what_is_not_connected_reads_so():
+def test_the_sentence_says_whether_a_network_is_connected():
     parts = from_graph(nx.disjoint_union(nx.cycle_graph(1999), nx.empty_graph(1)), "parts")
     assert str(parts.describe()) == (
         "2000 agents, 1999 edges, 0 to 2 neighbours (mean 1.999); not connected: 2 components, 99.9% of the agents in "
@@ -55,13 +55,13 @@ def test_what_is_not_connected_reads_so():
         ([0, 1, 2], [1.0, 0.0], "indices must be a list of whole numbers"),
     ],
 )
-def test_arrays_that_are_no_network_are_refused(indptr, indices, message):
+def test_inconsistent_arrays_are_refused(indptr, indices, message):
     with pytest.raises(InputError, match=message):
         Network("bad", indptr, indices)
 
 
 def doctored(change):
-    """A network in which one agent has many neighbours, with a fault."""
+    """Return a network with a fault in which one agent has many neighbours."""
     network = from_graph(nx.star_graph(60), "star")
     indptr, indices = network.indptr.copy(), network.indices.copy()
     change(indices)
@@ -85,10 +85,10 @@ def turn(indices):
     [
         (loop, LOOP, "agent 0 is its own neighbour"),
         (repeat, REPEATED, "agent 0 has a neighbour twice"),
-        (turn, ONE_SIDED, "some agent is a neighbour of one that is not its neighbour"),
+        (turn, ONE_SIDED, "an agent has a neighbour of which it is not a neighbour"),
     ],
 )
-def test_networks_that_are_not_simple_are_found_out(change, fault, message):
+def test_networks_that_are_not_simple_are_refused(change, fault, message):
     network = doctored(change)
     assert first_fault(network.indptr, network.indices)[1] == fault
     with pytest.raises(InputError, match=message):

@@ -10,7 +10,7 @@ from scipy import sparse, stats
 from tworate.simulate import random_regular
 from tworate.simulate.regular import _bad_stubs, _paired, _repair, regular_neighbours
 
-# Each of these tests fails a right generator in one of a thousand choices of seeds.
+# A correct generator fails each of these tests for one in a thousand seeds.
 LEVEL = 1e-3
 
 
@@ -24,7 +24,7 @@ def edges_of(neighbours, degree):
 
 
 def all_regular_graphs(n, k):
-    """Every labelled k-regular graph on n nodes, by exhaustion."""
+    """List every labelled k-regular graph on n nodes, by exhaustive search."""
 
     def extended(node, missing, edges):
         if node == n:
@@ -42,7 +42,7 @@ def all_regular_graphs(n, k):
 
 
 def short_cycles(edges, n):
-    """Numbers of triangles and of cycles of four."""
+    """Count the triangles and the cycles of length four."""
     low, high = np.array(sorted(edges)).T
     half = sparse.csr_array((np.ones(low.size), (low, high)), shape=(n, n))
     adjacency = half + half.T if n > 100 else (half + half.T).toarray()
@@ -65,7 +65,7 @@ SIZES = [
 
 
 @pytest.mark.parametrize(("n", "k"), SIZES)
-def test_every_agent_has_so_many_neighbours_once_and_from_both_sides(n, k):
+def test_every_agent_has_k_distinct_neighbours_that_are_mutual(n, k):
     for seed in range(3):
         neighbours = regular_neighbours(n, k, np.random.default_rng(seed)).reshape(n, k)
         pairs = {(agent, int(other)) for agent in range(n) for other in neighbours[agent]}
@@ -87,8 +87,8 @@ def test_bad_stubs_of_a_pairing_are_loops_and_repeats(k):
     assert expected
 
 
-def test_pairing_leaves_no_stub_alone_and_pairs_all_alike():
-    # Two agents with two stubs: of the three pairings two join the agents twice, one makes two loops.
+def test_all_pairings_of_stubs_are_equally_likely():
+    # Two agents with two stubs have three pairings: two of them join the agents twice, one makes two loops.
     drawn = Counter(tuple(_paired(2, 2, np.random.default_rng(seed)).tolist()) for seed in range(3000))
     assert set(drawn) == {(1, 1, 0, 0), (0, 0, 1, 1)}
     assert stats.binomtest(drawn[0, 0, 1, 1], 3000, 1 / 3).pvalue > LEVEL
@@ -102,7 +102,7 @@ def without_mixing(n, k, rng):
 
 
 def uniformity(draw, n, k, graphs):
-    """P-value of Pearson's test that all graphs are equally likely, from 40 draws of each on average."""
+    """Return the p-value of Pearson's test that all graphs are equally likely, with 40 draws per graph on average."""
     rng = np.random.default_rng(5)
     drawn = Counter(edges_of(draw(n, k, rng), k) for _ in range(40 * len(graphs)))
     assert set(drawn) <= set(graphs)
@@ -116,11 +116,11 @@ def test_all_labelled_graphs_are_equally_likely(n, k, count):
     assert uniformity(regular_neighbours, n, k, graphs) > LEVEL
 
 
-def test_the_test_of_uniformity_sees_what_repair_does_without_mixing():
+def test_the_test_of_uniformity_detects_repair_without_mixing():
     assert uniformity(without_mixing, 7, 2, all_regular_graphs(7, 2)) < 1e-9
 
 
-def test_kinds_of_cubic_graphs_on_eight_nodes_are_as_frequent_as_there_are_labellings():
+def test_kinds_of_cubic_graphs_on_eight_nodes_are_as_frequent_as_their_labellings():
     graphs = all_regular_graphs(8, 3)
     assert len(graphs) == 19355  # OEIS A002829
     of_kind = Counter(short_cycles(graph, 8) for graph in graphs)
@@ -137,14 +137,14 @@ def test_short_cycles_of_large_networks_are_poisson():
     k, draws = 4, 300
     rng = np.random.default_rng(11)
     counts = np.array([short_cycles(edges_of(regular_neighbours(2000, k, rng), k), 2000) for _ in range(draws)])
-    # Bollobás (1980): independent, with mean (k - 1)^j / (2 j) for cycles of length j, as the network grows.
-    for found, mean in zip(counts.T, ((k - 1) ** 3 / 6, (k - 1) ** 4 / 8), strict=True):
+    # Bollobás (1980): in the limit the counts are independent, with mean (k - 1)^j / (2 j) for cycles of length j.
+    for cycles, mean in zip(counts.T, ((k - 1) ** 3 / 6, (k - 1) ** 4 / 8), strict=True):
         law = stats.poisson(mean)
-        # Of the smallest and the largest counts, enough are taken together that five or more are expected.
+        # The smallest and the largest counts are merged so that each class has an expectation of at least five.
         low, high = (int(law.ppf(q)) for q in (6 / draws, 1 - 6 / draws))
         expected = law.pmf(np.arange(low, high + 1))
         expected[0], expected[-1] = law.cdf(low), law.sf(high - 1)
-        observed = np.bincount(np.clip(found, low, high) - low, minlength=high - low + 1)
+        observed = np.bincount(np.clip(cycles, low, high) - low, minlength=high - low + 1)
         assert stats.chisquare(observed, draws * expected).pvalue > LEVEL
     assert stats.pearsonr(*counts.T).pvalue > LEVEL
 
@@ -159,8 +159,8 @@ def test_triangles_are_as_many_as_in_networkx():
     assert stats.chi2_contingency(table).pvalue > LEVEL
 
 
-def test_three_neighbours_connect_and_two_do_not():
-    # The commonest way not to be connected, a K4 apart, has a probability of about 0.07 / n² (the mean number of them).
+def test_networks_of_degree_three_are_connected_and_of_degree_two_are_not():
+    # The most frequent isolated component is a K4; the expected number of them is about 0.07 / n².
     assert all(random_regular(1000, 3, seed).describe().connected for seed in range(20))
     ring = random_regular(1000, 2, seed=1).describe()
     assert ring.components > 1

@@ -14,7 +14,7 @@ def infected_by_round(trajectories):
 
 
 def plain_loop(graph, table, members, starters, rounds, visibility, rng):
-    """The process of the specification, agent by agent: a sweep over everybody in every round."""
+    """Simulate the specified process agent by agent, with a sweep over all agents in every round."""
     shared = np.isin(np.arange(len(graph)), starters)
     seen = np.zeros(len(graph), dtype=int)
     counts, si_edges = [], []
@@ -25,8 +25,8 @@ def plain_loop(graph, table, members, starters, rounds, visibility, rng):
         for agent in range(len(graph)):
             if shared[agent]:
                 continue
-            shown = rng.binomial(sum(shared[other] for other in graph[agent]), visibility)
-            for _ in range(shown):
+            n_sightings = rng.binomial(sum(shared[other] for other in graph[agent]), visibility)
+            for _ in range(n_sightings):
                 probability = table[members[agent]][min(seen[agent], len(table[0]) - 1)]
                 seen[agent] += 1
                 if rng.random() < probability:
@@ -53,15 +53,15 @@ def test_kernel_and_plain_loop_have_the_same_distribution():
     kernel = result.table.pivot(index="trajectory", columns="time", values=["infected", "si_edges"])
     rng = np.random.default_rng(2)
     loop = [plain_loop(graph, table, members, rng.choice(60, 2, replace=False), 8, 0.4, rng) for _ in range(1500)]
-    # Six Kolmogorov-Smirnov tests, level 1e-3 together; for discrete data the test only errs towards acceptance.
+    # Six Kolmogorov-Smirnov tests with a joint level of 1e-3; for discrete data the test is conservative.
     for time in (2, 5, 8):
         for column, index in (("infected", 0), ("si_edges", 1)):
             drawn = [run[index][time] for run in loop]
             assert stats.ks_2samp(kernel[column, time], drawn).pvalue > 1e-3 / 6
 
 
-def test_plain_loop_test_has_the_power_to_see_a_wrong_kernel():
-    # The negative control of the test above: visibility 0.45 instead of 0.4 must be told apart with the same sample.
+def test_plain_loop_test_has_the_power_to_detect_a_wrong_kernel():
+    # This is the negative control of the test above: the same sample size must distinguish visibility 0.45 from 0.4.
     network, table, members = random_regular(60, 4, seed=2), [[0.5, 0.2, 0.05], [0.1, 0.6, 0.3]], np.arange(60) % 2
     right, wrong = (
         infected_by_round(
@@ -72,8 +72,8 @@ def test_plain_loop_test_has_the_power_to_see_a_wrong_kernel():
     assert stats.ks_2samp(right[:, 5], wrong[:, 5]).pvalue < 1e-3 / 6
 
 
-def test_one_edge_shares_at_the_time_that_its_table_says():
-    # Two agents, one edge: P(shared by round t) = 1 - Π over sightings (1 - P_m), the last P repeating.
+def test_one_edge_shares_at_the_times_of_its_table():
+    # Two agents and one edge: P(shared by round t) = 1 - Π over sightings (1 - P_m); the last P_m repeats.
     network = from_graph(nx.Graph([(0, 1)]), "pair")
     infected = infected_by_round(
         spread(network, [[0.3, 0.1, 0.6]], rounds=4, replicates=20_000, initial_sharers=1, visibility=1.0, seed=3)
@@ -95,7 +95,7 @@ def test_later_sightings_follow_the_rate_of_visibility():
 
 @pytest.mark.parametrize("clock", ["rounds", "continuous"])
 def test_large_regular_network_follows_the_edge_based_equations(clock):
-    # θ ← θ - q (θ - s0 θ^(k-1)) for one rate, per edge and round, or θ' = -q (…); exact as N → ∞, seeds many.
+    # One rate: θ ← θ - q (θ - s0 θ^(k-1)) per edge and round, or θ' = -q (…). This is exact for N → ∞ with many seeds.
     agents, degree, q, starters, rounds = 100_000, 6, 0.12, 2000, 25
     result = spread(
         random_regular(agents, degree, seed=5), [[q]], rounds=rounds, replicates=8, initial_sharers=starters,
@@ -116,13 +116,13 @@ def test_large_regular_network_follows_the_edge_based_equations(clock):
     expected = 1 - s0 * theta**degree
     error = prevalence.std(axis=0, ddof=1) / np.sqrt(8) + 1e-12
     z = (prevalence.mean(axis=0) - expected)[1:] / error[1:]
-    # 25 dependent t-scores with 7 degrees of freedom: |t| > 9 comes once in 1,000 runs (Bonferroni).
+    # 25 dependent t-scores with 7 degrees of freedom: |t| > 9 occurs in one of 1,000 runs (Bonferroni).
     assert np.abs(z).max() < 9
-    # The network is finite: the deviation is of order 1/N, far below what a mean-field formula would be off by.
+    # The deviation of a finite network is of order 1/N, far below the error of a mean-field formula.
     assert np.abs(prevalence.mean(axis=0) - expected).max() < 0.01
 
 
-def test_same_result_for_any_number_of_threads_and_for_a_replicate_alone_or_among_many():
+def test_results_do_not_depend_on_the_number_of_threads_or_of_replicates():
     network = random_regular(300, 6, seed=7)
     table = np.array([[0.4, 0.2], [0.1, 0.05]])
     members = np.arange(300) % 2
@@ -189,12 +189,12 @@ def test_counts_say_who_shared_at_which_sighting():
     shown = counts.groupby(["trajectory", "time"])["decisions"].sum()
     recorded = result.table.set_index(["trajectory", "time"])["sightings"]
     assert (recorded[shown.index] == shown).all() and recorded.sum() == shown.sum()
-    # Sightings that decide are independent trials with the probability of the table: six binomial tests, level 1e-3.
+    # Decisions are independent trials with the probability of the table: six binomial tests with a joint level of 1e-3.
     total = counts[counts["sighting"] > 0].groupby(["persona", "sighting"])[["decisions", "new_sharers"]].sum()
     for (persona, sighting), row in total.iterrows():
         probability = table[["keen", "slow"].index(persona), sighting - 1]
         assert stats.binomtest(row["new_sharers"], row["decisions"], probability).pvalue > 1e-3 / 6
-    # Nobody sees the post for the second time who has not seen it once and gone on.
+    # Only agents that saw the post once and did not share see it for the second time.
     by_sighting = (
         counts[counts["sighting"] > 0]
         .groupby(["trajectory", "persona", "sighting"])[["decisions", "new_sharers"]]
@@ -206,7 +206,7 @@ def test_counts_say_who_shared_at_which_sighting():
 
 
 def test_si_edges_are_those_of_the_graph():
-    # A cycle: sharers that were neighbours, or share in one round, must be counted rightly; recomputed from scratch.
+    # On a cycle, sharers may be neighbours or share in the same round. The expected counts are computed from scratch.
     graph = nx.cycle_graph(12)
     result = spread(
         from_graph(graph, "cycle"), [[1.0]], rounds=8, replicates=200, visibility=1.0, seeds=[0, 1, 5], seed=1
@@ -224,8 +224,9 @@ def two_rates(exposure, fast, slow, weight):
 
 @pytest.mark.parametrize("mechanism", ["who", "when"])
 def test_who_and_when_both_give_the_two_rate_curve_on_the_exposure_of_the_path(mechanism):
-    # In continuous time on the complete network each agent's intensity is that of its own exposure Λ = ∫ I/(N-1), so
-    # the susceptible fraction is G(Λ): who: w = 1/2, rates c P1 and c P2; when: w = 1 - (1-p1)/(1-p2), rates c, c p2.
+    # In continuous time on the complete network all agents have the exposure Λ = ∫ I/(N-1), so the susceptible fraction
+    # is s0 G(Λ). For *who*, w = 1/2 and the rates are c P1 and c P2; for *when*, w = 1 - (1-p1)/(1-p2) and the rates
+    # are c and c p2.
     n, rate, p1, p2 = 20_000, 1.5, 0.4, 0.1
     if mechanism == "who":
         table, members, curve = [[p1], [p2]], np.arange(n) % 2, (rate * p1, rate * p2, 0.5)
@@ -236,41 +237,41 @@ def test_who_and_when_both_give_the_two_rate_curve_on_the_exposure_of_the_path(m
         visibility=rate / (n - 1) / 20, seed=11,
     )  # fmt: skip
     infected = infected_by_round(result)
-    # Recorded twenty times in a unit of the rates: the trapezoidal rule errs by far less than chance does.
+    # There are twenty records per time unit of the rates, so the error of the trapezoidal rule is far below the noise.
     exposure = np.concatenate(
         [np.zeros((16, 1)), np.cumsum((infected[:, 1:] + infected[:, :-1]) / 2, axis=1) / (n - 1) / 20], axis=1
     )
     s, predicted = 1 - infected / n, (1 - 400 / n) * two_rates(exposure, *curve)
     difference = (s - predicted)[:, 40::40]
     z = difference.mean(axis=0) / (difference.std(axis=0, ddof=1) / 4)
-    # Nine dependent t-scores with 15 degrees of freedom: |t| > 5 comes once in 700 runs (Bonferroni).
+    # Nine dependent t-scores with 15 degrees of freedom: |t| > 5 occurs in one of 700 runs (Bonferroni).
     assert np.abs(z).max() < 5
-    # The negative control: one rate, fitted to the end of the curve, is far off in the middle.
-    one = -np.log(s[:, -1] / s[:, 0]) / exposure[:, -1]
-    wrong = (s - s[:, :1] * np.exp(-one[:, None] * exposure))[:, 40:-1:40]
+    # The negative control: one rate that is fitted to the end of the curve has a large error in the middle.
+    one_rate = -np.log(s[:, -1] / s[:, 0]) / exposure[:, -1]
+    wrong = (s - s[:, :1] * np.exp(-one_rate[:, None] * exposure))[:, 40:-1:40]
     assert np.abs(wrong.mean(axis=0) / (wrong.std(axis=0, ddof=1) / 4)).max() > 20
 
 
 @pytest.mark.parametrize("clock", ["rounds", "continuous"])
 def test_the_outside_world_shows_the_post_to_everybody(clock):
-    # Nobody shares at first, and edges hardly show anything: sharing is by single agents, at p = a P in a round, or at
-    # the rate a P.
+    # There are no seeds, and edges show almost nothing. So agents share independently, with probability a P in a round
+    # or at the rate a P.
     a, p, n = 0.1, 0.5, 2000
     graph = nx.empty_graph(n)
     graph.add_edge(0, 1)
     result = spread(
-        from_graph(graph, "dust"), [[p]], rounds=20, replicates=30, initial_sharers=0, outside=a, clock=clock,
+        from_graph(graph, "one edge"), [[p]], rounds=20, replicates=30, initial_sharers=0, outside=a, clock=clock,
         visibility=1e-9, seed=2,
     )  # fmt: skip
-    gone = 1 - a * p if clock == "rounds" else np.exp(-a * p)
-    expected = 1 - gone ** np.arange(21)
+    escape = 1 - a * p if clock == "rounds" else np.exp(-a * p)
+    expected = 1 - escape ** np.arange(21)
     z = (infected_by_round(result).mean(axis=0) / n - expected)[1:]
     z /= np.sqrt(expected * (1 - expected) / (n * 30))[1:]
-    # Twenty dependent normal scores: |z| > 4.2 comes once in 1,800 runs (Bonferroni).
+    # Twenty dependent normal scores: |z| > 4.2 occurs in one of 1,800 runs (Bonferroni).
     assert np.abs(z).max() < 4.2
 
 
-def test_a_replicate_alone_is_the_same_as_among_many_in_continuous_time_too():
+def test_a_replicate_does_not_depend_on_others_in_continuous_time():
     network = random_regular(300, 6, seed=7)
     table, members = np.array([[0.4, 0.2], [0.1, 0.05]]), np.arange(300) % 2
     settings = {"visibility": 0.3, "outside": 0.001, "clock": "continuous", "seed": 8}
@@ -280,8 +281,8 @@ def test_a_replicate_alone_is_the_same_as_among_many_in_continuous_time_too():
     assert alone.infected.tolist() == one.table.loc[one.table["trajectory"] == 4, "infected"].tolist()
 
 
-def test_many_states_need_wider_numbers():
-    # 40,000 states of agents, of which only the first sighting is ever reached.
+def test_many_states_need_wider_integers():
+    # There are 40,000 states of agents; the result must equal that of a table with only the first sighting.
     table = np.full((4, 10_000), 0.5)
     network, members = random_regular(200, 4, seed=1), np.arange(200) % 4
     wide = spread(network, table, members, rounds=5, replicates=3, seed=1).table

@@ -1,4 +1,4 @@
-"""Files that grow: what is in them, and what is left when the process that writes them is killed."""
+"""Files that are written during a run: their contents, and the result if the process is killed."""
 
 import inspect
 import json
@@ -21,7 +21,7 @@ from tworate.simulate.spreading import simulate
 from tworate.simulate.streaming import parts_folder
 
 
-def some(**changed):
+def example(**changed):
     settings = {"rounds": 8, "replicates": 12, "seed": 3, "persona_labels": ("A", "B"), "conditions": {"event": "X"}}
     return Spread(random_regular(300, 6, seed=1), [[0.3, 0.1], [0.2, 0.2]], np.arange(300) % 2, **(settings | changed))
 
@@ -31,9 +31,9 @@ def same(one, another):
 
 
 @pytest.mark.parametrize("changed", [{}, {"interventions": (Block(0.2),), "clock": "continuous"}])
-def test_what_is_written_is_what_would_be_in_memory(tmp_path, changed):
+def test_files_equal_the_simulation_in_memory(tmp_path, changed):
     file = tmp_path / "a.parquet"
-    spreads = [some(**changed), some(conditions={"event": "Y"}, seed=[3, 4], **changed)]
+    spreads = [example(**changed), example(conditions={"event": "Y"}, seed=[3, 4], **changed)]
     calls = []
     spread_to(file, spreads, progress=lambda done, total: calls.append((done, total)))
     assert same(read_trajectories(file), simulate(spreads))
@@ -43,14 +43,14 @@ def test_what_is_written_is_what_would_be_in_memory(tmp_path, changed):
         assert pq.ParquetFile(path).num_row_groups == 24
         record = json.loads(pq.read_schema(path).metadata[b"tworate"])
         assert record["version"] == __version__
-        assert [each["seed"] for each in record["spreads"]] == [[3], [3, 4]]
+        assert [saved["seed"] for saved in record["spreads"]] == [[3], [3, 4]]
         assert record["spreads"][0]["network"]["name"] == "random-regular"
-        assert len({each["table"]["hash"] for each in record["spreads"]}) == 1
+        assert len({saved["table"]["hash"] for saved in record["spreads"]}) == 1
 
 
-def test_the_record_tells_networks_and_tables_apart():
-    one = some().describe()
-    assert some().describe() == one
+def test_the_record_distinguishes_networks_and_tables():
+    one = example().describe()
+    assert example().describe() == one
     other = Spread(random_regular(300, 6, seed=2), [[0.3, 0.1]], seed=3).describe()
     assert other["network"]["hash"] != one["network"]["hash"] and other["table"]["hash"] != one["table"]["hash"]
 
@@ -60,20 +60,20 @@ import time
 import numpy as np
 from tworate.simulate import Spread, random_regular, spread_to
 
-{some}
+{example}
 
 def slowly(done, total):
     print(done, flush=True)
     time.sleep(0.02)
 
-spread_to({file!r}, some(replicates=200), threads=2, progress=slowly)
+spread_to({file!r}, example(replicates=200), threads=2, progress=slowly)
 """
 
 
 @pytest.mark.parametrize("after", [1, 60, 140])
-def test_a_killed_run_leaves_whole_replicates_and_resumes_to_the_same_result(tmp_path, after):
+def test_a_killed_run_leaves_complete_replicates_and_resumes_to_the_same_result(tmp_path, after):
     file = tmp_path / "killed.parquet"
-    script = SCRIPT.format(some=inspect.getsource(some), file=str(file))
+    script = SCRIPT.format(example=inspect.getsource(example), file=str(file))
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
         if int(line) >= after:
@@ -88,62 +88,64 @@ def test_a_killed_run_leaves_whole_replicates_and_resumes_to_the_same_result(tmp
     for part in finished:
         with np.load(part) as arrays:
             assert arrays["infected"].shape == (9,)
-    # Without being told to go on, nothing is lost or overwritten.
-    with pytest.raises(InputError, match="was cut off"):
-        spread_to(file, some(replicates=200))
+    # Without `resume`, nothing is lost or overwritten.
+    with pytest.raises(InputError, match="was interrupted"):
+        spread_to(file, example(replicates=200))
     with pytest.raises(InputError, match=r"visibility was 0.25, is 0.3"):
-        spread_to(file, some(replicates=200, visibility=0.3), resume=True)
+        spread_to(file, example(replicates=200, visibility=0.3), resume=True)
     stamps = [part.stat().st_mtime_ns for part in finished]
-    begun = []
-    spread_to(file, some(replicates=200), resume=True, progress=lambda done, _: begun.append((done, _stamps(finished))))
-    assert begun[0] == (len(finished), stamps) and begun[-2][1] == stamps
+    calls = []
+    spread_to(
+        file, example(replicates=200), resume=True, progress=lambda done, _: calls.append((done, _stamps(finished)))
+    )
+    assert calls[0] == (len(finished), stamps) and calls[-2][1] == stamps
     assert not parts.exists()
-    assert same(read_trajectories(file), simulate([some(replicates=200)]))
+    assert same(read_trajectories(file), simulate([example(replicates=200)]))
 
 
 def _stamps(files):
     return [file.stat().st_mtime_ns for file in files]
 
 
-def test_a_damaged_part_is_computed_anew(tmp_path):
+def test_a_damaged_part_is_computed_again(tmp_path):
     file = tmp_path / "a.parquet"
 
-    class Cut(Exception):  # noqa: N818
+    class Interrupted(Exception):  # noqa: N818
         pass
 
-    def cut(done, total):
+    def interrupt(done, total):
         if done == 6:
-            raise Cut
+            raise Interrupted
 
-    with pytest.raises(Cut):
-        spread_to(file, some(), progress=cut)
+    with pytest.raises(Interrupted):
+        spread_to(file, example(), progress=interrupt)
     parts = sorted(parts_folder(file).glob("*.npz"))
     parts[0].write_bytes(parts[0].read_bytes()[:100])
     parts[1].write_bytes(b"")
-    spread_to(file, some(), resume=True)
-    assert same(read_trajectories(file), simulate([some()]))
+    spread_to(file, example(), resume=True)
+    assert same(read_trajectories(file), simulate([example()]))
 
 
-def test_a_finished_file_is_left_alone_when_it_is_the_same_and_refused_when_it_is_not(tmp_path):
+def test_a_finished_file_is_unchanged_for_equal_settings_and_refused_for_others(tmp_path):
     file = tmp_path / "a.parquet"
-    spread_to(file, some(), resume=True)
+    spread_to(file, example(), resume=True)
     stamp = file.stat().st_mtime_ns
-    spread_to(file, some(), resume=True)
+    spread_to(file, example(), resume=True)
     assert file.stat().st_mtime_ns == stamp
-    with pytest.raises(InputError, match=r"a.parquet: was begun with other settings .*replicates was 12, is 13"):
-        spread_to(file, some(replicates=13), resume=True)
+    with pytest.raises(InputError, match=r"a.parquet: was started with other settings .*replicates was 12, is 13"):
+        spread_to(file, example(replicates=13), resume=True)
     Trajectories(read_trajectories(file).table).save(file)
     assert not counts_path(file).exists()
-    with pytest.raises(InputError, match="does not say what it was made with"):
-        spread_to(file, some(), resume=True)
-    spread_to(file, some(replicates=2))
+    with pytest.raises(InputError, match="does not contain its settings"):
+        spread_to(file, example(), resume=True)
+    spread_to(file, example(replicates=2))
     assert len(read_trajectories(file).table) == 18
 
 
-def test_a_missing_condition_does_not_hinder_resuming(tmp_path):
+def test_a_run_with_a_missing_condition_can_be_resumed(tmp_path):
     file = tmp_path / "a.parquet"
-    spread_to(file, some(conditions={"assortativity": float("nan")}))
-    spread_to(file, some(conditions={"assortativity": float("nan")}), resume=True)
+    spread_to(file, example(conditions={"assortativity": float("nan")}))
+    spread_to(file, example(conditions={"assortativity": float("nan")}), resume=True)
 
 
 def test_other_writers_and_other_formats_are_refused(tmp_path):
@@ -153,26 +155,26 @@ def test_other_writers_and_other_formats_are_refused(tmp_path):
         FileLock(parts_folder(file) / "lock"),
         pytest.raises(InputError, match="another process is writing it"),
     ):
-        spread_to(file, some(), resume=True)
+        spread_to(file, example(), resume=True)
     with pytest.raises(InputError, match=r"ends in .parquet"):
-        spread_to(tmp_path / "a.csv", some())
+        spread_to(tmp_path / "a.csv", example())
 
 
 def test_memory_does_not_grow_with_replicates():
-    # Replicates are handed on as they come: at most a few wait, whoever takes them and however slowly.
-    alive, most = 0, 0
-    what = some(replicates=100)
+    # Replicates are yielded when they finish, so at most a few wait, even if the caller is slow.
+    alive, max_alive = 0, 0
+    process = example(replicates=100)
     original = Spread.replicate
 
     def counted(self, index):
-        nonlocal alive, most
+        nonlocal alive, max_alive
         alive += 1
-        most = max(most, alive)
+        max_alive = max(max_alive, alive)
         return original(self, index)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Spread, "replicate", counted)
-        for _ in what.run(range(100), threads=2):
+        for _ in process.run(range(100), threads=2):
             time.sleep(0.001)
             alive -= 1
-    assert most <= 2 * 2 + 1
+    assert max_alive <= 2 * 2 + 1

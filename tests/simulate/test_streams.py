@@ -1,4 +1,4 @@
-"""The random numbers of compiled loops against published vectors and a plain implementation."""
+"""The random numbers of compiled loops against published test vectors and a plain implementation."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_numbers_are_uniform_and_streams_are_unrelated():
     keys = [np.array(key, dtype=np.uint64) for key in ([1, 2, 3, 4], [1, 2, 3, 5], [2, 2, 3, 4])]
     one, another, third = (drawn(key, 200_000) for key in keys)
     assert one.min() >= 0.0 and one.max() < 1.0
-    # Six tests, level 1e-3 together.
+    # Six tests with a joint level of 1e-3.
     for sample in (one, another, third):
         assert stats.kstest(sample, "uniform").pvalue > 1e-3 / 6
     for x, y in ((one, another), (one, third), (one[1:], one[:-1])):
@@ -75,10 +75,10 @@ def drawn_gamma(key, shape, number):
 @pytest.mark.parametrize("shape", [1.0, 2.5, 32.0])
 def test_gamma_variates_have_their_distribution(shape):
     sample = drawn_gamma(np.array([7, 8, 9, 10], dtype=np.uint64), shape, 100_000)
-    # Three tests, level 1e-3 together.
+    # Three tests with a joint level of 1e-3.
     assert stats.kstest(sample, stats.gamma(shape).cdf).pvalue > 1e-3 / 3
 
 
-def test_a_gamma_variate_of_another_shape_is_noticed():
+def test_a_gamma_variate_of_another_shape_is_detected():
     sample = drawn_gamma(np.array([7, 8, 9, 10], dtype=np.uint64), 32.2, 100_000)
     assert stats.kstest(sample, stats.gamma(32.0).cdf).pvalue < 1e-3

@@ -1,4 +1,4 @@
-"""Reading trajectories: what is good comes through, what is bad is named by file and line."""
+"""Reading trajectories: valid files are read, and errors name the file and the line."""
 
 import numpy as np
 import pandas as pd
@@ -21,17 +21,17 @@ def written(folder, text, name="trajectories.csv"):
     return path
 
 
-def test_good_file_is_read_and_sorted_by_time(tmp_path):
+def test_valid_file_is_read_and_sorted_by_time(tmp_path):
     shuffled = HEADER + "a,2,5,10\na,0,1,10\n\nb,0,1,10\na,1,3,10\nb,1,2,10\n"
     table = read_trajectories(written(tmp_path, shuffled)).table
     assert list(table["infected"]) == [1, 3, 5, 1, 2]
     assert list(table["trajectory"]) == ["a", "a", "a", "b", "b"]
 
 
-def test_spaces_after_commas_are_for_the_eye(tmp_path):
+def test_spaces_after_commas_are_ignored(tmp_path):
     aligned = GOOD.replace(",", ", ").replace("population", "population ")
-    found, plain = (read_trajectories(written(tmp_path, text)).table for text in (aligned, GOOD))
-    pd.testing.assert_frame_equal(found, plain)
+    spaced, plain = (read_trajectories(written(tmp_path, text)).table for text in (aligned, GOOD))
+    pd.testing.assert_frame_equal(spaced, plain)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_spaces_after_commas_are_for_the_eye(tmp_path):
         (GOOD.upper(), 1, "write the names in lower case"),
     ],
 )
-def test_bad_file_is_named_with_its_line(tmp_path, text, line, message):
+def test_errors_name_the_file_and_the_line(tmp_path, text, line, message):
     path = written(tmp_path, text)
     with pytest.raises(InputError) as caught:
         read_trajectories(path)
@@ -69,13 +69,13 @@ def test_bad_file_is_named_with_its_line(tmp_path, text, line, message):
     assert "\n" not in str(caught.value)
 
 
-def test_lines_are_counted_through_blank_ones(tmp_path):
+def test_line_numbers_include_blank_lines(tmp_path):
     path = written(tmp_path, HEADER + "\na,0,1,10\n\na,1,99,10\n")
     with pytest.raises(InputError, match="line 5: infected = 99 exceeds"):
         read_trajectories(path)
 
 
-def test_edges_that_cannot_be_are_refused():
+def test_impossible_numbers_of_edges_are_refused():
     table = pd.DataFrame(
         {"trajectory": 0, "time": [0, 1], "infected": [1, 2], "population": 9, "si_edges": [4, 37], "degree": 8}
     )
@@ -89,7 +89,7 @@ WITH_DEGREES = "trajectory,time,infected,population,degree,degrees\na,0,1,10,4.2
 def test_degrees_say_how_many_agents_have_how_many_neighbours(tmp_path):
     data = read_trajectories(written(tmp_path, WITH_DEGREES))
     assert degree_counts(data.table["degrees"].iloc[0]) == {3: 4, 5: 6}
-    # It has a meaning, so it is no condition.
+    # The column has a fixed meaning, so it is not a condition.
     assert data.conditions == []
     for name in ("again.csv", "again.parquet"):
         data.save(tmp_path / name)
@@ -112,7 +112,7 @@ def test_degrees_say_how_many_agents_have_how_many_neighbours(tmp_path):
         ("3:6 5:4", "degrees have the mean 3.8, but degree = 4.2; it must be the mean"),
     ],
 )
-def test_degrees_that_cannot_be_are_refused(tmp_path, degrees, message):
+def test_invalid_degrees_are_refused(tmp_path, degrees, message):
     path = written(tmp_path, WITH_DEGREES.replace("3:4 5:6", degrees))
     with pytest.raises(InputError) as caught:
         read_trajectories(path)
@@ -135,7 +135,7 @@ def test_mean_degree_may_be_rounded(tmp_path):
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00\x01", b"PAR1 this is not parquet"])
 @pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
-def test_files_that_are_no_tables_are_refused(tmp_path, name, content):
+def test_files_that_are_not_tables_are_refused(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"x\.(csv|parquet)"):
@@ -147,7 +147,7 @@ def test_missing_file_is_named(tmp_path):
         read_trajectories(tmp_path / "nowhere.csv")
 
 
-def test_labels_that_come_again_in_another_condition_are_other_trajectories():
+def test_labels_that_repeat_in_another_condition_are_other_trajectories():
     table = pd.DataFrame(
         {
             "trajectory": [0, 0, 0, 0],
@@ -163,14 +163,14 @@ def test_labels_that_come_again_in_another_condition_are_other_trajectories():
     assert parts == {"a": [5, 9], "b": [1, 2]}
 
 
-def test_further_columns_that_change_along_a_trajectory_do_not_break_it():
+def test_further_columns_that_change_along_a_trajectory_do_not_split_it():
     table = pd.DataFrame(
         {"trajectory": 0, "time": [0, 1, 2], "infected": [1, 2, 3], "population": 10, "note": ["x", "y", "z"]}
     )
     assert list(Trajectories(table).path_numbers) == [0, 0, 0]
 
 
-def test_labels_that_come_again_beside_a_column_that_changes_in_every_row():
+def test_labels_that_repeat_beside_a_column_that_changes_in_every_row():
     one = {"trajectory": 0, "time": [0, 1, 2], "infected": [1, 2, 2], "population": 10, "susceptible": [9, 8, 8]}
     table = pd.concat([pd.DataFrame({**one, "event": name}) for name in "ab"])
     data = Trajectories(table)
@@ -178,7 +178,7 @@ def test_labels_that_come_again_beside_a_column_that_changes_in_every_row():
     assert [condition for condition, _ in data.split(["event"])] == [{"event": "a"}, {"event": "b"}]
 
 
-def test_a_column_that_changes_along_a_trajectory_is_no_condition():
+def test_a_column_that_changes_along_a_trajectory_is_not_a_condition():
     table = pd.DataFrame(
         {"trajectory": 0, "time": range(4), "infected": [1, 2, 3, 4], "population": 10, "phase": list("eell")}
     )

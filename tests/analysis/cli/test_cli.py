@@ -164,7 +164,7 @@ def test_a_spread_with_everything_on_is_written_named_and_gone_on_with(in_proces
     assert (made["clock"], made["outside"], made["seeds"]) == ("continuous", 0.01, "persona:OCEAN")
     other = in_process(*many, "--rounds", 6, cwd=tmp_path)
     assert other.returncode == 2
-    assert "t.parquet: was begun with other settings and cannot be gone on with: rounds was 5, is 6" in other.stderr
+    assert "t.parquet: was started with other settings and cannot be resumed: rounds was 5, is 6" in other.stderr
 
 
 def test_a_mixture_on_a_network_is_told_and_recorded(in_process, tmp_path):
