@@ -16,20 +16,21 @@ def decide(
     personas: PersonaOptions,
     how: ElicitationOptions,
     sightings: Annotated[
-        int, typer.Option("--sightings", metavar="M", min=1, help="Sightings told apart; the last means M or more.")
+        int,
+        typer.Option("--sightings", metavar="M", min=1, help="Number of distinct sightings; the last means M or more."),
     ] = 5,
     seed: options.Seed = 0,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="CSV file; default: stdout.")] = None,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Print the effects of traits, event and sighting, not the table itself."),
+        typer.Option("--explain", help="Print the effects of traits, event and sighting instead of the table."),
     ] = False,
     figure: Annotated[
         Path | None, typer.Option("--figure", metavar="FILE", help="With --explain: figure (.png, .pdf or .svg).")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Ask a language model how probably each persona shares each event, at each sighting.
+    """Ask a language model for the probability that each persona shares each event at each sighting.
 
     Examples
     --------
@@ -61,7 +62,7 @@ def decide(
             raise InputError(f"{out}: name a file that ends in .csv")
     if figure:
         if not explain:
-            raise InputError(f"--figure {figure}: draws effects; say --explain too")
+            raise InputError(f"--figure {figure}: draws effects; add --explain")
         check_figure(figure)
     language_model = who.load()
     with progress_bar() as bar:

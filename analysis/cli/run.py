@@ -26,9 +26,9 @@ def run(
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
-    """Decide, simulate, fit, compare and report: the whole job in one command.
+    """Decide, simulate, fit, compare and report in one command.
 
-    With no options: the embedded model (synthetic behaviour) and the first shipped event.
+    Without options it uses the embedded model (synthetic behaviour) and the first built-in event.
 
     Examples
     --------

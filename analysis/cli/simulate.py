@@ -26,12 +26,12 @@ def simulate(
         typer.Option(
             "--resume",
             metavar="",
-            help="Go on with a run to --out FILE.parquet that was cut off; the result is that of one in one piece.",
+            help="Continue an interrupted run to --out FILE.parquet; the result is that of an uninterrupted run.",
         ),
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Let persona agents spread a post on a network; write the trajectories.
+    """Simulate how persona agents spread a post on a network; write the trajectories.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def simulate(
     settings.check()
     streamed = out if out and out.suffix == ".parquet" else None
     if resume and not streamed:
-        raise InputError("--resume goes with --out FILE.parquet, which is written replicate by replicate")
+        raise InputError("--resume goes with --out FILE.parquet: only this format is written replicate by replicate")
     if streamed:
         check_stream(streamed, resume=resume)
     elif out:
