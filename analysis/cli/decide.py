@@ -11,10 +11,10 @@ from .groups import ElicitationOptions, EventOptions, ModelOptions, PersonaOptio
 
 @grouped
 def decide(
-    who: ModelOptions,
-    what: EventOptions,
+    model: ModelOptions,
+    events: EventOptions,
     personas: PersonaOptions,
-    how: ElicitationOptions,
+    elicitation: ElicitationOptions,
     sightings: Annotated[
         int,
         typer.Option("--sightings", metavar="M", min=1, help="Number of distinct sightings; the last means M or more."),
@@ -54,7 +54,7 @@ def decide(
     from .figures import check_figure, save_figure
     from .output import emit, emit_json, progress_bar, say
 
-    chosen, mixture, asking = what.chosen(), personas.mixture(), how.settings(seed)
+    chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
     templates = personas.templates()
     if out:
         check_writable(out)
@@ -64,7 +64,7 @@ def decide(
         if not explain:
             raise InputError(f"--figure {figure}: draws effects; add --explain")
         check_figure(figure)
-    language_model = who.load()
+    language_model = model.load()
     with progress_bar() as bar:
         tables = ask(
             language_model,

@@ -11,8 +11,8 @@ from .groups import AnswerOptions, ModelOptions, grouped
 
 @grouped
 def probe(
-    who: ModelOptions,
-    how: AnswerOptions,
+    model: ModelOptions,
+    elicitation: AnswerOptions,
     qualifier: options.Qualifier = "very",
     seed: options.Seed = 0,
     out: Annotated[
@@ -44,13 +44,13 @@ def probe(
     from .figures import check_figure, save_figure
     from .output import emit, emit_json, progress_bar, say
 
-    asking = how.settings(seed)
+    asking = elicitation.settings(seed)
     templates = PromptTemplates(qualifier=qualifier)
     if out:
         check_writable(out)
     if figure:
         check_figure(figure)
-    language_model = who.load()
+    language_model = model.load()
     with progress_bar() as bar:
         result = probe_model(
             language_model,

@@ -12,10 +12,10 @@ from .groups import ElicitationOptions, EventOptions, ModelOptions, PersonaOptio
 
 @grouped
 def run(
-    who: ModelOptions,
-    what: EventOptions,
+    model: ModelOptions,
+    events: EventOptions,
     personas: PersonaOptions,
-    how: ElicitationOptions,
+    elicitation: ElicitationOptions,
     spread: SpreadOptions,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results; default: runs/ and the time.")
@@ -45,13 +45,13 @@ def run(
     from .output import emit_json, progress_bar, say
     from .verdicts import show_comparison
 
-    chosen, mixture, asking = what.chosen(), personas.mixture(), how.settings(seed)
+    chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
     templates, settings = personas.templates(), spread.settings(seed)
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     check_job(settings, folder, closure, likelihood)
     population = make_population(settings, mixture)
     say(population.describe())
-    language_model = who.load()
+    language_model = model.load()
     with progress_bar() as bar:
         comparison = run_job(
             language_model,

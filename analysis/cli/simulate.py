@@ -11,10 +11,10 @@ from .groups import ElicitationOptions, EventOptions, ModelOptions, PersonaOptio
 
 @grouped
 def simulate(
-    who: ModelOptions,
-    what: EventOptions,
+    model: ModelOptions,
+    events: EventOptions,
     personas: PersonaOptions,
-    how: ElicitationOptions,
+    elicitation: ElicitationOptions,
     spread: SpreadOptions,
     seed: options.Seed = 0,
     out: Annotated[
@@ -52,7 +52,7 @@ def simulate(
     from ..experiment import elicitation_notes, event_spreads, make_population, simulate_events
     from .output import emit, emit_json, progress_bar, say
 
-    chosen, mixture, asking = what.chosen(), personas.mixture(), how.settings(seed)
+    chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
     templates, settings = personas.templates(), spread.settings(seed)
     settings.check()
     streamed = out if out and out.suffix == ".parquet" else None
@@ -64,7 +64,7 @@ def simulate(
         check_destination(out)
     population = make_population(settings, mixture)
     say(population.describe())
-    language_model = who.load()
+    language_model = model.load()
     with progress_bar() as bar:
         tables = decide(
             language_model,

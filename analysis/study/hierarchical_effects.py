@@ -86,9 +86,9 @@ def write_effects(
         likelihood = "beta-binomial"
     for si_model in settings.si_models:
 
-        def tell(done: int, total: int, what: str = f"effects on {si_model}") -> None:
+        def tell(done: int, total: int, stage: str = f"effects on {si_model}") -> None:
             if progress:
-                progress(what, done, total)
+                progress(stage, done, total)
 
         fit = fit_hierarchical(
             conditions,

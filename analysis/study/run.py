@@ -66,8 +66,8 @@ def run_study(
 
     check_places(workers, scheduler)
 
-    def report(what: str) -> Callable[[int, int], None]:
-        return lambda done, total: progress(what, done, total) if progress else None
+    def report(stage: str) -> Callable[[int, int], None]:
+        return lambda done, total: progress(stage, done, total) if progress else None
 
     plan = make_plan(specification, say)
     check_comparison(specification.comparison, specification.spread.clock)
