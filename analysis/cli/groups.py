@@ -274,7 +274,7 @@ class AnswerOptions:
     ] = 100
     temperature: Annotated[
         float,
-        typer.Option("--temperature", metavar="T", help="With sample: at 1 the result estimates the same as logits."),
+        typer.Option("--temperature", metavar="T", help="With sample: only at 1 does the result estimate that of logits."),
     ] = 1.0
     max_unparsable: Annotated[
         float,

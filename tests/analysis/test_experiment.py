@@ -62,7 +62,7 @@ def test_homophily_below_that_of_the_blocks_mixes_them():
     population = make_population(settings, personas)
     assert population.assortativity == pytest.approx(0.4, abs=0.01)
     assert np.bincount(population.members).tolist() == [100] * 4
-    # In every block a fraction p > 1/2 has its persona; two of its agents are alike with (p² + (1 - p)² / 3).
+    # A fraction p of each block has its persona; two of its agents are alike with probability p² + (1 - p)² / 3.
     assert 0.55 < np.mean(population.members == blocks_of(population)) < 0.85
 
 
