@@ -274,7 +274,9 @@ class AnswerOptions:
     ] = 100
     temperature: Annotated[
         float,
-        typer.Option("--temperature", metavar="T", help="With sample: only at 1 does the result estimate that of logits."),
+        typer.Option(
+            "--temperature", metavar="T", help="With sample: only at 1 does the result estimate that of logits."
+        ),
     ] = 1.0
     max_unparsable: Annotated[
         float,

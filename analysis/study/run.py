@@ -39,7 +39,7 @@ def run_study(
     workers : int, optional
         Number of processes on this machine that share the conditions, by Dask; by default this process runs them.
     scheduler : str, optional
-        Address of a Dask scheduler whose workers run the conditions. Language models always run in this process.
+        Address of a Dask scheduler whose workers run the conditions. Language models are always asked by this process.
     load : callable, optional
         Loads a language model; by default its answers are cached, see :func:`load_model`.
     progress : callable, optional
