@@ -1,1 +1,1 @@
-"""Studies, figures, report, and the command line."""
+"""Studies, figures, reports, and the command line."""

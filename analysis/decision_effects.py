@@ -1,7 +1,7 @@
-"""What moves a decision: main effects of persona, event and sighting on the log-odds of sharing.
+"""Main effects of persona, event and sighting on the log-odds of sharing.
 
-A decision table is what a model says, not a sample: it has no sampling error, so the effects here are average
-contrasts over its cells and carry no intervals. How much the sum of main effects leaves unsaid is told by the residual.
+A decision table is not a sample and has no sampling error, so the effects are average contrasts over its cells and have
+no intervals. The residual measures what the main effects do not explain.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from ..common.linear_terms import Term, identified, zero_sum_contrasts
 from ..errors import InputError
 
 LEAST_PROBABILITY = 1e-6
-"""Probabilities nearer to 0 or 1 count as this near, since their log-odds have no bound."""
+"""Probabilities are kept this far from 0 and 1, because log-odds have no bound there."""
 
 
 @dataclass(frozen=True)
@@ -27,18 +27,19 @@ class Effects:
     Parameters
     ----------
     table : DataFrame
-        One row a level: `term` (a trait, event type, fatalities, sighting), `level`, `effect` (on the log-odds),
+        One row per level: `term` (a trait, event type, fatalities, sighting), `level`, `effect` (on the log-odds),
         `odds_ratio` (its exponential), and `variance_share`: the part of the variance of the log-odds that only this
-        term explains, the same in all rows of the term. Effects of a term's levels sum to zero; a trait's is that of
-        high against the average of high and low, and that of fatalities is for each tenfold of one plus their number.
+        term explains, the same in all rows of the term. The effects of a term's levels sum to zero. The effect of a
+        trait is high against the average of high and low. The effect of fatalities is per tenfold of one plus their
+        number.
     intercept : float
-        Log-odds of sharing where every effect is zero: the average over the levels, at no fatalities.
+        Log-odds of sharing if every effect is zero: the average over the levels, with no fatalities.
     r_squared : float
-        Part of the variance of the log-odds that all main effects explain together; nan where nothing varies.
+        Part of the variance of the log-odds that all main effects explain together; NaN if nothing varies.
     residual_sd : float
-        Standard deviation of what they leave, in log-odds: interactions, and what else events differ in.
+        Standard deviation of the residuals, in log-odds: interactions, and other differences between events.
     n_cells, n_bounded : int
-        Cells of the table, and how many of them were nearer to 0 or 1 than :data:`LEAST_PROBABILITY`.
+        Number of cells, and number of cells nearer to 0 or 1 than :data:`LEAST_PROBABILITY`.
     notes : tuple of str
         Terms that are left out, and why.
     """
@@ -52,7 +53,7 @@ class Effects:
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, fit for JSON."""
+        """Return all fields in a form that JSON can hold."""
         return {
             "effects": self.table.to_dict("records"),
             "intercept": self.intercept,
@@ -65,7 +66,7 @@ class Effects:
 
     @property
     def summary(self) -> str:
-        """How much the effects explain, in one sentence."""
+        """One sentence on how much the effects explain."""
         if np.isnan(self.r_squared):
             return f"{self.n_cells} cells; nothing varies: the log-odds of sharing are the same in all of them"
         bounded = f"; {self.n_bounded} cells at 0 or 1 count as {LEAST_PROBABILITY:g} from it" if self.n_bounded else ""
@@ -76,27 +77,27 @@ class Effects:
 
 
 def fit_decision_effects(tables: Sequence[DecisionTable]) -> Effects:
-    """Take the decision tables of some events apart into main effects.
+    """Fit main effects to the decision tables of some events.
 
     Parameters
     ----------
     tables : sequence of DecisionTable
-        One an event, over the same personas and sightings.
+        One per event, over the same personas and sightings.
 
     Raises
     ------
     InputError
-        When there is no table, or their personas or sightings differ.
+        When there is no table, or the tables differ in personas or sightings.
 
     Notes
     -----
-    Least squares over all cells, each with equal weight, of
+    Least squares over all cells, with equal weights, for
     `logit P = intercept + Σ traits + event type + b · log10(1 + fatalities) + sighting`. Traits are coded +1 (high), -1
     (low) and 0 (not named); event types and sightings by effect coding, so that their effects sum to zero.
-    A term that does not vary, or cannot be told apart from those before it, is left out with a note.
+    A term that does not vary, or is collinear with earlier terms, is left out with a note.
     """
     if not tables:
-        raise InputError("there is no decision table to explain")
+        raise InputError("there is no decision table to explain; decide at least one event")
     shapes = {(table.personas, table.probabilities.shape) for table in tables}
     if len(shapes) > 1:
         raise InputError("the decision tables differ in their personas or sightings; decide them together")
@@ -128,7 +129,7 @@ def fit_decision_effects(tables: Sequence[DecisionTable]) -> Effects:
 
 
 def _terms(tables: Sequence[DecisionTable]) -> list[Term]:
-    """All terms, each with a row a cell: events outermost, then personas, then sightings."""
+    """Return all terms; each has one row per cell: events outermost, then personas, then sightings."""
     n_personas, n_sightings = tables[0].probabilities.shape
     cells = (len(tables), n_personas, n_sightings)
 
@@ -163,7 +164,7 @@ def _terms(tables: Sequence[DecisionTable]) -> list[Term]:
 def _least_squares(
     values: NDArray[np.float64], terms: Sequence[Term]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Coefficients, the intercept first, and residuals."""
+    """Return coefficients, with the intercept first, and residuals."""
     design = np.hstack([np.ones((values.size, 1)), *(term.columns for term in terms)])
     coefficients = np.linalg.lstsq(design, values, rcond=None)[0].astype(np.float64)
     return coefficients, values - design @ coefficients

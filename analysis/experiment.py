@@ -1,4 +1,4 @@
-"""The experiment that yields the data: persona agents decide, and their decisions spread over a network."""
+"""The experiment: persona agents decide, and the post spreads over a network by their decisions."""
 
 import sys
 import zlib
@@ -30,15 +30,15 @@ from ..simulate.seeding import parse_seeds
 from ..simulate.spreading import simulate
 
 Progress = Callable[[str, int, int], None]
-"""Called with what begins now, and numbers of steps done and in all."""
+"""Called with the current stage, steps done, and steps in total."""
 
 
 LITTLE_MASS = 0.5
-"""Below this probability of both options together a decision is not to be believed."""
+"""If both options together have less than this probability, a decision is not reliable."""
 
 
 PLACEMENTS = ("random", "block")
-"""Where personas sit before homophily moves them."""
+"""How personas are placed before homophily moves them."""
 
 
 @dataclass(frozen=True)
@@ -50,24 +50,23 @@ class SpreadSettings:
     network : str
         A kind of network, with parameters if wanted, or a file, see :func:`tworate.simulate.make_network`.
     agents, degree : int
-        Agents, and neighbours of each (their mean, where the kind of network has them differ); a file has its own.
+        Number of agents, and neighbours of each (the mean, if degrees differ); a network from a file has its own.
     replicates, rounds : int
-        Independent repetitions, and rounds of each.
+        Independent replicates, and rounds of each.
     initial_sharers : int
         Agents that have shared at the start.
     visibility : float
-        Probability that an edge shows the post in a round; in continuous time the rate at which it does.
+        Probability that an edge shows the post in a round; in continuous time the rate.
     seed : int
         Seed of network, assignment of personas, and spreading.
     homophily : float
-        Assortativity of personas among neighbours, see :func:`tworate.simulate.make_alike`; 0: as they were placed.
+        Assortativity of personas among neighbours, see :func:`tworate.simulate.make_alike`; 0 moves nobody.
     placement : str
-        `random`, or `block`: in a stochastic-block network the personas fill one block after the other, in their order.
+        `random`, or `block`: in a stochastic-block network the personas fill the blocks one after the other, in order.
     clock, outside, seeds
-        How time passes, how often the outside world shows the post, and who shares at the start, see
-        :func:`tworate.simulate.spread`; seeds as text.
+        Clock, exposure to the outside world, and initial sharers, see :func:`tworate.simulate.spread`; seeds as text.
     interventions : tuple of str
-        What is done about the post, see :func:`tworate.simulate.parse_intervention`.
+        Interventions against the post, see :func:`tworate.simulate.parse_intervention`.
     """
 
     network: str = "random-regular"
@@ -86,7 +85,7 @@ class SpreadSettings:
     interventions: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Refuse settings that `spread` would, before a language model is loaded and asked.
+        """Refuse settings that `spread` refuses, before a language model is loaded and asked.
 
         Raises
         ------
@@ -95,7 +94,7 @@ class SpreadSettings:
         """
         check_network(self.network, self.agents, self.degree)
         spec = parse_network(self.network)
-        # How many agents a network from a file has is known once it is read.
+        # The number of agents of a network from a file is unknown until the file is read.
         self.check_process(sys.maxsize if isinstance(spec, Path) else self.agents)
         if self.placement not in PLACEMENTS:
             raise InputError(f"placement = {self.placement!r}: must be one of {', '.join(PLACEMENTS)}")
@@ -106,7 +105,7 @@ class SpreadSettings:
             raise InputError(f"seed = {self.seed}: must be from 0 to 4294967295")
 
     def check_process(self, n_agents: int) -> None:
-        """Refuse what cannot be simulated among so many agents."""
+        """Refuse settings that cannot be simulated with `n_agents` agents."""
         check_process(
             n_agents,
             self.rounds,
@@ -128,13 +127,13 @@ class Population:
     Parameters
     ----------
     network : Network or CompleteNetwork
-        Who is whose neighbour.
+        The network.
     mixture : Mixture
-        Which personas there are.
+        Personas and weights.
     members : array of int32, shape (n_agents,)
-        Index into the personas of the mixture for each agent.
+        For each agent, the index of its persona in the mixture.
     assortativity : float
-        How much more often neighbours are of one persona than by chance, measured; NaN with one persona.
+        Measured assortativity of personas among neighbours; NaN with one persona.
     """
 
     network: AnyNetwork
@@ -143,15 +142,15 @@ class Population:
     assortativity: float
 
     def describe(self) -> str:
-        """The population in a sentence, for the user, and one more where the network is not connected."""
+        """Return a sentence about the population, and a note if the network is not connected."""
         counts = self.mixture.counts(self.network.n_agents)
         personas = "1 persona" if counts.size == 1 else f"{counts.size} personas"
         alike = "" if np.isnan(self.assortativity) else f", assortativity {self.assortativity:.3f}"
         absent = [p.label for p, count in zip(self.mixture.personas, counts, strict=True) if count == 0]
         without = f"; no agent for {', '.join(absent[:5])}{', …' if len(absent) > 5 else ''}" if absent else ""
-        said = f"population: {self.network.n_agents} agents of {personas}{alike}{without}"
+        sentence = f"population: {self.network.n_agents} agents of {personas}{alike}{without}"
         summary = self.network.describe()
-        return said if summary.connected else f"{said}\nnote: network {self.network.name}: {summary}"
+        return sentence if summary.connected else f"{sentence}\nnote: network {self.network.name}: {summary}"
 
 
 def make_population(
@@ -159,22 +158,22 @@ def make_population(
     personas: Mixture | Sequence[Persona] | None = None,
     network: AnyNetwork | None = None,
 ) -> Population:
-    """Draw the network, and give every agent a persona.
+    """Draw the network, and assign a persona to every agent.
 
     Parameters
     ----------
     settings : SpreadSettings
         Network, homophily and seed.
     personas : Mixture or sequence of Persona, optional
-        Who there is: a sequence in equal numbers; all 32 profiles by default.
+        Personas of the agents; a sequence means equal numbers. By default all 32 profiles.
     network : Network or CompleteNetwork, optional
-        The network, where it need not be drawn or read.
+        The network, if it is not to be drawn or read.
 
     Raises
     ------
     InputError
-        When there is no such network, it has too few agents, the homophily is not reached on it, or seeds or
-        interventions are about agents that there are not.
+        When the network does not exist or has too few agents, the homophily is not reached on it, or seeds or
+        interventions name agents that do not exist.
     """
     mixture = as_mixture(personas)
     if network is None:
@@ -182,11 +181,11 @@ def make_population(
     settings.check_process(network.n_agents)
     members = mixture.assign(network.n_agents, settings.seed)
     if settings.placement == "block":
-        # Blocks are agents one after the other.
+        # Agents of a block have consecutive numbers.
         members = np.sort(members)
     members = make_alike(network, members, settings.homophily, seed=settings.seed)
     population = Population(network, mixture, members, assortativity(network, members))
-    # What cannot begin is refused now, not when a language model has been asked.
+    # Check that the spread can start before a language model is asked.
     spread_of(population, np.zeros((len(mixture.personas), 1)), settings, settings.seed, {}).begin(0)
     return population
 
@@ -198,7 +197,7 @@ def spread_of(
     seed: int | tuple[int, ...],
     conditions: Mapping[str, Any],
 ) -> Spread:
-    """Return what spreads in a population: a decision table, with settings, a seed and condition columns."""
+    """Return the spread of a post in a population, from decisions, settings, seed and condition columns."""
     return Spread(
         population.network,
         probabilities,
@@ -228,19 +227,19 @@ def simulate_events(
     Parameters
     ----------
     tables : sequence of DecisionTable
-        One an event, over the same personas.
+        One per event, over the same personas.
     settings : SpreadSettings
         Network and process.
     progress : callable, optional
         Called as replicates finish.
     population : Population, optional
-        Who decides, of the personas of the tables; by default drawn from the settings, personas in equal numbers.
+        Population with the personas of the tables; by default drawn from the settings, personas in equal numbers.
 
     Returns
     -------
     Trajectories
-        With condition columns `event`, `event_type` and `qualifier`, and, where there are several personas, `homophily`
-        (as asked) and `assortativity` (as measured).
+        With condition columns `event`, `event_type` and `qualifier`; with several personas also `homophily` (the
+        setting) and `assortativity` (measured).
     """
     spreads = event_spreads(tables, settings, population or make_population(settings, tables[0].personas))
 
@@ -252,7 +251,7 @@ def simulate_events(
 
 
 def event_spreads(tables: Sequence[DecisionTable], settings: SpreadSettings, population: Population) -> list[Spread]:
-    """Return what :func:`simulate_events` simulates, one spread an event."""
+    """Return the spreads that :func:`simulate_events` simulates, one per event."""
     if population.mixture.personas != tables[0].personas:
         raise ValueError("the population and the decision tables have different personas")
     alike = {"homophily": settings.homophily, "assortativity": population.assortativity}
@@ -262,7 +261,7 @@ def event_spreads(tables: Sequence[DecisionTable], settings: SpreadSettings, pop
             population,
             table.probabilities,
             settings,
-            # An event has luck of its own, the same whether it is simulated alone or among others.
+            # The seed of an event does not depend on the other events.
             (settings.seed, zlib.crc32(table.event.event_id_cnty.encode())),
             {
                 "event": table.event.event_id_cnty,
@@ -276,7 +275,7 @@ def event_spreads(tables: Sequence[DecisionTable], settings: SpreadSettings, pop
 
 
 def elicitation_record(tables: Sequence[DecisionTable], asked: Elicitation) -> dict[str, Any]:
-    """How decisions were elicited, for the record of a run: settings, the method used at last, and how it went."""
+    """Return how decisions were elicited, for the record of a run: settings, method in use, and diagnostics."""
     return {
         **asdict(asked),
         "method": tables[0].elicitation,
@@ -287,19 +286,19 @@ def elicitation_record(tables: Sequence[DecisionTable], asked: Elicitation) -> d
 
 
 def elicitation_notes(tables: Sequence[DecisionTable], asked: Elicitation) -> list[str]:
-    """What to tell a user whose model was asked otherwise than they wanted, or would rather say something else."""
+    """Return notes for the user: another method was used than requested, or the options are improbable answers."""
     notes = []
     if tables[0].elicitation != asked.method:
         notes.append(
             f"the model gives no log-probabilities of these options: {asked.samples} answers to each prompt were "
-            "sampled instead (column standard_error says how sure each probability is)"
+            "sampled instead (column standard_error has the standard error of each probability)"
         )
     mass = np.concatenate([table.option_mass.ravel() for table in tables])
     if (low := int((mass < LITTLE_MASS).sum())) > 0:
         notes.append(
             f"in {low} of {mass.size} decisions the model puts less than {LITTLE_MASS:.0%} of its probability on the "
-            f"options (least: {mass.min():.2g}): it would rather say something else, and P(share) means little there; "
-            "word the options as it would (--wording)"
+            f"options (least: {mass.min():.2g}): other answers are more probable, so P(share) is not reliable there; "
+            "choose options that the model would say itself (--wording)"
         )
     return notes
 

@@ -1,4 +1,4 @@
-"""Who or when, for what a folder holds: which conditions are asked about, and where the answers are kept."""
+"""Explain the results in a folder by who or when: choose the conditions, and save the explanations."""
 
 import json
 from collections.abc import Sequence
@@ -18,22 +18,22 @@ from ..simulate.tables import read_parquet
 EXPLANATION = "explanation.json"
 STUDY_COMPARISON = "comparison.parquet"
 _TWO_RATES = "two-rate"
-MOST_FIGURES = 24
-"""Conditions beyond this many are told by their numbers alone."""
+MAX_FIGURES = 24
+"""Further conditions have numbers, but no figures."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What there is to explain.
+class ExplanationInput:
+    """Trajectories to explain, with verdicts if there was a comparison.
 
     Parameters
     ----------
     trajectories : Trajectories
         The data.
     by : list of str
-        Columns that tell conditions apart.
+        Condition columns.
     verdicts : list of (dict, str), optional
-        Conditions and the verdict on each, where they were compared.
+        Conditions and their verdicts, if they were compared.
     """
 
     trajectories: Trajectories
@@ -41,20 +41,20 @@ class Asked:
     verdicts: list[tuple[dict[str, Any], str]] | None
 
     def wants(self, condition: dict[str, Any]) -> bool:
-        """Whether the verdict on a condition is two-rate; all are wanted where nothing was compared."""
+        """Return whether a condition is to be explained: its verdict is two-rate, or there are no verdicts."""
         return self.verdicts is None or any(
             verdict == _TWO_RATES and compared == condition for compared, verdict in self.verdicts
         )
 
     @property
     def n_wanted(self) -> int | None:
-        """Conditions with a two-rate verdict; None where nothing was compared."""
+        """Number of conditions with a two-rate verdict; None if there are no verdicts."""
         if self.verdicts is None:
             return None
         return sum(verdict == _TWO_RATES for _, verdict in self.verdicts)
 
 
-def open_results(path: Path, by: Sequence[str] = (), *, everything: bool = False) -> Asked:
+def open_results(path: Path, by: Sequence[str] = (), *, everything: bool = False) -> ExplanationInput:
     """Open trajectories, alone or in the folder of a run, a comparison or a study.
 
     Parameters
@@ -62,20 +62,20 @@ def open_results(path: Path, by: Sequence[str] = (), *, everything: bool = False
     path : Path
         A file of trajectories, or a folder.
     by : sequence of str
-        Columns that tell conditions apart; by default those of the comparison, or of the study.
+        Condition columns; by default those of the comparison or study.
     everything : bool
-        Whether verdicts are left out of account.
+        Whether to ignore verdicts.
 
     Raises
     ------
     InputError
-        When there is nothing that can be used, or conditions are asked for that were not compared.
+        When there are no trajectories, a file is damaged, or the comparison used other condition columns.
     """
     if path.is_file():
         if path.stem.endswith(".counts"):
-            whole = path.with_name(path.name.replace(".counts.", "."))
-            raise InputError(f"{path}: holds the counts alone; give the trajectories that they are of, {whole.name}")
-        return Asked(read_trajectories(path), list(by), None)
+            trajectories = path.with_name(path.name.replace(".counts.", "."))
+            raise InputError(f"{path}: holds the counts alone; give the trajectories, {trajectories.name}")
+        return ExplanationInput(read_trajectories(path), list(by), None)
     if not path.exists():
         raise InputError(f"{path}: there is no such file or folder")
     file = path / TRAJECTORIES
@@ -91,11 +91,11 @@ def open_results(path: Path, by: Sequence[str] = (), *, everything: bool = False
             f"{path}: was compared by {','.join(columns) or 'no column'}, so there are no verdicts by {','.join(by)}; "
             "--all explains every condition, whatever the verdict"
         )
-    return Asked(data, list(by) or columns or [], None if everything else verdicts)
+    return ExplanationInput(data, list(by) or columns or [], None if everything else verdicts)
 
 
 def _verdicts(folder: Path) -> tuple[list[str] | None, list[tuple[dict[str, Any], str]] | None]:
-    """Condition columns and verdicts of what was compared in a folder; None where nothing was."""
+    """Return condition columns and verdicts of a comparison in a folder; None if there is none."""
     if (folder / STUDY_COMPARISON).is_file():
         table, _ = read_parquet(folder / STUDY_COMPARISON)
         missing = [name for name in ("condition", "verdict") if name not in table.columns]
@@ -110,47 +110,47 @@ def _verdicts(folder: Path) -> tuple[list[str] | None, list[tuple[dict[str, Any]
         content = json.loads(file.read_text(encoding="utf-8"))
         return list(content["by"]), [(entry["condition"], entry["verdict"]) for entry in content["conditions"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file}: is damaged ({error}); make the comparison again") from error
+        raise InputError(f"{file}: is damaged ({error}); run the comparison again") from error
 
 
 def split_table(explanations: Sequence[Explanation]) -> pd.DataFrame:
-    """One row a condition: its columns, the account, and factors with their intervals."""
+    """Return one row per condition: its columns, the account, and factors with intervals."""
     rows = []
-    for each in explanations:
+    for explanation in explanations:
         parts = {
-            f"{part}_{name}": each.decomposition.loc[part, name]
-            for part in each.decomposition.index
+            f"{part}_{name}": explanation.decomposition.loc[part, name]
+            for part in explanation.decomposition.index
             for name in ("mean", "sd", "hdi_low", "hdi_high", "factor", "factor_low", "factor_high")
         }
-        elpd = {f"elpd_{name}": fit.elpd.elpd_loo for name, fit in each.fits.items()}
+        elpd = {f"elpd_{name}": fit.elpd.elpd_loo for name, fit in explanation.fits.items()}
         rows.append(
             {
-                **each.condition,
-                "account": each.account,
-                "direction": each.direction,
-                "sightings": each.sightings,
+                **explanation.condition,
+                "account": explanation.account,
+                "direction": explanation.direction,
+                "sightings": explanation.sightings,
                 **parts,
                 **elpd,
-                "reasons": "; ".join(each.reasons),
-                "cautions": "; ".join(each.cautions),
+                "reasons": "; ".join(explanation.reasons),
+                "cautions": "; ".join(explanation.cautions),
             }
         )
     return pd.DataFrame(rows)
 
 
 def save_explanations(explanations: Sequence[Explanation], folder: Path, source: str, seed: int) -> None:
-    """Write `explanation.json` and `explanation.csv`, and to `figures/` a figure a condition with its curves as CSV.
+    """Write `explanation.json`, `explanation.csv`, and in `figures/` a figure per condition with its curves as CSV.
 
-    Of more than :data:`MOST_FIGURES` conditions the first so many are drawn.
+    Only the first :data:`MAX_FIGURES` conditions have figures.
     """
     from ..inference.mechanisms.mechanism_plots import plot_explanation  # matplotlib
 
-    for number, each in enumerate(explanations[:MOST_FIGURES]):
+    for number, explanation in enumerate(explanations[:MAX_FIGURES]):
         prefix = f"{number + 1:03}-" if len(explanations) > 1 else ""
         with atomic_path(folder / "figures" / f"{prefix}explanation.png") as temporary:
-            plot_explanation(each).savefig(temporary, format="png", dpi=160)
+            plot_explanation(explanation).savefig(temporary, format="png", dpi=160)
         with atomic_path(folder / "figures" / f"{prefix}explanation.csv") as temporary:
-            each.curves.to_csv(temporary, index=False)
+            explanation.curves.to_csv(temporary, index=False)
     with atomic_path(folder / "explanation.csv") as temporary:
         split_table(explanations).to_csv(temporary, index=False)
     record = explanation_record(explanations, source, seed)

@@ -1,4 +1,4 @@
-"""The main job: agents decide, the network spreads, Bayes decides between one rate and two."""
+"""The main job: agents decide, a post spreads, and one rate is compared with two."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -49,26 +49,26 @@ def run(
     Parameters
     ----------
     model : LanguageModel
-        Who decides.
+        Language model of the agents.
     events : sequence of Event
-        What is spread; several are compared one by one.
+        Events of the posts; each is compared separately.
     folder : Path
-        Where the results go.
+        Folder of the results.
     settings : SpreadSettings, optional
         Network and process.
     population : Population, optional
-        Who decides, see :func:`tworate.analysis.experiment.make_population`; by default all 32 profiles in equal
-        numbers.
+        Agents and network, see :func:`tworate.analysis.experiment.make_population`; by default all 32 profiles in
+        equal numbers.
     templates : PromptTemplates, optional
-        Wording of the prompts; the shipped one by default.
+        Wording of the prompts; by default the built-in one.
     elicitation : Elicitation, optional
         How the model is asked.
     closure, likelihood, challenge
         As in :func:`tworate.inference.compare`.
     progress : callable, optional
-        Called with what is being done.
+        Called with the current stage, steps done, and steps in total.
     say : callable, optional
-        Called with a sentence where something is done otherwise than asked.
+        Called with notes for the user.
 
     Returns
     -------
@@ -92,10 +92,10 @@ def run(
         for note in elicitation_notes(tables, elicitation):
             say(f"note: {note}")
     trajectories = simulate_events(tables, settings, progress, population)
-    # What an earlier job left here is of other data, and must not stand beside these if this one is interrupted.
+    # Results of an earlier job belong to other data. Remove them now, in case this job is interrupted.
     discard_comparison(folder)
     (folder / RUN).unlink(missing_ok=True)
-    # Saved before the fits: what the model calls cost is not lost if something fails later.
+    # Save before the fits, so that a later failure does not lose the expensive model calls.
     write_decisions(tables, folder / "decisions.csv")
     trajectories.save(folder / TRAJECTORIES)
     record = run_record(model, tables, population, elicitation, settings)
@@ -117,12 +117,12 @@ def run(
 
 
 def check_job(settings: SpreadSettings, folder: Path, closure: str | None, likelihood: str) -> None:
-    """Refuse what can be refused before a language model is loaded and asked.
+    """Check settings, names and folder before a language model is loaded and asked.
 
     Raises
     ------
     InputError
-        When a setting or name cannot be used, or the folder cannot be written to.
+        When a setting or name is invalid, or the folder cannot be written to.
     """
     settings.check()
     check_names(likelihood, settings.seed)
@@ -138,7 +138,7 @@ def run_record(
     elicitation: Elicitation,
     settings: SpreadSettings,
 ) -> dict[str, Any]:
-    """What was run, for `run.json` and the report."""
+    """Return the settings and models of a run, for `run.json` and the report."""
     network, degrees = population.network, population.network.degrees
     events = [table.event for table in tables]
     shown = ", ".join(f"{event.event_id_cnty} ({event.event_type})" for event in events[:12])
@@ -154,14 +154,14 @@ def run_record(
         "elicitation": elicitation_record(tables, elicitation),
         **asdict(settings),
         "assortativity": None if np.isnan(population.assortativity) else population.assortativity,
-        # A network from a file has its own numbers.
+        # These override the settings: a network from a file has its own size and degree.
         "agents": network.n_agents,
         "degree": int(degrees[0]) if degrees.min() == degrees.max() else network.mean_degree,
     }
 
 
 def read_run_record(folder: Path) -> dict[str, Any]:
-    """Read `run.json` of a folder; empty when the folder holds a bare comparison."""
+    """Read `run.json` of a folder; return an empty dict if there is none."""
     path = folder / RUN
     if not path.is_file():
         return {}

@@ -1,10 +1,10 @@
 """Decision tables on an accelerator: time, memory and rounding, by tokens in a batch.
 
-Run with `python benchmarks/accelerator.py`; five minutes on a data-centre card, and only where there is one. Llamas in
-the shapes of real ones (1.5 and 8 billion parameters, whole vocabularies) have random weights, which change nothing
-about the time, in bfloat16. Every way asks the same prompts, those of one event's decision table in both orders; the
-log-probabilities are compared with those of one float32 forward pass a prompt. Drawn answers are the worst case: of
-random weights, no two begin alike. `--tiny` tries the script on a small shape, on a CPU too.
+Run with `python benchmarks/accelerator.py`; it needs an accelerator, and takes five minutes on a data-centre card. The
+models are Llamas in bfloat16 with the shapes of real ones (1.5 and 8 billion parameters, full vocabularies); their
+weights are random, which does not change the time. Every row uses the same prompts, those of one event's decision table
+in both orders. The log-probabilities are compared with one float32 forward pass per prompt. Sampled answers are the
+worst case: with random weights, no two answers start alike. `--tiny` tries the script on a small shape, also on a CPU.
 """
 
 import argparse
@@ -44,7 +44,7 @@ TINY: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 SIGHTINGS = 5
 EVERY = 8
-"""Of so many prompts one is asked alone, and answers to it are drawn."""
+"""Every 8th prompt is also scored alone, and answers to it are sampled."""
 BATCHES = (1024, 4096, 16_384, 65_536)
 SAMPLES = 20
 SPARE_GB = 0.5
@@ -61,7 +61,7 @@ class Table:
         self.on_gpu = device.type == "cuda"
 
     def timed(self, work: Callable[[], Any]) -> tuple[Any, float, float]:
-        """What some work returns, its seconds, and the most memory that was held on the device meanwhile (GB)."""
+        """Do some work; return its result, its seconds, and the peak memory of the device (GB)."""
         if self.on_gpu:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
@@ -74,17 +74,17 @@ class Table:
         return result, seconds, torch.cuda.max_memory_allocated() / 1e9 if self.on_gpu else np.nan
 
     def row(
-        self, what: str, seconds: float, memory: float, prompts: int, error: float | None = None, notes: str = ""
+        self, label: str, seconds: float, memory: float, prompts: int, error: float | None = None, notes: str = ""
     ) -> None:
         """Print one row."""
         rate = f"{prompts / seconds:.3g}" if prompts else ""
         held = f"{memory:.1f}" if self.on_gpu else ""
         off = "" if error is None else f"{error:.2g}"
-        print(f"| {self.name} | {what} | {seconds:.2f} | {rate} | {held} | {off} | {notes} |", flush=True)
+        print(f"| {self.name} | {label} | {seconds:.2f} | {rate} | {held} | {off} | {notes} |", flush=True)
 
 
 def table_prompts() -> list[tuple[Any, tuple[str, str]]]:
-    """Conversation and options of every question of one event's decision table, in both orders."""
+    """Return conversation and options of every question of one event's decision table, in both orders."""
     questions = [
         Question(persona, event, sighting, is_last=sighting == SIGHTINGS)
         for event in shipped_events()[:1]
@@ -106,21 +106,21 @@ def save_random_model(folder: Path, shape: dict[str, Any], device: torch.device)
 
 
 def one_by_one(model: Any, prompts: Sequence[Any]) -> NDArray[np.float64]:
-    """Log-probability of each option, of one token, by one forward pass a prompt."""
-    found = []
+    """Return the log-probability of each option, of one token, by one forward pass per prompt."""
+    scores = []
     for conversation, options in prompts:
         prompt, answers = model.encoder.encode(conversation, options)
         assert all(len(answer) == 1 for answer in answers)
         with torch.inference_mode():
             logits = model.model(torch.tensor([prompt], device=model.device), logits_to_keep=1).logits[0, -1]
         log_p = logits.double().log_softmax(-1)
-        found.append([log_p[answer[0]].item() for answer in answers])
-    return np.array(found)
+        scores.append([log_p[answer[0]].item() for answer in answers])
+    return np.array(scores)
 
 
 @contextlib.contextmanager
 def little_memory() -> Iterator[None]:
-    """Leave the device no more than `SPARE_GB` beyond what is held now."""
+    """Limit the free memory of the device to `SPARE_GB`."""
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_allocated() + SPARE_GB * 1e9) / total)
@@ -185,7 +185,7 @@ def main() -> None:
     arguments = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu" and not arguments.tiny:
-        parser.error("there is no accelerator here; --tiny tries the script on the CPU")
+        parser.error("this machine has no accelerator; --tiny tries the script on the CPU")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     print(f"{name}; torch {torch.__version__}, transformers {transformers.__version__}\n")
     print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")

@@ -1,9 +1,9 @@
 """Time and memory of a comparison over many conditions, in one process.
 
-Run with `python benchmarks/conditions.py [--conditions 200]`; some minutes. Every condition has 10 replicates of 40
-rounds drawn from two rates under the edge-based closure, with seeds of their own; both models, LOO, no challenge.
-The process keeps few arenas, as the command does. Prints the time of the first condition, quantiles of that of the
-others, and the memory of the process on the way.
+Run with `python benchmarks/conditions.py [--conditions 200]`; it takes some minutes. Every condition has 10 replicates
+of 40 rounds drawn from two rates under the edge-based closure, with its own seed; both models and LOO are run, without
+challenge. As in the command, the process has few memory arenas. The script prints the time of the first condition,
+quantiles of the times of the others, and the memory of the process along the way.
 """
 
 import argparse
@@ -23,7 +23,7 @@ DEGREE, POPULATION, STARTERS, REPLICATES, ROUNDS = 8, 1000, 5, 10, 40
 
 
 def conditions(number: int) -> Trajectories:
-    """Trajectories of so many conditions, in a column `condition`."""
+    """Simulate trajectories of `number` conditions, named in the column `condition`."""
     parts = []
     for condition in range(number):
         counts = TRUTH.simulate(
@@ -50,7 +50,7 @@ def conditions(number: int) -> Trajectories:
 
 
 def resident_memory() -> float:
-    """Memory that the process holds now, in MB (Linux)."""
+    """Return the resident memory of the process in MB (Linux)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
@@ -63,7 +63,7 @@ def main() -> None:
     starts: list[tuple[float, float, float]] = []
 
     def progress(what: str, done: int, _: int) -> None:
-        # A condition begins where an even number of the two models' fits is done.
+        # Each condition has two fits, so a condition begins after an even number of fits.
         if what.startswith("fitting one-rate") and done % 2 == 0:
             starts.append((time.perf_counter(), time.process_time(), resident_memory()))
 

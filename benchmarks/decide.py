@@ -1,8 +1,8 @@
-"""Model calls and tokens that a decision table costs, against a loop that asks the model for every decision.
+"""Model calls and tokens of a decision table, against a loop that asks the model for every decision.
 
-Run with `python benchmarks/decide.py`; about two minutes. The model is a Llama of about 30 million parameters with
-random weights and the embedded tokenizer: what is counted does not depend on what it would answer. The probabilities
-of both ways are compared on the prompts that the loop is timed on.
+Run with `python benchmarks/decide.py`; it takes about two minutes. The model is a Llama of about 30 million parameters
+with random weights and the embedded tokenizer, because the counts do not depend on the answers. The probabilities of
+both ways are compared on the prompts that the loop is timed on.
 """
 
 import platform
@@ -41,7 +41,7 @@ def random_llama(folder: Path) -> LanguageModel:
 
 
 def prompts_of(n_events: int, wordings: tuple[tuple[str, str], ...]) -> list[tuple[list[dict[str, str]], tuple]]:
-    """Every distinct prompt of the events' decision tables, with its options."""
+    """Return every distinct prompt of the events' decision tables, with its options."""
     questions = [
         Question(persona, event, sighting, is_last=sighting == SIGHTINGS)
         for event in shipped_events()[:n_events]
@@ -61,7 +61,7 @@ def words(text: str) -> list[str]:
 
 
 def decisions_in_a_run(table: np.ndarray, members: np.ndarray, seed: int) -> tuple[int, int]:
-    """One run of the process of `spread` that counts the decisions; returns them and the agents that shared."""
+    """Run the process of `spread` once; return the number of decisions and of agents that shared."""
     network = random_regular(AGENTS, DEGREE, seed=seed)
     rng = np.random.default_rng(seed)
     neighbours = network.indices.reshape(AGENTS, DEGREE)
@@ -114,9 +114,9 @@ def main() -> None:
             }
             nodes = (path[-1] for root in prefix_tree(spelled) for path in root.walk())
             in_words = sum(map(len, spelled)) / sum(len(node.tokens) for node in nodes)
-            what = f"{n_events} × 32 personas × {SIGHTINGS} sightings × 2 orders × {len(wordings)}"
+            questions = f"{n_events} × 32 personas × {SIGHTINGS} sightings × 2 orders × {len(wordings)}"
             seconds = f"about {per_prompt * len(prompts):.0f} (from {len(timed)})"
-            print(f"| {what} | one forward a prompt | {len(prompts)} | {n_tokens} | 1 | {seconds} | |")
+            print(f"| {questions} | one forward a prompt | {len(prompts)} | {n_tokens} | 1 | {seconds} | |")
             work = model.work
             calls, tokens = work.calls, work.tokens
             began = time.perf_counter()

@@ -1,8 +1,8 @@
-"""All measurements in one file; `python benchmarks/gather.py docs/benchmarks.md [NAME …]`, an hour or so.
+"""Write all benchmarks to one file: `python benchmarks/gather.py docs/benchmarks.md [NAME …]`, about an hour.
 
-Runs the scripts of this folder one after the other, each in a process of its own, and writes what they print, with the
-versions and the machine, under the first line of what they say of themselves. With names, only these are run, and the
-sections of the others stay as they are in the file; so does that of `accelerator` on a machine that has none.
+The scripts of this folder run one after the other, each in its own process. Their output goes under the first line of
+their docstring, with versions and machine. With names, only these scripts run, and the other sections of the file stay.
+The section of `accelerator` also stays on a machine without an accelerator.
 """
 
 import argparse
@@ -28,11 +28,11 @@ Written by `make bench` (`benchmarks/gather.py`); each section says when and on 
 
 
 def machine() -> str:
-    """Processor, cores and versions, in a sentence."""
+    """Return processor, cores and versions, in a sentence."""
     name = platform.processor() or platform.machine()
     try:
-        found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-        name = found.group(1) if found else name
+        match = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+        name = match.group(1) if match else name
     except OSError:
         pass
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
@@ -41,7 +41,7 @@ def machine() -> str:
 
 
 def sections(path: Path) -> dict[str, str]:
-    """Sections of an earlier file by the name of their script."""
+    """Read the sections of an earlier file, by the name of their script."""
     if not path.is_file():
         return {}
     parts = re.split(r"^<!-- (\w+) -->$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
@@ -63,12 +63,12 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"scripts to run: {', '.join(SCRIPTS)}; default: all")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(SCRIPTS):
-        parser.error(f"no script is called {', '.join(sorted(unknown))}; there are: {', '.join(SCRIPTS)}")
-    kept = sections(arguments.file)
+        parser.error(f"there is no script {', '.join(sorted(unknown))}; there are: {', '.join(SCRIPTS)}")
+    texts = sections(arguments.file)
     possible = [name for name in SCRIPTS if name != "accelerator" or torch.cuda.is_available()]
     for name in arguments.names or possible:
-        kept[name] = measured(name)
-        body = "\n\n".join(f"<!-- {each} -->\n{kept[each]}" for each in SCRIPTS if each in kept)
+        texts[name] = measured(name)
+        body = "\n\n".join(f"<!-- {script} -->\n{texts[script]}" for script in SCRIPTS if script in texts)
         arguments.file.write_text(f"{HEAD}\n\n{body}\n", encoding="utf-8")
 
 

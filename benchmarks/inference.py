@@ -1,14 +1,15 @@
-"""Time to both posteriors and their LOO, by tworate and by what people use instead, on the same data.
+"""Time to both posteriors and their LOO, by tworate and by common alternatives, on the same data.
 
-Run with `python benchmarks/inference.py`; half an hour at most, half of it the slowest peer. The data are 10 replicates
-of 40 rounds drawn from two rates under the edge-based closure, with a fixed seed. Each route runs in a new process with
-caches of its own, filled by an earlier run; tworate also with empty ones (cold). Wall time is from the start of the
-process to the posteriors saved and compared by LOO; a peer samples at its own target acceptance.
+Run with `python benchmarks/inference.py`; it takes at most half an hour, half of it for the slowest peer. The data are
+10 replicates of 40 rounds drawn from two rates under the edge-based closure, with a fixed seed. Each route runs in a
+new process with its own caches, filled by an earlier run; tworate also runs with empty caches (cold). Wall time is from
+the start of the process until the posteriors are saved and compared by LOO. Peers have their own target acceptance.
 
-The peers, in `peers.py`, fit the curve as the literature does (trajectory likelihood); tworate fits increments given
-the past (transition likelihood). So rates and elpd differ between tworate and the peers, and should not among peers.
+The peers, in `peers.py`, fit the curve, as is usual in the literature (trajectory likelihood); tworate fits increments
+given the past (transition likelihood). So rates and elpd differ between tworate and the peers, but should agree among
+peers.
 
-The route `numpyro` needs packages that tworate does not: `--peer-python` names a Python that has numpyro and arviz.
+The route `numpyro` needs packages that tworate does not need: `--peer-python` names a Python with numpyro and arviz.
 """
 
 import argparse
@@ -51,7 +52,7 @@ COLUMNS = (
 
 
 class Route(NamedTuple):
-    """A row of the table: letter on the command line, script's name of the route, label."""
+    """A row of the table: letter on the command line, name of the route in `peers.py`, label."""
 
     letter: str
     program: str
@@ -69,7 +70,7 @@ ROUTES = (
 
 
 class Run(NamedTuple):
-    """What became of a process: seconds (None where it was stopped at the limit), its result, why it failed."""
+    """The outcome of a process: seconds (None if it was stopped at the limit), its result, and why it failed."""
 
     seconds: float | None
     result: Mapping[str, Any]
@@ -77,7 +78,7 @@ class Run(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A route as it was run: its label, what became of it, the folder of its results, and a peer's short first run."""
+    """One run of a route: label, outcome, folder of its results, and the short first run of a peer."""
 
     route: Route
     label: str
@@ -101,7 +102,7 @@ def write_data(path: Path) -> None:
 
 
 def run(command: list[str], folder: Path, caches: Path, limit: float) -> Run:
-    """Run a route in a new process with the given caches, and stop it and its workers at the limit."""
+    """Run a route in a new process with the given caches; stop it and its workers at the time limit."""
     folder.mkdir(parents=True, exist_ok=True)
     caches.mkdir(parents=True, exist_ok=True)
     environment = {
@@ -122,7 +123,7 @@ def run(command: list[str], folder: Path, caches: Path, limit: float) -> Run:
             status = None
         finally:
             if process.poll() is None:
-                # The session is the one just started: the process and the workers of its chains.
+                # The new session holds only this process and the workers of its chains.
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     seconds = time.perf_counter() - began
@@ -133,7 +134,7 @@ def run(command: list[str], folder: Path, caches: Path, limit: float) -> Run:
 
 
 def posteriors(route: Route, folder: Path) -> dict[str, Any]:
-    """Posterior and sampler statistics of each model that a route has finished."""
+    """Read posterior and sampler statistics of each model that a route has finished."""
     if route.program == "tworate":
         saved = folder / "comparison"
         return dict(tworate.load_comparison(saved).conditions[0].posteriors) if saved.exists() else {}
@@ -141,7 +142,7 @@ def posteriors(route: Route, folder: Path) -> dict[str, Any]:
 
 
 def draws(model: str, idata: Any) -> Any:
-    """Draws of everything that is estimated: coordinates, the rates that follow from them, and the noise."""
+    """Return draws of all estimated quantities: coordinates, rates, and noise."""
     sampled = idata.posterior
     if model == "two-rate":
         sampled = sampled.assign(TwoRateSI.from_coordinates(sampled))
@@ -153,17 +154,17 @@ def smallest_ess(dataset: Any) -> float:
     return min(float(value) for value in az.ess(dataset, method="bulk").data_vars.values())
 
 
-def troubles(found: Mapping[str, Any]) -> list[str]:
-    """What the samplers' diagnostics complain about, by model."""
-    said = []
-    for model, idata in found.items():
+def problems(results: Mapping[str, Any]) -> list[str]:
+    """Return problems that the samplers' diagnostics show, by model."""
+    texts = []
+    for model, idata in results.items():
         r_hat = max(float(value) for value in az.rhat(draws(model, idata)).data_vars.values())
         diverging = int(np.asarray(idata.sample_stats["diverging"]).sum())
         if r_hat > 1.01:
-            said.append(f"{model}: R̂ {r_hat:.3f}")
+            texts.append(f"{model}: R̂ {r_hat:.3f}")
         if diverging:
-            said.append(f"{model}: {diverging} divergences")
-    return said
+            texts.append(f"{model}: {diverging} divergences")
+    return texts
 
 
 def number(value: float | None, digits: int = 1) -> str:
@@ -171,7 +172,7 @@ def number(value: float | None, digits: int = 1) -> str:
 
 
 def cells(row: Row, models: list[str], limit: float, warm: float | None) -> list[str]:
-    """One row of the table; `warm` is the wall time of tworate with warm caches, where it was measured."""
+    """Return one row of the table; `warm` is the wall time of tworate with warm caches, if measured."""
     seconds, result, failure = row.outcome
     empty = ["–"] * (len(COLUMNS) - 3)
     if result.get("missing"):
@@ -186,17 +187,17 @@ def cells(row: Row, models: list[str], limit: float, warm: float | None) -> list
         notes.append(f"{' '.join(models)} only")
     parts = []
     for part in ("compile_s", "sample_s"):
-        known = [fit[part] for fit in fits.values() if fit.get(part) is not None]
-        parts.append(number(sum(known) if known else result.get(part)))
-    found = posteriors(row.route, row.folder)
-    ess = smallest_ess(draws("two-rate", found["two-rate"])) if "two-rate" in found else None
+        times = [fit[part] for fit in fits.values() if fit.get(part) is not None]
+        parts.append(number(sum(times) if times else result.get(part)))
+    fitted = posteriors(row.route, row.folder)
+    ess = smallest_ess(draws("two-rate", fitted["two-rate"])) if "two-rate" in fitted else None
     beta = result.get("beta")
-    if "one-rate" in found:
-        values = found["one-rate"].posterior["beta"]
+    if "one-rate" in fitted:
+        values = fitted["one-rate"].posterior["beta"]
         beta = float(values.mean()), float(values.std())
     if "aic_diff" in result:
         notes.append(f"AIC(two-rate) − AIC(one-rate) = {result['aic_diff']:.0f}")
-    if row.first and found:
+    if row.first and fitted:
         notes.append(f"with empty caches and only 10 + 10 draws {row.first.seconds:.1f} s")
     over = "> " if seconds is None else ""
     return [
@@ -208,9 +209,9 @@ def cells(row: Row, models: list[str], limit: float, warm: float | None) -> list
         f"{over}{(seconds or limit) / warm:.2g}" if warm else "–",
         "{:.4f} ± {:.4f}".format(*beta) if beta else "–",
         f"{result['elpd_diff']:.0f} ± {result['dse']:.0f}"
-        if len(found) == len(MODELS) and "elpd_diff" in result
+        if len(fitted) == len(MODELS) and "elpd_diff" in result
         else "–",
-        "; ".join(notes + troubles(found)),
+        "; ".join(notes + problems(fitted)),
     ]
 
 
@@ -225,7 +226,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--chains", type=int, default=4)
     parser.add_argument("--tune", type=int, default=500)
     parser.add_argument("--draws", type=int, default=1000)
-    parser.add_argument("--target-accept", type=float, default=0.8, help="of the peers; 0.8 is the default of each")
+    parser.add_argument(
+        "--target-accept", type=float, default=0.8, help="target acceptance of the peers; 0.8 is the default of each"
+    )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="keep data, posteriors and messages there")
     chosen = parser.parse_args()
     unknown = [letter for letter in chosen.routes.split(",") if letter not in letters]
@@ -234,14 +237,14 @@ def parsed() -> argparse.Namespace:
     if not set(chosen.models.split(",")) <= set(MODELS):
         parser.error(f"models: choose from {', '.join(MODELS)}")
     if shutil.which(chosen.peer_python) is None:
-        parser.error(f"peer-python: {chosen.peer_python} is no program")
+        parser.error(f"peer-python: {chosen.peer_python} is not a program")
     if chosen.out and chosen.out.exists() and any(chosen.out.iterdir()):
         parser.error(f"out: {chosen.out} is not empty; name a new folder")
     return chosen
 
 
 def run_route(route: Route, chosen: argparse.Namespace, data: Path, folder: Path, caches: Path) -> list[Row]:
-    """Run a route with empty caches, then with what that left in them; of a peer the first run is short and no row."""
+    """Run a route with empty caches, then with the filled caches; the first run of a peer is short and not a row."""
 
     def go(name: str, tune: int, draws: int) -> tuple[Run, Path]:
         print(f"{route.program}: {name}", file=sys.stderr, flush=True)

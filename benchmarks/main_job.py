@@ -1,8 +1,8 @@
-"""Time and memory of the main job and of a comparison, through the installed command.
+"""Time and memory of the main job and of a comparison, with the installed command.
 
-Run with `python benchmarks/main_job.py`; a few minutes. Cold means empty compilation, font and answer caches, as on a
-machine that never ran tworate; warm means the same caches again. Prints one Markdown table with the figures to reach
-beside those measured.
+Run with `python benchmarks/main_job.py`; it takes a few minutes. Cold means empty compilation, font and answer caches,
+as on a machine that never ran tworate; warm means the same caches after a run. The script prints one Markdown table
+with targets and measured values.
 """
 
 import os

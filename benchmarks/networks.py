@@ -1,8 +1,8 @@
-"""How long networks take to build, against networkx and igraph: `python benchmarks/networks.py`, about 15 minutes.
+"""Time to build networks, against networkx and igraph: `python benchmarks/networks.py`, about 15 minutes.
 
-Every network is built in a process of its own, with 8 neighbours on average, after what is compiled has been. Times are
-CPU seconds; memory is the most that the process held, libraries included. A peer that would take more than a minute, by
-ten times what it took for a tenth of the agents, is left out. `--quick` stops at 100,000 agents.
+Every network is built in its own process, with 8 neighbours on average, after compilation. Times are CPU seconds;
+memory is the peak of the process, with libraries. A peer is skipped if it would take more than a minute, estimated as
+ten times its time for a tenth of the agents. `--quick` stops at 100,000 agents.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from typing import Any
 
 DEGREE = 8
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
-MOST_SECONDS = 60.0
+MAX_SECONDS = 60.0
 KINDS = (
     "random-regular",
     "erdos-renyi",
@@ -32,7 +32,7 @@ BLOCKS, BETWEEN = 4, 0.05
 
 
 def block_probabilities(n: int) -> tuple[list[list[float]], list[int]]:
-    """Probabilities of edges that give the mean degree, and sizes of the blocks."""
+    """Return edge probabilities that give the mean degree, and the sizes of the blocks."""
     size = n // BLOCKS
     inside, across = DEGREE * (1 - BETWEEN) / (size - 1), DEGREE * BETWEEN / (n - size)
     return [[inside if a == b else across for a in range(BLOCKS)] for b in range(BLOCKS)], [size] * BLOCKS
@@ -77,25 +77,25 @@ def one(kind: str, who: str, n: int) -> None:
         print(json.dumps(None))
         return
     started = time.process_time()
-    kept = build(n)
+    network = build(n)
     seconds = time.process_time() - started
     print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000]))
-    del kept
+    del network
 
 
 def measured(kind: str, who: str, n: int) -> list[float] | None:
     done = subprocess.run(
         [sys.executable, __file__, "--one", kind, who, str(n)], capture_output=True, text=True, check=True
     )
-    found: list[float] | None = json.loads(done.stdout)
-    return found
+    result: list[float] | None = json.loads(done.stdout)
+    return result
 
 
 def table(sizes: tuple[int, ...]) -> None:
     """Print a row for each kind and size."""
     peers = [peer for peer in PEERS if find_spec(peer)]
     for peer in set(PEERS) - set(peers):
-        print(f"{peer} is not installed here, so its columns are left out.\n")
+        print(f"{peer} is not installed, so its columns are left out.\n")
     columns = "".join(f" {peer} (s) | ratio |" for peer in peers)
     print(f"| network | agents | tworate (s) | tworate (MB) |{columns}")
     print("|---|---|---|---|" + "---|---|" * len(peers))
@@ -107,7 +107,7 @@ def table(sizes: tuple[int, ...]) -> None:
                 raise RuntimeError(kind)
             cells = ""
             for peer in peers:
-                if 10 * last[peer] > MOST_SECONDS:
+                if 10 * last[peer] > MAX_SECONDS:
                     cells += " not run | |"
                     continue
                 theirs = measured(kind, peer, n)

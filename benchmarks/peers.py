@@ -1,12 +1,12 @@
-"""One route from trajectories to the posteriors of both models and their LOO; run by `inference.py` beside this file.
+"""One route from trajectories to the posteriors of both models and their LOO; `inference.py` runs it.
 
-A script of its own that needs no tworate, so that a route can run under another Python with other packages. Every peer
-fits the same curve to all replicates with the same priors: the SI model under the edge-based closure,
+This is a separate script that does not need tworate, so that a route can run under another Python with other packages.
+Every peer fits the same curve to all replicates with the same priors: the SI model under the edge-based closure,
 
     dΛ/dt = 1 - s0 G(Λ)^(1 - 2/k),   G one or two exponentials,   prevalence ~ Normal(1 - s0 G(Λ(t)), sigma),
 
-in units of the observed window, by NUTS as the package sets it up by itself. One ODE is solved for all replicates,
-which is the cheapest that this likelihood can be. The sampled coordinates and their priors are those of tworate.
+in units of the observed window, by NUTS with the defaults of the package. One ODE is solved for all replicates, which
+is the cheapest form of this likelihood. The sampled coordinates and their priors are those of tworate.
 """
 
 import argparse
@@ -46,7 +46,7 @@ class Data(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """How to sample, by NUTS."""
+    """Settings of NUTS."""
 
     chains: int
     tune: int
@@ -55,7 +55,7 @@ class Settings(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """What a route found for one model: an InferenceData, and the seconds that its parts took where they are known."""
+    """The fit of one model by a route: an InferenceData, and the seconds of its parts, if known."""
 
     posterior: Any
     compile_s: float | None
@@ -75,7 +75,7 @@ def read(path: Path) -> Data:
 
 
 def rates(model: str, values: Mapping[str, Any]) -> list[Any]:
-    """Parameters of the curve from the sampled coordinates: `[beta]`, or `[beta_fast, beta_slow, weight_fast]`."""
+    """Return the curve's parameters from the coordinates: `[beta]`, or `[beta_fast, beta_slow, weight_fast]`."""
     if model == "one-rate":
         return [values["beta"]]
     weight, fraction = values["weight_fast"], values["slow_over_fast"]
@@ -174,7 +174,7 @@ def by_nutpie(model: str, data: Data, settings: Settings) -> Fit:
 def by_numpyro(model: str, data: Data, settings: Settings) -> Fit:
     import numpyro
 
-    # Before JAX starts: one device a chain, so that chains run side by side, and double precision as elsewhere.
+    # Set before JAX starts: one device per chain, so that chains run in parallel, and double precision as elsewhere.
     numpyro.set_host_device_count(settings.chains)
     numpyro.enable_x64()
     import arviz as az
@@ -215,11 +215,11 @@ ROUTES: dict[str, tuple[tuple[str, ...], Callable[[str, Data, Settings], Fit]]] 
     "nutpie-scan": (("nutpie", "pymc", "pytensor", "arviz"), by_nutpie),
     "numpyro": (("numpyro", "jax", "arviz"), by_numpyro),
 }
-"""Packages that a route needs, and how it fits a model."""
+"""Packages that a route needs, and the function that fits a model."""
 
 
 def report(folder: Path, result: dict[str, Any]) -> None:
-    """Write what is known so far; a route that is stopped later leaves it behind."""
+    """Write the result so far, in case the route is stopped later."""
     temporary = folder / "result.json.new"
     temporary.write_text(json.dumps(result))
     temporary.replace(folder / "result.json")
@@ -254,7 +254,7 @@ def run_peer(route: str, models: list[str], data: Data, settings: Settings, fold
 
 
 def run_curve_fit(models: list[str], data: Data, folder: Path) -> None:
-    """Least squares and AIC: what is common, and gives no posterior."""
+    """Fit by least squares and compare by AIC, a common method that gives no posterior."""
     from scipy.integrate import odeint
     from scipy.optimize import curve_fit
 
@@ -292,13 +292,13 @@ def run_curve_fit(models: list[str], data: Data, folder: Path) -> None:
 
 
 def run_tworate(models: list[str], path: Path, settings: Settings, folder: Path) -> None:
-    """`tworate compare` without its report."""
+    """Run `tworate compare` without its report."""
     import tworate
     from tworate.inference import SamplerSettings
     from tworate.inference.posterior import fit_target
     from tworate.inference.posterior.sampling import SamplingRun
 
-    # Sampling goes on beside other work: what counts is how long its result is waited for.
+    # Sampling runs in parallel with other work, so measure the time spent waiting for its result.
     homes: dict[str, Any] = {"compiled_density": fit_target, "result": SamplingRun}
     spent = dict.fromkeys(homes, 0.0)
 
@@ -317,7 +317,7 @@ def run_tworate(models: list[str], path: Path, settings: Settings, folder: Path)
     for name in spent:
         timed(name)
     sampler = SamplerSettings(settings.chains, settings.tune, settings.draws)
-    # The challenge by further models is a job that no peer does.
+    # No peer challenges the verdict by further models.
     comparison = tworate.compare(path, models, sampler=sampler, challenge=False)
     comparison.save(folder / "comparison")
     condition = comparison.conditions[0]
@@ -333,14 +333,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("route", choices=["tworate", *ROUTES, "curve-fit"])
     parser.add_argument("data", type=Path, help="trajectories, CSV")
-    parser.add_argument("folder", type=Path, help="where result.json and posteriors go")
+    parser.add_argument("folder", type=Path, help="folder of result.json and posteriors")
     parser.add_argument("--models", default="one-rate,two-rate")
     parser.add_argument("--chains", type=int, default=4)
     parser.add_argument("--tune", type=int, default=500)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--target-accept", type=float, default=0.8)
     chosen = parser.parse_args()
-    # Advice of the packages about their next versions, BLAS and short runs; what matters is measured.
+    # The packages warn about their next versions, BLAS and short runs; this does not affect the measurements.
     warnings.simplefilter("ignore")
     models = chosen.models.split(",")
     settings = Settings(chosen.chains, chosen.tune, chosen.draws, chosen.target_accept)

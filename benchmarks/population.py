@@ -1,4 +1,4 @@
-"""How long a whole export of events and homophily among many agents take: `python benchmarks/population.py`."""
+"""Time to read many events, and to reach homophily among many agents: `python benchmarks/population.py`."""
 
 import csv
 import random
@@ -20,7 +20,7 @@ AGENTS = 100_000
 
 
 def write_export(path: Path, rows: int) -> None:
-    """Write invented events with the columns of an ACLED export, notes with commas, quotes and line breaks."""
+    """Write invented events with the columns of an ACLED export; notes have commas, quotes and line breaks."""
     shipped = Path(tworate.__file__).parent / "examples" / "events.csv"
     with shipped.open(encoding="utf-8", newline="") as handle:
         columns = csv.DictReader(handle).fieldnames or []
@@ -43,16 +43,16 @@ def write_export(path: Path, rows: int) -> None:
             writer.writerow(row.values())
 
 
-def timed(what: str, work: Callable[[], Any]) -> Any:
-    """Do the work, and print how long it took."""
+def timed(label: str, work: Callable[[], Any]) -> Any:
+    """Do the work, print its time, and return its result."""
     started = time.perf_counter()
     result = work()
-    print(f"| {what} | {time.perf_counter() - started:.2f} |")
+    print(f"| {label} | {time.perf_counter() - started:.2f} |")
     return result
 
 
 def events() -> None:
-    """Read a whole export, all of it and through a filter."""
+    """Read all events of an export, without and with a filter."""
     where = EventFilter.from_text(["Battles"], ["Varosia"], 1, None, "2023-05-01", "2024-04-30")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "export.csv"
@@ -60,18 +60,19 @@ def events() -> None:
         size = path.stat().st_size / 1e6
         timed(f"read {ROWS} events, {size:.0f} MB", lambda: read_events(path))
         timed("the same through a filter on everything", lambda: read_events(path, where))
-    print(f"\nMost memory so far: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000:.0f} MB\n")
+    print(f"\nPeak memory so far: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000:.0f} MB\n")
 
 
 def homophily() -> None:
-    """Move the personas of many agents until their neighbours are alike."""
+    """Measure homophily: move the personas of many agents until neighbours are alike."""
     mixtures = {
         "2 personas": as_mixture([Persona("OCEAN"), Persona("ocean")]),
         "2 personas, 9 : 1": Mixture((Persona("OCEAN"), Persona("ocean")), (9, 1)),
         "32 personas": as_mixture(None),
     }
-    compiling = make_network("random-regular", 100, 4, 1)
-    make_alike(compiling, mixtures["2 personas"].assign(100, 1), 0.1, seed=1)
+    # A small network first, to compile.
+    small = make_network("random-regular", 100, 4, 1)
+    make_alike(small, mixtures["2 personas"].assign(100, 1), 0.1, seed=1)
     print("| network | personas | homophily asked for | reached | seconds |\n|---|---|---|---|---|")
     for kind in ("random-regular", "erdos-renyi", "barabasi-albert", "watts-strogatz"):
         network = make_network(kind, AGENTS, 8, 1)

@@ -1,10 +1,10 @@
-"""How long a spread takes, against other simulators: `python benchmarks/spread.py`, about 15 minutes.
+"""Time of a spread, against other simulators: `python benchmarks/spread.py`, about 15 minutes.
 
-The same work for all: a random 8-regular network, built outside of the timing, a thousandth of the agents to begin
-with, and an edge to a sharer that persuades with probability q in a round (in continuous time: at the rate q), until
-everybody has shared. Times are CPU seconds a replicate in one thread, the median of some; ours is all of
-`Spread.replicate`: seeds, kernel, counts.
-`--quick` stops at 10,000 agents. Peers come with `pip install -e '.[bench]'`.
+All simulators do the same work: on a random 8-regular network, built before the timing, a thousandth of the agents
+share at the start. An edge to a sharer persuades with probability q in a round (in continuous time: at rate q), until
+everybody has shared. Times are CPU seconds per replicate in one thread, the median of several. The time of tworate is
+all of `Spread.replicate`: seeds, kernel, counts. `--quick` stops at 10,000 agents. Install the
+peers with `pip install -e '.[bench]'`.
 """
 
 import argparse
@@ -29,20 +29,20 @@ from tworate.simulate import Network, Spread, random_regular, spread
 
 DEGREE = 8
 CHANCES = (0.25, 0.05, 0.02)
-"""The last is what the default visibility and a probability of sharing of 0.08 come to."""
+"""The last is the default visibility times a probability of sharing of 0.08."""
 ROUNDS = {0.25: 80, 0.05: 400, 0.02: 1000}
 PEER_REPEATS = 3
 EDGES = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 
 
-def what(network: Network, chance: float, clock: str, **changed: Any) -> Spread:
-    """Return the work as a spread of ours."""
+def make_spread(network: Network, chance: float, clock: str, **changed: Any) -> Spread:
+    """Return the work as a `Spread` of tworate."""
     settings = {"rounds": ROUNDS[chance], "visibility": chance, "initial_sharers": network.n_agents // 1000, "seed": 1}
     return Spread(network, np.array([[1.0]]), clock=clock, **{**settings, **changed})
 
 
 def seconds(work: Callable[[int], int], repeats: int, everybody: int) -> float:
-    """CPU seconds of one repetition: the median of some; every one must reach everybody."""
+    """Return the median CPU seconds of one repetition; every repetition must reach everybody."""
     times = []
     for number in range(repeats):
         started = time.process_time()
@@ -55,7 +55,7 @@ def seconds(work: Callable[[int], int], repeats: int, everybody: int) -> float:
 
 def eon(graph: "nx.Graph[int]", chance: float) -> Callable[[int], int]:
     with warnings.catch_warnings():
-        # EoN takes a name from where SciPy no longer has it.
+        # EoN imports a name from a module of SciPy that no longer has it.
         warnings.simplefilter("ignore", DeprecationWarning)
         import EoN
 
@@ -87,7 +87,7 @@ def ndlib(graph: "nx.Graph[int]", chance: float) -> Callable[[int], int]:
 
 
 def mesa_model(graph: "nx.Graph[int]", chance: float, number: int, starters: list[int]) -> Any:
-    """Return agents that look at their neighbours, and then act: two stages, so that rounds are synchronous."""
+    """Return agents that first look at their neighbours and then act: with two stages, rounds are synchronous."""
     import mesa
 
     class Person(mesa.Agent):
@@ -156,7 +156,7 @@ PEERS = {
 
 
 def peers(agents: int) -> None:
-    """Print a row for each simulator, with its ratio to ours with the same clock."""
+    """Print a row for each simulator, with the ratio to tworate with the same clock."""
     network = random_regular(agents, DEGREE, seed=1)
     source = np.repeat(np.arange(agents), network.degrees)
     graph: nx.Graph[int] = nx.Graph()
@@ -166,9 +166,9 @@ def peers(agents: int) -> None:
     for chance in CHANCES:
         ours = {}
         for clock in ("rounds", "continuous"):
-            each = what(network, chance, clock)
-            each.replicate(99)
-            ours[clock] = seconds(lambda r, each=each: int(each.replicate(r).infected[-1]), 7, agents)
+            process = make_spread(network, chance, clock)
+            process.replicate(99)
+            ours[clock] = seconds(lambda r, process=process: int(process.replicate(r).infected[-1]), 7, agents)
             print(f"| tworate {version('tworate')} | {clock} | {chance} | {ours[clock]:.4f} | 1 |", flush=True)
         for name, (peer, package, clock) in PEERS.items():
             if not find_spec(package):
@@ -181,16 +181,16 @@ def peers(agents: int) -> None:
             )
 
 
-def scaling(most: int) -> None:
-    """Print times for more and more edges, and the exponent fitted to them."""
+def scaling(max_edges: int) -> None:
+    """Print times for increasing numbers of edges, and the fitted exponent."""
     for clock in ("rounds", "continuous"):
         print("\n| edges | clock | CPU seconds a replicate | nanoseconds an edge |\n|---|---|---|---|")
         points = []
-        for edges in (e for e in EDGES if e <= most):
+        for edges in (e for e in EDGES if e <= max_edges):
             network = random_regular(edges * 2 // DEGREE, DEGREE, seed=1)
-            each = what(network, 0.25, clock)
-            each.replicate(99)
-            took = seconds(lambda r, each=each: int(each.replicate(r).infected[-1]), 5, network.n_agents)
+            process = make_spread(network, 0.25, clock)
+            process.replicate(99)
+            took = seconds(lambda r, process=process: int(process.replicate(r).infected[-1]), 5, network.n_agents)
             points.append((edges, took))
             print(f"| {edges:,} | {clock} | {took:.4f} | {took / edges * 1e9:.0f} |", flush=True)
         exponent = np.polyfit(*np.log(np.array(points)).T, 1)[0]
@@ -198,7 +198,7 @@ def scaling(most: int) -> None:
 
 
 def million() -> None:
-    """Print what a replicate among a million agents takes, to saturation."""
+    """Print the time of a replicate of a million agents until saturation."""
     network = random_regular(1_000_000, DEGREE, seed=1)
     tables = {"persuaded at once": [[1.0]], "five sightings of 0.12 and more": [[0.12, 0.15, 0.2, 0.2, 0.2]]}
     print("\n| a million agents, 8 neighbours | clock | visibility | sightings | CPU seconds a replicate |")
@@ -206,17 +206,17 @@ def million() -> None:
     for name, table in tables.items():
         for clock in ("rounds", "continuous"):
             for chance in (1.0, 0.25):
-                each = Spread(
+                process = Spread(
                     network, np.array(table), rounds=200, clock=clock, visibility=chance, initial_sharers=1000, seed=1
                 )
-                each.replicate(99)
-                took = seconds(lambda r, each=each: int(each.replicate(r).infected[-1]), 5, 1_000_000)
-                shown = int(each.replicate(0).sightings.sum())
+                process.replicate(99)
+                took = seconds(lambda r, process=process: int(process.replicate(r).infected[-1]), 5, 1_000_000)
+                shown = int(process.replicate(0).sightings.sum())
                 print(f"| {name} | {clock} | {chance} | {shown:,} | {took:.2f} |", flush=True)
 
 
 def ten_million() -> None:
-    """Print wall time and memory of a run among ten million agents, from starting Python to the file."""
+    """Print wall time and memory of a run of ten million agents, from the start of Python to the file."""
     started = time.perf_counter()
     done = subprocess.run([sys.executable, __file__, "--one"], capture_output=True, text=True, check=True)
     wall = time.perf_counter() - started
@@ -230,7 +230,7 @@ def ten_million() -> None:
 
 
 def one() -> None:
-    """Do what `ten_million` measures."""
+    """Do the run that `ten_million` measures."""
     started = time.perf_counter()
     network = random_regular(10_000_000, DEGREE, seed=1)
     drawn = time.perf_counter()
@@ -250,8 +250,8 @@ def one() -> None:
 
 
 def traps() -> None:
-    """Show what other simulators do that is not the process of the same name."""
-    print("\n| trap | what is seen |\n|---|---|")
+    """Print cases where other simulators do not simulate the process that they name."""
+    print("\n| trap | result |\n|---|---|")
     cycle = nx.cycle_graph(1000)
     if find_spec("mesa"):
         model, people = mesa_model(cycle, 1.0, 1, [0])
@@ -285,7 +285,7 @@ def traps() -> None:
         drawn = []
         for _ in range(2):
             SIModel(cycle, seed=7)
-            # The global generator is what is looked at.
+            # The global generator is the point of this test.
             drawn.append(np.random.random())  # noqa: NPY002
         same = "the same twice" if drawn[0] == drawn[1] else "different"
         print(f"| NDlib: a model's seed is given to numpy's global generator | np.random.random() after it: {same} |")

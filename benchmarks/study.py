@@ -1,12 +1,12 @@
 """Time and memory of a study, and of fitting its conditions one by one in fresh processes.
 
-Run with `python benchmarks/study.py [--profiles 32] [--fresh 3]`; some minutes. The study has all 32 profiles on one
-event of each of the 6 types, 1000 agents, 10 replicates of 40 rounds, two models, LOO and verdict, no challenge. It
-runs through the installed command, decisions and report included, with caches of its own that a study of two
-conditions has filled; then on as many worker processes as there are cores. Some of its conditions are then compared
-one by one, each by `tworate compare` in a process of its own, whose mean time is multiplied by the number of
-conditions. At last the hierarchical models of both are fitted to the study, and their program compiled first. Prints
-one Markdown table with the figures to reach beside those measured, and whether both ways gave the same tables.
+Run with `python benchmarks/study.py [--profiles 32] [--fresh 3]`; it takes some minutes. The study has all 32 profiles
+on one event of each of the 6 types, 1000 agents, 10 replicates of 40 rounds, two models, LOO and verdict, no challenge.
+It runs with the installed command, including decisions and report, with its own caches, which a study of two conditions
+has filled. Then it runs again on one worker process per core. Then some of its conditions are compared one by one, each
+by `tworate compare` in its own process; their mean time is multiplied by the number of conditions. Finally the
+hierarchical models with one rate and with two rates are compiled and fitted to the study. The script prints one
+Markdown table with targets and measured values, and whether both ways gave the same tables.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--fresh", type=int, default=3, help="conditions compared in fresh processes (default 3)")
     arguments = parser.parse_args()
     codes = [persona.code for persona in all_personas()]
-    # Spread over the traits where not all are taken.
+    # If not all profiles are used, spread them over the traits.
     profiles = codes[:: max(1, len(codes) // arguments.profiles)][: arguments.profiles]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -83,7 +83,7 @@ def main() -> None:
             STUDY.format(events="per_type = 1", profiles=profiles, effects="true"), encoding="utf-8"
         )
         effects = measure([*run, str(folder / "serial")], environment)
-    each = sum(seconds for seconds, _ in alone) / len(alone)
+    seconds_alone = sum(seconds for seconds, _ in alone) / len(alone)
     print(f"{cores} cores, {platform.machine()}, Python {platform.python_version()}; {n} conditions\n")
     print("| | to reach (s) | wall time (s) | a condition (s) | peak memory of the command (GB; to reach: 2) |")
     print("|---|---|---|---|---|")
@@ -91,7 +91,7 @@ def main() -> None:
         ("`tworate study`, one process", f"{TO_REACH * n / 192:.0f}", serial),
         ("the same again, nothing left to do", "", again),
         (f"`--workers {cores}`, decisions kept (workers' memory apart)", "", spread),
-        (f"one by one in fresh processes ({len(alone)} measured)", "", (each * n, max(m for _, m in alone))),
+        (f"one by one in fresh processes ({len(alone)} measured)", "", (seconds_alone * n, max(m for _, m in alone))),
         ("effects on top: both hierarchical models, compiled first, and a report with them", "", effects),
     ):
         print(f"| {label} | {target} | {seconds:.1f} | {seconds / n:.2f} | {memory:.2f} |")

@@ -1,7 +1,7 @@
-"""Put the tables into docs/calibration.md, from finished or unfinished studies of recovery.
+"""Write the tables of docs/calibration.md, from finished or unfinished recovery studies.
 
-Run with `python docs/calibration_table.py FOLDER [FOLDER of the methods]`, folders of `tworate recover`. Each table
-takes the place of what stands between `<!-- NAME -->` and `<!-- end -->`.
+Run with `python docs/calibration_table.py FOLDER [FOLDER of the methods]`, with folders of `tworate recover`. Each
+table replaces the text between `<!-- NAME -->` and `<!-- end -->`.
 """
 
 import sys
@@ -30,7 +30,7 @@ def share(count: int, n: int) -> str:
 
 
 def targets(rows: pd.DataFrame) -> str:
-    """Return what was meant and what came."""
+    """Return the table of targets and measured errors."""
     return table(
         ("error", "at most", "measured (95% interval)", ""),
         [
@@ -55,7 +55,7 @@ def verdicts(rows: pd.DataFrame) -> str:
 
 
 def methods(rows: pd.DataFrame) -> str:
-    """Return how several methods do, one a row: counts of each verdict in every cell, and how `elpd_diff` came true."""
+    """Return one row per method: counts of each verdict in every cell, and calibration of `elpd_diff`."""
     counts = summary.confusion(rows).pivot_table(
         index=list(METHOD), columns=["label", "truth", "n"], values="count", aggfunc=list, sort=False
     )
@@ -77,7 +77,7 @@ def methods(rows: pd.DataFrame) -> str:
 
 def rules(rows: pd.DataFrame) -> str:
     """Return the errors under other thresholds and units, from the same fits."""
-    found = []
+    errors_by_rule = []
     rows = summary.default_rows(rows)
     tried = [
         ("increment", *thresholds)
@@ -89,7 +89,7 @@ def rules(rows: pd.DataFrame) -> str:
         one = judged[judged["label"].str.startswith("one rate")]
         far = judged[judged["label"].str.startswith("found")]
         near = judged[judged["label"].str.startswith("shift")]
-        found.append(
+        errors_by_rule.append(
             (
                 unit, f"{gain}", f"{errors}", f"{ruled_out}",
                 share(int((one["verdict"] == "two-rate").sum()), len(one)),
@@ -104,12 +104,12 @@ def rules(rows: pd.DataFrame) -> str:
             "unit", "gain", "standard errors", "ruled out by", "one rate: found two", "one rate: found one",
             "ratio 4 and more: not found", "ratio 1.25 to 2: confident error", "there: one / undecided / two",
         ),
-        found,
+        errors_by_rule,
     )  # fmt: skip
 
 
 def fresh(rows: pd.DataFrame) -> str:
-    """Return how elpd_diff does on fresh data."""
+    """Return how well `elpd_diff` predicts fresh data."""
     return table(
         ("abs(elpd_diff) / dse", "data sets", "sign holds on fresh data (95% interval)", "z: mean, sd"),
         [
@@ -124,7 +124,7 @@ def fresh(rows: pd.DataFrame) -> str:
 
 
 def intervals(rows: pd.DataFrame) -> str:
-    """Return bias and coverage."""
+    """Return bias and coverage of parameters."""
     return table(
         ("cell", "parameter", "data sets", "bias (standard error)", "90% intervals that cover (95% interval)"),
         [
@@ -138,7 +138,7 @@ def intervals(rows: pd.DataFrame) -> str:
 
 
 def done(folder: str, rows: pd.DataFrame) -> str:
-    """Return what was done of a study, and how long a comparison took."""
+    """Return the number of finished data sets of a study, and the time of a comparison."""
     record, n = read_recovery(folder)[0], rows.groupby(["cell", "number"]).ngroups
     meant = sum(cell["data_sets"] for cell in record["cells"])
     seconds = rows["cpu_seconds"].median()
@@ -149,7 +149,7 @@ def done(folder: str, rows: pd.DataFrame) -> str:
 
 
 def main(folders: Sequence[str]) -> None:
-    """Put all tables into the page."""
+    """Write all tables into the page."""
     rows = read_recovery(folders[0])[1]
     made = {"done": done(folders[0], rows)}
     made |= {part.__name__: part(rows) for part in (targets, verdicts, rules, fresh, intervals)}

@@ -1,6 +1,6 @@
-"""Print the tables of docs/closures.md, which measure what closures do to one and to two rates.
+"""Print the tables of docs/closures.md: apparent rates of one-rate and two-rate spread under several closures.
 
-Run with `python docs/closure_table.py`; about 20 seconds.
+Run with `python docs/closure_table.py`; it takes about 20 seconds.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ FloatArray = NDArray[np.float64]
 
 
 def largest_error(truth: TwoRateSI, degree: int) -> float:
-    """Prevalence of the two-rate model less that of the multi-class system, where they differ most over time."""
+    """Return the largest difference over time in prevalence, two-rate model minus multi-class system."""
     exact = multi_class(truth, degree)
     times = np.linspace(0.0, exact.orbit(SUSCEPTIBLE[-1], PREVALENCE0).time[0], 2001)
     gap = truth.solve(times, PREVALENCE0, RandomRegular(degree)) - exact.solve(times, PREVALENCE0)
@@ -38,22 +38,22 @@ def largest_error(truth: TwoRateSI, degree: int) -> float:
 
 
 def multi_class(model: TwoRateSI, degree: int) -> MultiClass:
-    """Multi-class system with the model's rates."""
+    """Return the multi-class system with the model's rates."""
     weight = model.weight_fast
     return MultiClass((model.beta_fast, model.beta_slow), (weight, 1.0 - weight), degree)
 
 
 def assumed_exposure(actual: Closure, assumed: Closure) -> FloatArray:
-    """Cumulative exposure under an assumed closure, where sharing has one rate, 1, under the actual one."""
+    """Return cumulative exposure under an assumed closure, if sharing has one rate, 1, under the actual closure."""
     s0, decline = SUSCEPTIBLE[0], -np.log(SUSCEPTIBLE)
     rates = [closure.exposure_rate(SUSCEPTIBLE, s0) for closure in (assumed, actual)]
     return np.asarray(cumulative_simpson(rates[0] / rates[1], x=decline, initial=0.0))
 
 
 def loss_of(exposure: FloatArray) -> Callable[[TwoRateSI | OneRateSI], float]:
-    """Minus the expected log-likelihood of transitions per agent, `Σ ΔI log p + (S - ΔI) log(1 - p)`.
+    """Return minus the expected log-likelihood of transitions per agent, `Σ ΔI log p + (S - ΔI) log(1 - p)`.
 
-    As if from infinitely many agents, over 1000 equal increments up to the last prevalence.
+    This is the limit of infinitely many agents, over 1000 equal increments up to the last prevalence.
     """
 
     def loss(model: TwoRateSI | OneRateSI) -> float:
@@ -64,7 +64,7 @@ def loss_of(exposure: FloatArray) -> Callable[[TwoRateSI | OneRateSI], float]:
 
 
 def best_two_rate(exposure: FloatArray) -> tuple[TwoRateSI, float]:
-    """Two-rate model that fits best, and what it gains over the best one-rate model, in nats per agent."""
+    """Return the best two-rate model, and its gain over the best one-rate model, in nats per agent."""
     loss = loss_of(exposure)
 
     def two_rate(at: FloatArray) -> TwoRateSI:
@@ -72,7 +72,7 @@ def best_two_rate(exposure: FloatArray) -> tuple[TwoRateSI, float]:
         return TwoRateSI(float(np.exp(at[0])), float(np.exp(at[0]) * slow_over_fast), float(weight))
 
     options = {"xatol": 1e-7, "fatol": 1e-14, "maxiter": 4000}
-    # Besides ordinary rates, a few agents that share at once: what a closure that is wrong at the start asks for.
+    # The last start has a few agents that share at once, the best fit if a closure is wrong at the start.
     starts = [(0.5, fraction, weight) for fraction in (-3.0, -1.0, 1.0) for weight in (-1.0, 1.0)] + [(3.0, -4.0, -4.0)]
     fits = [minimize(lambda at: loss(two_rate(at)), start, method="Nelder-Mead", options=options) for start in starts]
     best = min(fits, key=lambda fit: fit.fun)
@@ -81,7 +81,7 @@ def best_two_rate(exposure: FloatArray) -> tuple[TwoRateSI, float]:
 
 
 def one_rate() -> None:
-    """Print the table of one rate seen under another closure."""
+    """Print the table of one rate under another closure."""
     degree = np.arange(0, 10_001)
     poisson = np.exp(-8.0 + degree[:60] * np.log(8.0) - np.cumsum(np.log(np.maximum(degree[:60], 1))))
     hubs = {k: 1.0 / (k * (k + 1) * (k + 2)) for k in degree[4:].tolist()}
@@ -98,8 +98,8 @@ def one_rate() -> None:
             if isinstance(actual, RandomRegular) and isinstance(assumed, RandomRegular):
                 continue
             seen, gain = best_two_rate(assumed_exposure(actual, assumed))
-            found = f"{seen.beta_fast / seen.beta_slow:.1f} | {seen.weight_fast:.2f} | {1000 * gain:.1f}"
-            print(f"| {name} | {label} | {found if 1000 * gain > 0.05 else 'one rate | | 0.0'} |")
+            cells = f"{seen.beta_fast / seen.beta_slow:.1f} | {seen.weight_fast:.2f} | {1000 * gain:.1f}"
+            print(f"| {name} | {label} | {cells if 1000 * gain > 0.05 else 'one rate | | 0.0'} |")
 
 
 def two_classes() -> None:
@@ -108,7 +108,7 @@ def two_classes() -> None:
     print("|---|---|---|---|---|")
     for degree in DEGREES:
         for ratio in RATIOS:
-            # The mean rate is 1; another one would only rescale time.
+            # The mean rate is 1; another mean rate only rescales time.
             slow = 2.0 / (1.0 + ratio)
             truth = TwoRateSI(beta_fast=ratio * slow, beta_slow=slow, weight_fast=0.5)
             orbit = multi_class(truth, degree).orbit(SUSCEPTIBLE, PREVALENCE0)
@@ -116,12 +116,12 @@ def two_classes() -> None:
                 orbit.exposure_rate / orbit.force_of_infection, x=-np.log(SUSCEPTIBLE), initial=0.0
             )
             error = signed(f"{100 * largest_error(truth, degree):+.1f}")
-            found = [apparent(best_two_rate(exposure)[0], truth) for exposure in (orbit.exposure, recorded)]
-            print(f"| {degree} | {ratio} | {error} | {' | '.join(found)} |")
+            cells = [apparent(best_two_rate(exposure)[0], truth) for exposure in (orbit.exposure, recorded)]
+            print(f"| {degree} | {ratio} | {error} | {' | '.join(cells)} |")
 
 
 def apparent(seen: TwoRateSI, truth: TwoRateSI) -> str:
-    """Rates relative to the truth, and weight."""
+    """Return rates relative to the truth, and weight."""
     ratios = (seen.beta_fast / truth.beta_fast, seen.beta_slow / truth.beta_slow)
     return ", ".join([*(signed(f"{ratio - 1:+.0%}") for ratio in ratios), f"{seen.weight_fast:.2f}"])
 

@@ -1,4 +1,4 @@
-"""The command line: a command parses, calls one library function, and prints."""
+"""The command line: a command parses its options, calls one library function, and prints."""
 
 from .app import main
 

@@ -12,12 +12,12 @@ from ...errors import InputError, JobError
 from . import cache, compare, decide, explain, listings, probe, recover, report, run, simulate, study
 
 INTERRUPTED = 130
-"""Exit status of what Ctrl-C stopped."""
+"""Exit status after Ctrl-C."""
 
 app = typer.Typer(
     name="tworate",
     help=(
-        "When language-model agents pass news on, does the spread need one transmission rate or two, "
+        "When language-model agents share news, does the spread need one transmission rate or two, "
         "and how sure are we?\n\n"
         "Start with:  tworate run --out runs/demo"
     ),
@@ -28,8 +28,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"tworate {__version__}")
         raise typer.Exit
 
@@ -58,7 +58,7 @@ app.add_typer(cache.app, name="cache")
 
 
 def main() -> None:
-    """Run the command line; bad input ends with one line and status 2, a failed job with one line and status 1."""
+    """Run the command line. Bad input prints one line and exits with status 2, a failed job with status 1."""
     from .output import say
 
     bound_arenas()
@@ -71,11 +71,11 @@ def main() -> None:
         say(f"error: {error}")
         sys.exit(1)
     except BrokenPipeError:
-        # The reader of stdout left, as in `tworate decide | head`: nothing is wrong.
+        # The reader of stdout has closed it, as in `tworate decide | head`: this is not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except SystemExit as stopped:
-        # An interruption comes as this status, without a word.
+        # Typer turns Ctrl-C into this status and prints nothing.
         if stopped.code == INTERRUPTED:
             say("interrupted")
         raise

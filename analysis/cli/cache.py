@@ -1,4 +1,4 @@
-"""`tworate cache`: answers of language models that are kept on this machine."""
+"""`tworate cache`: cached answers of language models."""
 
 from typing import Annotated
 
@@ -6,14 +6,12 @@ import typer
 
 from . import options
 
-app = typer.Typer(
-    help="Show or clear the answers of language models that are kept on this machine.", no_args_is_help=True
-)
+app = typer.Typer(help="Show or clear cached answers of language models on this machine.", no_args_is_help=True)
 
 
 @app.command("info")
 def info(cache: options.Cache = None, as_json: options.AsJson = False) -> None:
-    """Say where answers are kept, how many, and of which models.
+    """Show the folder of cached answers, their number, and their models.
 
     Examples
     --------
@@ -46,12 +44,12 @@ def info(cache: options.Cache = None, as_json: options.AsJson = False) -> None:
 def clear(
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="MODEL", help="Only of this one, by name or fingerprint."),
+        typer.Option("--model", metavar="MODEL", help="Clear only the answers of this model, by name or fingerprint."),
     ] = None,
     cache: options.Cache = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Forget kept answers.
+    """Delete cached answers.
 
     Examples
     --------
@@ -62,13 +60,13 @@ def clear(
     from .output import emit_json, say
 
     answers = store(cache, made=False)
-    known = answers.models()
-    if model is not None and answers.in_use and not any(model in (m.name, m.fingerprint) for m in known):
-        there_are = ", ".join(sorted({m.name for m in known})) or "none"
-        raise InputError(f"{answers.path}: keeps no answers of {model!r}; there are those of: {there_are}")
+    models = answers.models()
+    if model is not None and answers.in_use and not any(model in (m.name, m.fingerprint) for m in models):
+        names = ", ".join(sorted({m.name for m in models})) or "none"
+        raise InputError(f"{answers.path}: has no answers of {model!r}; it has answers of: {names}")
     removed = answers.clear(model)
     if not answers.in_use:
-        raise JobError(f"{answers.path}: nothing was cleared")
+        raise JobError(f"{answers.path}: nothing was deleted")
     if as_json:
         emit_json({"path": str(answers.path), "removed": removed})
     else:

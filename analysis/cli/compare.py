@@ -1,4 +1,4 @@
-"""`tworate compare`: the comparison, for any trajectories."""
+"""`tworate compare`: compare models on any trajectories."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ def compare(
         ),
     ],
     by: Annotated[
-        str, typer.Option("--by", metavar="COLUMN,…", help="Condition columns: each condition is compared apart.")
+        str, typer.Option("--by", metavar="COLUMN,…", help="Condition columns; each condition is compared separately.")
     ] = "",
     models: Annotated[
         str, typer.Option("--models", metavar="NAME,…", help="Models to compare; see `tworate models`.")
@@ -29,15 +29,17 @@ def compare(
     likelihood: options.LikelihoodName = "beta-binomial",
     clock: options.ClockName = None,
     unit: Annotated[
-        str, typer.Option("--unit", metavar="NAME", help="What leave-one-out leaves out: increment or trajectory.")
+        str, typer.Option("--unit", metavar="NAME", help="Unit of leave-one-out: increment or trajectory.")
     ] = "increment",
     replicate_effects: Annotated[
         bool,
-        typer.Option("--replicate-effects", metavar="", help="Give each trajectory a random factor of transmission."),
+        typer.Option(
+            "--replicate-effects", metavar="", help="Give each trajectory a random factor on its transmission."
+        ),
     ] = False,
     prior_scale: Annotated[
         float,
-        typer.Option("--prior-scale", metavar="F", help="Factor of the scales of all priors: 2 for twice as wide."),
+        typer.Option("--prior-scale", metavar="F", help="Factor on the scales of all priors; 2 doubles their width."),
     ] = 1.0,
     no_challenge: options.NoChallenge = False,
     predict_from: Annotated[
@@ -47,13 +49,13 @@ def compare(
     evidence: Annotated[
         bool,
         typer.Option(
-            "--evidence", metavar="", help="Also estimate log marginal likelihoods (a minute or more a model)."
+            "--evidence", metavar="", help="Also estimate log marginal likelihoods (a minute or more per model)."
         ),
     ] = False,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
-    """Compare one rate against two on trajectories from anywhere.
+    """Compare one rate with two on any trajectories.
 
     Examples
     --------
@@ -103,15 +105,15 @@ def compare(
 
 
 def _refuse_other_work(folder: Path) -> None:
-    """Refuse a folder whose trajectories and records are of something else: they would be lost."""
+    """Refuse a folder with the results of another command, which would be lost."""
     from ...errors import InputError
     from ..pipeline import RUN
     from ..study.store import STUDY
 
-    for what, record in (("what `tworate run` wrote", RUN), ("a study", STUDY)):
+    for content, record in (("the results of `tworate run`", RUN), ("a study", STUDY)):
         if (folder / record).is_file():
             raise InputError(
-                f"{folder}: holds {what} ({record}), which a comparison would overwrite; name another folder"
+                f"{folder}: holds {content} ({record}), which a comparison would overwrite; name another folder"
             )
 
 

@@ -11,25 +11,26 @@ from .groups import ElicitationOptions, EventOptions, ModelOptions, PersonaOptio
 
 @grouped
 def decide(
-    who: ModelOptions,
-    what: EventOptions,
+    model: ModelOptions,
+    events: EventOptions,
     personas: PersonaOptions,
-    how: ElicitationOptions,
+    elicitation: ElicitationOptions,
     sightings: Annotated[
-        int, typer.Option("--sightings", metavar="M", min=1, help="Sightings told apart; the last means M or more.")
+        int,
+        typer.Option("--sightings", metavar="M", min=1, help="Number of distinct sightings; the last means M or more."),
     ] = 5,
     seed: options.Seed = 0,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="CSV file; default: stdout.")] = None,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Print the effects of traits, event and sighting, not the table itself."),
+        typer.Option("--explain", help="Print the effects of traits, event and sighting instead of the table."),
     ] = False,
     figure: Annotated[
         Path | None, typer.Option("--figure", metavar="FILE", help="With --explain: figure (.png, .pdf or .svg).")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Ask a language model how probably each persona shares each event, at each sighting.
+    """Ask a language model for the probability that each persona shares each event at each sighting.
 
     Examples
     --------
@@ -53,7 +54,7 @@ def decide(
     from .figures import check_figure, save_figure
     from .output import emit, emit_json, progress_bar, say
 
-    chosen, mixture, asking = what.chosen(), personas.mixture(), how.settings(seed)
+    chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
     templates = personas.templates()
     if out:
         check_writable(out)
@@ -61,9 +62,9 @@ def decide(
             raise InputError(f"{out}: name a file that ends in .csv")
     if figure:
         if not explain:
-            raise InputError(f"--figure {figure}: draws effects; say --explain too")
+            raise InputError(f"--figure {figure}: draws effects; add --explain")
         check_figure(figure)
-    language_model = who.load()
+    language_model = model.load()
     with progress_bar() as bar:
         tables = ask(
             language_model,

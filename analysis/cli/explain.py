@@ -18,23 +18,23 @@ def explain(
     ],
     by: Annotated[
         str,
-        typer.Option("--by", metavar="COLUMN,…", help="Condition columns; default: those that DIR was compared by."),
+        typer.Option("--by", metavar="COLUMN,…", help="Condition columns; default: those of the comparison in DIR."),
     ] = "",
     everything: Annotated[
-        bool, typer.Option("--all", metavar="", help="Explain every condition of DIR, not two-rate verdicts alone.")
+        bool, typer.Option("--all", metavar="", help="Explain every condition of DIR, not only two-rate verdicts.")
     ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for explanation.json, .csv and figures.")
     ] = None,
     unit: Annotated[
-        str, typer.Option("--unit", metavar="NAME", help="What leave-one-out leaves out: cell or trajectory.")
+        str, typer.Option("--unit", metavar="NAME", help="Unit of leave-one-out: cell or trajectory.")
     ] = "cell",
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
-    """Tell why the hazard falls: who shares (personas differ), or when (sightings do).
+    """Explain why the hazard falls: by who shares (personas differ), or by when (sightings differ).
 
-    Two rates have two readings that no curve can tell apart. The counts by persona and sighting can.
+    Two rates have two explanations that no curve can distinguish. Counts by persona and sighting can.
 
     Examples
     --------
@@ -52,19 +52,21 @@ def explain(
 
     if out:
         check_writable(out / EXPLANATION)
-    asked = open_results(path, [name.strip() for name in by.split(",") if name.strip()], everything=everything)
+    data = open_results(path, [name.strip() for name in by.split(",") if name.strip()], everything=everything)
     with progress_bar() as bar:
-        found = explain_trajectories(asked.trajectories, asked.by, unit=unit, seed=seed, only=asked.wants, progress=bar)
-        if out and found:
-            save_explanations(found, out, str(path), seed)
-    if asked.n_wanted == 0:
+        explanations = explain_trajectories(
+            data.trajectories, data.by, unit=unit, seed=seed, only=data.wants, progress=bar
+        )
+        if out and explanations:
+            save_explanations(explanations, out, str(path), seed)
+    if data.n_wanted == 0:
         say(f"{path}: no verdict is two-rate, so there is nothing to explain; --all explains every condition")
     if as_json:
-        emit_json(explanation_record(found, str(path), seed))
+        emit_json(explanation_record(explanations, str(path), seed))
         return
-    for each in found:
-        emit(f"{each.label}: {each.sentence}" if each.label else each.sentence)
-        for line in (*each.reasons[each.account == "undecided" :], *each.cautions):
+    for explanation in explanations:
+        emit(f"{explanation.label}: {explanation.sentence}" if explanation.label else explanation.sentence)
+        for line in (*explanation.reasons[explanation.account == "undecided" :], *explanation.cautions):
             emit(f"  {line}")
-    if out and found:
+    if out and explanations:
         say(f"wrote {out / EXPLANATION}")

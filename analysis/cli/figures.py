@@ -1,4 +1,4 @@
-"""Figures that a command writes to a file of the user's choice."""
+"""Figures that a command writes to a file that the user names."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +13,12 @@ FORMATS = (".png", ".pdf", ".svg")
 
 
 def check_figure(path: Path) -> None:
-    """Make sure, before long work, that a figure can be written at `path`.
+    """Check, before long work, that a figure can be written at `path`.
 
     Raises
     ------
     InputError
-        When the name does not end in a format that is drawn, or nothing can be written there.
+        When the suffix is not a known format, or the file cannot be written.
     """
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: name a figure that ends in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
@@ -26,6 +26,6 @@ def check_figure(path: Path) -> None:
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
-    """Write a figure, whole or not at all, in the format that its name ends in."""
+    """Write a figure atomically, in the format of the suffix."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=path.suffix.lower().removeprefix("."), dpi=150)

@@ -1,6 +1,6 @@
-"""Options that several commands share, in groups: who is asked, how, about what, and how the news spreads.
+"""Groups of options that several commands share: language model, elicitation, events, personas, and spread.
 
-A command takes a group as one argument, and :func:`grouped` makes the group's fields options of the command.
+A command takes a group as one argument; :func:`grouped` turns the fields of the group into options of the command.
 """
 
 import copy
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command take groups of options: their fields become its options, under the group's heading in the help.
+    """Turn the fields of a command's option groups into its options, under the group's heading in the help.
 
     Parameters
     ----------
     command : callable
-        A function whose parameters are typer's, or have a dataclass with a `heading` for their type.
+        A function with typer parameters, or parameters whose type is a dataclass with a `heading`.
     """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
@@ -40,12 +40,12 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
             parameters.append(parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hints[name]))
 
     @functools.wraps(command)
-    def with_options(**given: Any) -> None:
-        taken = {
-            name: group(**{field.name: given.pop(field.name) for field in dataclasses.fields(group)})
+    def with_options(**options: Any) -> None:
+        arguments = {
+            name: group(**{field.name: options.pop(field.name) for field in dataclasses.fields(group)})
             for name, group in groups.items()
         }
-        command(**taken, **given)
+        command(**arguments, **options)
 
     with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -54,20 +54,20 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
 def _options(group: Any) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
-    found = []
+    parameters = []
     for field in dataclasses.fields(group):
         kind, option = hints[field.name].__origin__, copy.copy(hints[field.name].__metadata__[0])
         option.rich_help_panel = group.heading
         annotation = Annotated[kind, option]  # type: ignore[valid-type]
-        found.append(
+        parameters.append(
             inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
         )
-    return found
+    return parameters
 
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Which language model is asked, and where."""
+    """The language model, and where it runs."""
 
     heading: ClassVar[str] = "Language model"
 
@@ -89,10 +89,11 @@ class ModelOptions:
         ),
     ] = None
     concurrency: Annotated[
-        int, typer.Option("--concurrency", metavar="N", min=1, help="Requests to a server under way at once.")
+        int, typer.Option("--concurrency", metavar="N", min=1, help="Parallel requests to a server.")
     ] = 8
     device: Annotated[
-        str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default: what there is.")
+        str | None,
+        typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; default: the best available."),
     ] = None
     dtype: Annotated[
         str | None,
@@ -107,7 +108,7 @@ class ModelOptions:
         typer.Option(
             "--think",
             metavar="",
-            help="Let a reasoning model think first; takes --elicitation sample and, say, --max-tokens 2000.",
+            help="Let a reasoning model think first; needs --elicitation sample and, for example, --max-tokens 2000.",
         ),
     ] = False
     trust_remote_code: Annotated[
@@ -117,17 +118,15 @@ class ModelOptions:
         ),
     ] = False
     cache: Cache = None
-    no_cache: Annotated[bool, typer.Option("--no-cache", metavar="", help="Neither use nor keep earlier answers.")] = (
-        False
-    )
+    no_cache: Annotated[bool, typer.Option("--no-cache", metavar="", help="Do not use or save cached answers.")] = False
 
     def load(self) -> "LanguageModel":
-        """Load the model, and tell the user what every result made with it must say.
+        """Load the model, and print its warning and notice.
 
         Raises
         ------
         InputError
-            When an option does not go with the model, beside the errors of
+            When an option does not go with the model; also the errors of
             :func:`tworate.agents.load_language_model`.
         """
         from ...agents import CachedLanguageModel, load_language_model
@@ -135,22 +134,24 @@ class ModelOptions:
         from .inputs import store
         from .output import say
 
-        here = {name: getattr(self, name) for name in ("device", "dtype", "think", "trust_remote_code")}
+        local_options = {name: getattr(self, name) for name in ("device", "dtype", "think", "trust_remote_code")}
         if self.model.startswith(OPENAI_PREFIX):
-            for name, value in here.items():
+            for name, value in local_options.items():
                 if value:
                     option = name.replace("_", "-")
-                    raise InputError(f"--{option} goes with a model that runs here, not with --model {self.model}")
+                    raise InputError(
+                        f"--{option} goes with a model that runs on this machine, not with --model {self.model}"
+                    )
             model = load_language_model(self.model, base_url=self.base_url, concurrency=self.concurrency)
         elif self.base_url is not None:
             raise InputError(f"--base-url goes with --model {OPENAI_PREFIX}NAME, not with --model {self.model}")
         else:
             if self.trust_remote_code:
                 say(
-                    f"warning: --trust-remote-code: code that comes with {self.model} may do on this machine whatever "
-                    "you may"
+                    f"warning: --trust-remote-code: code that comes with {self.model} can do anything "
+                    "on this machine that you can"
                 )
-            model = load_language_model(self.model, **here)
+            model = load_language_model(self.model, **local_options)
         if not self.no_cache:
             model = CachedLanguageModel(model, store(self.cache))
         for message in (model.warning, model.notice):
@@ -161,7 +162,7 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class EventOptions:
-    """Which events the post is about."""
+    """The events of the posts."""
 
     heading: ClassVar[str] = "Events"
 
@@ -171,9 +172,7 @@ class EventOptions:
     ] = None
     event: Annotated[
         list[str] | None,
-        typer.Option(
-            "--event", metavar="ID", help="Event to use, by event_id_cnty; may be repeated; `all` for every one."
-        ),
+        typer.Option("--event", metavar="ID", help="Event, by event_id_cnty; may be repeated; `all` for all events."),
     ] = None
     event_type: Annotated[
         list[str] | None,
@@ -185,20 +184,20 @@ class EventOptions:
     ] = None
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="DATE", help="Only events of this date, such as 2023-05-01, or later."),
+        typer.Option("--since", metavar="DATE", help="Only events on or after this date, such as 2023-05-01."),
     ] = None
     until: Annotated[
-        str | None, typer.Option("--until", metavar="DATE", help="Only events of this date or earlier.")
+        str | None, typer.Option("--until", metavar="DATE", help="Only events on or before this date.")
     ] = None
     min_fatalities: Annotated[
-        int | None, typer.Option("--min-fatalities", metavar="N", help="Only events with at least so many fatalities.")
+        int | None, typer.Option("--min-fatalities", metavar="N", help="Only events with at least N fatalities.")
     ] = None
     max_fatalities: Annotated[
-        int | None, typer.Option("--max-fatalities", metavar="N", help="Only events with at most so many fatalities.")
+        int | None, typer.Option("--max-fatalities", metavar="N", help="Only events with at most N fatalities.")
     ] = None
 
     def chosen(self) -> "list[Event]":
-        """Events that the filters leave, by identifier: the first one by default, `all` for all."""
+        """Return the events that pass the filters and are named: by default the first, with `all` all."""
         from ...agents import EventFilter, find_event, read_events, shipped_events
         from .output import say
 
@@ -213,22 +212,22 @@ class EventOptions:
             self.since,
             self.until,
         )
-        left = shipped_events(where, note) if self.events is None else read_events(self.events, where, note)
+        events = shipped_events(where, note) if self.events is None else read_events(self.events, where, note)
         if not self.event:
-            if where.steps and len(left) > 1:
-                note(f"taking the first of them, {left[0].event_id_cnty}; --event all takes all {len(left)}")
-            return left[:1]
+            if where.steps and len(events) > 1:
+                note(f"taking the first of them, {events[0].event_id_cnty}; --event all takes all {len(events)}")
+            return events[:1]
         if self.event == ["all"]:
-            return left
+            return events
         if "all" in self.event:
             raise InputError("--event all takes every event; leave the other --event out")
-        there = "the filters leave" if where.steps else "the file has"
-        return [find_event(left, name, there) for name in dict.fromkeys(self.event)]
+        origin = "the filters leave" if where.steps else "the file has"
+        return [find_event(events, name, origin) for name in dict.fromkeys(self.event)]
 
 
 @dataclass(frozen=True)
 class PersonaOptions:
-    """Who the agents are."""
+    """The personas of the agents."""
 
     heading: ClassVar[str] = "Personas"
 
@@ -237,8 +236,8 @@ class PersonaOptions:
         typer.Option(
             "--personas",
             metavar="CODES|FILE",
-            help="`all`; or profiles such as OCEAN,O-e-- (upper case: high trait, -: not spoken of); or a CSV with "
-            "persona, weight and, if wanted, biography and name.",
+            help="`all`; or profiles such as OCEAN,O-e-- (upper case: high trait, -: trait not named); or a CSV with "
+            "persona, weight and, optionally, biography and name.",
         ),
     ] = "all"
     qualifier: Qualifier = "very"
@@ -258,7 +257,7 @@ class PersonaOptions:
 
 @dataclass(frozen=True)
 class AnswerOptions:
-    """How answers are got from a model, whatever it is asked."""
+    """How answers are elicited from a model, for any question."""
 
     heading: ClassVar[str] = "Elicitation"
 
@@ -267,7 +266,7 @@ class AnswerOptions:
         typer.Option(
             "--elicitation",
             metavar="METHOD",
-            help="logits (log-probabilities of the options) or sample (answers drawn and read).",
+            help="logits (log-probabilities of the options) or sample (sampled answers).",
         ),
     ] = "logits"
     samples: Annotated[
@@ -275,18 +274,22 @@ class AnswerOptions:
     ] = 100
     temperature: Annotated[
         float,
-        typer.Option("--temperature", metavar="T", help="With sample: only at 1 is the result what logits computes."),
+        typer.Option(
+            "--temperature", metavar="T", help="With sample: only at 1 does the result estimate that of logits."
+        ),
     ] = 1.0
     max_unparsable: Annotated[
         float,
         typer.Option(
-            "--max-unparsable", metavar="F", help="With sample: fraction of answers that may begin with no option."
+            "--max-unparsable", metavar="F", help="With sample: largest fraction of answers that begin with no option."
         ),
     ] = 0.2
-    max_tokens: Annotated[int, typer.Option("--max-tokens", metavar="N", help="With sample: longest answer.")] = 16
+    max_tokens: Annotated[
+        int, typer.Option("--max-tokens", metavar="N", help="With sample: longest answer, in tokens.")
+    ] = 16
 
     def settings(self, seed: int) -> "Elicitation":
-        """Return what the language model's layer takes."""
+        """Return the settings in the form that `agents` takes."""
         from ...agents import Elicitation
 
         return Elicitation(
@@ -301,19 +304,19 @@ class AnswerOptions:
 
 @dataclass(frozen=True)
 class ElicitationOptions(AnswerOptions):
-    """How a decision is asked, whose options can be worded in more than one way."""
+    """How a decision is elicited; its two options can have several wordings."""
 
     wording: Annotated[
         list[str] | None,
         typer.Option(
             "--wording",
             metavar="A/B",
-            help="The two options, sharing first; repeated, the mean of several; default: share/ignore.",
+            help="The two options, sharing first; if repeated, the mean over all; default: share/ignore.",
         ),
     ] = None
 
     def settings(self, seed: int) -> "Elicitation":
-        """Return what the language model's layer takes."""
+        """Return the settings in the form that `agents` takes."""
         from ...agents import parse_wordings
 
         return dataclasses.replace(super().settings(seed), wordings=parse_wordings(self.wording))
@@ -321,7 +324,7 @@ class ElicitationOptions(AnswerOptions):
 
 @dataclass(frozen=True)
 class SpreadOptions:
-    """How the news spreads; fields as in :class:`tworate.analysis.experiment.SpreadSettings`."""
+    """How the post spreads; fields as in :class:`tworate.analysis.experiment.SpreadSettings`."""
 
     heading: ClassVar[str] = "Network and spread"
 
@@ -342,7 +345,7 @@ class SpreadOptions:
         typer.Option(
             "--homophily",
             metavar="H",
-            help="Assortativity of personas among neighbours, from 0 (at random) towards 1 (neighbours alike).",
+            help="Assortativity of personas among neighbours, from 0 (random) to 1 (all neighbours alike).",
         ),
     ] = 0.0
     placement: Annotated[
@@ -350,10 +353,10 @@ class SpreadOptions:
         typer.Option(
             "--placement",
             metavar="HOW",
-            help="random, or block: each block of a stochastic-block network has personas of its own.",
+            help="random, or block: each block of a stochastic-block network has its own personas.",
         ),
     ] = "random"
-    replicates: Annotated[int, typer.Option("--replicates", metavar="R", help="Independent repetitions.")] = 10
+    replicates: Annotated[int, typer.Option("--replicates", metavar="R", help="Independent replicates.")] = 10
     rounds: Annotated[int, typer.Option("--rounds", metavar="T", help="Rounds of each replicate.")] = 40
     initial_sharers: Annotated[
         int, typer.Option("--initial-sharers", metavar="N", help="Agents that have shared at the start.")
@@ -363,7 +366,7 @@ class SpreadOptions:
         typer.Option(
             "--seeds",
             metavar="WHO",
-            help="Which ones: random, degree (most neighbours first), persona:CODE, or numbers such as 3,17,20.",
+            help="Initial sharers: random, degree (most neighbours first), persona:CODE, or numbers such as 3,17,20.",
         ),
     ] = "random"
     visibility: Annotated[
@@ -371,7 +374,7 @@ class SpreadOptions:
         typer.Option(
             "--visibility",
             metavar="C",
-            help="Probability that an edge shows the post in a round; with --clock continuous the rate.",
+            help="Probability that an edge shows the post in a round; with --clock continuous, the rate.",
         ),
     ] = 0.25
     outside: Annotated[
@@ -393,8 +396,8 @@ class SpreadOptions:
     ] = None
 
     def settings(self, seed: int) -> "SpreadSettings":
-        """Return what the experiment takes."""
+        """Return the settings in the form that the experiment takes."""
         from ..experiment import SpreadSettings
 
-        given = dataclasses.asdict(self) | {"interventions": tuple(self.interventions or ())}
-        return SpreadSettings(**given, seed=seed)
+        fields = dataclasses.asdict(self) | {"interventions": tuple(self.interventions or ())}
+        return SpreadSettings(**fields, seed=seed)

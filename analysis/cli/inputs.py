@@ -1,4 +1,4 @@
-"""What commands open before they work."""
+"""Inputs that commands open before they work."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,12 +8,12 @@ if TYPE_CHECKING:
 
 
 def store(folder: Path | None, *, made: bool = True) -> "AnswerStore":
-    """Open the store of answers; trouble with it becomes a note. A folder that is missing is made, or refused."""
+    """Open the cache of answers; its errors become notes. A missing folder is made, or refused if `made` is false."""
     from ...agents import AnswerStore
     from ...errors import InputError
     from .output import say
 
     if folder is not None and not made and not folder.exists():
-        raise InputError(f"{folder}: there is no such folder, and so no answers are kept there")
+        raise InputError(f"{folder}: there is no such folder; name a folder of cached answers")
 
     return AnswerStore(folder, say=lambda message: say(f"note: {message}"))

@@ -1,4 +1,4 @@
-"""`tworate personas` and `tworate models`: what there is."""
+"""`tworate personas` and `tworate models`: lists of profiles and models."""
 
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ def models(as_json: options.AsJson = False) -> None:
     from ...models import CLOSURES, all_models
     from .output import emit, emit_json
 
-    found = all_models()
+    si_models = all_models()
     if as_json:
         emit_json(
             {
@@ -52,12 +52,12 @@ def models(as_json: options.AsJson = False) -> None:
                         "parameters": {key: _described(spec) for key, spec in model.parameters().items()},
                         "coordinates": {key: _described(spec) for key, spec in model.coordinates().items()},
                     }
-                    for name, model in found.items()
+                    for name, model in si_models.items()
                 ]
             }
         )
         return
-    for name, model in found.items():
+    for name, model in si_models.items():
         emit(f"{name}: {model.summary}")
         for key, spec in model.parameters().items():
             emit(f"    {key:<14} {spec.meaning}{f' ({spec.unit})' if spec.unit else ''}")

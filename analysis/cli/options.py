@@ -11,7 +11,7 @@ Qualifier = Annotated[
     typer.Option(
         "--qualifier",
         metavar="LEVEL",
-        help='How strongly the adjectives of personas are put: "a bit", plain, very or extremely.',
+        help='Strength of the adjectives of personas: "a bit", plain, very or extremely.',
     ),
 ]
 Closure = Annotated[
@@ -35,17 +35,19 @@ ClockName = Annotated[
     typer.Option(
         "--clock",
         metavar="NAME",
-        help="rounds (synchronous) or continuous (time between observations); default: the simulation's, if recorded, "
-        "else rounds.",
+        help="rounds (synchronous) or continuous (time between observations); default: the clock of the simulation, if "
+        "recorded, else rounds.",
     ),
 ]
 NoChallenge = Annotated[
-    bool, typer.Option("--no-challenge", metavar="", help="Do not challenge a two-rate verdict by rival models.")
+    bool, typer.Option("--no-challenge", metavar="", help="Do not challenge a two-rate verdict with rival models.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object to stdout.")]
 Cache = Annotated[
     Path | None,
     typer.Option(
-        "--cache", metavar="DIR", help="Folder of kept answers; default: TWORATE_CACHE, else the platform's own."
+        "--cache",
+        metavar="DIR",
+        help="Folder of cached answers; default: TWORATE_CACHE, else the platform's cache folder.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""The one output sink: data to stdout, messages and progress to stderr."""
+"""All output of the commands: data to stdout, messages and progress to stderr."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 _messages = Console(stderr=True, highlight=False, soft_wrap=True)
 _SECONDS_A_LINE = 120
-"""Between two lines of progress in a log."""
+"""Seconds between two lines of progress in a log."""
 
 
 def say(message: str) -> None:
@@ -31,14 +31,14 @@ def emit_json(content: Any) -> None:
 
 
 class Bar:
-    """A progress bar that library functions can call; silent where stderr is no terminal."""
+    """A progress bar that library functions can call; silent if stderr is not a terminal."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._tasks: dict[str, Any] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Show that `what` has reached `done` of `total`; what came before is finished."""
+        """Show that stage `what` has reached `done` of `total`; a new stage finishes the earlier ones."""
         stage = what.split(" ")[0]
         if stage not in self._tasks:
             self.finish()
@@ -46,34 +46,34 @@ class Bar:
         self._progress.update(self._tasks[stage], description=what, completed=done, total=total)
 
     def of(self, what: str) -> Any:
-        """Return a callback of (done, total) for one named step."""
+        """Return a callback of (done, total) for one stage."""
         return lambda done, total: self(what, done, total)
 
     def with_time_left(self, stage: str) -> Callable[[str, int, int], None]:
-        """Return the bar as a callback that says in one stage, by its first word, how long it will still take.
+        """Return the bar as a callback that adds the time left to one stage, named by its first word.
 
-        Where stderr is no terminal, as in the log of a batch job, a line says so every few minutes.
+        If stderr is not a terminal, as in a batch job, a line is printed every few minutes.
         """
         begun: list[tuple[float, int]] = []
-        told = time.monotonic()
+        last_line = time.monotonic()
 
         def show(what: str, done: int, total: int) -> None:
-            nonlocal told
+            nonlocal last_line
             if what.split(" ")[0] == stage:
                 begun.append((time.monotonic(), done))
                 since, first = begun[0]
                 if gained := done - first:
                     left = (time.monotonic() - since) / gained * (total - done)
                     what += f" (about {left / 60:.0f} min left)" if left >= 90 else f" (about {left:.0f} s left)"
-                if not _messages.is_terminal and time.monotonic() - told > _SECONDS_A_LINE:
-                    told = time.monotonic()
+                if not _messages.is_terminal and time.monotonic() - last_line > _SECONDS_A_LINE:
+                    last_line = time.monotonic()
                     say(f"{what}: {done} of {total}")
             self(what, done, total)
 
         return show
 
     def finish(self) -> None:
-        """Mark every step shown so far as done."""
+        """Mark every stage so far as done."""
         for task in self._progress.tasks:
             self._progress.update(task.id, completed=task.total)
 

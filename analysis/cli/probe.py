@@ -1,4 +1,4 @@
-"""`tworate probe`: do the personas take?"""
+"""`tworate probe`: whether a model expresses its personas."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +11,8 @@ from .groups import AnswerOptions, ModelOptions, grouped
 
 @grouped
 def probe(
-    who: ModelOptions,
-    how: AnswerOptions,
+    model: ModelOptions,
+    elicitation: AnswerOptions,
     qualifier: options.Qualifier = "very",
     seed: options.Seed = 0,
     out: Annotated[
@@ -23,11 +23,11 @@ def probe(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Let a model answer a personality inventory under all 32 profiles: does it express them?
+    """Test whether a model expresses personas: it answers a personality inventory under all 32 profiles.
 
-    The inventory is the Mini-IPIP: 20 statements, four for each of the Big Five. Each trait's row says how far
-    profiles with the trait high and low are apart (Cohen's d), how well its items agree (Cronbach's alpha), and how
-    much the persona's other traits move it.
+    The inventory is the Mini-IPIP: 20 statements, four for each of the Big Five. The row of a trait shows the
+    difference between profiles with the trait high and low (Cohen's d), the agreement of its items (Cronbach's alpha),
+    and the effect of the other traits.
 
     Examples
     --------
@@ -44,28 +44,28 @@ def probe(
     from .figures import check_figure, save_figure
     from .output import emit, emit_json, progress_bar, say
 
-    asking = how.settings(seed)
+    asking = elicitation.settings(seed)
     templates = PromptTemplates(qualifier=qualifier)
     if out:
         check_writable(out)
     if figure:
         check_figure(figure)
-    language_model = who.load()
+    language_model = model.load()
     with progress_bar() as bar:
-        found = probe_model(
+        result = probe_model(
             language_model,
             templates=templates,
             seed=seed,
             progress=bar.of("asking the language model"),
             elicitation=asking,
         )
-    answers = found.answers
+    answers = result.answers
     if answers.method == "sample":
         unread = answers.to_frame()["unparsable"].sum()
-        instead = "" if asking.method == "sample" else "the log-probabilities of 1 to 5 are not to be had: "
+        instead = "" if asking.method == "sample" else "the model gives no log-probabilities of 1 to 5: "
         say(
             f"note: {instead}answers were sampled, {asking.samples} to each prompt; {unread} of "
-            f"{2 * asking.samples * answers.option_mass.size} begin with none of 1 to 5"
+            f"{2 * asking.samples * answers.option_mass.size} do not begin with 1 to 5"
         )
     if out:
         with atomic_path(out) as temporary:
@@ -74,7 +74,7 @@ def probe(
     if figure:
         from ..report.decision_plots import plot_probe
 
-        save_figure(plot_probe(found), figure)
+        save_figure(plot_probe(result), figure)
         say(f"wrote {figure}")
     if as_json:
         emit_json(
@@ -84,12 +84,12 @@ def probe(
                 "warning": language_model.warning,
                 "qualifier": qualifier,
                 "elicitation": {name: value for name, value in asdict(asking).items() if name != "wordings"},
-                **found.to_json(),
+                **result.to_json(),
             }
         )
         return
-    say(found.reading)
-    for trait in found.traits:
+    say(result.reading)
+    for trait in result.traits:
         if trait.reasons:
             say(f"  {trait.trait}: {'; '.join(trait.reasons)}")
-    emit(found.to_frame().to_csv(index=False, float_format="%.4g"))
+    emit(result.to_frame().to_csv(index=False, float_format="%.4g"))

@@ -1,4 +1,4 @@
-"""`tworate recover`: how often is the verdict right?"""
+"""`tworate recover`: how often the verdict is right."""
 
 from functools import partial
 from pathlib import Path
@@ -11,26 +11,27 @@ from . import options
 
 
 def recover(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the study; one that was begun goes on.")],
-    quick: Annotated[
-        bool, typer.Option("--quick", metavar="", help="The grid that decides the targets (the default).")
-    ] = False,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder of the study; an unfinished one is continued.")
+    ],
+    quick: Annotated[bool, typer.Option("--quick", metavar="", help="The grid of the targets (the default).")] = False,
     full: Annotated[
-        bool, typer.Option("--full", metavar="", help="The grid of hours: single factors over their range.")
+        bool, typer.Option("--full", metavar="", help="The grid that takes hours: single factors over their range.")
     ] = False,
     methods: Annotated[
-        bool, typer.Option("--methods", metavar="", help="Other likelihoods, closures and naive routes on equal data.")
+        bool,
+        typer.Option("--methods", metavar="", help="Other likelihoods, closures and naive methods on the same data."),
     ] = False,
     check: Annotated[
         bool, typer.Option("--check", metavar="", help="Exit with status 1 if a target is missed.")
     ] = False,
     workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", help="Processes; default: one a core.")
+        int | None, typer.Option("--workers", metavar="N", help="Processes; default: one per core.")
     ] = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure how often the verdict is right: simulate from known truths, compare, count.
+    """Measure how often the verdict is right: simulate data with a known truth, compare, count.
 
     Examples
     --------
@@ -45,11 +46,11 @@ def recover(
     from ...inference.calibration.recovery_grids import GRIDS
     from .output import progress_bar
 
-    asked = [name for name, wanted in (("quick", quick), ("full", full), ("methods", methods)) if wanted]
-    if len(asked) > 1:
-        raise InputError(f"--{' and --'.join(asked)}: choose one grid")
+    grids = [name for name, chosen in (("quick", quick), ("full", full), ("methods", methods)) if chosen]
+    if len(grids) > 1:
+        raise InputError(f"--{' and --'.join(grids)}: choose one grid")
     check_writable(out / "study.json")
-    grid = GRIDS[asked[0] if asked else "quick"]()
+    grid = GRIDS[grids[0] if grids else "quick"]()
     with progress_bar() as bar:
         show = bar.with_time_left("recovering")
         rows = recover_grid(grid, out, seed=seed, workers=workers, progress=partial(show, "recovering"))
@@ -59,7 +60,7 @@ def recover(
 
 
 def _publish(rows: "object", out: Path, as_json: bool) -> list[str]:
-    """Write rows, numbers and figures, show them, and return the names of missed targets."""
+    """Write rows, summary and figures, print the result, and return the names of missed targets."""
     import json
 
     import pandas as pd
@@ -71,10 +72,10 @@ def _publish(rows: "object", out: Path, as_json: bool) -> list[str]:
     from .output import emit, emit_json, say
 
     assert isinstance(rows, pd.DataFrame)
-    found = summary.summarize(rows)
+    statistics = summary.summarize(rows)
     with atomic_path(out / "rows.parquet") as temporary:
         rows.to_parquet(temporary, index=False)
-    write_text(out / "summary.json", json.dumps(found, indent=1, allow_nan=False))
+    write_text(out / "summary.json", json.dumps(statistics, indent=1, allow_nan=False))
     confusion, judged, power = summary.confusion(rows), summary.targets(rows), summary.power(rows)
     judged = [target for target in judged if target.n]
     save_figure(plots.plot_confusion(confusion), out / "figures" / "confusion.png")
@@ -83,7 +84,7 @@ def _publish(rows: "object", out: Path, as_json: bool) -> list[str]:
     if not power.empty:
         save_figure(plots.plot_power(power), out / "figures" / "power.png")
     if as_json:
-        emit_json(found)
+        emit_json(statistics)
     else:
         for target in judged:
             emit(

@@ -1,4 +1,4 @@
-"""`tworate report`: the HTML report from saved results."""
+"""`tworate report`: the HTML report of saved results."""
 
 from pathlib import Path
 from typing import Annotated

@@ -12,10 +12,10 @@ from .groups import ElicitationOptions, EventOptions, ModelOptions, PersonaOptio
 
 @grouped
 def run(
-    who: ModelOptions,
-    what: EventOptions,
+    model: ModelOptions,
+    events: EventOptions,
     personas: PersonaOptions,
-    how: ElicitationOptions,
+    elicitation: ElicitationOptions,
     spread: SpreadOptions,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results; default: runs/ and the time.")
@@ -26,9 +26,9 @@ def run(
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
-    """Decide, simulate, fit, compare and report: the whole job in one command.
+    """Decide, simulate, fit, compare and report in one command.
 
-    With no options: the embedded model (synthetic behaviour) and the first shipped event.
+    Without options it uses the embedded model (synthetic behaviour) and the first built-in event.
 
     Examples
     --------
@@ -45,13 +45,13 @@ def run(
     from .output import emit_json, progress_bar, say
     from .verdicts import show_comparison
 
-    chosen, mixture, asking = what.chosen(), personas.mixture(), how.settings(seed)
+    chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
     templates, settings = personas.templates(), spread.settings(seed)
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     check_job(settings, folder, closure, likelihood)
     population = make_population(settings, mixture)
     say(population.describe())
-    language_model = who.load()
+    language_model = model.load()
     with progress_bar() as bar:
         comparison = run_job(
             language_model,

@@ -11,10 +11,10 @@ from .groups import ElicitationOptions, EventOptions, ModelOptions, PersonaOptio
 
 @grouped
 def simulate(
-    who: ModelOptions,
-    what: EventOptions,
+    model: ModelOptions,
+    events: EventOptions,
     personas: PersonaOptions,
-    how: ElicitationOptions,
+    elicitation: ElicitationOptions,
     spread: SpreadOptions,
     seed: options.Seed = 0,
     out: Annotated[
@@ -26,12 +26,12 @@ def simulate(
         typer.Option(
             "--resume",
             metavar="",
-            help="Go on with a run to --out FILE.parquet that was cut off; the result is that of one in one piece.",
+            help="Continue an interrupted run to --out FILE.parquet; the result is that of an uninterrupted run.",
         ),
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Let persona agents spread a post on a network; write the trajectories.
+    """Simulate how persona agents spread a post on a network; write the trajectories.
 
     Examples
     --------
@@ -52,19 +52,19 @@ def simulate(
     from ..experiment import elicitation_notes, event_spreads, make_population, simulate_events
     from .output import emit, emit_json, progress_bar, say
 
-    chosen, mixture, asking = what.chosen(), personas.mixture(), how.settings(seed)
+    chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
     templates, settings = personas.templates(), spread.settings(seed)
     settings.check()
     streamed = out if out and out.suffix == ".parquet" else None
     if resume and not streamed:
-        raise InputError("--resume goes with --out FILE.parquet, which is written replicate by replicate")
+        raise InputError("--resume goes with --out FILE.parquet: only this format is written replicate by replicate")
     if streamed:
         check_stream(streamed, resume=resume)
     elif out:
         check_destination(out)
     population = make_population(settings, mixture)
     say(population.describe())
-    language_model = who.load()
+    language_model = model.load()
     with progress_bar() as bar:
         tables = decide(
             language_model,

@@ -1,4 +1,4 @@
-"""`tworate study`: personas × events × networks, resumable, on one machine or a cluster."""
+"""`tworate study`: personas × events × networks, on one machine or a cluster; can be interrupted."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,26 +14,28 @@ if TYPE_CHECKING:
 
 
 def study(
-    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="What is studied, see docs/studies.md.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The study, see docs/studies.md.")],
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="DIR", help="Folder of the study; default: runs/ and the file's name. One begun goes on."
+            "--out",
+            metavar="DIR",
+            help="Folder of the study; default: runs/ and the file's name. An unfinished one is continued.",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", metavar="", help="Only say what it would take: conditions, calls, time.")
+        bool, typer.Option("--dry-run", metavar="", help="Only estimate the cost: conditions, calls, time.")
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", metavar="N", help="Spread conditions over N processes of this machine (Dask)."),
+        typer.Option("--workers", metavar="N", help="Run conditions in N processes on this machine (Dask)."),
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option("--scheduler", metavar="ADDRESS", help="Spread them over the workers of a Dask scheduler."),
+        typer.Option("--scheduler", metavar="ADDRESS", help="Run conditions on the workers of a Dask scheduler."),
     ] = None,
     cache: options.Cache = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", metavar="", help="Neither use nor keep earlier answers.")] = (
+    no_cache: Annotated[bool, typer.Option("--no-cache", metavar="", help="Do not use or save cached answers.")] = (
         False
     ),
     trust_remote_code: Annotated[
@@ -44,10 +46,10 @@ def study(
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """StudyResults what persona and event do to the spread: every combination is simulated and compared apart.
+    """Study how persona and event change the spread: simulate and compare every combination.
 
-    What is done is kept: the same command again goes on where a study was cut off, and does only what a changed file
-    adds.
+    Finished conditions are saved. The same command continues an interrupted study. If the file changes, only new
+    conditions are run.
 
     Examples
     --------
@@ -68,16 +70,16 @@ def study(
     specification = read_study(file)
     folder = out or Path("runs") / file.stem
     if dry_run:
-        outlook = estimate_cost(make_plan(specification, lambda message: say(f"note: {message}")), folder)
+        estimate = estimate_cost(make_plan(specification, lambda message: say(f"note: {message}")), folder)
         if as_json:
-            emit_json(outlook.to_json())
+            emit_json(estimate.to_json())
         else:
-            emit(outlook.describe())
+            emit(estimate.describe())
         return
 
     def load(entry: "LanguageModelEntry") -> "LanguageModel":
-        asked = entry.model_dump(exclude={"name"}, exclude_defaults=True)
-        return ModelOptions(**asked, trust_remote_code=trust_remote_code, cache=cache, no_cache=no_cache).load()
+        model_options = entry.model_dump(exclude={"name"}, exclude_defaults=True)
+        return ModelOptions(**model_options, trust_remote_code=trust_remote_code, cache=cache, no_cache=no_cache).load()
 
     check_writable(folder / "study.json")
     from ..study.run import run_study
@@ -100,18 +102,18 @@ def _show(folder: Path, as_json: bool) -> None:
     from ..study.study_results import load_study
     from .output import emit, emit_json, say
 
-    found = load_study(folder)
-    verdicts = found.comparison.drop_duplicates(["condition", "closure"])[["condition", "closure", "verdict"]]
-    table = verdicts.merge(found.conditions, on="condition")
+    results = load_study(folder)
+    verdicts = results.comparison.drop_duplicates(["condition", "closure"])[["condition", "closure", "verdict"]]
+    table = verdicts.merge(results.conditions, on="condition")
     counts = table.groupby(["model", "event_type", "closure", "verdict"], sort=False).size()
     if as_json:
         emit_json(
             {
                 "folder": str(folder),
-                "conditions": len(found.conditions),
+                "conditions": len(results.conditions),
                 "verdicts": table["verdict"].value_counts().to_dict(),
                 "by_event_type": counts.rename("conditions").reset_index().to_dict("records"),
-                "language_models": found.record["language_models"],
+                "language_models": results.record["language_models"],
             }
         )
         return

@@ -1,4 +1,4 @@
-"""How a comparison is shown on a terminal."""
+"""Print a comparison on a terminal."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def show_comparison(comparison: "Comparison", folder: Path | None) -> None:
-    """Print each condition's verdict and reasons, the table, and where the files are."""
+    """Print each condition's verdict and reasons, the table, and the path of the report."""
     from ..report.comparison_report import verdict_sentence
 
     for result in comparison.conditions:
@@ -20,9 +20,9 @@ def show_comparison(comparison: "Comparison", folder: Path | None) -> None:
     first = comparison.conditions[0]
     emit(f"closure: {first.closure} ({first.closure_reason})")
     emit(f"clock: {first.clock} ({first.clock_reason})")
-    compared, there = (sum(getattr(r, n) for r in comparison.conditions) for n in ("n_observations", "n_increments"))
-    if compared < there:
-        emit(f"increments: {compared} of {there} compared; in the others nobody was susceptible or exposed")
+    compared, total = (sum(getattr(r, n) for r in comparison.conditions) for n in ("n_observations", "n_increments"))
+    if compared < total:
+        emit(f"increments: {compared} of {total} compared; in the others nobody was susceptible or exposed")
     if not comparison.table.empty:
         columns = [*comparison.by, "verdict", "model", "elpd_loo", "se", "p_loo", "weight", "pareto_k_bad"]
         for column in ("log_evidence", "elpd_future"):

@@ -1,1 +1,1 @@
-"""HTML reports, and the figures and tables in them."""
+"""HTML reports, with their figures and tables."""

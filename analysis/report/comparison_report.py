@@ -1,4 +1,4 @@
-"""The HTML report: one self-contained file that shows what was found, and computes nothing of its own."""
+"""The HTML report of a comparison: one self-contained file that shows results and computes none."""
 
 import json
 import re
@@ -17,11 +17,11 @@ from ...simulate import Trajectories
 from ..experiment import Progress
 from .rendering import embedded, render
 
-MOST_FIGURES = 24
-"""Conditions beyond this many are reported by their numbers alone."""
+MAX_FIGURES = 24
+"""Further conditions have numbers, but no figures."""
 _FIGURES = "figures"
 _FIGURE = re.compile(r"(\d{3}-)?(prediction|elpd|rates|pareto_k|pointwise_elpd|evidence|prior)\.png")
-"""Names of figures, numbered where there are several conditions."""
+"""File names of figures, numbered if there are several conditions."""
 
 
 def write_report(
@@ -32,18 +32,18 @@ def write_report(
     Parameters
     ----------
     comparison : Comparison
-        What to report.
+        The comparison to report.
     folder : Path
-        Where.
+        Folder of the report.
     run : dict, optional
-        What was run before the comparison (model, events, network, seeds, warning), from `run.json`.
+        Record of `tworate run` (model, events, network, seeds, warning), from `run.json`.
     progress : callable, optional
-        Called when each condition begins.
+        Called before each condition is drawn.
 
     Returns
     -------
     Path
-        The report.
+        Path of the report.
     """
     parts = [part for _, part in comparison.trajectories.split(comparison.by)]
     sections: list[dict[str, Any]] = []
@@ -54,7 +54,7 @@ def write_report(
         prefix = f"{number + 1:03}-" if len(parts) > 1 else ""
         drawn = (
             _draw(result, part, comparison.seed, folder / _FIGURES, prefix)
-            if result.models and number < MOST_FIGURES
+            if result.models and number < MAX_FIGURES
             else {}
         )
         names |= {f"{prefix}{name}.png" for name in drawn}
@@ -65,12 +65,12 @@ def write_report(
         sections=sections,
         run=run or {},
         infinity=float("inf"),
-        most_figures=MOST_FIGURES,
+        max_figures=MAX_FIGURES,
         provenance=provenance(comparison, run or {}),
     )
     path = folder / REPORT
     write_text(path, html)
-    # Those of an earlier comparison in this folder, of other conditions.
+    # Remove figures of an earlier comparison in this folder.
     for figure in (folder / _FIGURES).glob("*.png"):
         if _FIGURE.fullmatch(figure.name) and figure.name not in names:
             figure.unlink(missing_ok=True)
@@ -90,13 +90,13 @@ def verdict_sentence(result: ConditionResult) -> str:
     if result.challenged_by:
         return (
             f"Two transmission rates beat one, {rates}: {result.reasons[0]}. But the verdict is challenged: "
-            f"{' and '.join(result.challenged_by)} cannot be ruled out, so it need not be two rates."
+            f"{' and '.join(result.challenged_by)} cannot be ruled out, so two rates are not the only explanation."
         )
     return f"Two transmission rates are needed, {rates}: {result.reasons[0]}."
 
 
 def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
-    """What was run, as label and value."""
+    """Return labels and values that describe the data, the settings and the versions."""
     first = comparison.conditions[0]
     samplers = {
         posterior.attrs["sampler"] for result in comparison.conditions for posterior in result.posteriors.values()
@@ -112,8 +112,8 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
             else "of the whole curve from its start"
         ),
         "clock": f"{first.clock} ({first.clock_reason})",
-        "left out at a time": first.unit,
-        "scales of the priors": f"{first.prior_scale:g} times the models' own",
+        "unit of leave-one-out": first.unit,
+        "scales of the priors": f"{first.prior_scale:g} times those of the models",
         "seed of the fits": str(comparison.seed),
         "sampler": "nutpie NUTS; "
         + " / ".join(
@@ -136,9 +136,9 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         "visibility": "visibility of a post on an edge, per round or unit of time",
         "outside": "exposure to the outside world, per round or unit of time",
         "initial_sharers": "agents that have shared at the start",
-        "seeds": "which agents these are",
+        "seeds": "choice of these agents",
         "interventions": "interventions",
-        "homophily": "homophily asked for",
+        "homophily": "homophily, requested",
         "assortativity": "assortativity of personas, measured",
         "seed": "seed of the simulation",
     }
@@ -158,7 +158,7 @@ def _elicitation(record: dict[str, Any]) -> str:
     mass = f"probability of the two options together {record['option_mass']:.4f} (mean of all prompts)"
     if record["method"] == "logits":
         return f"log-probabilities of whole options, both orders; {wordings}; {mass}"
-    instead = " (the model gives no log-probabilities of them)" if record["method_asked"] == "logits" else ""
+    instead = " (the model gives no log-probabilities of the options)" if record["method_asked"] == "logits" else ""
     return (
         f"{record['samples']} answers sampled at temperature {record['temperature']:g} to each prompt{instead}, both "
         f"orders; {wordings}; {mass}; {record['unparsable']} answers named neither option and count for neither"
@@ -166,27 +166,27 @@ def _elicitation(record: dict[str, Any]) -> str:
 
 
 def _interval(result: ConditionResult, model: str, parameter: str) -> str:
-    found = next(m for m in result.models.values() if m.specification.model.name == model)
-    row, spec = found.parameters.loc[parameter], found.specification.described[parameter]
+    fitted = next(m for m in result.models.values() if m.specification.model.name == model)
+    row, spec = fitted.parameters.loc[parameter], fitted.specification.described[parameter]
     return f"{spec.symbol} = {row['mean']:.3g} (95% interval {row['hdi_low']:.3g} to {row['hdi_high']:.3g})"
 
 
 def _draw(
     result: ConditionResult, trajectories: Trajectories, seed: int, folder: Path, prefix: str
 ) -> dict[str, dict[str, Any]]:
-    """Draw a condition's figures, save each as PNG, and return data URI and width by name."""
+    """Draw the figures of a condition, save each as PNG, and return data URI and width by name."""
     bands: dict[str, pd.DataFrame] = {
         name: predict_curves(posterior, trajectories, seed=seed, model=result.models[name].specification.model)
         for name, posterior in result.posteriors.items()
     }
-    made: dict[str, Figure] = {
+    figures: dict[str, Figure] = {
         "prediction": plots.plot_prediction(trajectories, bands),
         "elpd": plots.plot_elpd(result),
         "rates": plots.plot_rates(result),
         "pareto_k": plots.plot_pareto_k(result),
     }
     if {"one-rate", "two-rate"} <= {model.specification.model.name for model in result.models.values()}:
-        made["pointwise_elpd"] = plots.plot_pointwise_elpd(result)
+        figures["pointwise_elpd"] = plots.plot_pointwise_elpd(result)
     if all("incidence" in group(posterior, "observed_data") for posterior in result.posteriors.values()):
-        made["prior"] = plots.plot_prior_check(result)
-    return {name: embedded(figure, folder / f"{prefix}{name}.png") for name, figure in made.items()}
+        figures["prior"] = plots.plot_prior_check(result)
+    return {name: embedded(figure, folder / f"{prefix}{name}.png") for name, figure in figures.items()}

@@ -1,4 +1,4 @@
-"""Figures of probes and of effects. Each takes results and returns a matplotlib Figure; none computes a result."""
+"""Figures of probes and of decision effects. Each function takes results and returns a matplotlib Figure."""
 
 import matplotlib as mpl
 import numpy as np
@@ -12,16 +12,16 @@ from ..decision_effects import Effects
 
 _YES, _NO = BLUE, ORANGE
 _WIDEST_SCALE = 4.0
-"""The largest difference that two scores from 1 to 5 can have: colours mean the same for every model."""
+"""Largest possible difference of two scores from 1 to 5, so that colours mean the same for every model."""
 
 
 def plot_probe(probe: Probe) -> Figure:
-    """Effects of the persona's traits on each measured scale, with separation and reliability of the scale beside."""
+    """Draw the effects of the persona's traits on each scale, with the separation and reliability of the scale."""
     rows = np.arange(len(TRAITS))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10.4, 4.2))
         heat, apart, agree = figure.subplots(1, 3, sharey=True, width_ratios=[1.9, 1, 1])
-        # Purple to orange is told apart with any colour vision; white is no effect.
+        # Purple and orange are distinct for any colour vision; white is no effect.
         image = heat.imshow(probe.effects.T, cmap="PuOr_r", vmin=-_WIDEST_SCALE, vmax=_WIDEST_SCALE, aspect="auto")
         for scale in rows:
             for trait in rows:
@@ -38,15 +38,18 @@ def plot_probe(probe: Probe) -> Figure:
         heat.set_title("high minus low, in points")
         heat.grid(visible=False)
         figure.colorbar(image, ax=heat, shrink=0.9, pad=0.02)
-        for row, found in enumerate(probe.traits):
-            shade, mark = (_YES, "o") if found.expressed else (_NO, "X")
-            if np.isfinite([found.d, found.d_low, found.d_high]).all():
-                reach = [[max(0.0, found.d - found.d_low)], [max(0.0, found.d_high - found.d)]]
-                apart.errorbar(found.d, row, xerr=reach, fmt=mark, ms=7, lw=2, capsize=4, color=shade)
+        for row, measured in enumerate(probe.traits):
+            shade, mark = (_YES, "o") if measured.expressed else (_NO, "X")
+            if np.isfinite([measured.d, measured.d_low, measured.d_high]).all():
+                reach = [
+                    [max(0.0, measured.d - measured.d_low)],
+                    [max(0.0, measured.d_high - measured.d)],
+                ]
+                apart.errorbar(measured.d, row, xerr=reach, fmt=mark, ms=7, lw=2, capsize=4, color=shade)
             else:
-                apart.text(0, row, " no bound" if np.isinf(found.d) else " undefined", va="center", color=shade)
-            if np.isfinite(found.alpha):
-                agree.plot(found.alpha, row, mark, ms=7, color=shade)
+                apart.text(0, row, " no bound" if np.isinf(measured.d) else " undefined", va="center", color=shade)
+            if np.isfinite(measured.alpha):
+                agree.plot(measured.alpha, row, mark, ms=7, color=shade)
             else:
                 agree.text(0, row, " undefined", va="center", color=shade)
         for axis, limit in ((apart, LEAST_SEPARATION), (agree, LEAST_RELIABILITY)):
@@ -54,9 +57,12 @@ def plot_probe(probe: Probe) -> Figure:
             axis.axvline(limit, color=INK, lw=1.2, ls="--")
             axis.text(limit, -0.58, f" at least {limit}", fontsize=8, color=INK, va="top", ha="left")
             axis.tick_params(labelleft=False)
-        ends = [value for found in probe.traits for value in (found.d_low, found.d_high) if np.isfinite(value)]
+        ends = [value for measured in probe.traits for value in (measured.d_low, measured.d_high) if np.isfinite(value)]
         apart.set_xlim(min(-0.2, *(1.1 * end for end in ends), 0), max(2.0, *(1.1 * end for end in ends), 0))
-        agree.set_xlim(min([-0.1, *(found.alpha - 0.1 for found in probe.traits if np.isfinite(found.alpha))]), 1.05)
+        agree.set_xlim(
+            min([-0.1, *(measured.alpha - 0.1 for measured in probe.traits if np.isfinite(measured.alpha))]),
+            1.05,
+        )
         apart.set_title("separation")
         apart.set_xlabel("Cohen's d, 95% interval")
         agree.set_title("reliability")
@@ -67,19 +73,19 @@ def plot_probe(probe: Probe) -> Figure:
             Line2D([], [], color=_NO, marker="X", ls="", ms=7, label="not expressed"),
         ]
         figure.legend(handles=handles, loc="outside lower right", ncols=2, fontsize=8.5)
-        told = {
+        results = {
             "expressed": "expresses the profile",
             "partly": "expresses the profile in part",
             "not expressed": "does not express the profile",
         }
-        title = f"{probe.model} {told[probe.verdict]}"
-        # A name is what it is: dollar signs in it do not make it mathematics.
+        title = f"{probe.model} {results[probe.verdict]}"
+        # Dollar signs in a name do not start mathematics.
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", parse_math=False)
     return figure
 
 
 def plot_effects(effects: Effects) -> Figure:
-    """Main effects on the log-odds of sharing, the levels of each term together."""
+    """Draw the main effects on the log-odds of sharing; levels of a term stand together."""
     labels: list[str] = []
     places: list[float] = []
     values: list[float] = []
@@ -87,7 +93,7 @@ def plot_effects(effects: Effects) -> Figure:
     for term in dict.fromkeys(effects.table["term"]):
         rows = effects.table[effects.table["term"] == term]
         single = len(rows) == 1
-        # Terms of one level stand together, others apart.
+        # Consecutive terms with one level have no gap between them.
         if labels and not (single and was_single):
             place += 0.6
         was_single = single
@@ -118,6 +124,6 @@ def plot_effects(effects: Effects) -> Figure:
 
 
 def _signed(value: float) -> str:
-    """Write a number with its sign; one that rounds to zero has none."""
+    """Format a number with its sign; a number that rounds to zero has none."""
     text = f"{value:+.2f}".replace("-", "−")
     return "0.00" if text[1:] == "0.00" else text

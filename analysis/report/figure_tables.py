@@ -1,4 +1,4 @@
-"""Tables behind the figures of a study, from the tables that a study leaves; each is saved beside its figure."""
+"""Tables for the figures of a study, made from the study's tables; each is saved beside its figure."""
 
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,13 @@ from ...simulate import Trajectories
 from ...simulate.tables import read_parquet
 
 FACTORS = ("model", "event_type", "event", "composition", "network", "visibility", "closure", "seed")
-"""What conditions may differ in."""
+"""Columns in which conditions may differ."""
 PROFILE = r"[Oo][Cc][Ee][Aa][Nn]"
-"""A profile that names all five traits."""
-MOST_PREDICTED = 12
-"""Conditions whose predictions are drawn."""
+"""Pattern of a profile that names all five traits."""
+MAX_PREDICTED = 12
+"""Number of conditions whose predictions are drawn."""
 NO_EFFECTS = ("intercept", "between conditions (sd)")
-"""Terms of the table of effects that are no effects."""
+"""Terms in the table of effects that are not effects."""
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:
@@ -30,7 +30,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     Raises
     ------
     InputError
-        When it is not there or cannot be read.
+        When the table is missing or cannot be read.
     """
     path = folder / f"{name}.parquet"
     if not path.is_file():
@@ -39,42 +39,42 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
 
 
 def compared_conditions(folder: Path) -> pd.DataFrame:
-    """Verdict and rates of each condition and closure.
+    """Return verdict and rates of each condition and closure.
 
     Returns
     -------
     pandas.DataFrame
         The columns of `conditions.parquet`, and `closure`, `verdict`, `elpd_diff`, `dse`, `reasons`; `rate` (β of one
-        rate), `fast`, `slow`, `weight_fast` (two rates) and `ratio` (fast over slow), posterior means, NaN where a
-        model was not fitted.
+        rate), `fast`, `slow`, `weight_fast` (two rates) and `ratio` (fast over slow). Rates are posterior means; they
+        are NaN if a model was not fitted.
     """
     conditions, comparison = read_table(folder, "conditions"), read_table(folder, "comparison")
     keys = ["condition", "closure"]
     base = comparison.drop_duplicates(keys)
-    told = [name for name in ("verdict", "elpd_diff", "dse", "reasons") if name in base]
-    found = base[[*keys, *told]]
+    columns_there = [name for name in ("verdict", "elpd_diff", "dse", "reasons") if name in base]
+    table = base[[*keys, *columns_there]]
     for model, columns in (
         ("one-rate", {"beta_mean": "rate"}),
         ("two-rate", {"beta_fast_mean": "fast", "beta_slow_mean": "slow", "weight_fast_mean": "weight_fast"}),
     ):
         rows = comparison[comparison["si_model"] == model].drop_duplicates(keys)
         rows = rows.reindex(columns=[*keys, *columns]).rename(columns=columns)
-        found = found.merge(rows, how="left", on=keys)
-    found["ratio"] = found["fast"] / found["slow"]
-    shared = [name for name in conditions if name == "condition" or name not in found]
-    return conditions[shared].merge(found, on="condition")
+        table = table.merge(rows, how="left", on=keys)
+    table["ratio"] = table["fast"] / table["slow"]
+    added = [name for name in conditions if name == "condition" or name not in table]
+    return conditions[added].merge(table, on="condition")
 
 
 def varying(table: pd.DataFrame) -> list[str]:
-    """Return those of :data:`FACTORS` in which the rows of a table differ; events only where types do not tell them."""
-    found = [name for name in FACTORS if name in table and table[name].nunique(dropna=False) > 1]
-    if "event" in found and "event_type" in found and table["event"].nunique() == table["event_type"].nunique():
-        found.remove("event")
-    return found
+    """Return the :data:`FACTORS` in which the rows of a table differ; events only if types do not identify them."""
+    names = [name for name in FACTORS if name in table and table[name].nunique(dropna=False) > 1]
+    if "event" in names and "event_type" in names and table["event"].nunique() == table["event_type"].nunique():
+        names.remove("event")
+    return names
 
 
 def profile_table(compared: pd.DataFrame) -> pd.DataFrame:
-    """Rates and verdicts of single profiles by type of event.
+    """Return rates and verdicts of single profiles by event type.
 
     Parameters
     ----------
@@ -84,9 +84,9 @@ def profile_table(compared: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a profile and event type, under the first closure: `composition`, `event_type`, `conditions` (how many
-        there are), `rate` and `ratio` (geometric means), and how many have which verdict. The profile that shares most
-        comes first; empty where no condition has a single profile.
+        One row per profile and event type, under the first closure: `composition`, `event_type`, `conditions` (their
+        number), `rate` and `ratio` (geometric means), and the number of conditions with each verdict. The profile with
+        the highest rate comes first. Empty if no condition has a single profile.
     """
     single = compared[compared["composition"].astype(str).str.fullmatch(PROFILE)]
     single = single[single["closure"] == single["closure"].iloc[0]] if len(single) else single
@@ -115,13 +115,13 @@ VERDICTS = ("one-rate", "two-rate", "undecided")
 
 
 def verdict_table(compared: pd.DataFrame) -> pd.DataFrame:
-    """The verdict of every condition, as a map: where it stands, and what it is.
+    """Return the verdict of every condition with its row and column in the map.
 
     Returns
     -------
     pandas.DataFrame
-        Columns `row` and `column` (in words; what has most values makes the rows, all else that varies the columns),
-        `condition`, `closure`, `verdict`, `elpd_diff`, `dse`.
+        Columns `row` and `column` (texts; the factor with most values gives the rows, all other varying factors the
+        columns), `condition`, `closure`, `verdict`, `elpd_diff`, `dse`.
     """
     factors = varying(compared)
     rows = max(factors, key=lambda name: compared[name].nunique(), default=None)
@@ -130,28 +130,28 @@ def verdict_table(compared: pd.DataFrame) -> pd.DataFrame:
     def words(names: list[str]) -> list[str]:
         return [" · ".join(map(str, values)) for values in compared[names].itertuples(index=False)] if names else [""]
 
-    found = compared[["condition", "closure", "verdict", "elpd_diff", "dse"]].copy()
-    found.insert(0, "row", words([rows]) if rows else "all")
-    found.insert(1, "column", words(others) if others else "all")
-    found.attrs["rows"], found.attrs["columns"] = rows or "", ", ".join(others)
-    return found
+    table = compared[["condition", "closure", "verdict", "elpd_diff", "dse"]].copy()
+    table.insert(0, "row", words([rows]) if rows else "all")
+    table.insert(1, "column", words(others) if others else "all")
+    table.attrs["rows"], table.attrs["columns"] = rows or "", ", ".join(others)
+    return table
 
 
 def effect_table(effects: pd.DataFrame) -> pd.DataFrame:
-    """The effects that are drawn: those of traits and events, not the intercept or the spread between conditions."""
+    """Return the effects of traits and events, without the intercept and the sd between conditions."""
     return effects[~effects["term"].isin(NO_EFFECTS)].reset_index(drop=True)
 
 
 def prediction_table(folder: Path, compared: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
-    """What the models predict of some conditions, beside what was observed.
+    """Return predicted and observed curves of some conditions.
 
-    Conditions are spread evenly over the order of their evidence for two rates, from the strongest to the weakest.
-    Each is predicted by the model that its verdict names; by both where it is undecided.
+    Conditions are sorted by their evidence for two rates, from the strongest to the weakest, and chosen at even steps.
+    The model of the verdict predicts each condition; both models do if the verdict is undecided.
 
     Parameters
     ----------
     folder : Path
-        A study; conditions without a posterior are passed over.
+        Folder of a study; conditions without a posterior are skipped.
     compared : DataFrame
         From :func:`compared_conditions`.
     seed : int
@@ -160,44 +160,44 @@ def prediction_table(folder: Path, compared: pd.DataFrame, *, seed: int = 0) -> 
     Returns
     -------
     pandas.DataFrame
-        Columns `condition`, `label`, `verdict`, `si_model`, `kind` (`predicted` or `observed`), `trajectory` (observed
-        alone), `time` since the start, quantiles `q2.5`, `q25`, `q50`, `q75`, `q97.5` of the prevalence (observed: all
-        in `q50`).
+        Columns `condition`, `label`, `verdict`, `si_model`, `kind` (`predicted` or `observed`), `trajectory` (only
+        observed), `time` since the start, quantiles `q2.5`, `q25`, `q50`, `q75`, `q97.5` of the prevalence (observed
+        values are in `q50`).
     """
     first = compared[compared["closure"] == compared["closure"].iloc[0]]
     ranked = first.sort_values("elpd_diff", ascending=False, kind="stable")
     files = {int(number): _posteriors(folder, int(number)) for number in ranked["condition"]}
     ranked = ranked[[bool(files[int(number)]) for number in ranked["condition"]]]
-    chosen = ranked.iloc[np.unique(np.linspace(0, len(ranked) - 1, min(len(ranked), MOST_PREDICTED)).astype(int))]
+    chosen = ranked.iloc[np.unique(np.linspace(0, len(ranked) - 1, min(len(ranked), MAX_PREDICTED)).astype(int))]
     if chosen.empty:
         return pd.DataFrame()
     factors = [name for name in varying(first) if name != "closure"]
-    # Of many conditions only those that are drawn are made into trajectories.
-    whole = read_parquet(folder / TRAJECTORIES)[0]
+    # Make Trajectories only of the chosen conditions; there may be many others.
+    table = read_parquet(folder / TRAJECTORIES)[0]
     parts = []
     for _, row in chosen.iterrows():
         number, verdict = int(row["condition"]), str(row["verdict"])
-        told: dict[str, Any] = {
+        labels: dict[str, Any] = {
             "condition": number,
             "label": "\n".join(str(row[name]) for name in factors) or f"condition {number}",
             "verdict": verdict,
         }
-        data = Trajectories(whole[whole["condition"] == number], source=str(folder / TRAJECTORIES))
+        data = Trajectories(table[table["condition"] == number], source=str(folder / TRAJECTORIES))
         wanted = (verdict,) if verdict != "undecided" else ("one-rate", "two-rate")
         for model in [name for name in wanted if name in files[number]]:
             bands = predict_curves(read_posterior(files[number][model]), data, seed=seed, model=get_model(model))
-            parts.append(bands.assign(**told, si_model=model, kind="predicted"))
+            parts.append(bands.assign(**labels, si_model=model, kind="predicted"))
         for label, path in data.table.groupby("trajectory"):
             time = path["time"] - path["time"].iloc[0]
             observed = pd.DataFrame({"time": time, "q50": path["infected"] / path["population"]})
-            parts.append(observed.assign(**told, kind="observed", trajectory=str(label)))
+            parts.append(observed.assign(**labels, kind="observed", trajectory=str(label)))
     first_columns = ["condition", "label", "verdict", "si_model", "kind", "trajectory", "time"]
-    found = pd.concat(parts, ignore_index=True)
-    return found[[*first_columns, "q2.5", "q25", "q50", "q75", "q97.5"]]
+    curves = pd.concat(parts, ignore_index=True)
+    return curves[[*first_columns, "q2.5", "q25", "q50", "q75", "q97.5"]]
 
 
 def explanation_table(folder: Path) -> pd.DataFrame | None:
-    """The splits that `tworate explain` left in the folder; None where it was not asked."""
+    """Read the table that `tworate explain` wrote into the folder; return None if there is none."""
     path = folder / "explanation.csv"
     if not path.is_file():
         return None
@@ -208,13 +208,13 @@ def explanation_table(folder: Path) -> pd.DataFrame | None:
 
 
 def _posteriors(folder: Path, number: int) -> dict[str, Path]:
-    """Files of posteriors of a condition by SI model; of several closures those of the first by name."""
-    found: dict[str, Path] = {}
+    """Return the posterior files of a condition by SI model; with several closures, those of the first by name."""
+    files: dict[str, Path] = {}
     for path in sorted((folder / "posteriors" / str(number)).rglob("*.nc")):
-        found.setdefault(path.stem, path)
-    return found
+        files.setdefault(path.stem, path)
+    return files
 
 
 def _geometric_mean(values: Any) -> float:
-    known = pd.Series(values).dropna()
-    return float(np.exp(np.log(known).mean())) if len(known) else float("nan")
+    finite = pd.Series(values).dropna()
+    return float(np.exp(np.log(finite).mean())) if len(finite) else float("nan")

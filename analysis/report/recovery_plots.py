@@ -1,4 +1,4 @@
-"""Figures of a study of recovery. Each takes tables of `inference.recovery_summary` and returns a Figure."""
+"""Figures of a recovery study. Each function takes a table of `recovery_summary` and returns a matplotlib Figure."""
 
 import matplotlib as mpl
 import numpy as np
@@ -14,7 +14,7 @@ _STATUS = {"met": BLUE, "open": "#888888", "missed": ORANGE, "too few": "#CCCCCC
 
 
 def plot_confusion(confusion: pd.DataFrame) -> Figure:
-    """Share of each verdict by label, truth and method."""
+    """Draw the share of each verdict by label, truth and method."""
     keys = ["label", "truth", *METHOD]
     one_method = confusion[list(METHOD)].drop_duplicates().shape[0] == 1
     parts = list(confusion.groupby(keys, sort=True))
@@ -40,7 +40,7 @@ def plot_confusion(confusion: pd.DataFrame) -> Figure:
 
 
 def plot_targets(targets: list[Target]) -> Figure:
-    """Share of errors with its 95% interval beside the limit of each target."""
+    """Draw the share of errors with its 95% interval, and the limit of each target."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 1.2 + 0.34 * len(targets)))
         axis = figure.subplots()
@@ -59,16 +59,16 @@ def plot_targets(targets: list[Target]) -> Figure:
 
 
 def plot_power(power: pd.DataFrame) -> Figure:
-    """Share of two-rate verdicts against the true ratio, by what the two rates are."""
+    """Draw the share of two-rate verdicts against the true ratio, by the origin of the two rates."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 3.6))
         axis = figure.subplots()
         looks = ((ORANGE, "o", 0.985), (BLUE, "s", 1.015))
-        # A little aside, so that bars of one ratio do not hide each other.
-        for (truth, part), (shade, mark, aside) in zip(power.groupby("truth"), looks, strict=False):
+        # Shift points a little, so that error bars at the same ratio do not overlap.
+        for (truth, part), (shade, mark, shift) in zip(power.groupby("truth"), looks, strict=False):
             reach = np.maximum([part["two_rate"] - part["low"], part["high"] - part["two_rate"]], 0.0)
             axis.errorbar(
-                aside * part["ratio"],
+                shift * part["ratio"],
                 part["two_rate"],
                 yerr=reach,
                 fmt=f"{mark}-",
@@ -87,5 +87,5 @@ def plot_power(power: pd.DataFrame) -> Figure:
 
 
 def _priors(scale: float) -> str:
-    """How priors were scaled, where they were."""
+    """Return the scale of the priors as text; empty if it is 1."""
     return "" if scale == 1.0 else f", priors × {scale:g}"

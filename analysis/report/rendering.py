@@ -1,4 +1,4 @@
-"""What reports share: templates, and figures inside the file."""
+"""Functions that all reports share: fill templates, and embed figures."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ _DPI = 160
 
 
 def render(template: str, **content: Any) -> str:
-    """Fill a template of this package; all text in it is escaped."""
+    """Fill a template of this package; all text is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(str(files(__package__).joinpath("templates")))),
         autoescape=True,
@@ -29,7 +29,7 @@ def render(template: str, **content: Any) -> str:
 def embedded(figure: Figure, path: Path) -> dict[str, Any]:
     """Save a figure as PNG, and return its data URI and its width in CSS pixels.
 
-    One inch of every figure is as wide as that of the next, so letters are equally large too.
+    All figures have the same scale, so their text has the same size.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI)

@@ -1,4 +1,4 @@
-"""Figures of a study. Each takes a table of `study_figures` and returns a matplotlib Figure; none computes a result."""
+"""Figures of a study. Each function takes a table of `figure_tables` and returns a matplotlib Figure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ _QUANTITIES = {
 
 
 def plot_profiles(table: pd.DataFrame) -> Figure:
-    """Heat maps of 32 profiles by type of event: rate, fast over slow, and verdict."""
+    """Draw heat maps of the profiles by event type: rate, fast over slow, and verdict."""
     profiles, kinds = list(table["composition"].unique()), list(table["event_type"].unique())
     width = max(0.38 * len(kinds), 1.6)
     with mpl.rc_context(STYLE):
@@ -38,9 +38,9 @@ def plot_profiles(table: pd.DataFrame) -> Figure:
             (axes[1], "ratio", "fast over slow (two rates)"),
         ):
             values = table.pivot(index="composition", columns="event_type", values=name).loc[profiles, kinds]
-            known = values.to_numpy(dtype=float)
-            shown = np.ma.masked_invalid(known)
-            low, high = _ends(known)
+            numbers = values.to_numpy(dtype=float)
+            shown = np.ma.masked_invalid(numbers)
+            low, high = _ends(numbers)
             image = axis.imshow(shown, aspect="auto", cmap=_colours(), norm=LogNorm(low, high))
             bar = figure.colorbar(image, ax=axis, location="bottom", shrink=0.9, pad=0.02, aspect=18)
             _plain_ticks(bar.ax.xaxis, low, high)
@@ -57,13 +57,13 @@ def plot_profiles(table: pd.DataFrame) -> Figure:
             axis.tick_params(which="both", length=0)
             for spine in axis.spines.values():
                 spine.set_visible(False)
-        axes[0].set_ylabel("profile (upper case: high trait), the one that shares fastest first")
+        axes[0].set_ylabel("profile (upper case: high trait), highest rate first")
         figure.legend(handles=_verdict_handles(), loc="outside upper right", ncols=3, fontsize=8.5)
     return figure
 
 
 def plot_verdicts(table: pd.DataFrame) -> Figure:
-    """Verdict of every condition, with the evidence for two rates (elpd_diff) where there is room."""
+    """Draw the verdict of every condition, with the evidence for two rates (elpd_diff) if there is room."""
     rows, columns = list(table["row"].unique()), list(table["column"].unique())
     room = len(columns) <= 12
     size = 0.62 if room else 0.26
@@ -100,7 +100,7 @@ def plot_verdicts(table: pd.DataFrame) -> Figure:
 
 
 def plot_effects(table: pd.DataFrame) -> Figure:
-    """Forest of rate ratios (odds ratios of the weight) of traits and events, one panel a quantity."""
+    """Draw rate ratios (odds ratios for the weight) of traits and events, one panel per quantity."""
     panels = [q for q in ("beta", "beta_fast", "beta_slow", "weight_fast") if q in set(table["quantity"])]
     labels = list(dict.fromkeys(_effect_label(*pair) for pair in zip(table["term"], table["level"], strict=True)))
     with mpl.rc_context(STYLE):
@@ -128,14 +128,14 @@ def plot_effects(table: pd.DataFrame) -> Figure:
         handles = [
             Line2D([], [], color=BLUE, marker="o", lw=2, label="raises"),
             Line2D([], [], color=ORANGE, marker="s", lw=2, label="lowers"),
-            Line2D([], [], color="#888888", marker="o", lw=2, label="95% interval holds 1"),
+            Line2D([], [], color="#888888", marker="o", lw=2, label="95% interval includes 1"),
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=3, fontsize=8.5)
     return figure
 
 
 def plot_predictions(table: pd.DataFrame) -> Figure:
-    """Observed trajectories over what the fitted models predict, one small panel a condition."""
+    """Draw observed trajectories over the predictions of the fitted models, one small panel per condition."""
     numbers = list(table["condition"].unique())
     columns = min(4, len(numbers))
     rows = -(-len(numbers) // columns)
@@ -156,7 +156,7 @@ def plot_predictions(table: pd.DataFrame) -> Figure:
         for spare in grid.flat[len(numbers) :]:
             spare.set_visible(False)
         figure.supxlabel("time since the start", fontsize=9.5)
-        figure.supylabel("prevalence (share that has shared)", fontsize=9.5)
+        figure.supylabel("prevalence (fraction that has shared)", fontsize=9.5)
         handles = [
             Line2D([], [], color=BLUE, lw=1.6, label="one rate, median"),
             Line2D([], [], color=ORANGE, lw=1.6, ls="--", label="two rates, median"),
@@ -168,7 +168,7 @@ def plot_predictions(table: pd.DataFrame) -> Figure:
 
 
 def plot_splits(table: pd.DataFrame) -> Figure:
-    """By which factor the hazard falls by who, against by which by when, one point a condition."""
+    """Draw the factor of the hazard by who against the factor by when, one point per condition."""
     shades = {"who": BLUE, "when": ORANGE, "both": INK, "neither": "#999999", "undecided": "#999999"}
     marks = {"who": "o", "when": "s", "both": "D", "neither": "x", "undecided": "X"}
     with mpl.rc_context(STYLE):
@@ -204,20 +204,20 @@ def plot_splits(table: pd.DataFrame) -> Figure:
 def _verdict_cells(
     axis: Any, counts: pd.DataFrame, rows: Sequence[str], columns: Sequence[str], text: pd.Series | None = None
 ) -> None:
-    """Colour cells by their verdict; where verdicts of a cell differ, by the commonest, and hatched."""
+    """Colour cells by their verdict; if verdicts in a cell differ, by the most common one, marked with *."""
     codes = np.full((len(rows), len(columns)), np.nan)
-    for key, found in counts.iterrows():
+    for key, cell_counts in counts.iterrows():
         cell: Any = key
         place = rows.index(cell[0]), columns.index(cell[1])
-        codes[place] = int(np.argmax(found.to_numpy()))
+        codes[place] = int(np.argmax(cell_counts.to_numpy()))
         verdict = VERDICTS[int(codes[place])]
-        mixed = (found > 0).sum() > 1
-        said = _VERDICT_MARKS[verdict] + ("*" if mixed else "")
+        mixed = (cell_counts > 0).sum() > 1
+        label = _VERDICT_MARKS[verdict] + ("*" if mixed else "")
         if text is not None:
             value = float(text.loc[cell])
-            said = f"{round(value)}" if np.isfinite(value) else "–"
+            label = f"{round(value)}" if np.isfinite(value) else "–"
         axis.text(
-            place[1], place[0], said, ha="center", va="center", fontsize=7.5,
+            place[1], place[0], label, ha="center", va="center", fontsize=7.5,
             color=INK if verdict == "undecided" else "white",
         )  # fmt: skip
     axis.set_facecolor(_NOTHING)
@@ -242,19 +242,19 @@ def _colours() -> Any:
 
 
 def _ends(values: Any) -> tuple[float, float]:
-    known = values[np.isfinite(values) & (values > 0)]
-    if not known.size:
+    positive = values[np.isfinite(values) & (values > 0)]
+    if not positive.size:
         return 0.9, 1.1
-    low, high = float(known.min()), float(known.max())
+    low, high = float(positive.min()), float(positive.max())
     return (low, high) if high > 1.05 * low else (low / 1.1, high * 1.1)
 
 
 def _plain_ticks(axis: Any, low: float, high: float) -> None:
-    """Ticks of a logarithmic axis as plain numbers, a handful of them."""
+    """Set about five ticks with plain numbers on a logarithmic axis."""
     candidates = [m * 10.0**e for e in range(-6, 7) for m in (1, 1.5, 2, 3, 5, 7)]
     inside = [value for value in candidates if low <= value <= high]
     if len(inside) < 3:
-        # A range so narrow that it is almost linear.
+        # The range is narrow, so a logarithmic axis is almost linear.
         even = mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high)
         inside = [float(f"{value:.6g}") for value in even if low <= value <= high]
     step = -(-len(inside) // 5)
@@ -271,11 +271,11 @@ def _effect_label(term: str, level: str) -> str:
         "O": "openness", "C": "conscientiousness", "E": "extraversion", "A": "agreeableness", "N": "neuroticism",
         "event_type": "", "fatalities": "fatalities, tenfold",
     }  # fmt: skip
-    said = names.get(term, term)
-    shown = str(level) if level and (not said or term not in names) else ""
-    return f"{said}: {shown}" if said and shown else said or shown
+    name = names.get(term, term)
+    shown = str(level) if level and (not name or term not in names) else ""
+    return f"{name}: {shown}" if name and shown else name or shown
 
 
 def _plain(text: object) -> str:
-    """A name is what it is: dollar signs in it do not make it mathematics."""
+    """Escape dollar signs, so that a name is not typeset as mathematics."""
     return str(text).replace("$", r"\$")

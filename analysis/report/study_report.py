@@ -1,4 +1,4 @@
-"""The HTML report of a study: one self-contained file that shows its tables and figures, and computes nothing."""
+"""The HTML report of a study: one self-contained file that shows tables and figures, and computes nothing."""
 
 import json
 from collections.abc import Callable
@@ -18,63 +18,65 @@ from . import study_plots as plots
 from .rendering import embedded, render
 
 FIGURES = "figures"
-_MOST_LISTED = 400
-"""Conditions beyond this many are in the tables alone."""
+_MAX_LISTED = 400
+"""Further conditions are only in the Parquet tables, not in the report."""
 
 
 def write_study_report(folder: str | Path, progress: Progress | None = None) -> Path:
-    """Write `report.html` of a study, and to `figures/` its figures, each with its table as CSV beside it.
+    """Write `report.html` of a study, and in `figures/` its figures, each with its table as CSV.
 
-    Sections whose tables are not there (no effects, no explanation, no posteriors) are left out.
+    Sections without tables (no effects, no explanation, no posteriors) are left out.
 
     Parameters
     ----------
     folder : path
-        A study, see `tworate study`; the splits of `tworate explain --out` in the same folder are shown too.
+        Folder of a study, see `tworate study`. If it holds the output of `tworate explain --out`, that is shown too.
     progress : callable, optional
-        Called when each figure begins.
+        Called before each figure is drawn.
 
     Returns
     -------
     Path
-        The report.
+        Path of the report.
 
     Raises
     ------
     InputError
-        When the folder holds no study, or a table of it cannot be read.
+        When the folder holds no study, or a table cannot be read.
     """
     folder = Path(folder)
     compared = tables.compared_conditions(folder)
-    made = study_tables(folder, compared)
-    drawn: dict[str, dict[str, Any]] = {}
-    for number, (name, (table, plot)) in enumerate(made.items()):
+    with_plots = study_tables(folder, compared)
+    figures: dict[str, dict[str, Any]] = {}
+    for number, (name, (table, plot)) in enumerate(with_plots.items()):
         if progress:
-            progress("drawing", number, len(made))
+            progress("drawing", number, len(with_plots))
         with atomic_path(folder / FIGURES / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False)
-        drawn[name] = embedded(plot(table), folder / FIGURES / f"{name}.png")
-    for stale in set(PLOTS) - set(made):
-        # Of an earlier state of the study, of which there is no table any more.
+        figures[name] = embedded(plot(table), folder / FIGURES / f"{name}.png")
+    for stale in set(PLOTS) - set(with_plots):
+        # The study had this figure earlier, but no longer has its table.
         for suffix in (".csv", ".png"):
             (folder / FIGURES / f"{stale}{suffix}").unlink(missing_ok=True)
     record = _record(folder)
     loo = folder / "effects_loo.parquet"
     html = render(
         "study.html.jinja",
-        shown={"figures": drawn},
+        shown={"figures": figures},
         n_conditions=int(compared["condition"].nunique()),
         factors=[name.replace("_", " ") for name in tables.varying(compared)],
         verdicts=_counts(compared),
         conditions=_listed(compared),
-        left_out=max(0, len(compared) - _MOST_LISTED),
-        effects=_rows(made["effects"][0]) if "effects" in made else [],
-        problems=_said_of_effects(folder, "problems"),
-        notes=_said_of_effects(folder, "notes"),
+        left_out=max(0, len(compared) - _MAX_LISTED),
+        effects=_rows(with_plots["effects"][0]) if "effects" in with_plots else [],
+        problems=_texts_of_effects(folder, "problems"),
+        notes=_texts_of_effects(folder, "notes"),
         effects_loo=_rows(tables.read_table(folder, "effects_loo")) if loo.is_file() else [],
-        splits=_rows(made["explanation"][0].head(_MOST_LISTED)) if "explanation" in made else [],
+        splits=_rows(with_plots["explanation"][0].head(_MAX_LISTED)) if "explanation" in with_plots else [],
         split_columns=[
-            n for n in ("condition", *tables.FACTORS) if "explanation" in made and n in made["explanation"][0]
+            n
+            for n in ("condition", *tables.FACTORS)
+            if "explanation" in with_plots and n in with_plots["explanation"][0]
         ],
         warnings=sorted({str(m["warning"]) for m in record.get("language_models", []) if m.get("warning")}),
         provenance=_provenance(record),
@@ -99,8 +101,8 @@ PLOTS: dict[str, Callable[[pd.DataFrame], Figure]] = {
 def study_tables(
     folder: Path, compared: pd.DataFrame
 ) -> dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], Figure]]]:
-    """Tables of the figures that a study has, with what draws each, by name."""
-    found: dict[str, pd.DataFrame | None] = {
+    """Return the table of each figure of a study, with the function that draws it, by name."""
+    figure_tables: dict[str, pd.DataFrame | None] = {
         "profiles": tables.profile_table(compared),
         "verdicts": tables.verdict_table(compared),
         "effects": None,
@@ -108,29 +110,29 @@ def study_tables(
         "explanation": tables.explanation_table(folder),
     }
     if (folder / "effects.parquet").is_file():
-        found["effects"] = tables.effect_table(tables.read_table(folder, "effects"))
-    return {name: (table, PLOTS[name]) for name, table in found.items() if table is not None and len(table)}
+        figure_tables["effects"] = tables.effect_table(tables.read_table(folder, "effects"))
+    return {name: (table, PLOTS[name]) for name, table in figure_tables.items() if table is not None and len(table)}
 
 
-def _said_of_effects(folder: Path, column: str) -> dict[str, str]:
-    """What is said of the effects in a column, by what is said, with the models of which it is."""
+def _texts_of_effects(folder: Path, column: str) -> dict[str, str]:
+    """Return the distinct texts in a column of the effects, with the models that have each."""
     if not (folder / "effects.parquet").is_file():
         return {}
-    said = tables.read_table(folder, "effects")[["si_model", column]].drop_duplicates()
-    return {str(text): ", ".join(part["si_model"]) for text, part in said[said[column] != ""].groupby(column)}
+    texts = tables.read_table(folder, "effects")[["si_model", column]].drop_duplicates()
+    return {str(text): ", ".join(part["si_model"]) for text, part in texts[texts[column] != ""].groupby(column)}
 
 
 def _counts(compared: pd.DataFrame) -> list[dict[str, Any]]:
-    """How many conditions have which verdict, by closure."""
+    """Count the conditions with each verdict, by closure."""
     counts = compared.groupby("closure", sort=False)["verdict"].value_counts().unstack(fill_value=0)
     counts = counts.reindex(columns=list(tables.VERDICTS), fill_value=0)
     return _rows(counts.reset_index())
 
 
 def _listed(compared: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of the table of conditions, each with its place in words."""
+    """Return rows of the table of conditions, each with a label of its varying factors."""
     factors = tables.varying(compared)
-    rows = _rows(compared.head(_MOST_LISTED))
+    rows = _rows(compared.head(_MAX_LISTED))
     return [{**row, "label": " · ".join(str(row[name]) for name in factors)} for row in rows]
 
 
@@ -139,7 +141,7 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    """Read `study.json`; empty where the tables have none beside them."""
+    """Read `study.json`; return an empty dict if there is none."""
     path = folder / "study.json"
     if not path.is_file():
         return {}
@@ -151,7 +153,7 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _provenance(record: dict[str, Any]) -> dict[str, str]:
-    """What was run, as label and value."""
+    """Return labels and values that describe the language models, seeds and version of the study."""
     seeds = record.get("seed")
     content = {
         "language models": ", ".join(

@@ -1,4 +1,4 @@
-"""Studies: language models × events × personas × networks × visibilities, worked out condition by condition."""
+"""Studies: language models × events × personas × networks × visibilities, run condition by condition."""
 
 from .run import run_study
 from .study_file import StudySpecification, make_study, read_study

@@ -1,4 +1,4 @@
-"""Conditions on a Dask cluster: workers simulate and compare, and send back the files that they would have written."""
+"""Conditions on a Dask cluster: workers simulate and compare, and return the result files as bytes."""
 
 import logging
 import tempfile
@@ -11,10 +11,10 @@ from typing import Any
 from ... import __version__
 from ...errors import InputError, JobError
 from ...simulate import AnyNetwork
-from .condition_job import Job, work
+from .condition_job import Job, run_conditions
 
-MOST_IN_A_TASK = 4
-"""Conditions of one task: what is lost with a worker, and how much a worker can sample ahead."""
+MAX_CONDITIONS_PER_TASK = 4
+"""A task is lost with its worker, so it must be short; within a task, a worker samples the next condition ahead."""
 _PATIENCE = 15
 """Seconds to wait for a scheduler."""
 
@@ -31,25 +31,25 @@ def run_on_cluster(
     workers: int | None = None,
     scheduler: str | None = None,
 ) -> Iterator[tuple[Job, Files]]:
-    """Work conditions out on a cluster, and yield each with its files, in the order in which they are done.
+    """Run conditions on a cluster; yield each with its files, in the order in which they finish.
 
-    A worker that dies takes its tasks with it, and others do them again.
+    If a worker dies, other workers repeat its tasks.
 
     Parameters
     ----------
     jobs, networks
-        As in :func:`tworate.analysis.study.condition_job.work`.
+        As in :func:`tworate.analysis.study.condition_job.run_conditions`.
     workers : int, optional
-        Start so many processes on this machine.
+        Number of processes to start on this machine.
     scheduler : str, optional
-        Address of a Dask scheduler that there is already.
+        Address of a Dask scheduler that is already running.
 
     Raises
     ------
     InputError
-        When Dask is not installed, or workers have another version of tworate, or none.
+        When Dask is not installed, or workers have no tworate or another version of it.
     JobError
-        When there is no scheduler at the address, it goes away, or tasks take one worker after the other with them.
+        When no scheduler answers at the address, the connection is lost, or a task kills several workers.
     """
     if not jobs:
         return
@@ -58,19 +58,19 @@ def run_on_cluster(
         from distributed.scheduler import KilledWorker
 
         n_workers = max(1, workers or len(client.scheduler_info(n_workers=-1)["workers"]))
-        size = max(1, min(MOST_IN_A_TASK, len(jobs) // (4 * n_workers)))
+        size = max(1, min(MAX_CONDITIONS_PER_TASK, len(jobs) // (4 * n_workers)))
         blocks = [jobs[start : start + size] for start in range(0, len(jobs), size)]
-        # Sent once to every worker, not with every task.
+        # Networks are sent once to every worker, not with every task.
         shared = client.scatter(dict(networks), broadcast=True, hash=False) if networks else {}
-        tasks = {client.submit(perform, __version__, block, shared, pure=False): block for block in blocks}
+        tasks = {client.submit(run_jobs, __version__, block, shared, pure=False): block for block in blocks}
         for task in as_completed(list(tasks)):
             block = tasks.pop(task)
             try:
-                found = task.result()
+                results = task.result()
             except KilledWorker as error:
                 raise JobError(
-                    f"{block[0].condition.label}: one worker after the other died at it (out of memory?); what is done "
-                    "is kept, and the same command goes on from there"
+                    f"{block[0].condition.label}: several workers died on it (out of memory?); finished conditions "
+                    "are kept: run the same command again to continue"
                 ) from error
             except ModuleNotFoundError as error:
                 raise InputError(
@@ -78,37 +78,37 @@ def run_on_cluster(
                 ) from error
             except OSError as error:
                 raise JobError(
-                    f"{scheduler or 'the local cluster'}: was lost ({error}); what is done is kept, and the same "
-                    "command goes on from there"
+                    f"{scheduler or 'the local cluster'}: the connection was lost ({error}); finished conditions are "
+                    "kept: run the same command again to continue"
                 ) from error
-            # Its result must not stay on the worker.
+            # Free the memory of the worker.
             task.release()
-            yield from zip(block, found, strict=True)
+            yield from zip(block, results, strict=True)
 
 
-def perform(version: str, jobs: Sequence[Job], networks: Mapping[str, AnyNetwork]) -> list[Files]:
-    """Do a task: a few conditions, one task at a time in a process.
+def run_jobs(version: str, jobs: Sequence[Job], networks: Mapping[str, AnyNetwork]) -> list[Files]:
+    """Run a task, which is a few conditions; a process runs one task at a time.
 
     Parameters
     ----------
     version : str
-        Version of tworate that asks.
+        Version of tworate in the process that submits the task.
     jobs, networks
-        As in :func:`tworate.analysis.study.condition_job.work`.
+        As in :func:`tworate.analysis.study.condition_job.run_conditions`.
 
     Raises
     ------
     InputError
-        When this process has another version, beside those of the work.
+        When this process has another version, or a condition cannot be simulated.
     """
     if version != __version__:
         raise InputError(f"a worker has tworate {__version__}, and this process {version}; install the same on both")
     with _one_at_a_time:
-        return [_files(outcome) for outcome in work(jobs, networks)]
+        return [_files(outcome) for outcome in run_conditions(jobs, networks)]
 
 
 def write_files(files: Files, folder: Path) -> None:
-    """Write files that came from a worker into a folder."""
+    """Write files from a worker into a folder."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     if scheduler is None:
-        # Messages of workers that come and go are the scheduler's business, not the user's.
+        # Dask logs workers that start and stop; users need not see that.
         with (
             LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None,
@@ -143,21 +143,21 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
         client = Client(scheduler, timeout=_PATIENCE)
     except (OSError, TimeoutError) as error:
         raise JobError(
-            f"{scheduler}: no Dask scheduler answers there; start one with `dask scheduler`, and workers with `dask "
+            f"{scheduler}: no Dask scheduler answers; start one with `dask scheduler`, and workers with `dask "
             "worker ADDRESS`"
         ) from error
     except ValueError as error:
-        raise InputError(f"{scheduler}: is no address of a scheduler ({error}); write tcp://HOST:8786") from error
+        raise InputError(f"{scheduler}: is not the address of a scheduler ({error}); write tcp://HOST:8786") from error
     with client:
         yield client
 
 
 def check_dask() -> None:
-    """Raise an InputError, which names the command that helps, when Dask's scheduler is not installed."""
+    """Raise an InputError with the command to install Dask, if it is missing."""
     try:
         import distributed  # noqa: F401
     except ModuleNotFoundError as error:
         raise InputError(
             "a study on several processes or machines needs Dask: pip install 'tworate[cluster]'; without --workers "
-            "and --scheduler it runs in one process"
+            "and --scheduler the study runs in one process"
         ) from error

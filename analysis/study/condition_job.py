@@ -1,4 +1,4 @@
-"""The work on a condition: simulate, compare, and write what was found."""
+"""Run one condition: simulate, compare, and write the result."""
 
 import hashlib
 import json
@@ -37,12 +37,12 @@ from .store import RESULT
 from .study_file import ComparisonTable
 
 PARAMETER_NUMBERS = ("mean", "sd", "hdi_low", "hdi_high", "ess_bulk", "r_hat")
-"""What is said of each parameter in `comparison.parquet`."""
+"""Numbers that `comparison.parquet` holds for each parameter."""
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A condition with all that its result follows from.
+    """A condition with all inputs of its result.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Job:
     comparison : ComparisonTable
         How it is compared.
     network_hash : str, optional
-        What identifies the network, where it comes from a file.
+        Hash of the network, if it comes from a file.
     """
 
     condition: StudyCondition
@@ -63,7 +63,7 @@ class Job:
 
     @cached_property
     def key(self) -> str:
-        """Hash of all that the result follows from, but for its number."""
+        """Hash of all inputs of the result, without the condition's number."""
         settings = asdict(self.condition.settings)
         if self.network_hash:
             settings["network"] = self.network_hash
@@ -82,33 +82,33 @@ class Job:
 
 
 def make_jobs(plan: Plan, tables: Mapping[str, Sequence[DecisionTable]]) -> list[Job]:
-    """Give every condition the part of a decision table that is about its personas.
+    """Make one job per condition, each with the decision table of its own personas.
 
     Parameters
     ----------
     plan : Plan
         The study.
     tables : mapping of str to sequence of DecisionTable
-        By language model, one an event, over all personas of the plan.
+        By language model: one table per event, over all personas of the plan.
     """
     row = {persona: number for number, persona in enumerate(plan.personas)}
-    of = {(model, table.event): table for model, asked in tables.items() for table in asked}
+    table_of = {(model, table.event): table for model, event_tables in tables.items() for table in event_tables}
     jobs = []
     for condition in plan.conditions:
         rows = [row[persona] for persona in condition.composition.mixture.personas]
-        probabilities = of[condition.model, condition.event].probabilities[rows]
+        probabilities = table_of[condition.model, condition.event].probabilities[rows]
         network = plan.network_hashes.get(condition.settings.network)
         jobs.append(Job(condition, probabilities, plan.specification.comparison, network))
     return jobs
 
 
 def check_comparison(table: ComparisonTable, clock: str) -> None:
-    """Refuse what cannot be compared so, before a language model is asked.
+    """Check the settings of the comparison before a language model is asked.
 
     Raises
     ------
     InputError
-        When there is no such likelihood or unit, or a model may not be compared under a closure.
+        When the likelihood or unit is unknown, or a model cannot be compared under a closure.
     """
     check_names(table.likelihood, 0)
     if table.unit not in UNITS:
@@ -120,7 +120,7 @@ def check_comparison(table: ComparisonTable, clock: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What was found of a condition.
+    """The result of a condition.
 
     Parameters
     ----------
@@ -129,9 +129,9 @@ class Outcome:
     trajectories : Trajectories
         Its data.
     results : list of ConditionResult
-        One a closure.
+        One per closure.
     seconds : float
-        Time since the condition before was finished.
+        Time since the previous condition was finished.
     """
 
     job: Job
@@ -140,12 +140,12 @@ class Outcome:
     seconds: float
 
     def write(self, folder: Path) -> None:
-        """Write trajectories, posteriors and, last, `result.json` to a folder."""
+        """Write trajectories and posteriors to a folder, then `result.json`."""
         self.trajectories.save(folder / TRAJECTORIES)
-        kept = self.job.comparison.posteriors
-        for result in self.results if kept != "none" else ():
+        groups = self.job.comparison.posteriors
+        for result in self.results if groups != "none" else ():
             for name, posterior in result.posteriors.items():
-                if kept == "lean":
+                if groups == "lean":
                     drop_group(posterior, "log_likelihood")
                 result.posteriors.write(name, folder / result.closure / f"{name}.nc")
         content = {
@@ -153,14 +153,14 @@ class Outcome:
             "seconds": self.seconds,
             "rows": [row for result in self.results for row in rows_of(result, self.job.comparison.si_models)],
         }
-        # JSON keeps every digit of a float, and NaN by its name.
+        # JSON keeps every digit of a float, and writes NaN as NaN.
         write_text(folder / RESULT, json.dumps(content, ensure_ascii=False))
 
 
 def rows_of(result: ConditionResult, si_models: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of `comparison.parquet` for one closure: one an SI model, also where nothing could be compared."""
+    """Return the rows of `comparison.parquet` for one closure: one per SI model, even if nothing could be compared."""
     reasons = "; ".join(result.reasons)
-    found = []
+    rows = []
     for row in result.rows():
         name = row.pop("model")
         numbers = {
@@ -168,9 +168,9 @@ def rows_of(result: ConditionResult, si_models: Sequence[str]) -> list[dict[str,
             for parameter, values in result.models[name].parameters[[*PARAMETER_NUMBERS]].iterrows()
             for number, value in values.items()
         }
-        found.append({"si_model": name, **row, "reasons": reasons, **numbers})
+        rows.append({"si_model": name, **row, "reasons": reasons, **numbers})
     nan = float("nan")
-    return found or [
+    return rows or [
         {
             "si_model": name, "verdict": result.verdict, "rival": False,
             **dict.fromkeys(("elpd_loo", "se", "p_loo", "weight"), nan), "pareto_k_bad": 0, "elpd_diff": nan,
@@ -181,20 +181,20 @@ def rows_of(result: ConditionResult, si_models: Sequence[str]) -> list[dict[str,
     ]  # fmt: skip
 
 
-def work(jobs: Sequence[Job], networks: Mapping[str, AnyNetwork]) -> Iterator[Outcome]:
-    """Work conditions out one after the other; while the last is worked out, the next is sampled already.
+def run_conditions(jobs: Sequence[Job], networks: Mapping[str, AnyNetwork]) -> Iterator[Outcome]:
+    """Run conditions one after the other; sampling of the next starts while the current one is evaluated.
 
     Parameters
     ----------
     jobs : sequence of Job
-        What is done, all with one way of comparing.
+        Conditions to run, all with the same comparison settings.
     networks : mapping of str to Network
-        Those that were read from files, by the path in the settings.
+        Networks read from files, by the path in the settings.
 
     Raises
     ------
     InputError
-        When a condition cannot be simulated. One that cannot be compared is undecided.
+        When a condition cannot be simulated. A condition that cannot be compared is undecided.
     """
     simulations: deque[_Simulation] = deque()
 
@@ -206,17 +206,17 @@ def work(jobs: Sequence[Job], networks: Mapping[str, AnyNetwork]) -> Iterator[Ou
                 yield simulation.under(closure)
 
     results = compare_sequentially(conditions())
-    last = time.perf_counter()
+    previous = time.perf_counter()
     for job in jobs:
-        found = [next(results) for _ in job.comparison.closures]
+        of_job = [next(results) for _ in job.comparison.closures]
         now = time.perf_counter()
-        yield Outcome(job, simulations.popleft().trajectories, found, now - last)
-        del found
-        last = now
+        yield Outcome(job, simulations.popleft().trajectories, of_job, now - previous)
+        del of_job
+        previous = now
 
 
 class _Simulation:
-    """The data of a condition, simulated when they are first needed."""
+    """The data of a condition; they are simulated at first use."""
 
     def __init__(self, job: Job, network: AnyNetwork | None) -> None:
         self.job, self._network = job, network

@@ -1,4 +1,4 @@
-"""What a study will take, before it is begun: conditions, calls, fits, and an estimate of time."""
+"""The cost of a study before it starts: conditions, calls, fits, and an estimate of time."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,11 +8,11 @@ from .plan import Plan
 from .store import StudyFolder
 
 SECONDS_A_FIT, SECONDS_AN_INCREMENT = 0.25, 0.0006
-"""Measured on 2 cores (10 × 40 increments take a half second), rounds, after the first condition."""
+"""Measured on 2 cores with synchronous rounds, after the first condition (10 × 40 increments take half a second)."""
 SECONDS_OF_SIGHTING = 2e-7
-"""Of simulating, for each agent, neighbour and replicate: ten million agents with 8 neighbours take 20 s."""
+"""Simulation time per agent, neighbour and replicate: ten million agents with 8 neighbours take 20 s."""
 _OF_CONTINUOUS = 10.0
-"""How many times longer fits take where time is continuous, about."""
+"""Fits in continuous time take about this many times longer."""
 
 _ONE = {
     "language models": "language model",
@@ -22,25 +22,25 @@ _ONE = {
     "visibilities": "visibility",
     "seeds": "seed",
 }
-"""What is varied, by what several of it are called."""
+"""Singular of the name of each factor, by its plural."""
 
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """What a study will take.
+    """The cost of a study.
 
     Parameters
     ----------
     conditions, fits, prompts, model_calls : int
-        Conditions; fits of SI models, those of challenges apart; prompts of one language model; calls of all.
+        Conditions; fits of SI models, without challenges; prompts per language model; calls of all language models.
     sizes : dict of str to int
-        How many values are varied, by what they are.
+        Number of values of each factor, by its name.
     done : int
-        Conditions of this very study that the folder holds already.
+        Conditions of this study that the folder already holds.
     seconds : float
-        Estimate for simulating and comparing the others in one process; language models come on top.
+        Estimated time to simulate and compare the other conditions in one process, without language models.
     measured : bool
-        Whether the estimate comes from the conditions that are done, and not from a rule of thumb.
+        True if the estimate uses the times of finished conditions; False if it uses a rule of thumb.
     """
 
     conditions: int
@@ -53,33 +53,33 @@ class CostEstimate:
     measured: bool
 
     def describe(self) -> str:
-        """The outlook in a few lines."""
+        """Return the estimate in a few lines of text."""
         sizes = " × ".join(f"{number} {name if number > 1 else _ONE[name]}" for name, number in self.sizes.items())
-        basis = "by those that are done" if self.measured else "by a rule of thumb; challenges come on top"
+        basis = "from the times of finished conditions" if self.measured else "by a rule of thumb, without challenges"
         minutes = f"{self.seconds / 60:.0f} min" if self.seconds >= 90 else f"{self.seconds:.0f} s"
         done = f", of which {self.done} are done" if self.done else ""
         return (
             f"{self.conditions} conditions{done}: {sizes}\n"
-            f"{self.model_calls} calls of language models ({self.prompts} prompts each; kept answers are not asked "
-            "again)\n"
+            f"{self.model_calls} calls of language models ({self.prompts} prompts each; cached answers are not "
+            "asked again)\n"
             f"{self.fits} fits of SI models\n"
-            f"about {minutes} for simulating and comparing in one process ({basis}); language models come on top"
+            f"about {minutes} to simulate and compare in one process ({basis}); plus the time of the language models"
         )
 
     def to_json(self) -> dict[str, Any]:
-        """All numbers by name."""
+        """Return all numbers by name."""
         return asdict(self)
 
 
 def estimate_cost(plan: Plan, folder: str | Path | None = None) -> CostEstimate:
-    """Say what a study will take; no language model is asked or loaded.
+    """Estimate the cost of a study; no language model is loaded or asked.
 
     Parameters
     ----------
     plan : Plan
         The study.
     folder : path, optional
-        Where it runs or ran: what is done there is counted, and its times are taken for the estimate.
+        Folder of the study: finished conditions there are counted, and their times are used for the estimate.
 
     Examples
     --------
@@ -129,10 +129,10 @@ def estimate_cost(plan: Plan, folder: str | Path | None = None) -> CostEstimate:
 
 
 def _times_of_done(plan: Plan, folder: str | Path | None) -> list[float]:
-    """Seconds of each condition that a folder holds of this very study; none where it holds another."""
+    """Return the seconds of each condition of this study in a folder; empty if the folder holds another study."""
     store = StudyFolder(Path(folder)) if folder is not None else None
     record = store.record() if store else None
-    # Which decisions a language model made is known once it was asked: the keys are those of then.
+    # Keys depend on the decisions of the language models, which were asked then: read the keys from the record.
     if store is None or not record or record.get("specification") != plan.specification.model_dump(mode="json"):
         return []
     return [float(store.result(key)["seconds"]) for key in record["keys"] if store.has(key)]

@@ -1,4 +1,4 @@
-"""Effects of traits and events over the conditions of a study: whether they can be told, and the tables of them."""
+"""Effects of traits and events over the conditions of a study: whether to fit them, and their tables."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,24 +15,24 @@ from .study_file import EffectTable, StudySpecification
 Report = Callable[[str, int, int], None]
 
 TERMS = ("O", "C", "E", "A", "N", "event_type", "fatalities")
-"""Columns of the conditions whose effects can be told."""
+"""Columns of the conditions whose effects can be estimated."""
 
 
 def effects_wanted(table: EffectTable, conditions: pd.DataFrame) -> bool:
-    """Say whether effects are fitted: as the file says, or else where conditions differ enough.
+    """Return whether effects are fitted: as the file says, or by default if conditions differ enough.
 
     Parameters
     ----------
     table : EffectTable
-        The study's table `[effects]`.
+        Table `[effects]` of the study file.
     conditions : pandas.DataFrame
-        Its conditions.
+        Conditions of the study.
 
     Returns
     -------
     bool
-        By default, whether something of :data:`TERMS` varies, and there are at least twice as many different
-        conditions as numbers that a linear model of what varies would have.
+        By default true if at least one of :data:`TERMS` varies, and there are at least twice as many distinct
+        conditions as coefficients in a linear model of the terms that vary.
 
     Examples
     --------
@@ -56,55 +56,56 @@ def write_effects(
     progress: Report | None = None,
     say: Callable[[str], None] | None = None,
 ) -> None:
-    """Fit the hierarchical model to a study whose tables are there; write effects, terms that matter, posteriors.
+    """Fit the hierarchical model to a study whose tables exist; write effects, term comparison, posteriors.
 
-    `effects.parquet` comes last: where it is there, all of them are, and nothing is done again.
+    `effects.parquet` is written last. If it exists, all other files do, and nothing is fitted again.
 
     Parameters
     ----------
     specification : StudySpecification
         The study.
     store : StudyFolder
-        Its folder.
+        Folder of the study.
     record : mapping
-        What goes into the schema of the tables.
+        Metadata that is written into the schema of the tables.
     progress : callable, optional
-        Called with what begins now, and numbers of steps done and in all.
+        Called with the current stage, steps done, and steps in total.
     say : callable, optional
-        Called with what is wrong with the sampling, if anything, and which terms are left out.
+        Called with problems of the sampling, if any, and terms that are left out.
     """
-    wanted, effects_path = specification.effects, store.path / "effects.parquet"
+    settings, effects_path = specification.effects, store.path / "effects.parquet"
     conditions = read_parquet(store.path / "conditions.parquet")[0]
-    if effects_path.is_file() or not effects_wanted(wanted, conditions):
+    if effects_path.is_file() or not effects_wanted(settings, conditions):
         return
     from ...inference.hierarchical.hierarchical import compare_terms, fit_hierarchical
 
     effects, left_out = [], []
-    asked = specification.comparison.likelihood
-    # Of whole curves there is no hierarchical model.
-    likelihood = asked if LIKELIHOODS[asked].kind == "transition" else "beta-binomial"
-    for si_model in wanted.si_models:
+    likelihood = specification.comparison.likelihood
+    # The hierarchical model has no likelihood of whole curves.
+    if LIKELIHOODS[likelihood].kind != "transition":
+        likelihood = "beta-binomial"
+    for si_model in settings.si_models:
 
-        def tell(done: int, total: int, what: str = f"effects on {si_model}") -> None:
+        def tell(done: int, total: int, stage: str = f"effects on {si_model}") -> None:
             if progress:
-                progress(what, done, total)
+                progress(stage, done, total)
 
         fit = fit_hierarchical(
             conditions,
             store.path / TRAJECTORIES,
             model=si_model,
-            closure=wanted.closure,
+            closure=settings.closure,
             clock=specification.spread.clock,
             likelihood=likelihood,
             seed=specification.seed[0],
             progress=tell,
         )
-        for note in (*fit.notes, *(f"the sampler's numbers cannot be trusted: {problem}" for problem in fit.problems)):
+        for note in (*fit.notes, *(f"the sampler's results cannot be trusted: {problem}" for problem in fit.problems)):
             if say:
                 say(f"effects on {si_model}: {note}")
         fit.save(store.path / POSTERIORS / f"hierarchical-{si_model}.nc")
         effects.append(fit.effects.assign(problems="; ".join(fit.problems), notes="; ".join(fit.notes)))
-        if wanted.compare_terms and fit.has_terms:
+        if settings.compare_terms and fit.has_terms:
             left_out.append(compare_terms(fit, conditions, progress=tell))
     if left_out:
         write_table(pd.concat(left_out, ignore_index=True), store.path / "effects_loo.parquet", record)

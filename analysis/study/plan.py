@@ -1,4 +1,4 @@
-"""What a study consists of: its conditions, what a language model is asked for them, and how they are compared."""
+"""The plan of a study: its conditions, events, personas and networks."""
 
 import hashlib
 import itertools
@@ -38,12 +38,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Composition:
-    """Who the agents of a condition are.
+    """The personas of the agents in a condition.
 
     Parameters
     ----------
     label : str
-        A profile's code, or the name of a mixture.
+        Code of a profile, or name of a mixture.
     mixture : Mixture
         Personas and weights.
     homophily, placement
@@ -56,7 +56,7 @@ class Composition:
     placement: str = "random"
 
     def trait_means(self, n_agents: int) -> dict[str, float]:
-        """Mean over the agents of -1 for a low and +1 for a high trait, by its letter; 0 where no trait is named."""
+        """Return the mean of each trait over the agents, by its letter: high +1, low -1, not named 0."""
         counts = self.mixture.counts(n_agents)
         signs = {True: 1.0, False: -1.0, None: 0.0}
         return {
@@ -69,22 +69,22 @@ class Composition:
 
 @dataclass(frozen=True)
 class StudyCondition:
-    """One condition: what is simulated and compared apart.
+    """One condition, which is simulated and compared separately.
 
     Parameters
     ----------
     number : int
-        Its place in the study, from 0.
+        Position in the study, from 0.
     model : str
-        Language model, as the study calls it.
+        Label of the language model in the study.
     event : Event
-        What the post is about.
+        Event of the post.
     composition : Composition
-        Who the agents are.
+        Personas of the agents.
     settings : SpreadSettings
         Network and process, with the condition's own seed.
     seed : int
-        Seed of the study that its own one follows from.
+        Seed of the study, from which the condition's own seed is derived.
     """
 
     number: int
@@ -104,7 +104,7 @@ class StudyCondition:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """Condition columns of its trajectories, but for its number and the network, which the simulation names."""
+        """Condition columns of its trajectories, without its number and the network, which the simulation adds."""
         return {
             "event": self.event.event_id_cnty,
             "event_type": self.event.event_type,
@@ -116,18 +116,18 @@ class StudyCondition:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study, spelled out.
+    """All conditions of a study.
 
     Parameters
     ----------
     specification : StudySpecification
-        What it follows from.
+        The study.
     conditions : tuple of StudyCondition
         In the order of the study: language models, events, compositions, networks, visibilities, seeds.
     events : tuple of Event
-        What posts are about.
+        Events of the posts.
     networks : mapping of str to Network
-        Those that were read from files, by the path in the settings of conditions.
+        Networks read from files, by the path in the settings of conditions.
     """
 
     specification: StudySpecification
@@ -137,40 +137,40 @@ class Plan:
 
     @cached_property
     def personas(self) -> tuple[Persona, ...]:
-        """Everybody that is asked, once."""
-        of_all = [persona for one in self.conditions for persona in one.composition.mixture.personas]
-        return tuple(dict.fromkeys(of_all))
+        """All personas of the study, without duplicates."""
+        personas = [persona for one in self.conditions for persona in one.composition.mixture.personas]
+        return tuple(dict.fromkeys(personas))
 
     @cached_property
     def prompts(self) -> int:
-        """Distinct prompts that each language model is asked."""
+        """Number of distinct prompts for each language model."""
         specification = self.specification
         questions = questions_of(self.events, self.personas, specification.elicitation.sightings)
         return len(distinct_prompts(questions, specification.templates, specification.asking.wordings)[0])
 
     @property
     def model_calls(self) -> int:
-        """Calls of all language models: one a prompt, or with sampled answers one an answer."""
+        """Calls of all language models: one per prompt, or one per answer if answers are sampled."""
         asking = self.specification.asking
-        each = asking.samples if asking.method == "sample" else 1
-        return self.prompts * each * len(self.specification.language_models)
+        calls_per_prompt = asking.samples if asking.method == "sample" else 1
+        return self.prompts * calls_per_prompt * len(self.specification.language_models)
 
     @cached_property
     def network_hashes(self) -> dict[str, str]:
-        """What identifies the networks of files, by their path."""
+        """Hashes of the networks from files, by their path."""
         return {path: _digest(_arrays(network)) for path, network in self.networks.items()}
 
     def network_name(self, condition: StudyCondition) -> str:
-        """Return what a condition's network is called, as its trajectories say it."""
-        read = self.networks.get(condition.settings.network)
-        return read.name if read else condition.settings.network
+        """Return the name of a condition's network, as in its trajectories."""
+        network = self.networks.get(condition.settings.network)
+        return network.name if network else condition.settings.network
 
     def row(self, condition: StudyCondition) -> dict[str, Any]:
-        """Row of `conditions.parquet`, but for the key."""
+        """Return the row of `conditions.parquet`, without the key."""
         settings, event = condition.settings, condition.event
-        read = self.networks.get(settings.network)
-        agents = read.n_agents if read else settings.agents
-        degree = read.mean_degree if read else agents - 1 if settings.network == COMPLETE else settings.degree
+        network = self.networks.get(settings.network)
+        agents = network.n_agents if network else settings.agents
+        degree = network.mean_degree if network else agents - 1 if settings.network == COMPLETE else settings.degree
         return {
             "model": condition.model,
             "event": event.event_id_cnty,
@@ -190,19 +190,19 @@ class Plan:
 
 
 def make_plan(specification: StudySpecification, note: Say | None = None) -> Plan:
-    """Spell a study out; no language model is asked or loaded.
+    """Make all conditions of a study; no language model is loaded or asked.
 
     Parameters
     ----------
     specification : StudySpecification
         The study.
     note : callable, optional
-        Called with a sentence on what was left out of a file.
+        Called with a sentence about events of a file that are left out.
 
     Raises
     ------
     InputError
-        When an event, profile, network or setting is not there or cannot be.
+        When an event, profile or network does not exist, or a setting is invalid.
 
     Examples
     --------
@@ -214,7 +214,7 @@ def make_plan(specification: StudySpecification, note: Say | None = None) -> Pla
     >>> plan.prompts
     40
     """
-    # Refused now, not when something has been asked.
+    # Check these before a language model is asked.
     _ = specification.asking, specification.templates
     events = _events(specification, note)
     compositions = list(_compositions(specification))
@@ -242,22 +242,22 @@ def _events(specification: StudySpecification, note: Say | None) -> list[Event]:
     where = EventFilter.from_text(
         table.types, table.countries, table.min_fatalities, table.max_fatalities, table.since, table.until
     )
-    left = (
+    events = (
         shipped_events(where, note) if table.file is None else read_events(specification.path(table.file), where, note)
     )
     if table.ids is not None and table.ids != ["all"]:
-        left = [find_event(left, name) for name in dict.fromkeys(table.ids)]
+        events = [find_event(events, name) for name in dict.fromkeys(table.ids)]
     if table.per_type is None:
-        return left
+        return events
     of_type: dict[str, list[Event]] = {}
-    for event in left:
+    for event in events:
         of_type.setdefault(event.event_type, []).append(event)
-    return [event for events in of_type.values() for event in events[: table.per_type]]
+    return [event for same_type in of_type.values() for event in same_type[: table.per_type]]
 
 
 def _compositions(specification: StudySpecification) -> Iterator[Composition]:
     table = specification.personas
-    # Who names mixtures alone wants these alone.
+    # With mixtures and no profiles, the study has the mixtures only.
     profiles = table.profiles if table.profiles is not None else [] if table.mixtures else ["all"]
     seen: set[str] = set()
     for persona in parse_personas(",".join(profiles)) if profiles else ():
@@ -265,7 +265,7 @@ def _compositions(specification: StudySpecification) -> Iterator[Composition]:
         yield Composition(persona.label, as_mixture([persona]))
     for name, entry in table.mixtures.items():
         if name in seen:
-            raise InputError(f"mixture {name!r} is called like a profile; give it another name")
+            raise InputError(f"mixture {name!r} has the name of a profile; give it another name")
         yield Composition(name, _mixture(specification, name, entry), entry.homophily, entry.placement)
     if not seen and not table.mixtures:
         raise InputError("the study has no personas: name profiles or mixtures in [personas]")
@@ -284,7 +284,7 @@ def _mixture(specification: StudySpecification, name: str, entry: MixtureEntry) 
 
 
 def _processes(specification: StudySpecification, networks: dict[str, AnyNetwork]) -> Iterator[SpreadSettings]:
-    """Yield the settings of each network, checked for every visibility; read the networks of files."""
+    """Yield the settings of each network, checked for every visibility; read networks from files."""
     table = specification.spread
     common = {
         name: getattr(table, name)
@@ -295,7 +295,7 @@ def _processes(specification: StudySpecification, networks: dict[str, AnyNetwork
         file = specification.path(entry.kind)
         is_file = entry.kind.partition(":")[0] not in NETWORKS and file.is_file()
         settings = SpreadSettings(
-            # As trajectories name it, however its parameters are written.
+            # Write parameters as trajectories do, so that equal networks have equal names.
             network=str(file if is_file else parse_network(entry.kind)),
             agents=table.agents if entry.agents is None else entry.agents,
             degree=table.degree if entry.degree is None else entry.degree,
@@ -309,21 +309,21 @@ def _processes(specification: StudySpecification, networks: dict[str, AnyNetwork
             settings = replace(settings, agents=network.n_agents)
             settings.check_process(network.n_agents)
         if settings in seen:
-            raise InputError(f"network {entry.kind!r} comes twice in the study, with the same agents and degree")
+            raise InputError(f"network {entry.kind!r} is given twice with the same agents and degree; give it once")
         seen.append(settings)
         yield settings
 
 
 def _check_composition(composition: Composition, settings: SpreadSettings) -> None:
-    """Refuse what `make_population` would, as far as that can be told without drawing networks."""
+    """Refuse what `make_population` refuses, as far as possible without drawing networks."""
     if composition.homophily:
         check_homophily(composition.homophily)
         if np.count_nonzero(composition.mixture.counts(settings.agents)) < 2:
-            raise InputError(f"mixture {composition.label!r}: homophily takes agents of two personas or more")
+            raise InputError(f"mixture {composition.label!r}: homophily needs agents of two or more personas")
         if settings.network == COMPLETE:
             raise InputError(
-                f"mixture {composition.label!r}: homophily takes a network; in a complete one everybody is everybody's "
-                "neighbour"
+                f"mixture {composition.label!r}: homophily needs another network; in a complete network all agents are "
+                "neighbours"
             )
     try:
         replace(settings, placement=composition.placement).check()
@@ -336,7 +336,7 @@ def _check_composition(composition: Composition, settings: SpreadSettings) -> No
 def _own_seed(
     model: str, event: Event, composition: Composition, settings: SpreadSettings, network_hash: str | None, seed: int
 ) -> int:
-    """Seed of a condition, from what it is: the same wherever it stands in a study, and whatever else is in it."""
+    """Derive the seed of a condition from its content, so that it does not depend on the rest of the study."""
     mixture = composition.mixture
     identity = [
         seed, model, event.event_id_cnty, [[persona.code, persona.label] for persona in mixture.personas],

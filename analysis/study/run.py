@@ -1,4 +1,4 @@
-"""Running a study: ask, simulate, compare, put together; what is there already is not done again."""
+"""Run a study: ask, simulate, compare, write the tables. Finished conditions are not run again."""
 
 import hashlib
 import json
@@ -28,22 +28,22 @@ def run_study(
     progress: Progress | None = None,
     say: Say | None = None,
 ) -> Path:
-    """Run a study, or go on with one; the same tables, however often it was interrupted and wherever it ran.
+    """Run a study, or continue one. The tables are the same after interruptions and on any machine.
 
     Parameters
     ----------
     specification : StudySpecification
-        What is studied, see :func:`tworate.analysis.study.read_study`.
+        The study, see :func:`tworate.analysis.study.read_study`.
     folder : path
-        Where the results go. Conditions that it holds already, worked out from the same inputs, are not done again.
+        Folder of the results. Conditions that it already holds, with the same inputs, are not run again.
     workers : int, optional
-        Spread conditions over so many processes of this machine, by Dask; by default they are done in this one.
+        Number of processes on this machine that share the conditions, by Dask; by default this process runs them.
     scheduler : str, optional
-        Address of a Dask scheduler, whose workers do them. Language models are asked here in any case.
+        Address of a Dask scheduler whose workers run the conditions. Language models are always asked by this process.
     load : callable, optional
-        How a language model is loaded; by default its answers are kept, see :func:`load_model`.
+        Loads a language model; by default its answers are cached, see :func:`load_model`.
     progress : callable, optional
-        Called with what is being done, and numbers of steps done and in all.
+        Called with the current stage, steps done, and steps in total.
     say : callable, optional
         Called with sentences for the user.
 
@@ -66,30 +66,30 @@ def run_study(
 
     check_places(workers, scheduler)
 
-    def report(what: str) -> Callable[[int, int], None]:
-        return lambda done, total: progress(what, done, total) if progress else None
+    def report(stage: str) -> Callable[[int, int], None]:
+        return lambda done, total: progress(stage, done, total) if progress else None
 
     plan = make_plan(specification, say)
     check_comparison(specification.comparison, specification.spread.clock)
     store = StudyFolder(Path(folder))
     with store.claimed():
-        tables, asked = ask(plan, load or load_model, progress, say)
+        tables, model_records = ask(plan, load or load_model, progress, say)
         jobs = make_jobs(plan, tables)
-        record = study_record(plan, asked, [job.key for job in jobs])
+        record = study_record(plan, model_records, [job.key for job in jobs])
         store.begin(record, specification.text)
         marked = {"version": __version__, "study": record["digest"]}
         write_decisions(tables, store, marked)
         missing = [job for job in jobs if not store.has(job.key)]
         done = len(jobs) - len(missing)
         if say and done:
-            say(f"{done} of {len(jobs)} conditions are there already")
+            say(f"{done} of {len(jobs)} conditions are already done")
         tell = report("working on conditions")
         tell(done, len(jobs))
-        for key, write in _worked(missing, plan, workers, scheduler):
+        for key, write in _run_missing(missing, plan, workers, scheduler):
             store.keep(key, write)
             done += 1
             tell(done, len(jobs))
-        write_tables(plan, jobs, store, marked, report("putting tables together"))
+        write_tables(plan, jobs, store, marked, report("writing tables"))
         write_effects(specification, store, marked, progress, say)
         write_study_report(store.path, progress)
     return store.path
@@ -98,14 +98,14 @@ def run_study(
 def ask(
     plan: Plan, load: Load, progress: Progress | None = None, say: Say | None = None
 ) -> tuple[dict[str, list[DecisionTable]], list[dict[str, Any]]]:
-    """Ask each language model, one after the other, what all conditions need of it.
+    """Ask each language model, one after the other, all questions of the study.
 
     Returns
     -------
     tables : dict of str to list of DecisionTable
-        By language model, one an event.
+        By language model: one table per event.
     records : list of dict
-        What was asked and how, for `study.json`.
+        Each model and how it was asked, for `study.json`.
     """
     specification = plan.specification
     tables, records = {}, []
@@ -117,7 +117,7 @@ def ask(
             if progress:
                 progress(f"asking {label}", done, total)
 
-        found = decide(
+        tables_of_model = decide(
             model,
             plan.events,
             plan.personas,
@@ -126,10 +126,10 @@ def ask(
             elicitation=specification.asking,
             progress=asking,
         )
-        notes = elicitation_notes(found, specification.asking)
+        notes = elicitation_notes(tables_of_model, specification.asking)
         for note in notes if say else ():
             say(f"note: {entry.label}: {note}")  # type: ignore[misc]
-        tables[entry.label] = found
+        tables[entry.label] = tables_of_model
         records.append(
             {
                 "name": entry.label,
@@ -137,22 +137,22 @@ def ask(
                 "fingerprint": model.fingerprint,
                 "warning": model.warning,
                 "notes": notes,
-                "elicitation": elicitation_record(found, specification.asking),
+                "elicitation": elicitation_record(tables_of_model, specification.asking),
             }
         )
     return tables, records
 
 
 def load_model(entry: LanguageModelEntry) -> LanguageModel:
-    """Load a language model whose answers are kept, see :class:`tworate.agents.CachedLanguageModel`."""
+    """Load a language model with cached answers, see :class:`tworate.agents.CachedLanguageModel`."""
     options = entry.model_dump(exclude={"model", "name"}, exclude_defaults=True)
     return CachedLanguageModel(load_language_model(entry.model, **options), AnswerStore())
 
 
 def study_record(plan: Plan, asked: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, Any]:
-    """All that the results of a study follow from, for `study.json`; `digest` is of what its tables hold."""
+    """Return all inputs of a study's results, for `study.json`; `digest` is their hash."""
     specification = plan.specification.model_dump(mode="json")
-    # The number of a condition is its place: the order counts.
+    # Conditions are numbered by their order, so the digest must depend on the order.
     digest = hashlib.sha256(json.dumps([__version__, specification, keys], sort_keys=True).encode()).hexdigest()[:24]
     return {
         "version": __version__,
@@ -166,15 +166,15 @@ def study_record(plan: Plan, asked: Sequence[Mapping[str, Any]], keys: Sequence[
 
 
 def check_places(workers: int | None, scheduler: str | None) -> None:
-    """Refuse what says in two ways, or in none, where conditions are done.
+    """Check where conditions are to run.
 
     Raises
     ------
     InputError
-        When both are given, there are no workers, or Dask is not installed.
+        When workers and a scheduler are both given, workers is below 1, or Dask is not installed.
     """
     if workers is not None and scheduler is not None:
-        raise InputError("workers and a scheduler: give one; a scheduler has workers of its own")
+        raise InputError("workers and a scheduler: give only one of them; a scheduler has its own workers")
     if workers is not None and workers < 1:
         raise InputError(f"workers = {workers}: must be at least 1")
     if workers is not None or scheduler is not None:
@@ -183,14 +183,14 @@ def check_places(workers: int | None, scheduler: str | None) -> None:
         check_dask()
 
 
-def _worked(
+def _run_missing(
     missing: Sequence[Any], plan: Plan, workers: int | None, scheduler: str | None
 ) -> Iterator[tuple[str, Callable[[Path], None]]]:
-    """Yield each condition's key when it is done, and how its part is written."""
+    """Yield each condition's key when it is done, and a function that writes its files."""
     if workers is None and scheduler is None:
-        from .condition_job import work
+        from .condition_job import run_conditions
 
-        for outcome in work(missing, plan.networks):
+        for outcome in run_conditions(missing, plan.networks):
             yield outcome.job.key, outcome.write
         return
     from .cluster import run_on_cluster, write_files

@@ -1,4 +1,4 @@
-"""The folder of a study: whose it is, and the parts that are done, each whole or not there at all."""
+"""The folder of a study: its record, and one part per finished condition. Parts are written atomically."""
 
 import json
 import shutil
@@ -15,9 +15,9 @@ from ...files import TEMPORARY, atomic_folder, check_writable, write_text
 STUDY, GIVEN, PARTS, POSTERIORS = "study.json", "study.toml", "parts", "posteriors"
 RESULT = "result.json"
 COMPARISON = "comparison.json"
-"""What `tworate run` and `tworate compare` leave in a folder of theirs."""
+"""File that marks a folder of `tworate run` or `tworate compare`."""
 TABLES = ("conditions", "decisions", "trajectories", "comparison", "effects", "effects_loo")
-"""Names of the tables, each in a Parquet file."""
+"""Names of the tables; each is a Parquet file."""
 _DERIVED = (*(f"{name}.parquet" for name in TABLES), "trajectories.counts.parquet", "report.html")
 
 
@@ -35,12 +35,12 @@ class StudyFolder:
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
-        """Keep the folder for this process, and clear away what a killed one left unfinished.
+        """Lock the folder for this process, and remove the unfinished files of a killed process.
 
         Raises
         ------
         InputError
-            When the folder holds something else, cannot be written to, or another process is at it.
+            When the folder holds other results, cannot be written to, or is locked by another process.
         """
         record = self.record()
         if (self.path / COMPARISON).exists() or (record is not None and "specification" not in record):
@@ -50,8 +50,8 @@ class StudyFolder:
         parts.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(parts / "lock", timeout=0):
-                for left in parts.glob(f"{TEMPORARY}*"):
-                    shutil.rmtree(left, ignore_errors=True)
+                for unfinished in parts.glob(f"{TEMPORARY}*"):
+                    shutil.rmtree(unfinished, ignore_errors=True)
                 yield
         except Timeout as error:
             raise InputError(
@@ -59,9 +59,9 @@ class StudyFolder:
             ) from error
 
     def begin(self, record: Mapping[str, Any], text: str) -> None:
-        """Write what the study is; tables of another one are removed first, parts stay."""
+        """Write the record of the study; first remove the tables of another study, but keep the parts."""
         if (self.record() or {}).get("digest") != record["digest"]:
-            # Old tables must not stand beside new ones if this run is interrupted.
+            # If this run is interrupted, old tables must not lie beside the new record.
             for name in _DERIVED:
                 (self.path / name).unlink(missing_ok=True)
             for name in (POSTERIORS, "figures"):
@@ -73,15 +73,15 @@ class StudyFolder:
         write_text(self.path / STUDY, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
     def part(self, key: str) -> Path:
-        """Where the part of a condition is, or will be."""
+        """Return the folder of a condition's part, existing or not."""
         return self.path / PARTS / key
 
     def has(self, key: str) -> bool:
-        """Whether the part is there."""
+        """Return whether the part exists."""
         return (self.part(key) / RESULT).is_file()
 
     def keep(self, key: str, write: Callable[[Path], None]) -> None:
-        """Write a part, whole or not at all."""
+        """Write a part atomically."""
         with atomic_folder(self.part(key)) as folder:
             write(folder)
 
@@ -91,22 +91,24 @@ class StudyFolder:
         Raises
         ------
         InputError
-            When it is damaged.
+            When the file is damaged.
         """
         path = self.part(key) / RESULT
         try:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise InputError(f"{path}: is damaged ({error}); remove the folder {path.parent} and run again") from error
+            raise InputError(
+                f"{path}: is damaged ({error}); remove the folder {path.parent} and run the study again"
+            ) from error
         return content
 
     def record(self) -> dict[str, Any] | None:
-        """What the folder says it is; None where it says nothing."""
+        """Return the content of `study.json`; None if there is no such file."""
         path = self.path / STUDY
         if not path.is_file():
             return None
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise InputError(f"{path}: is damaged ({error}); choose another folder, or remove it") from error
+            raise InputError(f"{path}: is damaged ({error}); choose another folder, or remove this one") from error
         return content if isinstance(content, dict) else {}

@@ -1,4 +1,4 @@
-"""The file of a study: what is varied, what stays the same, and how it is compared."""
+"""The file of a study: its tables and keys, with defaults and checks."""
 
 import datetime
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def _listed(value: Any) -> Any:
 
 
 def _as_table(key: str) -> BeforeValidator:
-    """Take a bare text for a table with this key alone."""
+    """Accept a plain text in place of a table that has only this key."""
     return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
 
@@ -43,15 +43,15 @@ Day = Annotated[str, BeforeValidator(_day)]
 
 
 class _Table(BaseModel):
-    """A table of the file: unknown keys are refused, and a text is no number."""
+    """A table of the file: unknown keys are refused, and text is not converted to numbers."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class LanguageModelEntry(_Table):
-    """A language model, by name or folder; fields as the options of `tworate run`.
+    """A language model, by name or folder; the fields are options of `tworate run`.
 
-    Code that comes with a model is never allowed by a file: that takes `--trust-remote-code`.
+    A file cannot allow code that comes with a model: only the option `--trust-remote-code` can.
     """
 
     model: str
@@ -67,18 +67,18 @@ class LanguageModelEntry(_Table):
         served = self.model.startswith(OPENAI_PREFIX)
         for name in ("device", "dtype", "think") if served else ("base_url", "concurrency"):
             if getattr(self, name):
-                where = "that runs here" if served else f"behind a server ({OPENAI_PREFIX}NAME)"
+                where = "that runs on this machine" if served else f"behind a server ({OPENAI_PREFIX}NAME)"
                 raise ValueError(f"{name} goes with a model {where}, not with {self.model}")
         return self
 
     @property
     def label(self) -> str:
-        """What it is called in the tables."""
+        """Its name in the tables."""
         return self.name or self.model
 
 
 class EventTable(_Table):
-    """Which events; all of a file that the filters leave, the first so many of each type."""
+    """The events: those of a file that pass the filters, or the first `per_type` of each type."""
 
     file: str | None = None
     ids: Annotated[list[str], BeforeValidator(_listed)] | None = None
@@ -101,7 +101,7 @@ class MixtureEntry(_Table):
 
 
 class PersonaTable(_Table):
-    """Who the agents are: each profile a condition of its own, and mixtures."""
+    """Personas of the agents: each profile is a condition of its own; so is each mixture."""
 
     profiles: Annotated[list[str], BeforeValidator(_listed)] | None = None
     mixtures: dict[str, Annotated[MixtureEntry, _as_table("personas")]] = {}
@@ -109,7 +109,7 @@ class PersonaTable(_Table):
 
 
 class NetworkEntry(_Table):
-    """A network: its kind with parameters, or a file; agents and degree where they are not those of all."""
+    """A network: its kind with parameters, or a file; agents and degree if they differ from `[spread]`."""
 
     kind: str
     agents: int | None = None
@@ -152,11 +152,11 @@ class ElicitationTable(_Table):
 
 
 class ComparisonTable(_Table):
-    """How each condition is compared, see :func:`tworate.inference.compare`; and what is kept of the posteriors.
+    """How each condition is compared, see :func:`tworate.inference.compare`, and which posterior groups are saved.
 
-    `posteriors` is `lean` (all groups but the log-likelihood of each draw and observation, a tenth of the size),
-    `whole` or `none`. There are fewer draws than for a single comparison: hardly more conditions fail their diagnostics
-    at the first try (5 of 24 in place of 4, once), and those that do are tried again with twice as many.
+    `posteriors` is `lean` (all groups except the log-likelihood of each draw and observation; a tenth of the size),
+    `whole` or `none`. A study uses fewer draws than a single comparison. In one test, 5 of 24 conditions failed their
+    diagnostics at the first try, instead of 4. Such conditions are sampled again with twice as many draws.
     """
 
     si_models: Names = ["one-rate", "two-rate"]
@@ -183,15 +183,17 @@ class ComparisonTable(_Table):
     def _known_closures(cls, names: list[str]) -> list[str]:
         for name in names:
             if name not in CLOSURES:
-                raise ValueError(f"closure {name!r} is none of {', '.join(CLOSURES)}{nearest(name, CLOSURES)}")
+                raise ValueError(
+                    f"closure {name!r} is unknown; choose one of {', '.join(CLOSURES)}{nearest(name, CLOSURES)}"
+                )
         return _different(names)
 
 
 class EffectTable(_Table):
-    """Effects of traits and events over all conditions: fitted or not (by default where conditions differ enough).
+    """Effects of traits and events over all conditions; by default they are fitted if conditions differ enough.
 
-    `si_models` are those whose rates are taken apart, under `closure` (by default the most exact that the data allow).
-    `compare_terms` also fits without each trait, event type and fatalities in turn, to tell which of them matter.
+    Effects on the rates of each of `si_models` are fitted under `closure` (by default the most exact that the data
+    allow). `compare_terms` also leaves out each trait, event type and fatalities in turn, to show which of them matter.
     """
 
     fit: bool | None = None
@@ -201,12 +203,12 @@ class EffectTable(_Table):
 
 
 class StudySpecification(_Table):
-    """A study, as its file says it.
+    """A study, as given in its file.
 
     Parameters
     ----------
     seed : list of int
-        Every condition is worked out once for each.
+        Every condition is run once for each seed.
     language_models, events, personas, spread, elicitation, comparison, effects
         The tables of the file.
     """
@@ -236,17 +238,17 @@ class StudySpecification(_Table):
     def _labels(cls, entries: list[LanguageModelEntry]) -> list[LanguageModelEntry]:
         labels = [entry.label for entry in entries]
         if len(set(labels)) < len(labels):
-            raise ValueError("two language models are called the same; give each a name of its own (name = …)")
+            raise ValueError("two language models have the same name; give each its own name (name = …)")
         return entries
 
     @property
     def text(self) -> str:
-        """The file as it was given; empty where there was none."""
+        """Text of the file; empty if the study has no file."""
         return self._text
 
     @property
     def asking(self) -> Elicitation:
-        """How decisions are asked, for the language model's layer."""
+        """How decisions are asked, in the form that `agents` takes."""
         table = self.elicitation.model_dump(exclude={"wordings", "sightings"})
         return Elicitation(**table, wordings=parse_wordings(self.elicitation.wordings or None), seed=self.seed[0])
 
@@ -256,7 +258,7 @@ class StudySpecification(_Table):
         return PromptTemplates(qualifier=self.personas.qualifier)
 
     def path(self, name: str) -> Path:
-        """Return the path that a name in the file means."""
+        """Return the path of a name in the file, relative to the file's folder."""
         return self._folder / name
 
 
@@ -266,13 +268,13 @@ def read_study(path: str | Path) -> StudySpecification:
     Parameters
     ----------
     path : path
-        A TOML file, see docs/studies.md; what is left out has its default. Paths in it start from its own folder.
+        A TOML file, see docs/studies.md; missing keys have defaults. Paths in it are relative to its folder.
 
     Raises
     ------
     InputError
-        When it cannot be read, or a key is unknown or has a value that cannot be; names the file, the line and the key,
-        what was wrong, and the known name that is nearest.
+        When the file cannot be read, a key is unknown, or a value is invalid. The message names file, line and key,
+        what was wrong, and the nearest valid name.
 
     Examples
     --------
@@ -292,18 +294,18 @@ def read_study(path: str | Path) -> StudySpecification:
 def make_study(
     content: Mapping[str, Any], folder: str | Path = ".", *, source: str = "the study", text: str = ""
 ) -> StudySpecification:
-    """Make a study of what a file would hold, as nested dicts.
+    """Make a study from nested dicts with the content of a study file.
 
     Parameters
     ----------
     content : mapping
         Tables by name.
     folder : path
-        What paths start from.
+        Folder that paths are relative to.
     source : str
-        What messages call it.
+        Name of the study in error messages.
     text : str
-        The file, where there is one.
+        Text of the file, if there is one.
 
     Raises
     ------
@@ -311,11 +313,11 @@ def make_study(
         See :func:`read_study`.
     """
     try:
-        made = StudySpecification.model_validate(content)
+        study = StudySpecification.model_validate(content)
     except ValidationError as error:
         raise explained(error, StudySpecification, source, text) from error
-    made._folder, made._text = Path(folder), text
-    return made
+    study._folder, study._text = Path(folder), text
+    return study
 
 
 def _different(values: list[Any]) -> list[Any]:
@@ -323,5 +325,5 @@ def _different(values: list[Any]) -> list[Any]:
         raise ValueError("give at least one")
     for value in values:
         if values.count(value) > 1:
-            raise ValueError(f"{value!r} comes twice; give it once")
+            raise ValueError(f"{value!r} is given twice; give it once")
     return values

@@ -1,4 +1,4 @@
-"""A study that is done: its tables, read when they are asked for, and its posteriors."""
+"""A finished study: its tables, which are read at first use, and its posteriors."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StudyResults:
-    """A study on disk; each table is read when it is first asked for.
+    """A study on disk; each table is read at first use.
 
     Parameters
     ----------
     folder : Path
-        Where it lies.
+        Folder of the study.
     record : dict
         Content of `study.json`: version, seeds, specification, language models with their warnings, and keys.
     """
@@ -33,35 +33,35 @@ class StudyResults:
 
     @cached_property
     def conditions(self) -> pd.DataFrame:
-        """One row a condition: what it is."""
+        """One row per condition, with its settings."""
         return self._table("conditions")
 
     @cached_property
     def decisions(self) -> pd.DataFrame:
-        """One row a language model, event, persona and sighting: P(share), and how it was got."""
+        """One row per language model, event, persona and sighting: P(share), with its diagnostics."""
         return self._table("decisions")
 
     @cached_property
     def trajectories(self) -> Trajectories:
-        """The trajectories of all conditions, with their counts; the column `condition` tells conditions apart."""
+        """The trajectories of all conditions, with their counts; rows carry the number of their condition."""
         path = self._path("trajectories")
-        found = read_trajectories(path)
-        self._check(path, dict(found.record or {}))
-        return found
+        trajectories = read_trajectories(path)
+        self._check(path, dict(trajectories.record or {}))
+        return trajectories
 
     @cached_property
     def comparison(self) -> pd.DataFrame:
-        """One row a condition, closure and SI model: verdict, elpd, reasons, parameters."""
+        """One row per condition, closure and SI model: verdict, elpd, reasons, parameters."""
         return self._table("comparison")
 
     @cached_property
     def effects(self) -> pd.DataFrame | None:
-        """Effects of traits and events over all conditions; None where they were not fitted."""
+        """Effects of traits and events over all conditions; None if they were not fitted."""
         return self._table("effects") if (self.folder / "effects.parquet").is_file() else None
 
     @cached_property
     def effects_loo(self) -> pd.DataFrame | None:
-        """Which of the effects matter, by leaving conditions out; None where that was not worked out."""
+        """Which effects matter, by leave-one-condition-out; None if that was not computed."""
         return self._table("effects_loo") if (self.folder / "effects_loo.parquet").is_file() else None
 
     def posterior(self, condition: int, si_model: str, closure: str | None = None) -> "Posterior":
@@ -74,28 +74,29 @@ class StudyResults:
         si_model : str
             Name of the model.
         closure : str, optional
-            The closure, where the study compares under several.
+            The closure, if the study compares under several.
 
         Raises
         ------
         InputError
-            When there is none, or it is damaged.
+            When there is no such posterior, or it is damaged.
         """
         from ...inference.posterior.posteriors import read_posterior
 
         folder = self.folder / POSTERIORS / str(condition)
         path = (folder / closure if closure and (folder / closure).is_dir() else folder) / f"{si_model}.nc"
         if not path.is_file():
-            there = ", ".join(str(file.relative_to(folder).with_suffix("")) for file in sorted(folder.rglob("*.nc")))
+            names = [str(file.relative_to(folder).with_suffix("")) for file in sorted(folder.rglob("*.nc"))]
             raise InputError(
-                f"{self.folder}: has no posterior of {si_model} on condition {condition}; there are: {there or 'none'}"
+                f"{self.folder}: has no posterior of {si_model} on condition {condition}; there are: "
+                f"{', '.join(names) or 'none'}"
             )
         return read_posterior(path)
 
     def _path(self, name: str) -> Path:
         path = self.folder / f"{name}.parquet"
         if not path.is_file():
-            raise InputError(f"{path}: is missing: the study is unfinished; go on with the same `tworate study` again")
+            raise InputError(f"{path}: is missing: the study is unfinished; run the same `tworate study` again")
         return path
 
     def _table(self, name: str) -> pd.DataFrame:
@@ -106,21 +107,21 @@ class StudyResults:
 
     def _check(self, path: Path, record: dict[str, Any]) -> None:
         if record.get("study") != self.record.get("digest"):
-            raise InputError(f"{path}: is of another study than {STUDY} beside it; run `tworate study` again")
+            raise InputError(f"{path}: belongs to another study than {STUDY} beside it; run `tworate study` again")
 
 
 def load_study(folder: str | Path) -> StudyResults:
-    """Open a study that :func:`tworate.analysis.study.run_study` left.
+    """Open a study that :func:`tworate.analysis.study.run_study` wrote.
 
     Parameters
     ----------
     folder : path
-        Where it lies.
+        Folder of the study.
 
     Raises
     ------
     InputError
-        When the folder holds none.
+        When the folder holds no study.
     """
     folder = Path(folder)
     record = StudyFolder(folder).record()

@@ -1,4 +1,4 @@
-"""The tables of a study, put together from the parts of its conditions."""
+"""Write the tables of a study from the parts of its conditions."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -20,8 +20,8 @@ from .store import POSTERIORS, StudyFolder
 def write_decisions(
     tables: Mapping[str, Sequence[DecisionTable]], store: StudyFolder, record: Mapping[str, Any]
 ) -> None:
-    """Write `decisions.parquet`: one row a language model, event, persona and sighting."""
-    frames = [table.to_frame().assign(model=model) for model, asked in tables.items() for table in asked]
+    """Write `decisions.parquet`: one row per language model, event, persona and sighting."""
+    frames = [table.to_frame().assign(model=model) for model, event_tables in tables.items() for table in event_tables]
     table = pd.concat(frames, ignore_index=True)
     columns = ["model", *(name for name in table.columns if name != "model")]
     write_table(table[columns], store.path / "decisions.parquet", record)
@@ -34,18 +34,18 @@ def write_tables(
     record: Mapping[str, Any],
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Put trajectories, comparison, posteriors and, last, conditions together; each file whole or not at all.
+    """Write trajectories, comparison and posteriors, then conditions; each file is written atomically.
 
     Parameters
     ----------
     plan, jobs
-        The study, all of whose parts are there.
+        The study; all of its parts exist.
     store : StudyFolder
-        Where parts are, and tables go.
+        Folder of the parts and the tables.
     record : mapping
-        What goes into the schema of every table.
+        Metadata that is written into the schema of every table.
     progress : callable, optional
-        Called with conditions done and in all.
+        Called with conditions done and in total.
     """
     _write_trajectories(jobs, store, record, progress)
     rows = [{"condition": job.condition.number, **row} for job in jobs for row in store.result(job.key)["rows"]]
@@ -54,7 +54,7 @@ def write_tables(
     for job in jobs:
         for file in sorted(store.part(job.key).glob("*/*.nc")):
             name = f"{file.parent.name}/{file.name}" if several else file.name
-            # Both names are of one file where the disk allows it.
+            # The copy is a hard link if the disk allows it.
             Posteriors({file.stem: file}).write(file.stem, store.path / POSTERIORS / str(job.condition.number) / name)
     conditions = [{"condition": job.condition.number, "key": job.key, **plan.row(job.condition)} for job in jobs]
     write_table(pd.DataFrame(conditions), store.path / "conditions.parquet", record)
@@ -84,17 +84,17 @@ def _write_trajectories(
 
 
 def _numbered(table: pd.DataFrame, number: int, first: str) -> pd.DataFrame:
-    """Say which condition it is, in the second column."""
+    """Add the condition's number as the column after `first`."""
     table.insert(list(table.columns).index(first) + 1, "condition", np.int64(number))
     return table
 
 
 def _of_one_kind(table: pd.DataFrame, uneven: bool) -> pd.DataFrame:
-    """Return trajectories with columns and types that all conditions have."""
+    """Return trajectories with the same columns and types for all conditions."""
     if uneven and "degrees" not in table:
-        # Where some networks have neighbours in unequal numbers, the others say that theirs are equal.
-        said = [f"{degree:g}:{agents}" for degree, agents in zip(table["degree"], table["population"], strict=True)]
-        table.insert(list(table.columns).index("degree") + 1, "degrees", said)
+        # Some networks of the study have unequal degrees, so regular networks need the column too.
+        degrees = [f"{degree:g}:{agents}" for degree, agents in zip(table["degree"], table["population"], strict=True)]
+        table.insert(list(table.columns).index("degree") + 1, "degrees", degrees)
     return table.astype({"degree": np.float64, "time": np.float64})
 
 

@@ -1,4 +1,4 @@
-"""TOML as users write it: read with lines, so that a message can say where."""
+"""Read TOML files with line numbers for error messages."""
 
 import re
 import tomllib
@@ -23,28 +23,28 @@ _EXPECTED = {
     "dict_type": "a table",
     "model_type": "a table",
 }
-"""What is required, by pydantic's type of the fault."""
+"""Expected value, by pydantic's error type."""
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
-    """Read a TOML file: its content, and its text.
+    """Read a TOML file; return its content and its text.
 
     Raises
     ------
     InputError
-        When the file cannot be read or is no TOML; names the line.
+        When the file cannot be read or is not TOML; the message names the line.
     """
     text = read_text(path)
     try:
         return tomllib.loads(text), text
     except tomllib.TOMLDecodeError as error:
-        found = re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", str(error))
-        where, what = (f"{path}, line {found[2]}", found[1]) if found else (str(path), str(error))
-        raise InputError(f"{where}: is not valid TOML ({what}); texts stand in quotes, lists in brackets") from error
+        located = re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", str(error))
+        where, fault = (f"{path}, line {located[2]}", located[1]) if located else (str(path), str(error))
+        raise InputError(f"{where}: is not valid TOML ({fault}); put texts in quotes and lists in brackets") from error
 
 
 def line_of(text: str, keys: Sequence[str]) -> int | None:
-    r"""Return the line on which a key stands, by its tables and its name, from 1; None where that is not to be seen.
+    r"""Return the line number (from 1) of a key, given its tables and its name; None if it is not found.
 
     Examples
     --------
@@ -56,17 +56,17 @@ def line_of(text: str, keys: Sequence[str]) -> int | None:
     depth = 0
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
-        # Within a list that goes over lines a word before = is no key of a table.
+        # Inside a list over several lines, a word before = is not a key of a table.
         if depth == 0 and (header := _HEADER.fullmatch(stripped)):
             table = _parts(header[1])
             if table == wanted:
                 return number
         elif depth == 0 and (key := _KEY.match(stripped)):
-            found = (*table, *_parts(key[1]))
-            if found == wanted:
+            full_key = (*table, *_parts(key[1]))
+            if full_key == wanted:
                 return number
-            # The table of a key that is missing, or a key whose value is a table written on one line.
-            if found == wanted[: len(found)]:
+            # This is the table of a missing key, or a key whose value is a table on one line.
+            if full_key == wanted[: len(full_key)]:
                 best = number
         depth = max(0, depth + _opened(stripped))
         if best is None and table and table == wanted[: len(table)]:
@@ -75,7 +75,7 @@ def line_of(text: str, keys: Sequence[str]) -> int | None:
 
 
 def _opened(line: str) -> int:
-    """How many brackets a line opens more than it closes; texts and comments do not count, nor does a header."""
+    """Count opening minus closing brackets of a line, without those in texts, comments and headers."""
     bare = re.sub(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|#.*", "", line)
     return 0 if _HEADER.fullmatch(line) else bare.count("[") + bare.count("{") - bare.count("]") - bare.count("}")
 
@@ -85,20 +85,20 @@ def _parts(dotted: str) -> tuple[str, ...]:
 
 
 def explained(error: ValidationError, model: type[BaseModel], path: Path | str, text: str = "") -> InputError:
-    """Return what is wrong with a file as one line: file, line, key, what was required, what came, and the remedy.
+    """Return an error of one line: file, line, key, expected value, actual value, and remedy.
 
     Parameters
     ----------
     error : pydantic.ValidationError
-        What pydantic found.
+        Error of pydantic.
     model : type of pydantic.BaseModel
-        What was validated, for the names that there are.
+        Model that was validated; the message lists its keys.
     path : path
-        The file's name.
+        Name of the file.
     text : str
-        Its text, for the lines.
+        Text of the file, for line numbers.
     """
-    # A key that is misspelt is often missing by its right name too: the cause first.
+    # A misspelt key often also causes a missing key: report the misspelt key first.
     faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] != "extra_forbidden")
     fault = faults[0]
     keys = [str(part) for part in fault["loc"]]
@@ -107,22 +107,22 @@ def explained(error: ValidationError, model: type[BaseModel], path: Path | str, 
     where = f"{path}, line {line}" if line else str(path)
     shown = _spelled(keys)
     if fault["type"] == "extra_forbidden":
-        known = _names(model, names[:-1])
+        valid = _names(model, names[:-1])
         table = f"in [{'.'.join(names[:-1])}]" if names[:-1] else "at the top"
-        said = f"unknown key {names[-1]!r} {table}{nearest(names[-1], known, '')} (there are: {', '.join(known)})"
+        problem = f"unknown key {names[-1]!r} {table}{nearest(names[-1], valid, '')} (there are: {', '.join(valid)})"
     elif fault["type"] == "missing":
-        said = f"{shown} is missing; add it"
+        problem = f"{shown} is missing; add it"
     elif fault["type"] == "value_error":
-        said = f"{shown}: {fault['ctx']['error']}"
+        problem = f"{shown}: {fault['ctx']['error']}"
     else:
         expected = _EXPECTED.get(fault["type"], fault["msg"].removeprefix("Input should be "))
-        said = f"{shown} = {_value(fault['input'])}: must be {expected}"
+        problem = f"{shown} = {_value(fault['input'])}: must be {expected}"
     more = f" ({len(faults) - 1} more fault{'s' * (len(faults) > 2)} in the file)" if len(faults) > 1 else ""
-    return InputError(f"{where}: {said}{more}")
+    return InputError(f"{where}: {problem}{more}")
 
 
 def _spelled(keys: Sequence[str]) -> str:
-    """`[spread] networks, entry 2, kind`, of the keys spread, networks, 1, kind."""
+    """Return keys as text: spread, networks, 1, kind become `[spread] networks, entry 2, kind`."""
     parts = [f"entry {int(key) + 1}" if key.isdigit() else key for key in keys]
     return f"[{parts[0]}] {', '.join(parts[1:])}" if len(parts) > 1 and not keys[1].isdigit() else ", ".join(parts)
 
@@ -133,11 +133,11 @@ def _value(value: Any) -> str:
 
 
 def _names(model: type[BaseModel], keys: Sequence[str]) -> list[str]:
-    """Names of the fields of a model, or of one within it."""
+    """Return the field names of a model, or of a model nested in it."""
     for key in keys:
         field = model.model_fields.get(key)
         inner = None if field is None else _inner(field.annotation)
-        # Names that the user gives, such as those of mixtures, are no fields: the table is of the model that was there.
+        # Names from the user, such as mixtures, are not fields: stay at the same model.
         model = inner or model
     return list(model.model_fields)
 
@@ -145,4 +145,4 @@ def _names(model: type[BaseModel], keys: Sequence[str]) -> list[str]:
 def _inner(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for part in get_args(annotation) if (found := _inner(part))), None)
+    return next((inner for part in get_args(annotation) if (inner := _inner(part))), None)

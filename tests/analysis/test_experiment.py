@@ -1,4 +1,4 @@
-"""Who decides, and where they sit."""
+"""Populations of personas, their placement, and the simulated trajectories."""
 
 import json
 from dataclasses import replace
@@ -52,7 +52,7 @@ def test_personas_placed_by_block_fill_one_block_after_the_other():
     personas = [Persona("OCEAN"), Persona("oCEAN"), Persona("OcEAN"), Persona("OCeAN")]
     population = make_population(settings, personas)
     np.testing.assert_array_equal(population.members, blocks_of(population))
-    # All edges within a block join agents that are alike, none of the others does: 0.9 = r + (1 - r) / 4 by chance.
+    # Edges within a block join equal personas, edges between blocks do not: 0.9 = r + (1 - r) / 4.
     assert population.assortativity == pytest.approx((0.9 - 0.25) / 0.75, abs=0.005)
 
 
@@ -62,7 +62,7 @@ def test_homophily_below_that_of_the_blocks_mixes_them():
     population = make_population(settings, personas)
     assert population.assortativity == pytest.approx(0.4, abs=0.01)
     assert np.bincount(population.members).tolist() == [100] * 4
-    # Every block keeps a majority of its persona: of its agents a fraction p are at home, (p² + (1 - p)² / 3) is alike.
+    # A fraction p of each block has its persona; two of its agents are alike with probability p² + (1 - p)² / 3.
     assert 0.55 < np.mean(population.members == blocks_of(population)) < 0.85
 
 
@@ -73,15 +73,15 @@ def test_homophily_below_that_of_the_blocks_mixes_them():
         ("block", "random-regular", "placement = 'block' goes with network stochastic-block, not with random-regular"),
     ],
 )
-def test_placements_that_cannot_be_are_refused(placement, network, message):
+def test_invalid_placements_are_refused(placement, network, message):
     with pytest.raises(InputError, match=message):
         SpreadSettings(network=network, placement=placement).check()
 
 
-def test_a_network_that_is_not_connected_is_told():
-    told = make_population(SpreadSettings(network="stochastic-block:between=0", agents=400)).describe()
-    assert "note: network stochastic-block:blocks=4,between=0: 400 agents, 1600 edges" in told
-    assert "not connected: 4 components, 25% of the agents in the largest" in told
+def test_the_description_says_that_a_network_is_not_connected():
+    description = make_population(SpreadSettings(network="stochastic-block:between=0", agents=400)).describe()
+    assert "note: network stochastic-block:blocks=4,between=0: 400 agents, 1600 edges" in description
+    assert "not connected: 4 components, 25% of the agents in the largest" in description
 
 
 def test_one_persona_has_no_assortativity():
@@ -92,13 +92,13 @@ def test_one_persona_has_no_assortativity():
     assert trajectories.conditions == ["network", "event", "event_type", "qualifier"]
 
 
-def test_personas_without_agents_are_told():
-    told = make_population(SpreadSettings(agents=28)).describe()
-    assert told.endswith("; no agent for oceAN, oceAn, oceaN, ocean")
+def test_the_description_names_personas_without_agents():
+    description = make_population(SpreadSettings(agents=28)).describe()
+    assert description.endswith("; no agent for oceAN, oceAn, oceaN, ocean")
     assert "no agent" not in make_population(SpreadSettings(agents=32)).describe()
 
 
-def test_trajectories_name_qualifier_and_assortativity():
+def test_trajectories_have_qualifier_and_assortativity():
     population = make_population(SMALL, TWO)
     table = simulate_events([table_of(TWO, "a bit")], SMALL, population=population).table
     assert set(table["qualifier"]) == {"a bit"}
@@ -109,8 +109,8 @@ def test_trajectories_name_qualifier_and_assortativity():
 def test_a_population_is_drawn_from_the_tables_by_default():
     personas = all_personas()
     drawn = simulate_events([table_of(personas)], SMALL).table
-    given = simulate_events([table_of(personas)], SMALL, population=make_population(SMALL)).table
-    assert list(drawn["infected"]) == list(given["infected"])
+    passed = simulate_events([table_of(personas)], SMALL, population=make_population(SMALL)).table
+    assert list(drawn["infected"]) == list(passed["infected"])
     with pytest.raises(ValueError, match="different personas"):
         simulate_events([table_of(personas)], SMALL, population=make_population(SMALL, TWO))
 
@@ -120,7 +120,7 @@ def test_homophily_out_of_range_is_refused_before_anything_is_drawn():
         SpreadSettings(homophily=-1.0).check()
 
 
-def test_what_cannot_begin_is_refused_with_the_population():
+def test_a_spread_that_cannot_start_is_refused_with_the_population():
     for changed, message in (
         ({"seeds": "persona:Ocean"}, "there is no persona 'Ocean'; there are: OCEAN, ocean"),
         ({"interventions": ("block:0.97",)}, "5 agents are asked for, and there are 3"),
@@ -140,7 +140,7 @@ def test_settings_reach_the_spread():
     )
     trajectories = simulate_events([table_of(TWO)], settings, population=make_population(settings, TWO))
     assert trajectories.table["infected"].tolist() == [3] * 20
-    # The outside world alone, at a rate of one half: about 97 × 9 / 2 sightings a replicate.
+    # Only the outside world shows the post, at rate 1/2: about 97 × 9 / 2 sightings per replicate.
     shown = trajectories.table.groupby("trajectory")["sightings"].sum()
     assert (abs(shown - 436.5) < 4.5 * 436.5**0.5).all()
     assert set(trajectories.table["intervention"]) == {"visibility:0,0 + counter:1e-09,0"}
@@ -148,16 +148,16 @@ def test_settings_reach_the_spread():
     assert {"event", "qualifier", "network"} <= set(trajectories.counts)
 
 
-def test_a_job_is_fitted_by_the_clock_that_it_was_simulated_with(tmp_path, monkeypatch):
-    class Asked(Exception):  # noqa: N818
+def test_a_job_is_fitted_with_the_clock_of_its_simulation(tmp_path, monkeypatch):
+    class Compared(Exception):  # noqa: N818
         pass
 
     def compare(trajectories, **settings):
-        raise Asked(settings["clock"], trajectories.table["infected"].max())
+        raise Compared(settings["clock"], trajectories.table["infected"].max())
 
     monkeypatch.setattr(pipeline, "compare", compare)
     for clock in ("rounds", "continuous"):
-        with pytest.raises(Asked) as caught:
+        with pytest.raises(Compared) as caught:
             pipeline.run(
                 load_language_model("embedded"),
                 shipped_events()[:1],

@@ -1,4 +1,4 @@
-"""The main job and the comparison through the installed command, on small settings."""
+"""The main job and the comparison with the installed command, on small settings."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ TWORATE = Path(sys.executable).with_name("tworate")
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
-    """A finished small `tworate run`, with what it printed."""
+    """Run a small `tworate run`; return its folder and the finished process."""
     folder = tmp_path_factory.mktemp("run") / "out"
     done = subprocess.run(
         [TWORATE, "run", "--agents", "400", "--replicates", "4", "--rounds", "25", "--event", "VAR5", "--out", folder,
@@ -31,7 +31,7 @@ def job(tmp_path_factory):
     return folder, done
 
 
-def test_run_leaves_everything_that_it_promises(job):
+def test_run_writes_all_documented_files(job):
     folder, done = job
     made = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert made == {
@@ -54,7 +54,7 @@ def test_run_leaves_everything_that_it_promises(job):
     assert set(table["degree"]) == {8}
 
 
-def test_json_on_stdout_is_that_of_the_file_and_agrees_with_the_saved_posteriors(job):
+def test_json_on_stdout_equals_the_file_and_agrees_with_the_saved_posteriors(job):
     folder, done = job
     printed = json.loads(done.stdout)["conditions"][0]
     saved = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["conditions"][0]
@@ -74,7 +74,7 @@ def test_json_on_stdout_is_that_of_the_file_and_agrees_with_the_saved_posteriors
     assert saved["dse"] == pytest.approx(worse["dse"])
 
 
-def test_report_is_made_again_from_what_was_saved(job):
+def test_report_is_the_same_when_made_again_from_saved_results(job):
     folder, _ = job
     before = (folder / "report.html").read_text(encoding="utf-8")
     (folder / "report.html").unlink()
@@ -83,7 +83,7 @@ def test_report_is_made_again_from_what_was_saved(job):
     assert (folder / "report.html").read_text(encoding="utf-8") == before
 
 
-def test_compare_gives_the_same_verdict_on_the_saved_trajectories_and_says_so_without_a_degree(job, tmp_path):
+def test_compare_gives_the_same_verdict_on_saved_trajectories_and_uses_mean_field_without_a_degree(job, tmp_path):
     folder, _ = job
     saved = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["conditions"][0]
     table = read_trajectories(folder / "trajectories.parquet").table

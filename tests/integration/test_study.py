@@ -1,4 +1,4 @@
-"""A study ends with the same tables, killed and gone on with, on workers of which one dies, or in one piece."""
+"""A study has the same tables in one run, after a kill and restart, and on a cluster where a worker dies."""
 
 import json
 import os
@@ -16,8 +16,8 @@ from pandas.testing import assert_frame_equal
 from tworate.agents import AnswerStore, CachedLanguageModel, LanguageModel, load_language_model
 from tworate.analysis.cli import main
 from tworate.analysis.study import load_study, make_study, run_study
-from tworate.analysis.study.cluster import perform, run_on_cluster
-from tworate.analysis.study.condition_job import make_jobs, work
+from tworate.analysis.study.cluster import run_jobs, run_on_cluster
+from tworate.analysis.study.condition_job import make_jobs, run_conditions
 from tworate.analysis.study.plan import make_plan
 from tworate.analysis.study.run import ask
 from tworate.errors import InputError, JobError
@@ -39,13 +39,13 @@ TABLES = ("conditions", "decisions", "comparison")
 
 
 class Formula(LanguageModel):
-    """A language model that shares by a formula: what it is asked does not matter, and nothing is loaded."""
+    """A language model that shares by a formula of the prompt's length; it loads nothing."""
 
     name, fingerprint, warning = "formula", "formula", "made up"
 
     def score_answers(self, conversations, options, progress=None):
         share = np.array([0.2 + 0.5 * (len(c[0]["content"]) % 7) / 7 for c in conversations])
-        return [np.log([p, 1 - p][:: 1 if of[0] == "share" else -1]) for p, of in zip(share, options, strict=True)]
+        return [np.log([p, 1 - p][:: 1 if pair[0] == "share" else -1]) for p, pair in zip(share, options, strict=True)]
 
     def draw_answers(self, conversations, sampling, progress=None):
         raise NotImplementedError
@@ -60,60 +60,60 @@ def changed(**tables):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def uninterrupted(tmp_path_factory):
     return load_study(run_study(make_study(SMALL), tmp_path_factory.mktemp("study") / "whole", load=formula))
 
 
-def assert_same(found, expected):
+def assert_same(actual, expected):
     for name in TABLES:
-        assert_frame_equal(getattr(found, name), getattr(expected, name), check_exact=True)
-    assert_frame_equal(found.trajectories.table, expected.trajectories.table, check_exact=True)
-    assert_frame_equal(found.trajectories.counts, expected.trajectories.counts, check_exact=True)
+        assert_frame_equal(getattr(actual, name), getattr(expected, name), check_exact=True)
+    assert_frame_equal(actual.trajectories.table, expected.trajectories.table, check_exact=True)
+    assert_frame_equal(actual.trajectories.counts, expected.trajectories.counts, check_exact=True)
     for condition in expected.conditions["condition"]:
         for model in ("one-rate", "two-rate"):
-            one, other = found.posterior(condition, model), expected.posterior(condition, model)
+            one, other = actual.posterior(condition, model), expected.posterior(condition, model)
             assert group_names(one) == group_names(other)
             assert all(group(one, name).equals(group(other, name)) for name in group_names(one))
 
 
-def test_a_study_leaves_what_it_promises(whole):
-    assert list(whole.conditions.columns) == [
+def test_a_study_has_the_documented_tables(uninterrupted):
+    assert list(uninterrupted.conditions.columns) == [
         "condition", "key", "model", "event", "event_type", "fatalities", "composition", "O", "C", "E", "A", "N",
         "network", "agents", "degree", "visibility", "replicates", "rounds", "clock", "seed",
     ]  # fmt: skip
-    assert list(whole.conditions["composition"]) == ["OCEAN", "ocean", "both"]
-    assert list(whole.conditions["O"]) == [1.0, -1.0, 0.0]
-    assert len(whole.decisions) == 2 * 2
-    assert list(whole.decisions.columns[:2]) == ["model", "event"]
-    assert whole.effects is None
-    data = whole.trajectories
+    assert list(uninterrupted.conditions["composition"]) == ["OCEAN", "ocean", "both"]
+    assert list(uninterrupted.conditions["O"]) == [1.0, -1.0, 0.0]
+    assert len(uninterrupted.decisions) == 2 * 2
+    assert list(uninterrupted.decisions.columns[:2]) == ["model", "event"]
+    assert uninterrupted.effects is None
+    data = uninterrupted.trajectories
     assert {"condition", "event", "event_type", "composition", "network", "visibility", "model"} <= set(data.conditions)
     assert data.counts.groupby("condition")["persona"].unique().map(sorted).tolist() == [
         ["OCEAN"], ["ocean"], ["OCEAN", "ocean"],
     ]  # fmt: skip
-    table = whole.comparison
+    table = uninterrupted.comparison
     assert list(table.columns[:4]) == ["condition", "si_model", "verdict", "rival"]
     assert {"reasons", "beta_mean", "beta_fast_hdi_low", "weight_fast_r_hat", "beta_slow_ess_bulk"} <= set(table)
     assert set(table.groupby("condition")["si_model"].unique().map(sorted).map(tuple)) == {("one-rate", "two-rate")}
     assert table["beta_mean"].notna().tolist() == (table["si_model"] == "one-rate").tolist()
-    posterior = whole.posterior(2, "two-rate")
+    posterior = uninterrupted.posterior(2, "two-rate")
     row = table[(table["condition"] == 2) & (table["si_model"] == "two-rate")].iloc[0]
     assert float(posterior.posterior["beta_fast"].mean()) == pytest.approx(row["beta_fast_mean"], rel=1e-12)
     assert "log_likelihood" not in group_names(posterior)
-    assert whole.record["language_models"][0]["warning"] == "made up"
+    assert uninterrupted.record["language_models"][0]["warning"] == "made up"
     with pytest.raises(InputError, match="no posterior of gamma-rate on condition 2; there are: one-rate, two-rate"):
-        whole.posterior(2, "gamma-rate")
+        uninterrupted.posterior(2, "gamma-rate")
 
 
-def test_each_condition_is_what_compare_says_of_its_trajectories(whole):
-    """The study adds nothing to the comparison and takes nothing away: the same posterior draws, alone."""
-    (_, data) = list(whole.trajectories.split(["condition"]))[2]
+def test_a_condition_equals_a_comparison_of_its_trajectories(uninterrupted):
+    """A study and a single comparison of the same trajectories have the same posterior draws."""
+    (_, data) = list(uninterrupted.trajectories.split(["condition"]))[2]
     condition = make_plan(make_study(SMALL)).conditions[2]
     from tworate.inference import SamplerSettings
 
     alone = compare(data, seed=condition.settings.seed, challenge=False, sampler=SamplerSettings(tune=300, draws=600))
-    assert alone.posteriors["two-rate"].posterior.equals(whole.posterior(2, "two-rate").posterior)
-    rows = whole.comparison[whole.comparison["condition"] == 2].reset_index(drop=True)
+    assert alone.posteriors["two-rate"].posterior.equals(uninterrupted.posterior(2, "two-rate").posterior)
+    rows = uninterrupted.comparison[uninterrupted.comparison["condition"] == 2].reset_index(drop=True)
     assert_frame_equal(rows[["elpd_loo", "elpd_diff", "weight"]], alone.table[["elpd_loo", "elpd_diff", "weight"]])
     assert set(rows["verdict"]) == {alone.verdict}
 
@@ -123,16 +123,16 @@ import os, signal, sys
 sys.path.insert(0, {here!r})
 import test_study as study
 
-# Every file and folder of a study takes its name in one step: the process is killed at chosen ones of these.
+# Every file and folder of a study is renamed atomically; the process is killed at a chosen rename.
 for last in {killed!r}:
     child = os.fork()
     if child == 0:
-        left = [last]
+        remaining = [last]
         rename, replace = study.os.rename, study.os.replace
         def counted(step):
             def counting(*arguments, **named):
-                left[0] -= 1
-                if left[0] < 0:
+                remaining[0] -= 1
+                if remaining[0] < 0:
                     os.kill(os.getpid(), signal.SIGKILL)
                 return step(*arguments, **named)
             return counting
@@ -145,7 +145,7 @@ for last in {killed!r}:
 """
 
 
-def test_effects_over_all_conditions_are_fitted_tabled_and_reported(tmp_path):
+def test_effects_over_all_conditions_are_fitted_saved_and_reported(tmp_path):
     study = make_study(
         {
             **SMALL,
@@ -155,58 +155,62 @@ def test_effects_over_all_conditions_are_fitted_tabled_and_reported(tmp_path):
             "effects": {"fit": True, "si_models": "one-rate", "compare_terms": True},
         }
     )
-    found = load_study(run_study(study, tmp_path / "study", load=formula))
-    effects = found.effects
+    results = load_study(run_study(study, tmp_path / "study", load=formula))
+    effects = results.effects
     assert set(effects["quantity"]) == {"beta"}
     assert {"intercept", "O", "between conditions (sd)"} <= set(effects["term"])
-    saved = load_hierarchical(found.folder / "posteriors" / "hierarchical-one-rate.nc")
+    saved = load_hierarchical(results.folder / "posteriors" / "hierarchical-one-rate.nc")
     assert saved.effects["ratio"].tolist() == pytest.approx(effects["ratio"].tolist(), rel=1e-12)
-    # The rate that all conditions have in common lies among theirs.
-    rates = found.comparison.loc[found.comparison["si_model"] == "one-rate", "beta_mean"]
+    # The intercept lies between the smallest and the largest rate of the conditions.
+    rates = results.comparison.loc[results.comparison["si_model"] == "one-rate", "beta_mean"]
     assert rates.min() < effects.set_index("term").loc["intercept", "ratio"] < rates.max()
-    assert set(found.effects_loo["left_out"]) == {"", "O"}
-    report = (found.folder / "report.html").read_text(encoding="utf-8")
+    assert set(results.effects_loo["left_out"]) == {"", "O"}
+    report = (results.folder / "report.html").read_text(encoding="utf-8")
     assert "Effects of traits and events" in report
     assert "Which effects matter" in report
     assert {"effects.png", "effects.csv", "verdicts.png"} <= {
-        path.name for path in (found.folder / "figures").iterdir()
+        path.name for path in (results.folder / "figures").iterdir()
     }
-    # What is there is not fitted again.
-    written = (found.folder / "effects.parquet").stat().st_mtime_ns
-    run_study(study, found.folder, load=formula)
-    assert (found.folder / "effects.parquet").stat().st_mtime_ns == written
+    # A second run does not fit the effects again.
+    written = (results.folder / "effects.parquet").stat().st_mtime_ns
+    run_study(study, results.folder, load=formula)
+    assert (results.folder / "effects.parquet").stat().st_mtime_ns == written
 
 
-def test_killed_at_any_step_it_goes_on_and_ends_with_the_same_tables(whole, tmp_path):
+def test_after_a_kill_at_any_step_a_restart_gives_the_same_tables(uninterrupted, tmp_path):
     folder = tmp_path / "killed"
-    # Steps: study.json, decisions, then six for each condition (five files and the folder), then the tables.
+    # Renames: study.json, decisions, then six per condition (five files and the folder), then the tables.
     code = KILLED.format(here=os.path.dirname(__file__), folder=str(folder), killed=[9, 16, 6])  # noqa: PTH120
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    # In the midst of the second condition, at the table of the comparison, among the posteriors.
+    # Killed in the second condition, at the comparison table, and among the posteriors.
     assert [int(line) for line in done.stdout.split()] == [1, 3, 3]
-    with pytest.raises(InputError, match="the study is unfinished; go on with the same"):
+    with pytest.raises(InputError, match="the study is unfinished; run the same"):
         load_study(folder).conditions  # noqa: B018
-    kept = {path: path.stat().st_mtime_ns for path in folder.glob("parts/*/result.json")}
-    seen, said = [], []
+    modified = {path: path.stat().st_mtime_ns for path in folder.glob("parts/*/result.json")}
+    seen, messages = [], []
     run_study(
-        make_study(SMALL), folder, load=formula, progress=lambda *step: seen.append(step), say=lambda m: said.append(m)
+        make_study(SMALL),
+        folder,
+        load=formula,
+        progress=lambda *step: seen.append(step),
+        say=lambda m: messages.append(m),
     )
     assert ("working on conditions", 3, 3) in seen
-    assert said == ["3 of 3 conditions are there already"]
-    assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert_same(load_study(folder), whole)
-    # What the killed processes left unfinished is gone.
-    assert sorted(path.name for path in folder.glob("parts/*")) == sorted([*whole.conditions["key"], "lock"])
+    assert messages == ["3 of 3 conditions are already done"]
+    assert {path: path.stat().st_mtime_ns for path in modified} == modified
+    assert_same(load_study(folder), uninterrupted)
+    # The unfinished files of the killed processes are removed.
+    assert sorted(path.name for path in folder.glob("parts/*")) == sorted([*uninterrupted.conditions["key"], "lock"])
     assert not [path for path in folder.rglob(".*") if path.is_dir()]
 
 
-def test_asking_goes_on_in_the_batches_of_a_run_in_one_piece(tmp_path, monkeypatch):
-    """What is asked together decides the last digits, so that what is left must be asked as it would have been."""
+def test_resumed_asking_uses_the_batches_of_an_uninterrupted_run(tmp_path, monkeypatch):
+    """The last digits depend on the batch, so a resumed run must use the same batches."""
     monkeypatch.setattr("tworate.agents.language_model.CONVERSATIONS_AT_ONCE", 16)
     plan = make_plan(changed(elicitation={"sightings": 5}, events={"ids": ["VAR1", "ELM6"]}))
     model = load_language_model("embedded")
-    whole = ask(plan, lambda entry: CachedLanguageModel(model, AnswerStore(tmp_path / "whole")))[0]["embedded"]
+    uninterrupted = ask(plan, lambda entry: CachedLanguageModel(model, AnswerStore(tmp_path / "whole")))[0]["embedded"]
 
     class Interrupted(Exception):  # noqa: N818
         pass
@@ -216,18 +220,18 @@ def test_asking_goes_on_in_the_batches_of_a_run_in_one_piece(tmp_path, monkeypat
             super().put(*arguments)
             raise Interrupted
 
-    for kept in (16, 32):
+    for n_answers in (16, 32):
         with pytest.raises(Interrupted):
             ask(plan, lambda entry: CachedLanguageModel(model, Failing(tmp_path / "cut")))
-        assert AnswerStore(tmp_path / "cut").models()[0].entries == kept
+        assert AnswerStore(tmp_path / "cut").models()[0].entries == n_answers
     resumed = ask(plan, lambda entry: CachedLanguageModel(model, AnswerStore(tmp_path / "cut")))[0]["embedded"]
-    for one, other in zip(resumed, whole, strict=True):
+    for one, other in zip(resumed, uninterrupted, strict=True):
         assert np.array_equal(one.probabilities, other.probabilities)
 
 
-def test_a_worker_that_is_killed_is_survived_and_the_tables_are_the_same(whole, tmp_path):
+def test_the_tables_are_the_same_after_a_worker_is_killed(uninterrupted, tmp_path):
     with warnings.catch_warnings():
-        # Dask's own: sockets and loops that it leaves to the garbage collector.
+        # Dask leaves sockets and event loops to the garbage collector, which warns.
         warnings.simplefilter("ignore")
         from distributed import LocalCluster
 
@@ -236,76 +240,76 @@ def test_a_worker_that_is_killed_is_survived_and_the_tables_are_the_same(whole, 
 
             def kill_one(what, done, total):
                 if what.startswith("working") and done == 1 and not killed:
-                    # One that has something in hand, which is lost with it.
+                    # Kill a worker that is running a task.
                     busy = [at for at, state in cluster.scheduler.workers.items() if state.processing]
-                    (worker,) = [each for each in cluster.workers.values() if each.worker_address == busy[0]]
+                    (worker,) = [one for one in cluster.workers.values() if one.worker_address == busy[0]]
                     os.kill(worker.pid, signal.SIGKILL)
                     killed.append(worker.pid)
 
             study = make_study(SMALL)
             run_study(study, tmp_path, scheduler=cluster.scheduler_address, load=formula, progress=kill_one)
     assert killed
-    assert_same(load_study(tmp_path), whole)
+    assert_same(load_study(tmp_path), uninterrupted)
 
 
-def test_only_what_a_changed_study_adds_is_done(whole, tmp_path):
+def test_a_changed_study_runs_only_its_new_conditions(uninterrupted, tmp_path):
     folder = tmp_path / "more"
-    shutil.copytree(whole.folder, folder)
+    shutil.copytree(uninterrupted.folder, folder)
     more = changed(personas={"profiles": ["OceaN", "OCEAN"], "mixtures": {"both": "OCEAN,ocean"}})
     seen = []
-    found = load_study(run_study(more, folder, load=formula, progress=lambda *step: seen.append(step)))
+    results = load_study(run_study(more, folder, load=formula, progress=lambda *step: seen.append(step)))
     assert [step for step in seen if step[0].startswith("working")] == [
         ("working on conditions", 2, 3), ("working on conditions", 3, 3),
     ]  # fmt: skip
-    # Another place in the study, the same result.
-    assert list(found.conditions["composition"]) == ["OceaN", "OCEAN", "both"]
+    # The condition has another number, but the same result.
+    assert list(results.conditions["composition"]) == ["OceaN", "OCEAN", "both"]
     one, other = (
         study.comparison[study.comparison["condition"] == number].drop(columns="condition").reset_index(drop=True)
-        for study, number in ((found, 1), (whole, 0))
+        for study, number in ((results, 1), (uninterrupted, 0))
     )
     assert_frame_equal(one, other, check_exact=True)
-    assert found.posterior(1, "one-rate").posterior.equals(whole.posterior(0, "one-rate").posterior)
-    # A table of another study is not taken for one of this.
-    shutil.copy(whole.folder / "comparison.parquet", folder)
-    with pytest.raises(InputError, match=r"is of another study than study\.json beside it"):
+    assert results.posterior(1, "one-rate").posterior.equals(uninterrupted.posterior(0, "one-rate").posterior)
+    # A table of another study is refused.
+    shutil.copy(uninterrupted.folder / "comparison.parquet", folder)
+    with pytest.raises(InputError, match=r"belongs to another study than study\.json beside it"):
         load_study(folder).comparison  # noqa: B018
 
 
-def test_networks_of_several_kinds_and_several_closures_stand_in_one_study(tmp_path):
+def test_a_study_can_have_several_networks_and_closures(tmp_path):
     study = changed(
         personas={"profiles": "OCEAN", "mixtures": {}},
         spread={"networks": ["random-regular", "erdos-renyi"], "seeds": "degree"},
         comparison={"closures": ["recorded", "mean-field"], "posteriors": "whole", "si_models": "one-rate"},
     )
-    found = load_study(run_study(study, tmp_path, load=formula))
-    degrees = found.trajectories.table.groupby("condition")["degrees"].first()
+    results = load_study(run_study(study, tmp_path, load=formula))
+    degrees = results.trajectories.table.groupby("condition")["degrees"].first()
     assert degrees[0] == "4:100"
     assert len(degrees[1].split()) > 3
-    rows = found.comparison.groupby(["condition", "closure"])["si_model"].nunique()
+    rows = results.comparison.groupby(["condition", "closure"])["si_model"].nunique()
     assert rows.to_dict() == {(c, name): 1 for c in (0, 1) for name in ("recorded", "mean-field")}
-    assert found.posterior(1, "one-rate", "mean-field").attrs["closure"] == "mean-field"
-    assert "log_likelihood" in group_names(found.posterior(1, "one-rate", "recorded"))
+    assert results.posterior(1, "one-rate", "mean-field").attrs["closure"] == "mean-field"
+    assert "log_likelihood" in group_names(results.posterior(1, "one-rate", "recorded"))
 
 
-def test_what_can_tell_nothing_is_undecided_and_takes_nobody_with_it(tmp_path):
-    # Nobody ever sees the post: the recorded closure cannot say where sharing came from.
+def test_a_condition_without_information_is_undecided_and_the_others_are_compared(tmp_path):
+    # Nobody ever sees the post, so nobody shares and nothing can be compared.
     study = changed(personas={"profiles": "OCEAN", "mixtures": {}}, spread={"visibility": [1e-9, 0.4], "rounds": 10})
-    found = load_study(run_study(study, tmp_path, load=formula))
-    first = found.comparison[found.comparison["condition"] == 0]
+    results = load_study(run_study(study, tmp_path, load=formula))
+    first = results.comparison[results.comparison["condition"] == 0]
     assert list(first["si_model"]) == ["one-rate", "two-rate"]
     assert set(first["verdict"]) == {"undecided"}
     assert first["elpd_loo"].isna().all()
     assert "nobody shares after the start" in first["reasons"].iloc[0]
-    assert found.comparison[found.comparison["condition"] == 1]["elpd_loo"].notna().all()
+    assert results.comparison[results.comparison["condition"] == 1]["elpd_loo"].notna().all()
 
 
-def test_a_key_is_of_all_that_a_result_follows_from(whole):
+def test_a_key_depends_on_all_inputs_of_a_result(uninterrupted):
     def keys(study):
         plan = make_plan(study)
         return [job.key for job in make_jobs(plan, ask(plan, formula)[0])]
 
     base = keys(make_study(SMALL))
-    assert base == list(whole.conditions["key"])
+    assert base == list(uninterrupted.conditions["key"])
     assert keys(make_study(SMALL)) == base
     for other in (
         {"spread": {"rounds": 11}},
@@ -322,11 +326,11 @@ def test_a_key_is_of_all_that_a_result_follows_from(whole):
     plan = make_plan(make_study(SMALL))
     tables, _ = ask(plan, formula)
     tables["embedded"][0].probabilities[0, 0] = np.nextafter(tables["embedded"][0].probabilities[0, 0], 1)
-    # The last digit of a probability of OCEAN: its own condition, and the mixture with it.
+    # A change in the last digit of P(share) for OCEAN changes the keys of OCEAN and of the mixture.
     assert [a == b for a, b in zip([j.key for j in make_jobs(plan, tables)], base, strict=True)] == [False, True, False]
 
 
-def test_a_folder_of_another_kind_and_a_busy_one_are_refused(whole, tmp_path):
+def test_a_folder_of_another_command_and_a_locked_folder_are_refused(uninterrupted, tmp_path):
     (tmp_path / "study.json").write_text(json.dumps({"grid": "quick"}))
     with pytest.raises(InputError, match="holds the results of another command; choose another folder"):
         run_study(make_study(SMALL), tmp_path, load=formula)
@@ -334,30 +338,33 @@ def test_a_folder_of_another_kind_and_a_busy_one_are_refused(whole, tmp_path):
         load_study(tmp_path)
     from filelock import FileLock
 
-    with FileLock(whole.folder / "parts" / "lock"), pytest.raises(InputError, match="another process is working on"):
-        run_study(make_study(SMALL), whole.folder, load=formula)
+    with (
+        FileLock(uninterrupted.folder / "parts" / "lock"),
+        pytest.raises(InputError, match="another process is working on"),
+    ):
+        run_study(make_study(SMALL), uninterrupted.folder, load=formula)
 
 
-def test_a_cluster_that_cannot_be_used_is_told(monkeypatch):
+def test_a_cluster_that_cannot_be_used_is_an_error(monkeypatch):
     plan = make_plan(changed(personas={"profiles": "OCEAN", "mixtures": {}}))
     jobs = make_jobs(plan, ask(plan, formula)[0])
     with pytest.raises(InputError, match=r"a worker has tworate .*, and this process 9\.9; install the same on both"):
-        perform("9.9", jobs, {})
+        run_jobs("9.9", jobs, {})
     monkeypatch.setattr("tworate.analysis.study.cluster._PATIENCE", 0.5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with pytest.raises(JobError, match="no Dask scheduler answers there; start one with `dask scheduler`"):
+        with pytest.raises(JobError, match="no Dask scheduler answers; start one with `dask scheduler`"):
             next(run_on_cluster(jobs, {}, scheduler="tcp://127.0.0.1:9"))
-        with pytest.raises(InputError, match="is no address of a scheduler"):
+        with pytest.raises(InputError, match="is not the address of a scheduler"):
             next(run_on_cluster(jobs, {}, scheduler="nonsense://x"))
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"needs Dask: pip install 'tworate\[cluster\]'"):
         run_study(make_study(SMALL), "nowhere", workers=2, load=formula)
-    with pytest.raises(InputError, match="give one; a scheduler has workers of its own"):
+    with pytest.raises(InputError, match="give only one of them; a scheduler has its own workers"):
         run_study(make_study(SMALL), "nowhere", workers=2, scheduler="tcp://x:1", load=formula)
 
 
-def test_the_command_foretells_runs_and_prints(tmp_path, monkeypatch, capsys):
+def test_the_command_estimates_runs_and_prints(tmp_path, monkeypatch, capsys):
     (tmp_path / "small.toml").write_text(
         "seed = 5\nevents.ids = 'VAR1'\npersonas.profiles = ['OCEAN']\nelicitation.sightings = 2\n"
         "[spread]\nagents = 100\ndegree = 4\nreplicates = 3\nrounds = 10\n[comparison]\nchallenge = false\n"
@@ -369,24 +376,24 @@ def test_the_command_foretells_runs_and_prints(tmp_path, monkeypatch, capsys):
         with pytest.raises(SystemExit) as ended:
             main()
         assert not ended.value.code
-        said = capsys.readouterr()
-        return json.loads(said.out), said.err
+        printed = capsys.readouterr()
+        return json.loads(printed.out), printed.err
 
-    outlook, _ = command("--dry-run")
-    assert (outlook["conditions"], outlook["model_calls"], outlook["done"]) == (1, 4, 0)
+    estimate, _ = command("--dry-run")
+    assert (estimate["conditions"], estimate["model_calls"], estimate["done"]) == (1, 4, 0)
     assert not (tmp_path / "runs").exists()
-    found, said = command()
-    assert "synthetic" in said
-    assert found["folder"] == "runs/small"
-    assert found["conditions"] == sum(found["verdicts"].values()) == 1
-    assert found["language_models"][0]["warning"]
+    result, messages = command()
+    assert "synthetic" in messages
+    assert result["folder"] == "runs/small"
+    assert result["conditions"] == sum(result["verdicts"].values()) == 1
+    assert result["language_models"][0]["warning"]
     assert (tmp_path / "runs/small/study.toml").read_text() == (tmp_path / "small.toml").read_text()
-    outlook, _ = command("--dry-run")
-    assert (outlook["done"], outlook["seconds"], outlook["measured"]) == (1, 0.0, True)
+    estimate, _ = command("--dry-run")
+    assert (estimate["done"], estimate["seconds"], estimate["measured"]) == (1, 0.0, True)
     assert pd.read_parquet(tmp_path / "runs/small/conditions.parquet")["composition"].tolist() == ["OCEAN"]
 
 
-def test_foretelling_loads_no_torch(tmp_path):
+def test_a_dry_run_loads_no_torch(tmp_path):
     (tmp_path / "small.toml").write_text("events.ids = 'VAR1'\n")
     code = (
         "import sys; sys.argv = ['tworate', 'study', 'small.toml', '--dry-run']; import atexit\n"
@@ -398,8 +405,8 @@ def test_foretelling_loads_no_torch(tmp_path):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_working_out_conditions_takes_one_ahead_and_keeps_few(monkeypatch):
-    """Memory stays flat because no more than the next condition is simulated before one is handed over."""
+def test_at_most_one_condition_is_simulated_ahead(monkeypatch):
+    """Memory stays flat: when a condition is yielded, at most the next one has been simulated."""
     plan = make_plan(changed(spread={"visibility": [0.3, 0.4]}, comparison={"si_models": "one-rate"}))
     jobs = make_jobs(plan, ask(plan, formula)[0])
     begun = []
@@ -407,5 +414,5 @@ def test_working_out_conditions_takes_one_ahead_and_keeps_few(monkeypatch):
 
     simulate = module.simulate
     monkeypatch.setattr(module, "simulate", lambda spreads: begun.append(1) or simulate(spreads))
-    for done, _outcome in enumerate(work(jobs[:4], {}), start=1):
+    for done, _outcome in enumerate(run_conditions(jobs[:4], {}), start=1):
         assert len(begun) == min(done + 1, 4)

@@ -1,4 +1,4 @@
-"""Every command through the installed program: what it prints where, and how it refuses bad input."""
+"""Every command of the installed program: output on stdout and stderr, and refusal of bad input."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def tworate(*arguments, cwd=None):
 
 @pytest.fixture
 def in_process(monkeypatch, capsys):
-    """Run the program's entry point here: the same code as the installed command, without starting Python anew."""
+    """Run the program's entry point in this process: the same code as the installed command, without a new Python."""
 
     def run(*arguments, cwd="."):
         monkeypatch.chdir(cwd)
@@ -85,22 +85,22 @@ def test_decide_prints_a_table_and_warns_on_stderr(in_process):
     assert "synthetic" in done.stderr
 
 
-def test_decide_says_how_it_asked_and_fails_with_status_1_where_answers_cannot_be_read(in_process):
-    asked = ["decide", "--personas", "OCEAN", "--sightings", "1", "--elicitation", "sample", "--samples", "40"]
-    done = in_process(*asked, "--seed", "3", "--trust-remote-code", "--json")
-    told = json.loads(done.stdout)
-    assert told["elicitation"]["method"] == "sample"
-    assert told["elicitation"]["wordings"] == [["share", "ignore"]]
-    assert told["decisions"][0]["standard_error"] > 0
+def test_decide_reports_its_elicitation_and_fails_with_status_1_if_answers_cannot_be_read(in_process):
+    command = ["decide", "--personas", "OCEAN", "--sightings", "1", "--elicitation", "sample", "--samples", "40"]
+    done = in_process(*command, "--seed", "3", "--trust-remote-code", "--json")
+    printed = json.loads(done.stdout)
+    assert printed["elicitation"]["method"] == "sample"
+    assert printed["elicitation"]["wordings"] == [["share", "ignore"]]
+    assert printed["decisions"][0]["standard_error"] > 0
     assert "warning: --trust-remote-code" in done.stderr
-    # The embedded model answers with no other words than its own.
-    failed = in_process(*asked, "--wording", "yes/no")
+    # The embedded model answers only with its own options.
+    failed = in_process(*command, "--wording", "yes/no")
     assert failed.returncode == 1
     assert failed.stdout == ""
     assert "sampled answers begin with neither option" in failed.stderr.splitlines()[-1]
 
 
-def test_decide_explains_itself(in_process, tmp_path):
+def test_decide_prints_effects(in_process, tmp_path):
     events = [word for name in ("VAR1", "VAR2", "ELM3") for word in ("--event", name)]
     shown = in_process(
         "decide", *events, "--personas", "OCEAN,ocean,OceaN", "--sightings", "2", "--explain", "--json",
@@ -121,7 +121,7 @@ def test_decide_explains_itself(in_process, tmp_path):
     assert "none.png is not drawn: nothing varies" in one.stderr
 
 
-def test_probe_prints_a_row_a_trait_and_leaves_what_it_is_asked_for(in_process, tmp_path):
+def test_probe_prints_a_row_per_trait_and_writes_the_requested_files(in_process, tmp_path):
     done = in_process("probe", "--figure", "probe.svg", "--out", "answers.csv", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(StringIO(done.stdout)).set_index("trait")
@@ -146,13 +146,13 @@ def test_simulate_gives_the_same_trajectories_for_the_same_seed(in_process, tmp_
     assert {"si_edges", "degree", "event", "event_type", "network"} <= set(first.columns)
 
 
-def test_a_spread_with_everything_on_is_written_named_and_gone_on_with(in_process, tmp_path):
-    many = [
+def test_a_spread_with_all_options_is_written_and_resumed(in_process, tmp_path):
+    command = [
         "simulate", "--agents", 100, "--degree", 4, "--replicates", 3, "--rounds", 5, "--personas", "OCEAN,ocean",
         "--clock", "continuous", "--outside", 0.01, "--seeds", "persona:OCEAN", "--intervene", "block:0.1,degree",
         "--intervene", "counter:0.5,2", "--out", "t.parquet", "--resume",
     ]  # fmt: skip
-    done = in_process(*many, cwd=tmp_path)
+    done = in_process(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "wrote t.parquet: 18 rows; who shared at which sighting: t.counts.parquet" in done.stderr
     data = read_trajectories(tmp_path / "t.parquet")
@@ -162,12 +162,12 @@ def test_a_spread_with_everything_on_is_written_named_and_gone_on_with(in_proces
     assert first.to_dict() == {"OCEAN": 15, "ocean": 0}
     (made,) = data.record["spreads"]
     assert (made["clock"], made["outside"], made["seeds"]) == ("continuous", 0.01, "persona:OCEAN")
-    other = in_process(*many, "--rounds", 6, cwd=tmp_path)
+    other = in_process(*command, "--rounds", 6, cwd=tmp_path)
     assert other.returncode == 2
     assert "t.parquet: was started with other settings and cannot be resumed: rounds was 5, is 6" in other.stderr
 
 
-def test_a_mixture_on_a_network_is_told_and_recorded(in_process, tmp_path):
+def test_a_mixture_on_a_network_is_printed_and_recorded(in_process, tmp_path):
     (tmp_path / "mix.csv").write_text("persona,weight,biography\nOCEAN,3,Born in Okhad.\no-e--,1,\n")
     done = in_process(
         "simulate", "--agents", 200, "--replicates", 1, "--rounds", 2, "--personas", "mix.csv", "--homophily", 0.3,
@@ -189,7 +189,7 @@ def test_a_mixture_on_a_network_is_told_and_recorded(in_process, tmp_path):
     assert set(table["qualifier"]) == {"extremely"}
 
 
-def test_a_network_with_parameters_is_named_and_its_parts_are_told(in_process):
+def test_a_network_with_parameters_is_named_and_its_components_are_printed(in_process):
     done = in_process(
         "simulate", "--agents", 200, "--replicates", 1, "--rounds", 2, "--personas", "OCEAN,ocean",
         "--placement", "block", "--network", "stochastic-block:blocks=2,between=0",
@@ -268,7 +268,7 @@ BAD = [
     (["decide", "--out", "d.parquet"], "d.parquet: name a file that ends in .csv"),
     (["decide", "--event", "all", "--event", "VAR1"], "--event all takes every event"),
     (["report", "."], "holds no comparison"),
-    (["decide", "--figure", "effects.png"], "--figure effects.png: draws effects; say --explain too"),
+    (["decide", "--figure", "effects.png"], "--figure effects.png: draws effects; add --explain"),
     (["decide", "--explain", "--figure", "effects.jpg"], "effects.jpg: name a figure that ends in .png, .pdf or .svg"),
     (["probe", "--figure", "probe"], "probe: name a figure that ends in .png, .pdf or .svg"),
     (["probe", "--qualifier", "rather"], "qualifier 'rather': choose one of"),
@@ -298,7 +298,7 @@ def bad_folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(case[0]) for case in BAD])
-def test_bad_input_gives_one_line_and_status_2_and_leaves_nothing(in_process, bad_folder, arguments, message):
+def test_bad_input_gives_one_line_and_status_2_and_no_files(in_process, bad_folder, arguments, message):
     before = sorted(path.name for path in bad_folder.rglob("*"))
     done = in_process(*arguments, cwd=bad_folder)
     assert done.returncode == 2, done.stderr
@@ -330,14 +330,14 @@ def test_installed_program_shows_no_traceback(bad_folder):
     assert tworate("compare", "--nonsense").returncode == 2
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX's")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="only POSIX has named pipes")
 def test_an_interruption_is_one_word(tmp_path):
     os.mkfifo(tmp_path / "data.csv")
-    # A shell's background jobs, such as a test run may be one, ignore interruptions.
+    # Background jobs of a shell ignore SIGINT, and the test run may be such a job.
     listens = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     command = [sys.executable, "-c", listens + "from tworate.analysis.cli import main; main()", "compare", "data.csv"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
-    # Opens when the other side does: the command waits for data.
+    # The pipe opens when the command opens its side; then the command waits for data.
     with (tmp_path / "data.csv").open("w"):
         process.send_signal(signal.SIGINT)
         printed = process.communicate(timeout=60)

@@ -1,4 +1,4 @@
-"""The report and its figures, of a real comparison."""
+"""The report of a real comparison, and its figures."""
 
 import dataclasses
 import re
@@ -20,7 +20,7 @@ ATTACK = "<script>alert('x')</script>"
 
 @pytest.fixture(scope="module")
 def comparison(make_trajectories):
-    """A real comparison, of data whose every text is an attack."""
+    """A real comparison of data in which every text is an attack."""
     table = make_trajectories(
         TwoRateSI(1.2, 0.2, 0.5), MeanField(), seed=2, degree=None, replicates=4, rounds=30
     ).assign(event=ATTACK)
@@ -32,7 +32,7 @@ def result(comparison):
     return comparison.conditions[0]
 
 
-def test_report_is_one_file_that_asks_nothing_of_the_network(comparison, result, tmp_path):
+def test_report_is_one_file_without_external_resources(comparison, result, tmp_path):
     run = {"model": ATTACK, "warning": "Invented.", "seed": 3}
     html = write_report(comparison, tmp_path, run).read_text(encoding="utf-8")
     assert not re.search(r"""(src|href)=["'](?!data:)""", html)
@@ -40,9 +40,9 @@ def test_report_is_one_file_that_asks_nothing_of_the_network(comparison, result,
     assert "Invented." in html
     for path in ("prediction", "elpd", "rates", "pareto_k", "pointwise_elpd", "prior"):
         assert (tmp_path / "figures" / f"{path}.png").read_bytes().startswith(b"\x89PNG")
-    # The verdict's numbers stand in the sentence.
+    # The sentence of the verdict has its numbers.
     assert f"elpd_diff = {result.elpd_diff:.1f}" in html
-    # So do what followed from it, the priors, and the rivals.
+    # The report has derived quantities, priors and rivals.
     for text in ("time to 90% prevalence", "log-normal, median 10", "gamma-rate", "withstood the challenge"):
         assert text in html
 
@@ -61,7 +61,7 @@ def test_several_conditions_have_a_table_of_verdicts(comparison, result, tmp_pat
     assert html.index("Verdicts") < html.index("event = plain")
     drawn = tmp_path / "figures" / "002-rates.png"
     assert drawn.is_file()
-    # Of fewer conditions than an earlier report, it leaves none of those figures; what is not its own stays.
+    # A report with fewer conditions removes the other figures of an earlier report, but no other files.
     others = tmp_path / "figures" / "002-mine.png"
     others.touch()
     write_report(comparison, tmp_path)
@@ -69,7 +69,7 @@ def test_several_conditions_have_a_table_of_verdicts(comparison, result, tmp_pat
     assert others.exists()
 
 
-def test_sentence_says_the_verdict_with_rates_and_numbers_and_who_challenges_it(result):
+def test_sentence_has_the_verdict_the_rates_and_the_challenging_models(result):
     sentence = verdict_sentence(result)
     row = result.models["two-rate"].parameters.loc["beta_fast"]
     fast = f"β_fast = {row['mean']:.3g} (95% interval {row['hdi_low']:.3g} to"
@@ -86,19 +86,19 @@ def test_figures_have_labelled_axes(comparison, plot):
     assert all(axis.get_xlabel() or axis.get_ylabel() for axis in figure.axes if axis.get_visible())
 
 
-def test_models_keep_their_colour_whoever_else_is_there():
+def test_the_colour_of_a_model_does_not_depend_on_the_others():
     names = ["two-rate", "other", "one-rate"]
     assert plots.colour("two-rate", names) == plots.colour("two-rate", ["two-rate"])
     assert len({plots.colour(name, names) for name in names}) == 3
 
 
-def test_prediction_bands_hold_the_truth_that_made_the_data(comparison, result):
+def test_prediction_bands_contain_the_true_curve(comparison, result):
     data = comparison.trajectories
     bands = predict_curves(result.posteriors["two-rate"], data, seed=1)
     expected = TwoRateSI(1.2, 0.2, 0.5).solve(np.arange(31), 0.005, MeanField(), clock="rounds")
     curve = np.interp(bands["time"], np.arange(31), expected)
     assert np.all((bands["q2.5"] <= curve + 1e-9) & (curve <= bands["q97.5"] + 1e-9))
     assert np.all(np.diff(bands[["q2.5", "q25", "q50", "q75", "q97.5"]].to_numpy(), axis=1) >= 0)
-    # And the wrong model does not: one rate misses the slow end of the curve.
+    # The bands of the wrong model do not: one rate misses the slow end of the curve.
     wrong = predict_curves(result.posteriors["one-rate"], data, seed=1)
     assert np.any((curve < wrong["q2.5"]) | (curve > wrong["q97.5"]))

@@ -1,4 +1,4 @@
-"""Figures of probes: a name is drawn as it is written."""
+"""Figures of probes: names are drawn literally."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tworate.analysis.report.decision_plots import plot_probe
 
 
 @pytest.mark.parametrize("name", ["./m$x_{b$", r"a $5 \and b $6"])
-def test_the_name_of_a_model_is_drawn_as_it_is_written(name, tmp_path):
+def test_the_name_of_a_model_is_drawn_literally(name, tmp_path):
     ones = np.ones((32, 20))
     even = np.full((32, 20, 5), 0.2)
     probe = judge(name, InventoryAnswers(tuple(all_personas()), inventory_items(), even, ones, 0 * ones))

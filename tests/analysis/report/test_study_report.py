@@ -1,4 +1,4 @@
-"""Figures, report and notebook of a study, on the tables of a small real one."""
+"""Figures, report and notebook of a study, on the tables of a small real study."""
 
 import json
 import re
@@ -27,26 +27,26 @@ PROFILES, KINDS = ("OCEAN", "ocean"), ("Battles", "Riots")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A study of two profiles and two types of event: tables and posteriors as `tworate study` leaves them."""
+    """A study of two profiles and two event types: tables and posteriors as `tworate study` writes them."""
     folder = tmp_path_factory.mktemp("study")
     network, rows, parts = random_regular(300, 8, seed=1), [], []
     for profile in PROFILES:
         for kind in KINDS:
             number = len(rows)
             chance = np.array([[0.5, 0.06]]) if profile == "OCEAN" else np.array([[0.15, 0.15]])
-            told = {"condition": number, "event_type": kind, "composition": profile, "model": ATTACK}
-            data = spread(network, chance, rounds=25, replicates=3, seed=number, conditions=told)
+            columns = {"condition": number, "event_type": kind, "composition": profile, "model": ATTACK}
+            data = spread(network, chance, rounds=25, replicates=3, seed=number, conditions=columns)
             parts.append(data)
-            rows.append({**told, "event": kind, "fatalities": 0, "network": "random-regular", "visibility": 0.25})
-    whole = Trajectories(pd.concat([p.table for p in parts]), counts=pd.concat([p.counts for p in parts]))
-    whole.save(folder / "trajectories.parquet")
-    compared = compare(whole, by="condition", challenge=False, seed=1)
-    found = []
+            rows.append({**columns, "event": kind, "fatalities": 0, "network": "random-regular", "visibility": 0.25})
+    trajectories = Trajectories(pd.concat([p.table for p in parts]), counts=pd.concat([p.counts for p in parts]))
+    trajectories.save(folder / "trajectories.parquet")
+    compared = compare(trajectories, by="condition", challenge=False, seed=1)
+    comparison = []
     for result in compared.conditions:
         for name, model in result.models.items():
             result.posteriors.write(name, folder / "posteriors" / str(result.condition["condition"]) / f"{name}.nc")
             means = {f"{parameter}_mean": row["mean"] for parameter, row in model.parameters.iterrows()}
-            found.append(
+            comparison.append(
                 {
                     **result.condition, "closure": result.closure, "si_model": name, "verdict": result.verdict,
                     "elpd_diff": result.elpd_diff, "dse": result.dse, "weight": model.weight,
@@ -54,7 +54,7 @@ def folder(tmp_path_factory):
                 }
             )  # fmt: skip
     pd.DataFrame(rows).to_parquet(folder / "conditions.parquet")
-    pd.DataFrame(found).to_parquet(folder / "comparison.parquet")
+    pd.DataFrame(comparison).to_parquet(folder / "comparison.parquet")
     (folder / "study.toml").write_text(f'name = "{ATTACK}"\n')
     record = {"version": "0", "language_models": [{"name": ATTACK, "warning": "Invented."}], "seed": [1]}
     (folder / "study.json").write_text(json.dumps(record))
@@ -63,7 +63,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def effects():
-    """A table of effects of the form that the hierarchical model gives; its numbers are not looked at."""
+    """A table of effects in the format of the hierarchical model; its numbers are arbitrary."""
     names = [("intercept", ""), ("E", ""), ("event_type", "Battles"), ("event_type", ATTACK), ("fatalities", "")]
     rows = [
         {"si_model": "two-rate", "quantity": quantity, "term": term, "level": level, "mean": 0.1, "sd": 0.1,
@@ -75,7 +75,7 @@ def effects():
     return pd.DataFrame(rows)
 
 
-def test_rates_and_verdicts_are_those_of_the_tables(folder):
+def test_rates_and_verdicts_equal_those_of_the_tables(folder):
     compared = study_figures.compared_conditions(folder)
     table = pd.read_parquet(folder / "comparison.parquet")
     for _, row in compared.iterrows():
@@ -90,7 +90,7 @@ def test_rates_and_verdicts_are_those_of_the_tables(folder):
     assert (cells[list(study_figures.VERDICTS)].sum(axis=1) == 1).all()
     first = cells.groupby("composition")["rate"].apply(lambda rate: np.exp(np.log(rate).mean())).idxmax()
     assert cells["composition"].iloc[0] == first
-    # Two conditions in a cell: the geometric mean of their rates.
+    # Two conditions in a cell give the geometric mean of their rates.
     doubled = pd.concat([compared, compared.assign(rate=4 * compared["rate"])])
     twice = study_figures.profile_table(doubled)
     np.testing.assert_allclose(twice["rate"], 2 * cells["rate"])
@@ -108,15 +108,15 @@ def test_verdict_map_has_a_place_for_every_condition_and_closure(folder):
     assert (alone["row"].item(), alone["column"].item()) == ("all", "all")
 
 
-def test_report_command_knows_a_study_and_leaves_out_what_is_not_there(folder, monkeypatch, capsys):
+def test_report_command_recognises_a_study_and_omits_missing_sections(folder, monkeypatch, capsys):
     (folder / "figures").mkdir(exist_ok=True)
     for suffix in ("png", "csv"):
-        # Of effects that the study had before.
+        # Figures of effects that an earlier state of the study had.
         (folder / "figures" / f"effects.{suffix}").write_text("stale")
     monkeypatch.setattr(sys, "argv", ["tworate", "report", str(folder)])
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as stopped:
         main()
-    assert not left.value.code
+    assert not stopped.value.code
     assert capsys.readouterr().out.strip() == str(folder / "report.html")
     html = (folder / "report.html").read_text(encoding="utf-8")
     assert "What persona and event do" in html
@@ -127,12 +127,16 @@ def test_report_command_knows_a_study_and_leaves_out_what_is_not_there(folder, m
         assert absent not in html
 
 
-def test_report_has_a_section_a_table_and_a_figure_for_what_is_there(folder, effects):
+def test_report_has_a_section_a_table_and_a_figure_for_every_result(folder, effects):
     effects.to_parquet(folder / "effects.parquet")
     loo = {"si_model": "two-rate", "left_out": ["", "E"], "elpd_loo": 1.0, "elpd_diff": 0.5, "dse": 0.2}
     pd.DataFrame(loo).to_parquet(folder / "effects_loo.parquet")
     explanations = explain(
-        folder / "trajectories.parquet", by="condition", seed=1, max_refits=0, only=lambda told: told["condition"] < 2
+        folder / "trajectories.parquet",
+        by="condition",
+        seed=1,
+        max_refits=0,
+        only=lambda condition: condition["condition"] < 2,
     )
     save_explanations(explanations, folder, "study", 1)
     html = write_study_report(folder).read_text(encoding="utf-8")
@@ -155,7 +159,7 @@ def test_report_has_a_section_a_table_and_a_figure_for_what_is_there(folder, eff
         (folder / name).unlink()
 
 
-def test_predictions_are_of_the_model_that_the_verdict_names_and_observed_is_what_was_seen(folder):
+def test_predictions_are_by_the_model_of_the_verdict_and_all_observations_are_there(folder):
     compared = study_figures.compared_conditions(folder)
     table = study_figures.prediction_table(folder, compared, seed=2)
     assert set(table["condition"]) == set(compared["condition"])
@@ -171,19 +175,19 @@ def test_predictions_are_of_the_model_that_the_verdict_names_and_observed_is_wha
 
 
 def overlapping(figure):
-    """Pairs of texts of a figure that lie over each other."""
+    """Return pairs of texts of a figure that overlap."""
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()
     boxes = []
     for text in figure.findobj(mpl.text.Text):
-        # A pixel of contact is no overlap; the boxes of what is turned by 40 degrees are not its letters.
+        # One pixel of contact is no overlap. Boxes of text turned by 40 degrees are larger than the text: skip them.
         if text.get_visible() and text.get_text().strip() and text.get_rotation() % 90 == 0:
             boxes.append((text.get_text(), text.get_window_extent(renderer).padded(-1.0)))
     return [(a, b) for i, (a, first) in enumerate(boxes) for b, second in boxes[i + 1 :] if first.overlaps(second)]
 
 
-def test_figures_of_192_conditions_have_no_texts_over_each_other():
-    """All 32 profiles, six types of event; drawn as the report draws them."""
+def test_texts_do_not_overlap_in_figures_of_192_conditions():
+    """All 32 profiles and six event types are drawn as in the report."""
     rng = np.random.default_rng(1)
     letters = [(c.lower(), c) for c in "OCEAN"]
     profiles = ["".join(pair[b >> k & 1] for k, pair in enumerate(letters)) for b in range(32)]
@@ -222,15 +226,15 @@ def test_a_folder_without_a_study_is_refused(tmp_path, folder):
         write_study_report(tmp_path)
 
 
-# ArviZ calls what matplotlib 3.11 deprecates.
+# ArviZ calls a function that matplotlib 3.11 deprecates.
 @pytest.mark.filterwarnings("ignore:Passing a dict or None as alias_mapping")
-def test_notebook_runs_on_a_study_and_is_committed_without_outputs(folder, monkeypatch, tmp_path):
+def test_notebook_runs_on_a_study_and_has_no_outputs(folder, monkeypatch, tmp_path):
     path = Path(study_figures.__file__).parents[2] / "examples" / "study.ipynb"
     notebook = json.loads(path.read_text(encoding="utf-8"))
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert code
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
-    # It opens runs/study from the root of a clone.
+    # The notebook opens runs/study, relative to the root of a clone.
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "study").symlink_to(folder)
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""A study's file: what is refused and where, and what it spells out."""
+"""The file of a study: what it refuses, and the plan that follows from it."""
 
 import dataclasses
 
@@ -48,24 +48,30 @@ BAD = [
     ),
     ("[spread]\nagents = '10'\n", "line 2: [spread] agents = '10': must be a whole number"),
     ("[spread]\nvisibility = [0.1, 'high']\n", "line 2: [spread] visibility, entry 2 = 'high': must be a number"),
-    ("[spread]\nvisibility = [0.1, 0.1]\n", "line 2: [spread] visibility: 0.1 comes twice; give it once"),
+    ("[spread]\nvisibility = [0.1, 0.1]\n", "line 2: [spread] visibility: 0.1 is given twice; give it once"),
     ("seed = -1\n", "line 1: seed, entry 1 = -1: must be greater than or equal to 0"),
     ("seed = 1\nseed = 2\n", "line 2: is not valid TOML (Cannot overwrite a value)"),
     ("[comparison]\nchallenge = 1\n", "line 2: [comparison] challenge = 1: must be true or false"),
     ("[comparison]\nposteriors = 'all'\n", "[comparison] posteriors = 'all': must be 'lean', 'whole' or 'none'"),
     ("[comparison]\nsi_models = ['onerate']\n", "si_models: there is no model 'onerate'; did you mean 'one-rate'?"),
-    ("[comparison]\nclosures = 'record'\n", "closure 'record' is none of recorded, edge-based, mean-field; did you"),
+    (
+        "[comparison]\nclosures = 'record'\n",
+        "closure 'record' is unknown; choose one of recorded, edge-based",
+    ),
     ("[comparison]\nclosures = []\n", "[comparison] closures: give at least one"),
     ("[personas.mixtures]\na = {person = 'all'}\n", "line 2: unknown key 'person' in [personas.mixtures.a]; did you"),
-    ("language_models = ['embedded', 'embedded']\n", "language_models: two language models are called the same"),
+    ("language_models = ['embedded', 'embedded']\n", "language_models: two language models have the same name"),
     ("language_models = {model = 'm', base_url = 'u'}\n", "base_url goes with a model behind a server (openai:NAME)"),
-    ("language_models = {model = 'openai:m', dtype = 'u'}\n", "dtype goes with a model that runs here, not with open"),
+    (
+        "language_models = {model = 'openai:m', dtype = 'u'}\n",
+        "dtype goes with a model that runs on this machine",
+    ),
     ("language_models = {model = 'm', trust_remote_code = true}\n", "unknown key 'trust_remote_code'"),
 ]
 
 
 @pytest.mark.parametrize(("text", "message"), BAD)
-def test_what_cannot_be_is_refused_by_line_and_name(tmp_path, text, message):
+def test_invalid_files_are_refused_with_line_and_name(tmp_path, text, message):
     file = tmp_path / "study.toml"
     file.write_text(text)
     with pytest.raises(InputError) as refused:
@@ -80,19 +86,22 @@ IMPOSSIBLE = [
     ({"personas": {"profiles": ["OCEAM"]}}, "persona 'OCEAM'"),
     ({"personas": {"profiles": ["OCEAN", "OCEAN"]}}, "a profile is named twice"),
     ({"personas": {"profiles": []}}, "the study has no personas"),
-    ({"personas": {"mixtures": {"OCEAN": "all"}, "profiles": "all"}}, "mixture 'OCEAN' is called like a profile"),
+    ({"personas": {"mixtures": {"OCEAN": "all"}, "profiles": "all"}}, "mixture 'OCEAN' has the name of a profile"),
     ({"personas": {"mixtures": {"a": {}}}}, "mixture 'a': give either personas"),
     ({"personas": {"mixtures": {"a": "no.csv"}}}, "mixture 'a': no.csv: cannot be read"),
-    ({"personas": {"mixtures": {"a": {"personas": "OCEAN", "homophily": 0.2}}}}, "homophily takes agents of two"),
+    ({"personas": {"mixtures": {"a": {"personas": "OCEAN", "homophily": 0.2}}}}, "homophily needs agents of two"),
     (
         {"personas": {"mixtures": {"a": {"personas": "all", "homophily": 0.1}}}, "spread": {"networks": "complete"}},
-        "homophily takes a network; in a complete one everybody is everybody's neighbour",
+        "homophily needs another network; in a complete network all agents are neighbours",
     ),
     ({"personas": {"mixtures": {"a": {"personas": "all", "placement": "block"}}}}, "composition 'a': placement = 'bl"),
     ({"personas": {"qualifier": "rather"}}, "qualifier 'rather'"),
     ({"elicitation": {"method": "ask"}}, "elicitation 'ask'"),
     ({"spread": {"networks": "random-regulr"}}, "did you mean random-regular?"),
-    ({"spread": {"networks": ["watts-strogatz", "watts-strogatz:rewired=0.10"]}}, "comes twice in the study"),
+    (
+        {"spread": {"networks": ["watts-strogatz", "watts-strogatz:rewired=0.10"]}},
+        "is given twice with the same",
+    ),
     ({"spread": {"visibility": [0.5, 1.5]}}, "visibility = 1.5: must lie in (0, 1]"),
     ({"spread": {"seeds": "persona:OCEAN"}}, "composition 'OCEAn': seeds = persona:OCEAN: there is no persona"),
     ({"spread": {"clock": "hours"}}, "clock 'hours' is unknown"),
@@ -100,13 +109,13 @@ IMPOSSIBLE = [
 
 
 @pytest.mark.parametrize(("content", "message"), IMPOSSIBLE)
-def test_what_cannot_be_simulated_is_refused_before_anything_is_asked(content, message):
+def test_impossible_studies_are_refused_before_a_model_is_asked(content, message):
     with pytest.raises(InputError) as refused:
         make_plan(make_study(content))
     assert message in str(refused.value)
 
 
-def test_lines_are_found_where_keys_stand():
+def test_line_numbers_of_keys():
     lines = GOOD.splitlines()
     for keys, begins in (
         (["seed"], "seed"),
@@ -121,7 +130,7 @@ def test_lines_are_found_where_keys_stand():
     ):
         assert lines[line_of(GOOD, keys) - 1].startswith(begins), keys
     assert line_of(GOOD, ["nothing"]) is None
-    # What looks like a key or a header inside a list or a text is neither.
+    # Text in a list is neither a key nor a header, even if it looks like one.
     assert line_of('a = [\n["b = 1"],\n"[c]",\n]\nb = 2\n[c]\n', ["b"]) == 5
     assert line_of('a = [\n["b = 1"],\n"[c]",\n]\nb = 2\n[c]\n', ["c"]) == 6
 
@@ -132,7 +141,7 @@ def good(tmp_path):
     return read_study(tmp_path / "study.toml")
 
 
-def test_a_study_is_every_combination_in_order(good):
+def test_a_study_has_every_combination_in_order(good):
     plan = make_plan(good)
     assert len(plan.conditions) == 2 * 2 * 4 * 2 * 2 * 2
     assert [condition.number for condition in plan.conditions] == list(range(128))
@@ -145,22 +154,22 @@ def test_a_study_is_every_combination_in_order(good):
     ]  # fmt: skip
     assert [row["composition"] for row in rows[:32:8]] == ["OCEAN", "ocean", "both", "village"]
     assert [row["event"] for row in rows[:64:32]] == ["VAR1", "ELM6"]
-    # Personas that several compositions share are asked once.
+    # A persona of several compositions is asked once.
     assert [persona.code for persona in plan.personas] == ["OCEAN", "ocean", "o-e--"]
 
 
-def test_traits_are_means_over_the_agents(good):
-    of = {condition.composition.label: condition.composition for condition in make_plan(good).conditions}
-    assert of["OCEAN"].trait_means(100) == dict.fromkeys("OCEAN", 1.0)
-    assert of["ocean"].trait_means(7) == dict.fromkeys("OCEAN", -1.0)
-    assert of["both"].trait_means(100) == dict.fromkeys("OCEAN", 0.0)
-    # 75 of OCEAN and 25 of o-e--, which says nothing of C, A and N.
-    assert of["village"].trait_means(100) == {"O": 0.5, "C": 0.75, "E": 0.5, "A": 0.75, "N": 0.75}
-    # 3 of 4 agents are 2.25 of 3: two and one.
-    assert of["village"].trait_means(3)["C"] == pytest.approx(2 / 3)
+def test_trait_values_are_means_over_the_agents(good):
+    compositions = {condition.composition.label: condition.composition for condition in make_plan(good).conditions}
+    assert compositions["OCEAN"].trait_means(100) == dict.fromkeys("OCEAN", 1.0)
+    assert compositions["ocean"].trait_means(7) == dict.fromkeys("OCEAN", -1.0)
+    assert compositions["both"].trait_means(100) == dict.fromkeys("OCEAN", 0.0)
+    # 75 agents compositions OCEAN and 25 compositions o-e--, which does not name C, A and N.
+    assert compositions["village"].trait_means(100) == {"O": 0.5, "C": 0.75, "E": 0.5, "A": 0.75, "N": 0.75}
+    # Weights 3 to 1 give 2.25 compositions 3 agents, rounded to two and one.
+    assert compositions["village"].trait_means(3)["C"] == pytest.approx(2 / 3)
 
 
-def test_a_condition_draws_the_same_wherever_it_stands():
+def test_the_seed_of_a_condition_does_not_depend_on_the_rest_of_the_study():
     everything = make_plan(make_study({"events": {"per_type": 1}}))
     seeds = {(c.event.event_id_cnty, c.composition.label): c.settings.seed for c in everything.conditions}
     assert len(seeds) == 192
@@ -172,23 +181,23 @@ def test_a_condition_draws_the_same_wherever_it_stands():
     assert not {c.settings.seed for c in other.conditions} & set(seeds.values())
 
 
-def test_events_are_those_of_the_file_that_the_filters_leave(tmp_path):
+def test_events_are_those_that_pass_the_filters(tmp_path):
     assert [event.event_type for event in make_plan(make_study({"events": {"per_type": 1}})).events] == [*EVENT_TYPES]
     assert len(make_plan(make_study({})).conditions) == 18 * 32
     battles = make_plan(make_study({"events": {"types": "battles", "min_fatalities": 1}})).events
     assert {event.event_type for event in battles} == {"Battles"}
-    # Names of files start from the study's own folder.
+    # File names are relative to the study's folder.
     (tmp_path / "own.csv").write_text("event_id_cnty,event_type,fatalities,notes\nA1,Riots,2,Shops burnt.\n")
     (tmp_path / "study.toml").write_text("events.file = 'own.csv'\n[personas]\nprofiles = 'OCEAN'\n")
     plan = make_plan(read_study(tmp_path / "study.toml"))
     assert plan.events == (Event("A1", "Riots", "Shops burnt.", 2),)
 
 
-def test_a_network_from_a_file_is_known_by_what_it_holds(tmp_path):
+def test_a_network_from_a_file_is_identified_by_its_content(tmp_path):
     network = random_regular(40, 4, seed=1)
     agents = np.repeat(np.arange(40), 4)
     edges = "\n".join(f"{a} {b}" for a, b in zip(agents, network.indices, strict=True) if a < b)
-    found = []
+    identities = []
     for name in ("a", "b"):
         folder = tmp_path / name
         folder.mkdir()
@@ -197,12 +206,12 @@ def test_a_network_from_a_file_is_known_by_what_it_holds(tmp_path):
         plan = make_plan(read_study(folder / "study.toml"))
         row = plan.row(plan.conditions[0])
         assert (row["agents"], row["degree"]) == (40, 4.0)
-        found.append((plan.conditions[0].settings.seed, *plan.network_hashes.values()))
-    assert found[0] == found[1]
+        identities.append((plan.conditions[0].settings.seed, *plan.network_hashes.values()))
+    assert identities[0] == identities[1]
 
 
 class Counting(LanguageModel):
-    """A language model that counts what it is asked."""
+    """A language model that counts its prompts and answers."""
 
     name, fingerprint = "counting", "counting"
 
@@ -227,7 +236,7 @@ class Counting(LanguageModel):
         {"method": "sample", "samples": 7},
     ],
 )
-def test_the_calls_foretold_are_those_made(elicitation):
+def test_the_estimated_calls_are_made(elicitation):
     content = {"events": {"types": "Riots"}, "personas": {"profiles": ["OCEAN", "o----"]}, "elicitation": elicitation}
     plan = make_plan(make_study(content))
     model = Counting()
@@ -238,17 +247,17 @@ def test_the_calls_foretold_are_those_made(elicitation):
     assert model.asked == plan.model_calls == estimate_cost(plan).model_calls > 0
 
 
-def test_the_outlook_counts_and_estimates():
+def test_the_cost_estimate_counts_conditions_and_estimates_time():
     content = {"events": {"per_type": 1}, "comparison": {"closures": ["recorded", "mean-field"]}}
-    outlook = estimate_cost(make_plan(make_study(content)))
-    assert (outlook.conditions, outlook.fits, outlook.prompts) == (192, 768, 6 * 32 * 5 * 2)
-    assert "192 conditions: 1 language model × 6 events × 32 compositions × 1 network × 1" in outlook.describe()
+    estimate = estimate_cost(make_plan(make_study(content)))
+    assert (estimate.conditions, estimate.fits, estimate.prompts) == (192, 768, 6 * 32 * 5 * 2)
+    assert "192 conditions: 1 language model × 6 events × 32 compositions × 1 network × 1" in estimate.describe()
     # More data take longer.
     longer = estimate_cost(make_plan(make_study({**content, "spread": {"rounds": 400}})))
-    assert longer.seconds > 2 * outlook.seconds > 0
+    assert longer.seconds > 2 * estimate.seconds > 0
 
 
-def test_profiles_are_left_out_where_only_mixtures_are_named():
+def test_there_are_no_profiles_if_only_mixtures_are_named():
     labels = [c.composition.label for c in make_plan(make_study({"personas": {"mixtures": {"a": "all"}}})).conditions]
     assert set(labels) == {"a"}
     (composition,) = {c.composition for c in make_plan(make_study({"personas": {"mixtures": {"a": "all"}}})).conditions}
@@ -256,7 +265,7 @@ def test_profiles_are_left_out_where_only_mixtures_are_named():
     assert dataclasses.asdict(composition)["homophily"] == 0.0
 
 
-def test_effects_are_wanted_where_conditions_can_tell_them():
+def test_effects_are_fitted_if_conditions_can_identify_them():
     def wanted(**tables):
         plan = make_plan(make_study(tables))
         rows = pd.DataFrame([plan.row(condition) for condition in plan.conditions])
@@ -265,7 +274,7 @@ def test_effects_are_wanted_where_conditions_can_tell_them():
     one = {"ids": "VAR1"}
     assert wanted(events=one)
     assert not wanted(events=one, effects={"fit": False})
-    # Five traits and a level of their own take six numbers; ten profiles are too few, and equal ones tell nothing.
+    # Five traits and an intercept are six coefficients: ten profiles are too few, and equal profiles add nothing.
     few = ["OCEAN", "ocean", "Ocean", "oCean", "ocEan", "oceAn", "oceaN", "OCean", "OcEan", "OceAn"]
     assert not wanted(events=one, personas={"profiles": few})
     assert wanted(events=one, personas={"profiles": [*few, "OceaN", "oCEan"]})
