@@ -5,7 +5,7 @@ import pytest
 from scipy.special import expit
 
 from tworate.inference.mechanisms.decision_counts import decision_counts
-from tworate.inference.mechanisms.decomposition import Exposure, split
+from tworate.inference.mechanisms.decomposition import Exposure, decompose
 from tworate.inference.mechanisms.mechanism_models import fit_mechanism_model
 from tworate.inference.mechanisms.mechanisms import explain
 from tworate.inference.posterior.sampling import SamplerSettings
@@ -41,8 +41,8 @@ def test_ninety_percent_intervals_of_the_split_cover_over_200_data_sets():
         fit = fit_mechanism_model("both", counts, seed=seed, settings=SamplerSettings(), unit="cell", max_refits=0)
         exposure = Exposure(counts.reach, counts.visibility)
         # Sightings that nobody had are not in the data, nor in the table that the fall is of.
-        truth = split(table[None, :, : counts.n_sightings], counts.shares, exposure)
-        found = split(fit.p_share, counts.shares, exposure)
+        truth = decompose(table[None, :, : counts.n_sightings], counts.shares, exposure)
+        found = decompose(fit.p_share, counts.shares, exposure)
         for part in hits:
             low, high = np.quantile(getattr(found, part), [0.05, 0.95])
             hits[part] += low < getattr(truth, part)[0] < high
