@@ -31,6 +31,7 @@ test-nutpie: $(VENV)/installed-test  ## The contract with nutpie, on every versi
 	$(BIN)/python tests/nutpie_versions.py
 
 mutate: $(VENV)/installed-test  ## Do the tests notice wrong formulas? A random sample of mutants (about two hours).
+	$(BIN)/pip install --disable-pip-version-check -q -c $(CONSTRAINTS) -e '.[mutation]'
 	$(BIN)/python tests/mutation/mutate.py
 
 calibrate: $(VENV)/installed-test  ## The longer statistical studies (an hour or more).

@@ -1,9 +1,9 @@
 """Homophily: labels are placed on a network so that neighbours are alike."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.compiled import njit
 from ..errors import InputError
 from .network import AnyNetwork, CompleteNetwork
 
@@ -132,7 +132,7 @@ def check_homophily(homophily: float) -> None:
         raise InputError(f"homophily = {homophily}: must lie in [0, 1] (0: at random)")
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _anneal(
     indptr: NDArray[np.int64],
     indices: NDArray[np.int32],
@@ -216,7 +216,7 @@ def _anneal(
     return False
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _coefficient(same: int, squares: float, n_ends: int) -> float:
     chance = squares / n_ends / n_ends
     return (same / n_ends - chance) / (1.0 - chance)

@@ -1,10 +1,10 @@
 """The spreading process on the complete network: agents in one state are alike, so only their numbers are stored."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import special
 
+from ..common.compiled import njit
 from .kernels import Counts, Decisions, Schedule, no_counts
 from .streams import open_stream, uniform
 
@@ -73,7 +73,7 @@ def _chance_of_sightings(number: int, n_sharers: int, visibility: float, outside
     return (1.0 - outside) * from_sharers(number) + outside * from_sharers(number - 1)
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def complete_in_time(
     susceptible: NDArray[np.int64],
     n_sharers: int,

@@ -1,9 +1,9 @@
 """Conversion of lists of edges to compressed adjacency."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..common.compiled import njit
 from .network import Network
 
 Ends = NDArray[np.int32]
@@ -74,7 +74,7 @@ def ends_of(n_agents: int, keys: NDArray[np.int64]) -> tuple[Ends, Ends]:
     return low.astype(np.int32), high.astype(np.int32)
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _filled(indptr: NDArray[np.int64], source: Ends, target: Ends) -> NDArray[np.int32]:
     indices = np.empty(2 * source.size, dtype=np.int32)
     free = indptr[:-1].copy()

@@ -1,8 +1,9 @@
 """Inspection of a network: its components, and whether it is simple."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ..common.compiled import njit
 
 SOUND, LOOP, REPEATED, ONE_SIDED = range(4)
 """Results of :func:`first_fault`."""
@@ -11,7 +12,7 @@ _FEW = 32
 """Up to this number of neighbours, comparing all pairs is faster than marking agents all over the memory."""
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def component_sizes(indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> NDArray[np.int64]:
     """Count the agents of every component; components are ordered by their first agents.
 
@@ -55,7 +56,7 @@ def component_sizes(indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> ND
     return sizes[:n_components].copy()
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def first_fault(indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> tuple[int, int]:
     """Check whether a network is simple and undirected.
 
@@ -106,7 +107,7 @@ def first_fault(indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> tuple[
     return (-1, ONE_SIDED) if balance != 0 else (-1, SOUND)
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _hashed(low: int, high: int) -> np.uint64:
     """Mix two agents into 64 bits (the finaliser of SplitMix64, Steele, Lea & Flood 2014)."""
     mixed = (np.uint64(low) << np.uint64(32)) ^ np.uint64(high)

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from ..common.compiled import njit
 from .streams import Stream, gamma, open_stream, uniform
 
 SHARED = -1
@@ -97,7 +98,7 @@ def _prefetch(_context: Any, array: Any, index: Any) -> Any:
     return types.void(array, types.int64), generate
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _share(
     newly: NDArray[np.int32],
     n_newly: int,
@@ -127,7 +128,7 @@ def _share(
     return size, gain
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _show(
     pool: NDArray[np.int32],
     size: int,
@@ -180,7 +181,7 @@ def _show(
     return size, n_newly
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _clear(pool: NDArray[np.int32], size: int, state: NDArray[Any]) -> int:
     """Drop the edges whose agent has shared; return the size of the pool."""
     new_size = 0
@@ -191,13 +192,13 @@ def _clear(pool: NDArray[np.int32], size: int, state: NDArray[Any]) -> int:
     return new_size
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _everybody(n_agents: int, schedule: Schedule) -> NDArray[np.int32]:
     """Return the pool of the outside world: all agents, or none if the outside world never shows the post."""
     return np.arange(n_agents if schedule.outside.max() > 0.0 else 0).astype(np.int32)
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def no_counts(n_rounds: int, n_states: int) -> Counts:
     """Return empty counts."""
     return Counts(
@@ -208,7 +209,7 @@ def no_counts(n_rounds: int, n_states: int) -> Counts:
     )
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def spread_in_rounds(
     indptr: NDArray[np.int64],
     indices: NDArray[np.int32],
@@ -257,7 +258,7 @@ def spread_in_rounds(
     return counts
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _how_many_before(time: float, stream: Stream) -> int:
     """Draw the number of events before `time`, for a batch of events of which the last happens at time 1."""
     number = 0
@@ -266,7 +267,7 @@ def _how_many_before(time: float, stream: Stream) -> int:
     return number
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _time_of(number: int, n_events: int, stream: Stream) -> float:
     """Draw the time of event `number`, counted from 1, of `n_events` events before time 1; number 0 gives 0."""
     if number == 0:
@@ -277,7 +278,7 @@ def _time_of(number: int, n_events: int, stream: Stream) -> float:
     return np.sort(times)[number - 1]
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def spread_in_time(
     indptr: NDArray[np.int64],
     indices: NDArray[np.int32],
@@ -376,7 +377,7 @@ def spread_in_time(
     return counts
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def degrees_left(indptr: NDArray[np.int64], indices: NDArray[np.int32], state: NDArray[Any]) -> NDArray[np.int64]:
     """Count the neighbours that are not blocked, for each agent; blocked agents have -1."""
     degrees = np.empty(state.size, dtype=np.int64)

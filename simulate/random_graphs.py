@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ..common.compiled import njit
 from ..errors import InputError
 from .edges import Ends, ends_of, pair_keys, sorted_unique
 
@@ -246,7 +246,7 @@ def _distinct(
     return keys
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _rewired_ring(n_agents: int, half: int, rewired: float, rng: np.random.Generator) -> Ends:
     """Return the second ends of the edges that lead forwards on the ring, agent by agent."""
     targets = np.empty(n_agents * half, dtype=np.int32)
@@ -269,7 +269,7 @@ def _rewired_ring(n_agents: int, half: int, rewired: float, rng: np.random.Gener
     return targets
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _grown(n_agents: int, links: int, triads: float, rng: np.random.Generator) -> Ends:
     """Return the second ends of the links of agents `links` to `n_agents - 1`, agent by agent."""
     targets = np.empty((n_agents - links) * links, dtype=np.int32)
@@ -318,7 +318,7 @@ def _grown(n_agents: int, links: int, triads: float, rng: np.random.Generator) -
     return targets
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _other_than(agents: Ends, excluded: Ends, rng: np.random.Generator) -> int:
     """Draw an agent that is not excluded, all with equal probability; return -1 if there is none."""
     for _ in range(_TRIES):
@@ -335,7 +335,7 @@ def _other_than(agents: Ends, excluded: Ends, rng: np.random.Generator) -> int:
     return chosen
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _holds(agents: Ends, agent: int) -> bool:
     is_in = False
     for i in range(agents.size):

@@ -1,8 +1,9 @@
 """Random networks in which every agent has the same number of neighbours."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ..common.compiled import njit
 
 _PATIENCE = 2_000
 """Exchanges tried for one bad edge before the pairing is drawn again; only the smallest networks ever need that."""
@@ -60,7 +61,7 @@ def regular_neighbours(n_agents: int, degree: int, rng: np.random.Generator) -> 
     return neighbours
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _paired(n_agents: int, degree: int, rng: np.random.Generator) -> NDArray[np.int32]:
     """Pair all stubs at random; stub `s` belongs to agent `s // degree`. Loops and repeated edges remain."""
     size = n_agents * degree
@@ -76,7 +77,7 @@ def _paired(n_agents: int, degree: int, rng: np.random.Generator) -> NDArray[np.
     return neighbours
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _bad_stubs(neighbours: NDArray[np.int32], degree: int) -> NDArray[np.int64]:
     """Return the stubs whose edge is a loop or repeats the edge of an earlier stub of the same agent."""
     n_agents = neighbours.size // degree
@@ -102,7 +103,7 @@ def _bad_stubs(neighbours: NDArray[np.int32], degree: int) -> NDArray[np.int64]:
     return bad_stubs[:n_bad].copy()
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _repair(neighbours: NDArray[np.int32], degree: int, bad: NDArray[np.int64], rng: np.random.Generator) -> bool:
     """Exchange ends in place until no edge is bad; return whether this succeeded."""
     for stub in bad:
@@ -115,14 +116,14 @@ def _repair(neighbours: NDArray[np.int32], degree: int, bad: NDArray[np.int64], 
     return True
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _mix(neighbours: NDArray[np.int32], degree: int, trials: int, rng: np.random.Generator) -> None:
     """Exchange ends of random edges in place. Rejected trials count too, so that the distribution stays uniform."""
     for _ in range(trials):
         _exchange(neighbours, degree, int(rng.random() * neighbours.size), int(rng.random() * neighbours.size))
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _is_bad(neighbours: NDArray[np.int32], degree: int, stub: int) -> bool:
     agent = stub // degree
     times = 0
@@ -131,7 +132,7 @@ def _is_bad(neighbours: NDArray[np.int32], degree: int, stub: int) -> bool:
     return neighbours[stub] == agent or times > 1
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _exchange(neighbours: NDArray[np.int32], degree: int, first: int, second: int) -> None:
     """Replace the edges (a, b), (c, d) of two stubs by (a, d), (c, b), unless this makes a loop or repeated edge."""
     a, b = first // degree, neighbours[first]
@@ -149,7 +150,7 @@ def _exchange(neighbours: NDArray[np.int32], degree: int, first: int, second: in
     neighbours[_among(neighbours, degree, b, a)] = c
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _among(neighbours: NDArray[np.int32], degree: int, agent: int, other: int) -> int:
     """Return the stub of `agent` that leads to `other`; -1 if there is none."""
     for begin in range(agent * degree, (agent + 1) * degree, _BLOCK):
@@ -165,7 +166,7 @@ def _among(neighbours: NDArray[np.int32], degree: int, agent: int, other: int) -
     return -1
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _complement(neighbours: NDArray[np.int32], n_agents: int) -> NDArray[np.int32]:
     """Return, for each agent, all agents except itself and its neighbours."""
     n_neighbours = neighbours.size // n_agents

@@ -8,8 +8,9 @@ which its test vectors protect from changes.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ..common.compiled import njit
 
 _BUFFER = 512
 _MASK = np.uint64(0xFFFFFFFF)
@@ -38,7 +39,7 @@ class Stream(NamedTuple):
     key: NDArray[np.uint64]
 
 
-@njit(inline="always")
+@njit("simulate", inline="always")
 def _round(
     c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64, np.uint64, np.uint64]:
@@ -50,7 +51,7 @@ def _round(
     )  # fmt: skip
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def philox(
     c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
@@ -74,13 +75,13 @@ def philox(
     return c0, c1, c2, c3
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def open_stream(key: NDArray[np.uint64]) -> Stream:
     """Return the stream that four 32-bit words determine."""
     return Stream(np.empty(_BUFFER, dtype=np.uint64), np.array([_BUFFER, 0], dtype=np.int64), key)
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def _refill(words: NDArray[np.uint64], block: np.uint64, key: NDArray[np.uint64]) -> None:
     k0, k1, c2, c3 = key[0], key[1], key[2], key[3]
     for i in range(_BUFFER // 2):
@@ -90,7 +91,7 @@ def _refill(words: NDArray[np.uint64], block: np.uint64, key: NDArray[np.uint64]
         words[2 * i + 1] = (w2 << _SHIFT) | w3
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def uniform(stream: Stream) -> float:
     """Draw a number from [0, 1), a multiple of 2^-53."""
     position = stream.cursor[0]
@@ -102,7 +103,7 @@ def uniform(stream: Stream) -> float:
     return np.int64(stream.words[position] >> _DROP) * _UNIT
 
 
-@njit(nogil=True, cache=True)
+@njit("simulate")
 def gamma(shape: float, stream: Stream) -> float:
     """Draw a gamma variate of scale 1 and shape at least 1: the time of the last of `shape` events of rate 1.
 

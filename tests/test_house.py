@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "common": set(),
     "models": set(),
     "agents": set(),
-    "simulate": {"models"},
+    "simulate": {"models", "common"},
     "inference": {"models", "simulate", "common"},
     "analysis": {"agents", "simulate", "models", "inference", "common"},
 }
