@@ -299,7 +299,7 @@ def test_a_damaged_file_is_set_aside_and_begun_anew(tmp_path, damage):
     (message,) = messages
     (aside,) = tmp_path.glob("*.damaged-*.sqlite3")
     assert message.startswith(f"{path}: this cache is damaged (")
-    assert message.endswith(f"it was set aside as {aside.name} and a new one begun")
+    assert message.endswith(f"it was renamed to {aside.name} and a new one started")
     if damage is not change_version:  # looking at a sound file may touch its header
         assert aside.read_bytes() == damaged
     model = Oracle()
@@ -325,7 +325,7 @@ def works_without(model, messages):
     assert not model.store.in_use
     (message,) = messages
     assert "the cache cannot be used (" in message
-    assert message.endswith("going on without it")
+    assert message.endswith("continuing without it")
 
 
 def test_a_folder_that_cannot_be_made_is_done_without(tmp_path):
@@ -361,7 +361,7 @@ def test_a_full_disk_is_done_without(tmp_path):
 
 def test_trouble_becomes_a_python_warning_by_default(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.warns(UserWarning, match="going on without it"):
+    with pytest.warns(UserWarning, match="continuing without it"):
         AnswerStore(tmp_path / "file")
 
 

@@ -34,13 +34,13 @@ def test_months_in_full_and_short():
     ("text", "message"),
     [
         ("", "is empty"),
-        ("5/1/2023", "is no date that can be read; write 2023-05-01 or 01 May 2023"),
-        ("May 2023", "is no date that can be read"),
-        ("1 May 23", "is no date that can be read"),
-        ("2023-02-30", "is no day of the calendar"),
-        ("1 Mai 2023", "is no day of the calendar"),
-        ("1 Juk 2023", "is no day of the calendar"),
-        ("٢٠٢٣-٠٥-٠١", "is no date that can be read"),
+        ("5/1/2023", "cannot be read as a date; write 2023-05-01 or 01 May 2023"),
+        ("May 2023", "cannot be read as a date"),
+        ("1 May 23", "cannot be read as a date"),
+        ("2023-02-30", "is not a day of the calendar"),
+        ("1 Mai 2023", "is not a day of the calendar"),
+        ("1 Juk 2023", "is not a day of the calendar"),
+        ("٢٠٢٣-٠٥-٠١", "cannot be read as a date"),
     ],
 )
 def test_what_is_no_date_is_refused(text, message):
@@ -90,10 +90,10 @@ def test_what_filters_left_out_is_told():
         (
             {"event_types": ("Battles",), "since": "2026-01-01"},
             "none of 18 events: event type Battles leaves 3, since 2026-01-01 leaves 0 "
-            "(those 3 have 2025-03-14 to 2025-09-21)",
+            "(all 3 removed; their values: 2025-03-14 to 2025-09-21)",
         ),
-        ({"countries": ("Mali",)}, "country Mali leaves 0 (those 18 have Elmarra, Varosia)"),
-        ({"min_fatalities": 10**6}, "fatalities of at least 1000000 leaves 0 (those 18 have 0 to "),
+        ({"countries": ("Mali",)}, "country Mali leaves 0 (all 18 removed; their values: Elmarra, Varosia)"),
+        ({"min_fatalities": 10**6}, "fatalities of at least 1000000 leaves 0 (all 18 removed; their values: 0 to "),
     ],
 )
 def test_filters_that_leave_nothing_say_which_took_what_and_what_there_was(conditions, message):
@@ -105,10 +105,10 @@ def test_filters_that_leave_nothing_say_which_took_what_and_what_there_was(condi
 @pytest.mark.parametrize(
     ("conditions", "message"),
     [
-        ({"event_types": ("Battle",)}, "event type 'Battle' is not ACLED's; choose of Battles, "),
-        ({"min_fatalities": 3, "max_fatalities": 2}, "fatalities of at least 3 and at most 2: no event has both"),
-        ({"since": "2025-02-01", "until": "2025-01-01"}, "since 2025-02-01 and until 2025-01-01: no event has both"),
-        ({"since": "yesterday"}, "since 'yesterday' is no date that can be read"),
+        ({"event_types": ("Battle",)}, "event type 'Battle' is not a type of ACLED; choose from Battles, "),
+        ({"min_fatalities": 3, "max_fatalities": 2}, "fatalities of at least 3 and at most 2: no event meets both"),
+        ({"since": "2025-02-01", "until": "2025-01-01"}, "since 2025-02-01 and until 2025-01-01: no event meets both"),
+        ({"since": "yesterday"}, "since 'yesterday' cannot be read as a date"),
         ({"until": ""}, "until '' is empty"),
     ],
 )
@@ -136,13 +136,13 @@ def test_a_date_that_cannot_be_read_matters_only_where_it_decides(undated):
     with pytest.raises(InputError) as caught:
         read_events(undated, EventFilter.from_text(since="2025-01-01"))
     assert str(caught.value) == (
-        f"{undated}, line 2: event_date '5/1/2025' is no date that can be read; write 2023-05-01 or 01 May 2023 "
+        f"{undated}, line 2: event_date '5/1/2025' cannot be read as a date; write 2023-05-01 or 01 May 2023 "
         "('since 2025-01-01' needs it)"
     )
 
 
 def test_empty_cells_are_named_as_such(undated):
-    with pytest.raises(InputError, match=r"country Mali leaves 0 \(those 2 have an empty cell\)"):
+    with pytest.raises(InputError, match=r"country Mali leaves 0 \(all 2 removed; their values: an empty cell\)"):
         read_events(undated, EventFilter(countries=("Mali",)))
 
 

@@ -241,7 +241,7 @@ BAD = [
     (["decide", "--qualifier", "rather"], "qualifier 'rather': choose one of a bit, plain, very, extremely"),
     (["decide", "--personas", "good.csv"], "good.csv, line 1: missing persona, weight"),
     (["decide", "--event-type", "Battle"], "event type 'Battle' is not ACLED's"),
-    (["decide", "--since", "1/5/2023"], "since '1/5/2023' is no date that can be read"),
+    (["decide", "--since", "1/5/2023"], "since '1/5/2023' cannot be read as a date"),
     (["decide", "--country", "Mali"], "the filters leave none of 18 events: country Mali leaves 0"),
     (["decide", "--event-type", "Riots", "--event", "VAR1"], "there is no event 'VAR1'; the filters leave: ELM6, VAR8"),
     (["simulate", "--network", "watts-strogatz:rewire=0.3"], "takes rewired, not 'rewire'; did you mean rewired"),
