@@ -142,8 +142,8 @@ def parse_wordings(texts: Sequence[str] | None) -> tuple[Wording, ...]:
 def parse_answer(answer: str, options: Sequence[str]) -> int | None:
     """Return the index of the option that an answer begins with.
 
-    Case, surrounding quotes, emphasis and all text after the option are ignored: `logits` also scores only the beginning
-    of an answer.
+    Case, surrounding quotes, emphasis and all text after the option are ignored. `logits` also scores only the
+    beginning of an answer.
 
     Parameters
     ----------

@@ -147,14 +147,14 @@ def test_white_space_among_the_added_tokens_is_left_alone(make_tokenizer, conver
 
 
 def test_option_that_spells_a_mark_is_refused(make_tokenizer, conversation_about):
-    with pytest.raises(InputError, match=r"option '</s>': spells a token"):
+    with pytest.raises(InputError, match=r"option '</s>': contains a token"):
         ChatEncoder(make_tokenizer()).encode(conversation_about("Nothing."), ("</s>", "no"))
 
 
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("{{ raise_exception('never') }}", r"renders no user message \(never\)"),
+        ("{{ raise_exception('never') }}", r"cannot render a user message \(never\)"),
         ("{% for m in messages %}{{ m.content | upper }}{% endfor %}", "every message once"),
     ],
 )

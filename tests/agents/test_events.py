@@ -159,7 +159,7 @@ def test_file_without_notes_is_refused_with_the_reason(tmp_path):
         (
             "events.jsonl",
             b'{"event_id_cnty": "a", "event_type": "Riots", "fatalities": 0, "notes": "x \\ud83d"}\n',
-            "line 1: notes holds half of a character",
+            "line 1: notes contains half of a character",
         ),
         ("events.jsonl", b'{"notes": "x"}\n', "line 1: missing event_id_cnty"),
     ],

@@ -375,8 +375,8 @@ def test_an_option_that_no_list_reaches_is_an_error_or_its_bound(server, embedde
     server.reset(listed=0)
     model = connect(server)
     assert not model.gives_log_probabilities
-    assert "do not reach the options" in model.notice
-    with pytest.raises(NoLogProbabilitiesError, match=r"do not reach the option '\w+' \(its probability is between"):
+    assert "do not cover the options" in model.notice
+    with pytest.raises(NoLogProbabilitiesError, match=r"do not cover the option '\w+' \(its probability is between"):
         model.option_log_probabilities([default_templates().conversation(question) for question in questions], OPTIONS)
     # With all its likely tokens listed, what the model all but never says is bounded instead.
     server.reset()
@@ -423,7 +423,7 @@ FAILURES = [
     ("page", JobError, "gave a response without an answer; is it an OpenAI-compatible server?"),
     ("broken", JobError, "gave a response that cannot be read; is it"),
     ("empty", JobError, "gave a response without an answer; is it"),
-    ("nonsense", JobError, "gave log-probabilities that are none; is it"),
+    ("nonsense", JobError, "gave invalid log-probabilities; is it"),
 ]
 
 
@@ -601,7 +601,7 @@ BAD_URLS = [
     ("http://host/v1\x00", "a space or a control character"),
     ("http://me:hidden@host/v1?version=2", "a query or a fragment"),
     ("http://host/v1#", "a query or a fragment"),
-    ("http://me:hidden@-é./v1", "the base URL, or a proxy that the environment names, cannot be used"),
+    ("http://me:hidden@-é./v1", "the base URL, or a proxy named in the environment, cannot be used"),
 ]
 
 
@@ -641,7 +641,7 @@ def test_where_the_server_and_the_key_come_from(server, monkeypatch):
     for url in ("localhost:8000", "ftp://host/v1", "http://host:port/v1"):
         with pytest.raises(InputError, match="write it as in http://localhost:8000/v1"):
             load_language_model("openai:m", base_url=url)
-    with pytest.raises(InputError, match="names no model"):
+    with pytest.raises(InputError, match="the model name is missing"):
         load_language_model("openai:")
     with pytest.raises(InputError, match="concurrency = 0"):
         load_language_model("openai:m", concurrency=0)

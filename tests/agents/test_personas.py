@@ -63,7 +63,7 @@ def test_biographies_are_one_line_and_short():
     assert Persona("OCEAN", "a" * 500).biography == "a" * 500
     with pytest.raises(InputError, match="persona OCEAN: its biography has 501 characters; shorten it to 500"):
         Persona("OCEAN", "a" * 501)
-    with pytest.raises(InputError, match="its biography holds half of a character"):
+    with pytest.raises(InputError, match="its biography contains half of a character"):
         Persona("OCEAN", "\ud83d")
 
 
