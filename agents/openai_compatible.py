@@ -189,17 +189,17 @@ class OpenAICompatibleModel(LanguageModel):
         reaches = [paths.reach(option) for option in options]
         if _needs_exploring(reaches):
             reaches = self._explore(client, conversation, options, paths, settings)
-        certain = math.fsum(math.exp(reach.found) for reach in reaches if reach.found >= reach.hidden)
+        certain = math.fsum(math.exp(reach.listed) for reach in reaches if reach.listed >= reach.hidden)
         for option, reach in zip(options, reaches, strict=True):
-            if reach.hidden > reach.found and math.exp(reach.hidden) > NEGLIGIBLE * certain:
+            if reach.hidden > reach.listed and math.exp(reach.hidden) > NEGLIGIBLE * certain:
                 message = (
                     f"{self.name}: the server's log-probabilities do not cover the option {option!r} (its probability "
-                    f"is between {math.exp(reach.found):.2g} and {math.exp(reach.hidden):.2g}); sample answers instead"
+                    f"is between {math.exp(reach.listed):.2g} and {math.exp(reach.hidden):.2g}); sample answers instead"
                 )
                 self._out_of_reach[json.dumps([conversation, options])] = message
                 raise NoLogProbabilitiesError(message)
         # An option that no list shows gets its upper bound, which is negligible here.
-        return np.array([max(reach.found, reach.hidden) for reach in reaches])
+        return np.array([max(reach.listed, reach.hidden) for reach in reaches])
 
     def _explore(
         self,
@@ -353,7 +353,7 @@ class _ServerFailedError(JobError):
 
 def _needs_exploring(reaches: Iterable[Reach]) -> bool:
     """Return whether more answers could show more of some option."""
-    return any(reach.unexplored and reach.hidden > reach.found for reach in reaches)
+    return any(reach.unexplored and reach.hidden > reach.listed for reach in reaches)
 
 
 def _seed(seed: int, conversation: Conversation, position: int = 0) -> int:

@@ -163,7 +163,7 @@ def test_answers_of_other_code_are_not_taken(tmp_path, monkeypatch):
 
 def test_a_failure_keeps_what_was_answered_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(language_model_module, "CONVERSATIONS_AT_ONCE", 4)
-    with pytest.raises(JobError, match="silent; 8 answers are kept, and the same command goes on from there"):
+    with pytest.raises(JobError, match="silent; 8 answers are stored, and the same command continues from there"):
         remembering(tmp_path, Oracle(fails_after=10)).option_log_probabilities(talks(12), OPTIONS)
     model = Oracle()
     remembering(tmp_path, model).option_log_probabilities(talks(12), OPTIONS)

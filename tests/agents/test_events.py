@@ -61,7 +61,7 @@ def test_json_lines_hold_the_same_events(tmp_path):
         ({"notes": " "}, "line 4: notes is empty"),
         ({"event_type": "Battle"}, "line 4: event_type 'Battle' is not ACLED's"),
         ({"fatalities": "many"}, "line 4: fatalities 'many' must be a whole number"),
-        ({"fatalities": " "}, "line 4: fatalities is empty; write 0 where none were reported, or remove the row"),
+        ({"fatalities": " "}, "line 4: fatalities is empty; write 0 if none were reported, or remove the row"),
         ({"fatalities": "2.5"}, "line 4: fatalities '2.5' must be a whole number"),
         ({"fatalities": "nan"}, "line 4: fatalities 'nan' must be a whole number"),
         ({"fatalities": "1e12"}, "line 4: fatalities '1e12' must be a whole number from 0 to 1000000000"),
@@ -104,7 +104,7 @@ def test_rows_that_repeat_an_event_are_taken_once(tmp_path):
     said = []
     events = read_events(csv_file(tmp_path, *rows), note=said.append)
     assert [event.event_id_cnty for event in events] == ["AAA1", "AAA2"]
-    assert said == [f"{tmp_path}/events.csv: 1 row repeats an event, the first on line 6; each is taken once"]
+    assert said == [f"{tmp_path}/events.csv: 1 row repeats an event, the first on line 6; each event is read once"]
 
 
 def test_whole_numbers_that_were_saved_as_decimals_are_whole(tmp_path):
@@ -121,7 +121,7 @@ def test_file_without_notes_is_refused_with_the_reason(tmp_path):
     ("name", "content", "message"),
     [
         ("events.csv", b"", "is empty"),
-        ("events.csv", ",".join(ROW).encode() + b"\n", "holds no events"),
+        ("events.csv", ",".join(ROW).encode() + b"\n", "contains no events"),
         ("events.csv", ",".join(ROW).encode() + b"\na,b\n", "line 2: has 2 cells, the header has 8"),
         ("events.csv", ",".join(ROW).encode() + b'\n"a,b\n', "is not valid CSV"),
         (
@@ -146,8 +146,8 @@ def test_file_without_notes_is_refused_with_the_reason(tmp_path):
             ",".join(ROW).encode() + b'\nA,,Riots,,,"say "hi" now",0,\n',
             r"line 2: is not valid CSV \(.*\); check the quotes",
         ),
-        ("events.jsonl", b"[" * 100_000 + b"\n", "line 1: is no JSON that can be read"),
-        ("events.jsonl", b'{"fatalities": ' + b"1" * 5000 + b"}\n", "line 1: is no JSON that can be read"),
+        ("events.jsonl", b"[" * 100_000 + b"\n", "line 1: is JSON that cannot be read"),
+        ("events.jsonl", b'{"fatalities": ' + b"1" * 5000 + b"}\n", "line 1: is JSON that cannot be read"),
         ("events.jsonl", b"{not json}\n", "line 1: is not valid JSON"),
         ("events.jsonl", b"[1]\n", "line 1: must be a JSON object"),
         ("events.json", b"[]", "save it as JSON Lines"),

@@ -286,7 +286,7 @@ def test_weights_that_are_missing_are_not_made_up(make_folder):
     folder = make_folder()
     weights = load_file(folder / "model.safetensors")
     save_file({k: v for k, v in weights.items() if k != "lm_head.weight"}, folder / "model.safetensors", PT)
-    with pytest.raises(InputError, match=r"the weights lack lm_head\.weight; give a causal language model with all"):
+    with pytest.raises(InputError, match=r"the weights lack lm_head\.weight; use a causal language model with all"):
         load_language_model(str(folder))
     layer = {k: v for k, v in weights.items() if "layers.1." not in k}
     save_file(layer, folder / "model.safetensors", PT)
@@ -314,7 +314,7 @@ def test_model_that_looks_ahead_is_refused(make_tokenizer, tmp_path):
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     BertForMaskedLM(BertConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    with pytest.raises(InputError, match=r"is no causal language model \(BertLMHeadModel\)"):
+    with pytest.raises(InputError, match=r"is not a causal language model \(BertLMHeadModel\)"):
         load_language_model(str(tmp_path))
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"is_decoder": True}))
@@ -367,7 +367,7 @@ def test_prompt_longer_than_the_model_takes_is_refused(make_model, questions):
     assert np.isfinite(just.option_log_probabilities(conversations, OPTIONS)).all()
     for architecture in ("gpt2", "llama"):
         short = make_model(architecture=architecture, max_position_embeddings=fed - 1)
-        with pytest.raises(InputError, match=rf"has {fed} tokens, and the model takes {fed - 1}; shorten the notes"):
+        with pytest.raises(InputError, match=rf"has {fed} tokens, but the model takes {fed - 1}; shorten the notes"):
             short.option_log_probabilities(conversations, OPTIONS)
     longest = max(len(just.encoder.prompt(conversation)) for conversation in conversations)
     settings = {"samples": 2, "temperature": 1.0, "seed": 0}
@@ -402,7 +402,9 @@ def test_tokenizer_of_another_model_is_refused(make_model, questions):
         lambda: model.share_probability(questions[:1]),
         lambda: model.sample_answers(conversations_of(questions[:1]), samples=1, temperature=1.0, seed=0),
     ):
-        with pytest.raises(InputError, match=r"the tokenizer gives token \d+, and the model knows 300 .*belongs to"):
+        with pytest.raises(
+            InputError, match=r"the tokenizer gives token \d+, but the model knows only 300 .*belongs to"
+        ):
             ask()
 
 
@@ -500,7 +502,7 @@ def test_hub_id_without_a_way_to_the_hub_fails_soon_in_one_line(tmp_path, monkey
     # Nothing listens on this port of the loopback, so the answer does not hang on the network of the test machine.
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     began = time.perf_counter()
-    with pytest.raises(InputError, match=r"org/model: is no local folder.*while online") as caught:
+    with pytest.raises(InputError, match=r"org/model: is not a local folder.*while online") as caught:
         load_language_model("org/model")
     assert time.perf_counter() - began < 5
     assert ("HF_HUB_OFFLINE" in str(caught.value)) == offline

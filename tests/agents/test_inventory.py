@@ -163,7 +163,7 @@ def test_too_many_unparsable_answers_are_an_error_and_wordings_are_refused():
         administer(model, [Persona("OCEAN")], elicitation=Elicitation("sample", samples=50))
     assert "--wording" not in str(told.value)
     administer(model, [Persona("OCEAN")], elicitation=Elicitation("sample", samples=50, max_unparsable=0.6))
-    with pytest.raises(InputError, match="wordings of the options go with decisions"):
+    with pytest.raises(InputError, match="wordings apply only to decisions"):
         administer(model, [Persona("OCEAN")], elicitation=Elicitation(wordings=(("a", "b"),)))
 
 

@@ -449,7 +449,7 @@ def test_failures_say_what_is_wrong_keep_the_rest_and_never_the_key(
     # Two requests are under way at once; those that fail may stand among the healthy ones.
     assert 5 <= kept.entries <= 7
     if kind is JobError:
-        assert f"{kept.entries} answers are kept, and the same command goes on from there" in str(caught.value)
+        assert f"{kept.entries} answers are stored, and the same command continues from there" in str(caught.value)
     server.reset()
     model.share_probability(questions)
     assert len(server.requests) == 2 * len(questions) - kept.entries
@@ -463,7 +463,7 @@ def test_a_server_that_is_silent_is_given_up_and_what_was_answered_is_kept(serve
     model = CachedLanguageModel(connect(server, timeout=0.5, retries=1, concurrency=2), AnswerStore(tmp_path))
     server.reset("hanging", healthy=5)
     started = time.perf_counter()
-    with pytest.raises(JobError, match=r"no answer within 0.5 s \(tried 2 times\); \d answers are kept"):
+    with pytest.raises(JobError, match=r"no answer within 0.5 s \(tried 2 times\); \d answers are stored"):
         model.share_probability(questions)
     assert time.perf_counter() - started < 10
     assert model.store.models()[0].entries >= 4
@@ -686,11 +686,11 @@ def test_paths_of_several_tokens_multiply_and_their_ends_are_bounded():
     paths = AnswerPaths()
     paths.add([place(b"sh", sh=0.5, ig=0.3, no=0.1)])
     before = paths.reach("share")
-    assert (before.found, before.unexplored) == (-math.inf, True)
+    assert (before.listed, before.unexplored) == (-math.inf, True)
     assert before.hidden == pytest.approx(math.log(0.5))
     paths.add([place(b"sh", sh=0.5, ig=0.3, no=0.1), place(b"are", are=0.8, out=0.2)])
     after = paths.reach("share")
-    assert after.found == pytest.approx(math.log(0.4))
+    assert after.listed == pytest.approx(math.log(0.4))
     # What is not listed at the first place has 0.1 left, and is at most as probable as the last one listed.
     assert after.hidden == pytest.approx(math.log(0.1))
     assert not after.unexplored
@@ -701,7 +701,7 @@ def test_paths_of_several_tokens_multiply_and_their_ends_are_bounded():
 def test_a_rare_token_that_was_written_bounds_nothing():
     paths = AnswerPaths()
     paths.add([place(b"rare", sh=0.5, ig=0.3)])
-    assert paths.reach("rare").found == pytest.approx(math.log(0.001))
+    assert paths.reach("rare").listed == pytest.approx(math.log(0.001))
     assert paths.reach("zebra").hidden == pytest.approx(math.log(0.199))
     alone = AnswerPaths()
     alone.add([place(b"rare")])
@@ -711,6 +711,6 @@ def test_a_rare_token_that_was_written_bounds_nothing():
 def test_space_before_an_answer_does_not_count_and_part_of_a_character_is_a_token():
     paths = AnswerPaths()
     paths.add([Place(b" share", math.log(0.6), {b"share": math.log(0.2), b"\xc3": math.log(0.2)})])
-    assert paths.reach("share").found == pytest.approx(math.log(0.6))
+    assert paths.reach("share").listed == pytest.approx(math.log(0.6))
     paths.add([Place(b"\xc3", math.log(0.2), {}), Place(b"\xa9", math.log(0.5), {})])
-    assert paths.reach("é").found == pytest.approx(math.log(0.1))
+    assert paths.reach("é").listed == pytest.approx(math.log(0.1))

@@ -100,8 +100,8 @@ def test_effects_are_differences_of_means_and_cross_talk_is_named():
         (lambda level, item: 0.15 * level[item.trait], 1.0, "not far enough apart"),
         # Two of a scale's items say the opposite of what they should.
         (lambda level, item: own(level, item) * (1 if item.number > 10 else -0.6), 1.0, "do not agree"),
-        (lambda level, item: own(level, item) + 0.9 * level["openness"], 1.0, "openness moves its scale"),
-        (own, 0.2, "would rather not answer"),
+        (lambda level, item: own(level, item) + 0.9 * level["openness"], 1.0, "openness changes its scale"),
+        (own, 0.2, "prefers other answers"),
     ],
 )
 def test_each_threshold_alone_denies_a_trait(slope, mass, reason):

@@ -223,7 +223,7 @@ BAD = [
     (["compare", "good.csv", "--closure", "recorded"], "needs the columns si_edges and degree"),
     (["compare", "good.csv", "--likelihood", "poisson"], "likelihood 'poisson' is unknown"),
     (["compare", "good.csv", "--out", "good.csv"], "good.csv/report.html: cannot be written"),
-    (["run", "--model", ".", "--out", "out"], ".: holds no model (no config.json)"),
+    (["run", "--model", ".", "--out", "out"], ".: contains no model (no config.json)"),
     (["decide", "--base-url", "http://localhost/v1"], "--base-url goes with --model openai:NAME"),
     (["decide", "--model", "openai:m", "--base-url", "localhost:8000"], "write it as in http://localhost:8000/v1"),
     (["run", "--events", "good.csv", "--out", "out"], "good.csv, line 1: missing event_id_cnty"),
@@ -276,7 +276,7 @@ BAD = [
     (["probe", "--elicitation", "guess"], "elicitation 'guess': must be one of logits, sample"),
     (["probe", "--elicitation", "sample", "--max-tokens", "0"], "max-tokens = 0: must be at least 1"),
     (["probe", "--out", "."], ".: is a folder; name a file"),
-    (["probe", "--model", "."], ".: holds no model (no config.json)"),
+    (["probe", "--model", "."], ".: contains no model (no config.json)"),
 ]
 
 
