@@ -105,5 +105,5 @@ class Sampler:
         uniform = np.random.default_rng(key).random(self.sampling.samples)[draw.answers]
         heights = torch.from_numpy(uniform).to(cumulative.device) * cumulative[-1]
         positions = torch.searchsorted(cumulative, heights, right=True).cpu().numpy()
-        drawn = np.minimum(positions, len(cumulative) - 1)
-        return [(int(token), draw.answers[drawn == token]) for token in np.unique(drawn)]
+        tokens = np.minimum(positions, len(cumulative) - 1)
+        return [(int(token), draw.answers[tokens == token]) for token in np.unique(tokens)]

@@ -154,7 +154,7 @@ class AnswerStore:
                     f"DELETE FROM answers{condition}", () if model is None else (model,)
                 ).rowcount
                 connection.execute("DELETE FROM models WHERE id NOT IN (SELECT model FROM answers)")
-            with suppress(sqlite3.OperationalError):  # another process reads: the space is freed at another time
+            with suppress(sqlite3.OperationalError):  # fails while another process reads: a later call frees the space
                 connection.execute("VACUUM")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return count

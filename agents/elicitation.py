@@ -267,12 +267,12 @@ class Counted:
     ----------
     counts : array, shape (n_prompts, n_options)
         Number of answers that begin with each option.
-    asked : array of int, shape (n_prompts,)
+    n_drawn : array of int, shape (n_prompts,)
         Number of answers drawn.
     """
 
     counts: NDArray[np.float64]
-    asked: NDArray[np.int64]
+    n_drawn: NDArray[np.int64]
     method: ClassVar[str] = "sample"
 
     @property
@@ -283,7 +283,7 @@ class Counted:
     @property
     def option_mass(self) -> NDArray[np.float64]:
         """Fraction of readable answers among all that were drawn, shape (n_prompts,)."""
-        return self.n_read / self.asked
+        return self.n_read / self.n_drawn
 
     @property
     def n_read(self) -> NDArray[np.float64]:
@@ -293,7 +293,7 @@ class Counted:
     @property
     def unparsable(self) -> NDArray[np.int64]:
         """Number of answers that begin with none of the options, shape (n_prompts,)."""
-        return (self.asked - self.n_read).astype(np.int64)
+        return (self.n_drawn - self.n_read).astype(np.int64)
 
     def prompted(self) -> Prompted:
         """Return the estimated log-odds of the first of two options against the second, with diagnostics.

@@ -92,19 +92,19 @@ def test_further_rows_that_cannot_be_used_are_counted(tmp_path):
         read_events(csv_file(tmp_path, *rows[:4]))
 
 
-def test_the_first_fault_is_named_before_the_place_where_reading_ends(tmp_path):
+def test_a_bad_row_is_named_before_an_unreadable_part_of_the_file(tmp_path):
     path = csv_file(tmp_path, {**ROW, "fatalities": ""})
     path.write_text(path.read_text() + "too,few\n")
     with pytest.raises(InputError, match="line 2: fatalities is empty"):
         read_events(path)
 
 
-def test_rows_that_repeat_an_event_are_taken_once(tmp_path):
+def test_repeated_events_are_read_once(tmp_path):
     rows = [ROW, {**ROW, "event_id_cnty": "AAA2"}, {**ROW, "extra_column": "another export"}]
-    said = []
-    events = read_events(csv_file(tmp_path, *rows), note=said.append)
+    messages = []
+    events = read_events(csv_file(tmp_path, *rows), note=messages.append)
     assert [event.event_id_cnty for event in events] == ["AAA1", "AAA2"]
-    assert said == [f"{tmp_path}/events.csv: 1 row repeats an event, the first on line 6; each event is read once"]
+    assert messages == [f"{tmp_path}/events.csv: 1 row repeats an event, the first on line 6; each event is read once"]
 
 
 def test_whole_numbers_that_were_saved_as_decimals_are_whole(tmp_path):
@@ -212,7 +212,7 @@ def test_rows_start_on_the_lines_that_an_editor_would_show(tmp_path_factory, row
     for cells in rows:
         quoted = ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)
         if any(cell.strip() for cell in cells):
-            # A line ends at a line feed, at a carriage return, or at both together.
+            # A line ends with a line feed, a carriage return, or both.
             lines.append(1 + text.replace("\r\n", "\n").replace("\r", "\n").count("\n"))
         text += quoted + newline
     path.write_bytes(text.encode())
