@@ -69,7 +69,7 @@ class EventFilter:
         types = {name.casefold(): name for name in EVENT_TYPES}
         for name in self.event_types:
             if name.strip().casefold() not in types:
-                raise InputError(f"event type {name!r} is not a type of ACLED; choose from {', '.join(EVENT_TYPES)}")
+                raise InputError(f"event type {name!r} is not ACLED's; choose from {', '.join(EVENT_TYPES)}")
         object.__setattr__(self, "event_types", tuple(types[name.strip().casefold()] for name in self.event_types))
         low, high = self.min_fatalities, self.max_fatalities
         if low is not None and high is not None and low > high:

@@ -107,7 +107,7 @@ def test_filters_that_leave_nothing_name_the_condition_and_the_values(conditions
 @pytest.mark.parametrize(
     ("conditions", "message"),
     [
-        ({"event_types": ("Battle",)}, "event type 'Battle' is not a type of ACLED; choose from Battles, "),
+        ({"event_types": ("Battle",)}, "event type 'Battle' is not ACLED's; choose from Battles, "),
         ({"min_fatalities": 3, "max_fatalities": 2}, "fatalities of at least 3 and at most 2: no event meets both"),
         ({"since": "2025-02-01", "until": "2025-01-01"}, "since 2025-02-01 and until 2025-01-01: no event meets both"),
         ({"since": "yesterday"}, "since 'yesterday' cannot be read as a date"),
