@@ -1,6 +1,6 @@
-"""Who decides: personas, events, prompts, language models, and the decision table.
+"""Decisions: personas, events, prompts, language models, and the decision table.
 
-torch and transformers load when a language model does.
+torch and transformers are imported only when a language model is loaded.
 """
 
 from .answer_store import AnswerStore

@@ -1,9 +1,9 @@
-"""What a server's lists of likely next tokens say about the probability of a whole option.
+"""Probability of a whole option, from a server's lists of likely next tokens.
 
-A server lists only the most probable tokens at each place of an answer that it wrote. An option that is one token is
-found in the first list; one of several tokens is found where answers have been seen that begin as it does. What no
-list shows can still be bounded: a token that is not listed is at most as probable as the last one that is, and at most
-what the list leaves over.
+A server lists only the most probable tokens at each position of an answer that it wrote. An option of one token is in
+the first list. An option of several tokens is in the lists of answers that begin like it. A token that is not listed
+still has an upper bound: it is at most as probable as the least probable listed token, and at most one minus the sum of
+the list.
 """
 
 import math
@@ -12,16 +12,16 @@ from typing import Any, NamedTuple
 
 
 class Place(NamedTuple):
-    """One place of an answer that a server wrote; texts are UTF-8, for a token may be part of a character.
+    """One position of an answer that a server wrote; tokens are UTF-8 bytes, since one may be part of a character.
 
     Parameters
     ----------
     written : bytes
-        The token written there.
+        The token that was written.
     log_p : float
         Its log-probability.
     listed : mapping of bytes to float
-        Log-probabilities of the most probable tokens there; the one written need not be among them.
+        Log-probabilities of the most probable tokens; the written token may be missing.
     """
 
     written: bytes
@@ -30,91 +30,91 @@ class Place(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """How far the lists reach an option; log-probabilities, -inf where there is nothing.
+    """Bounds on the probability of an option; log-probabilities, -inf for a probability of 0.
 
     Parameters
     ----------
-    found : float
-        Of the most probable way to write the option whose every token is listed.
+    listed : float
+        Log-probability of the most probable tokenization of the option whose tokens are all listed.
     hidden : float
-        Upper bound for every way that is not listed to its end.
+        Upper bound for every tokenization that is not listed completely.
     unexplored : bool
-        Whether a listed token begins the option, but no answer was seen that goes on from there.
+        Whether a listed token begins the option, but no known answer continues after it.
     """
 
-    found: float
+    listed: float
     hidden: float
     unexplored: bool
 
 
 class AnswerPaths:
-    """Lists of next tokens, by the text of the answer before them."""
+    """Lists of next tokens, by the text of the answer before the token."""
 
     def __init__(self) -> None:
         self._next: dict[bytes, dict[bytes, float]] = {}
         self._least: dict[bytes, float] = {}
 
     def add(self, places: Sequence[Place]) -> None:
-        """Add one answer, place by place."""
+        """Add the positions of one answer."""
         before = b""
         for place in places:
             self._next.setdefault(before, {}).update({**place.listed, place.written: place.log_p})
-            # The token written may be less probable than some that are not listed: only the list itself bounds those.
+            # The written token may be less probable than unlisted tokens: only the listed tokens give a bound for them.
             self._least[before] = min(place.listed.values(), default=0.0)
             before += place.written
 
     def reach(self, option: str) -> Reach:
-        """How far an option is reached, as the beginning of an answer; space before the answer is ignored.
+        """Return the bounds for an answer that begins with an option; whitespace before the answer is ignored.
 
         Examples
         --------
         >>> paths = AnswerPaths()
         >>> paths.add([Place(b"yes", math.log(0.75), {b"yes": math.log(0.75), b"no": math.log(0.25)})])
-        >>> round(math.exp(paths.reach("no").found), 6)
+        >>> round(math.exp(paths.reach("no").listed), 6)
         0.25
         """
-        found = hidden = -math.inf
+        log_p_listed = hidden = -math.inf
         unexplored = False
-        whole = option.encode()
-        open_ends = [(b"", 0.0)]
-        while open_ends:
-            before, log_p = open_ends.pop()
-            if before.lstrip() == whole:
-                found = max(found, log_p)
+        target = option.encode()
+        unfinished = [(b"", 0.0)]
+        while unfinished:
+            before, log_p = unfinished.pop()
+            if before.lstrip() == target:
+                log_p_listed = max(log_p_listed, log_p)
                 continue
-            listed = self._next.get(before)
-            if listed is None:
+            next_tokens = self._next.get(before)
+            if next_tokens is None:
                 hidden = max(hidden, log_p)
                 unexplored = True
                 continue
             hidden = max(hidden, log_p + self._unlisted(before))
-            open_ends += [
+            unfinished += [
                 (before + token, log_p + value)
-                for token, value in listed.items()
-                if token and whole.startswith((before + token).lstrip()) and value > -math.inf
+                for token, value in next_tokens.items()
+                if token and target.startswith((before + token).lstrip()) and value > -math.inf
             ]
-        return Reach(found, hidden, unexplored)
+        return Reach(log_p_listed, hidden, unexplored)
 
     def _unlisted(self, before: bytes) -> float:
-        """Upper bound for the log-probability of a next token that was never shown."""
-        # Servers give about six digits, so that what is left over is not known more closely.
-        left_over = max(1.0 - math.fsum(math.exp(value) for value in self._next[before].values()), 1e-6)
-        return min(math.log(left_over), self._least[before])
+        """Return an upper bound for the log-probability of a next token that no list shows."""
+        # Servers give about six digits, so the remainder is not known more precisely.
+        remainder = max(1.0 - math.fsum(math.exp(value) for value in self._next[before].values()), 1e-6)
+        return min(math.log(remainder), self._least[before])
 
 
 def _text(token: Any) -> bytes:
-    """Text of a token: the bytes that the server gives, for part of a character has no other text."""
-    given = getattr(token, "bytes", None)
-    return bytes(given) if given else str(token.token).encode()
+    """Return the text of a token as bytes; part of a character has no other representation."""
+    content = getattr(token, "bytes", None)
+    return bytes(content) if content else str(token.token).encode()
 
 
 def read_place(token: Any) -> Place:
-    """Read a token as the server lists it, with the likely ones beside it.
+    """Read a token of a server's response, with the list of likely tokens at its position.
 
     Raises
     ------
     AttributeError, TypeError, ValueError
-        When that is no such list.
+        When the response has another format.
     """
     listed: dict[bytes, float] = {}
     for other in token.top_logprobs or ():
@@ -125,7 +125,7 @@ def read_place(token: Any) -> Place:
 
 def _log_probability(token: Any) -> float:
     value = float(token.logprob)
-    # A hair above 0 is rounding.
+    # Rounding can give values slightly above 0.
     if not value <= 1e-4:
         raise ValueError
     return min(value, 0.0)

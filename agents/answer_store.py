@@ -1,4 +1,4 @@
-"""Where answers of language models are kept: one SQLite file that several processes may use at once."""
+"""Store for answers of language models: one SQLite file that several processes can use at once."""
 
 import os
 import sqlite3
@@ -15,10 +15,10 @@ import filelock
 import platformdirs
 
 VARIABLE = "TWORATE_CACHE"
-"""Environment variable that names the folder."""
+"""Environment variable with the folder of the store."""
 
 VERSION = 1
-"""Of the schema; a file of another version is not read."""
+"""Version of the schema; files of other versions are not read."""
 
 _SCHEMA = """
 CREATE TABLE models (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, name TEXT NOT NULL);
@@ -28,31 +28,31 @@ CREATE TABLE answers (
 """
 
 _WAIT = 30.0
-"""Seconds to wait for another process."""
+"""Seconds to wait for a lock that another process holds."""
 
 _KEYS_AT_ONCE = 500
-"""Keys in one query: SQLite bounds the number of its parameters."""
+"""Largest number of keys in one query: SQLite limits the number of parameters."""
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR}
-"""Result codes of a file that is no sound store; the last is what a missing table or column gives."""
+"""SQLite result codes that mean a damaged file; a missing table or column gives SQLITE_ERROR."""
 
 _Result = TypeVar("_Result")
 
 
 class _DamagedError(Exception):
-    """The file can be read, but what it holds cannot be true."""
+    """The file can be read, but its content is not consistent."""
 
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model of which answers are kept.
+    """A model with stored answers.
 
     Parameters
     ----------
     name, fingerprint : str
-        As the user named it last, and as its answers are keyed.
+        The last name that a user gave it, and the fingerprint in the keys of its answers.
     entries : int
-        Answers kept.
+        Number of stored answers.
     """
 
     name: str
@@ -61,11 +61,15 @@ class StoredModel:
 
 
 def store_folder(folder: str | Path | None = None) -> Path:
-    """Folder of the store: the one given, else that of `TWORATE_CACHE`, else the platform's own place for caches."""
+    """Return the folder of the store: the argument, else `TWORATE_CACHE`, else the platform's cache folder."""
     if folder is not None:
         return Path(folder)
-    named = os.environ.get(VARIABLE)
-    return Path(named) if named else platformdirs.user_cache_path("tworate", appauthor=False)
+    folder_from_environment = os.environ.get(VARIABLE)
+    return (
+        Path(folder_from_environment)
+        if folder_from_environment
+        else platformdirs.user_cache_path("tworate", appauthor=False)
+    )
 
 
 def _warn(message: str) -> None:
@@ -75,19 +79,19 @@ def _warn(message: str) -> None:
 class AnswerStore:
     """Answers by key, on disk.
 
-    Trouble with the file never stops the work: where it cannot be read or written the user is told once and the store
-    stays empty; a damaged file is set aside and a new one begun.
+    Problems with the file never stop the work. If it cannot be read or written, the user gets one message and the store
+    stays empty. A damaged file is renamed and a new one is started.
 
     Parameters
     ----------
     folder : path, optional
-        Where the file lies, see :func:`store_folder`; made when it is missing.
+        Folder of the file, see :func:`store_folder`; created when it is missing.
     say : callable, optional
-        Called with messages for the user; a Python warning by default.
+        Called with messages for the user. The default issues a Python warning.
     """
 
     def __init__(self, folder: str | Path | None = None, say: Callable[[str], None] = _warn) -> None:
-        # The version is part of the name, so that two versions of tworate do not set aside each other's files.
+        # The version is part of the file name: versions of tworate must not rename each other's files as damaged.
         self.path = store_folder(folder) / f"answers-v{VERSION}.sqlite3"
         self._say = say
         self._lock = filelock.FileLock(self.path.with_suffix(".lock"), timeout=_WAIT)
@@ -96,20 +100,20 @@ class AnswerStore:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._open()
-        except (OSError, sqlite3.Error) as error:  # time-outs of the lock are OSErrors
+        except (OSError, sqlite3.Error) as error:  # a timeout of the lock is an OSError
             self._give_up(error)
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return the values of those keys that are kept."""
+        """Return the stored values by key; keys without a value are left out."""
         return self._attempt(lambda connection: _select(connection, keys), {})
 
     def put(self, name: str, fingerprint: str, values: Mapping[bytes, bytes]) -> bool:
-        """Keep values by key for a model, all of them on disk when this returns; what is there already stays.
+        """Store the values of a model by key and write them to disk; values that exist already are not replaced.
 
         Returns
         -------
         bool
-            Whether they are kept.
+            Whether the values are stored.
         """
 
         def insert(connection: sqlite3.Connection) -> bool:
@@ -128,7 +132,7 @@ class AnswerStore:
         return self._attempt(insert, False)
 
     def models(self) -> list[StoredModel]:
-        """Return the models of which answers are kept, by name."""
+        """Return the models with stored answers, sorted by name."""
         query = (
             "SELECT name, fingerprint, count(*) FROM answers JOIN models ON models.id = answers.model "
             "GROUP BY models.id ORDER BY name, fingerprint"
@@ -136,19 +140,21 @@ class AnswerStore:
         return self._attempt(lambda connection: [StoredModel(*row) for row in connection.execute(query)], [])
 
     def size(self) -> int:
-        """Bytes on disk."""
+        """Return the size on disk in bytes."""
         files = [self.path, *_companions(self.path)]
         return sum(file.stat().st_size for file in files if file.is_file())
 
     def clear(self, model: str | None = None) -> int:
-        """Forget the answers of a model (by name or fingerprint), or all; return how many there were."""
-        chosen = "" if model is None else " WHERE model IN (SELECT id FROM models WHERE ? IN (name, fingerprint))"
+        """Delete the answers of a model (by name or fingerprint), or all answers; return the number deleted."""
+        condition = "" if model is None else " WHERE model IN (SELECT id FROM models WHERE ? IN (name, fingerprint))"
 
         def delete(connection: sqlite3.Connection) -> int:
             with connection:
-                count = connection.execute(f"DELETE FROM answers{chosen}", () if model is None else (model,)).rowcount
+                count = connection.execute(
+                    f"DELETE FROM answers{condition}", () if model is None else (model,)
+                ).rowcount
                 connection.execute("DELETE FROM models WHERE id NOT IN (SELECT model FROM answers)")
-            with suppress(sqlite3.OperationalError):  # giving space back can wait while another process reads
+            with suppress(sqlite3.OperationalError):  # fails while another process reads: a later call frees the space
                 connection.execute("VACUUM")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return count
@@ -157,7 +163,7 @@ class AnswerStore:
 
     @property
     def in_use(self) -> bool:
-        """Whether answers are kept at all, or the store had to be given up."""
+        """Whether answers are stored; False after the file turned out to be unusable."""
         return self._connection is not None
 
     def close(self) -> None:
@@ -173,20 +179,20 @@ class AnswerStore:
             try:
                 return action(self._connection)
             except sqlite3.ProgrammingError:
-                raise  # a mistake in this program, not of the file
+                raise  # a bug in this program, not a damaged file
             except (sqlite3.Error, _DamagedError) as error:
                 self._recover(error, last)
         return otherwise
 
     def _recover(self, error: Exception, last: bool) -> None:
-        """Begin a new file in place of a damaged one; give up where that does not help."""
+        """Replace a damaged file by a new one; stop using the store if that does not help."""
         if last or not _is_damage(error):
             self._give_up(error)
             return
         try:
             self.close()
             with self._lock:
-                # Another process may have begun a new file meanwhile, which must not be set aside in its turn.
+                # Another process may have replaced the file already: the new file must stay.
                 if _identity(self.path) == self._file:
                     self._set_aside(error)
             self._open()
@@ -205,7 +211,7 @@ class AnswerStore:
             self._file = _identity(self.path)
 
     def _connect(self) -> sqlite3.Connection:
-        # Transactions take the right to write when they begin, so that they wait their turn instead of failing.
+        # Transactions take the write lock at their start: they then wait for other processes instead of failing.
         connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level="IMMEDIATE")
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -215,43 +221,45 @@ class AnswerStore:
             if version == 0 and tables == 0:
                 connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
             elif version != VERSION:
-                raise _DamagedError(f"its schema has version {version}, not {VERSION}")
+                raise _DamagedError(f"its schema version is {version}, not {VERSION}")
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _set_aside(self, error: Exception) -> None:
-        kept = self.path.with_name(f"{self.path.stem}.damaged-{datetime.now():%Y%m%d-%H%M%S-%f}.sqlite3")
-        self.path.rename(kept)
-        for old, new in zip(_companions(self.path), _companions(kept), strict=True):
+        renamed = self.path.with_name(f"{self.path.stem}.damaged-{datetime.now():%Y%m%d-%H%M%S-%f}.sqlite3")
+        self.path.rename(renamed)
+        for old, new in zip(_companions(self.path), _companions(renamed), strict=True):
             with suppress(FileNotFoundError):
                 old.rename(new)
-        self._say(f"{self.path}: this cache is damaged ({error}); it was set aside as {kept.name} and a new one begun")
+        self._say(
+            f"{self.path}: this cache is damaged ({error}); it was renamed to {renamed.name} and a new one started"
+        )
 
     def _give_up(self, error: Exception) -> None:
         with suppress(sqlite3.Error):
             self.close()
         self._connection = None
-        self._say(f"{self.path}: the cache cannot be used ({error}); going on without it")
+        self._say(f"{self.path}: the cache cannot be used ({error}); continuing without it")
 
 
 def _select(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-    found: dict[bytes, bytes] = {}
+    values: dict[bytes, bytes] = {}
     for start in range(0, len(keys), _KEYS_AT_ONCE):
-        part = keys[start : start + _KEYS_AT_ONCE]
-        query = f"SELECT key, value, checksum FROM answers WHERE key IN ({','.join('?' * len(part))})"
-        with closing(connection.execute(query, part)) as rows:
+        batch = keys[start : start + _KEYS_AT_ONCE]
+        query = f"SELECT key, value, checksum FROM answers WHERE key IN ({','.join('?' * len(batch))})"
+        with closing(connection.execute(query, batch)) as rows:
             for key, value, checksum in rows:
-                # SQLite notices a broken structure, not a changed byte in a value.
+                # SQLite detects a broken structure, but not a changed byte in a value.
                 if not isinstance(value, bytes) or zlib.crc32(key + value) != checksum:
-                    raise _DamagedError("a value does not agree with its checksum")
-                found[key] = value
-    return found
+                    raise _DamagedError("a value does not match its checksum")
+                values[key] = value
+    return values
 
 
 def _is_damage(error: Exception) -> bool:
-    # The low byte is the primary result code.
+    # The low byte of an extended result code is the primary one.
     return isinstance(error, _DamagedError) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
 
 
@@ -264,5 +272,5 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _companions(path: Path) -> Iterable[Path]:
-    """SQLite's own files beside a database in WAL mode."""
+    """Return the paths of the files that SQLite keeps beside a database in WAL mode."""
     return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm")]

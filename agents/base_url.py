@@ -1,4 +1,4 @@
-"""Where a server's interface begins: what can be asked, in one spelling and without secrets."""
+"""Base URLs of servers: read and normalise them, without secrets."""
 
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -6,22 +6,22 @@ from urllib.parse import urlsplit
 from ..errors import InputError
 
 OPENAI_PREFIX = "openai:"
-"""Prefix of the name of a model behind an OpenAI-compatible server."""
+"""Prefix of model names for OpenAI-compatible servers."""
 EXAMPLE_URL = "http://localhost:8000/v1"
 _PORTS = {"http": 80, "https": 443}
 
 
 class Address(NamedTuple):
-    """What is to be known of a base URL.
+    """The parts of a base URL.
 
     Parameters
     ----------
     url : str
-        Scheme, host, port and path, in one spelling and without secrets.
+        Scheme, host, port and path, normalised and without secrets.
     host : str
-        Host and port; without the port where it is the scheme's own.
+        Host and port; the default port of the scheme is left out.
     password : str
-        The password in the URL, which is never to be shown; empty where there is none.
+        The password in the URL, or an empty string. It must never be shown.
     """
 
     url: str
@@ -35,20 +35,22 @@ def read_address(url: str) -> Address:
     Raises
     ------
     InputError
-        When it is none, or one that the client cannot use.
+        When the text is not a URL, or the client cannot use it.
     """
-    # Parsers drop some of these in silence, where the client fails at them.
+    # Parsers drop some of these characters without an error, but the client fails on them.
     if " " in url or not url.isprintable():
-        raise InputError(f"the base URL holds a space or a control character; write it as in {EXAMPLE_URL}")
+        raise InputError(f"the base URL contains a space or a control character; write it as in {EXAMPLE_URL}")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
         host = None
     if not host or parts.scheme not in _PORTS:
-        raise InputError(f"the base URL is none; write it as in {EXAMPLE_URL}")
+        raise InputError(
+            f"the base URL is not a URL that starts with http:// or https://; write it as in {EXAMPLE_URL}"
+        )
     if "?" in url or "#" in url:
-        # The client would write the path of its requests behind it.
+        # The client would append the path of its requests after it.
         raise InputError(f"the base URL has a query or a fragment, which cannot be used; write it as in {EXAMPLE_URL}")
     if ":" in host:
         host = f"[{host}]"

@@ -1,4 +1,4 @@
-"""A language model that remembers: what was answered once is not asked again, by any process on this machine."""
+"""Cache of answers: a question that was answered once is not asked again by any process on this machine."""
 
 import hashlib
 import json
@@ -20,22 +20,22 @@ _Answer = TypeVar("_Answer")
 
 
 class CachedLanguageModel(LanguageModel):
-    """A language model whose answers are kept in a store, and asked only where the store has none.
+    """A language model with a store of answers; it asks the model only for answers that the store does not have.
 
-    Log-probabilities come back bit by bit as the model gave them; sampled answers as the texts they were. Answers are
-    kept as the model gives them, so that a job that is interrupted goes on where it was.
+    Stored log-probabilities are bit for bit those of the model, and stored sampled answers are the original texts.
+    Answers are stored as soon as the model gives them, so an interrupted job continues where it stopped.
 
     Parameters
     ----------
     model : LanguageModel
-        Who answers.
+        The model that answers.
     store : AnswerStore
-        Where answers are kept.
+        The store of answers.
 
     Notes
     -----
-    An answer is kept under a hash of the model's fingerprint, its chat template, the text of the modules that it
-    follows from, the settings of the question (options; or number of samples, temperature, seed and length), and the
+    The key of an answer is a hash of the model's fingerprint, its chat template, the source of the modules that compute
+    the answer, the settings of the question (the options; or number of samples, temperature, seed and length), and the
     conversation.
     """
 
@@ -50,7 +50,7 @@ class CachedLanguageModel(LanguageModel):
 
     @property
     def notice(self) -> str | None:
-        """As the model's own."""
+        """The message of the wrapped model, if there is one."""
         return self.model.notice
 
     def score_answers(  # noqa: D102
@@ -61,9 +61,9 @@ class CachedLanguageModel(LanguageModel):
     ) -> list[NDArray[np.float64]]:
         return self._answers(
             conversations,
-            [["log-probabilities", *of_one] for of_one in options],
+            [["log-probabilities", *row_options] for row_options in options],
             lambda missing, report: self.model.scored_in_parts(
-                [conversations[place] for place in missing], [options[place] for place in missing], report
+                [conversations[index] for index in missing], [options[index] for index in missing], report
             ),
             encode=lambda row: np.asarray(row, dtype="<f8").tobytes(),
             decode=lambda value: np.frombuffer(value, dtype="<f8").astype(np.float64),
@@ -78,7 +78,7 @@ class CachedLanguageModel(LanguageModel):
             conversations,
             [["samples", number, float(temperature), seed, length]] * len(conversations),
             lambda missing, report: self.model.drawn_in_parts(
-                [conversations[place] for place in missing], sampling, report
+                [conversations[index] for index in missing], sampling, report
             ),
             encode=lambda answers: json.dumps(answers).encode(),
             decode=json.loads,
@@ -95,28 +95,30 @@ class CachedLanguageModel(LanguageModel):
         progress: Progress | None,
     ) -> list[_Answer]:
         keys = [self._key(*pair) for pair in zip(settings, conversations, strict=True)]
-        asked = {key: place for place, key in enumerate(keys)}
-        answers = {key: decode(value) for key, value in self.store.get(list(asked)).items()}
-        missing = [key for key in asked if key not in answers]
-        # Neighbours in alphabetical order begin alike, which a model that keeps prefixes makes use of.
-        missing.sort(key=lambda key: [message["content"] for message in conversations[asked[key]]])
-        known = len(answers)
+        index_of = {key: index for index, key in enumerate(keys)}
+        answers = {key: decode(value) for key, value in self.store.get(list(index_of)).items()}
+        missing = [key for key in index_of if key not in answers]
+        # In alphabetical order, neighbours share prefixes; models that cache prefixes are then faster.
+        missing.sort(key=lambda key: [message["content"] for message in conversations[index_of[key]]])
+        n_known = len(answers)
 
         def report(done: int, _total: int) -> None:
             if progress:
-                progress(known + done, len(asked))
+                progress(n_known + done, len(index_of))
 
         report(0, len(missing))
-        kept = 0
+        n_stored = 0
         try:
-            for part in ask([asked[key] for key in missing], report) if missing else ():
+            for part in ask([index_of[key] for key in missing], report) if missing else ():
                 new = {missing[position]: answer for position, answer in part}
                 answers.update(new)
                 if self.store.put(self.name, self.fingerprint, {key: encode(answer) for key, answer in new.items()}):
-                    kept += len(new)
+                    n_stored += len(new)
         except JobError as error:
-            if known + kept:
-                error.args = (f"{error}; {known + kept} answers are kept, and the same command goes on from there",)
+            if n_known + n_stored:
+                error.args = (
+                    f"{error}; {n_known + n_stored} answers are stored, and the same command continues from there",
+                )
             raise
         return [answers[key] for key in keys]
 
@@ -127,7 +129,7 @@ class CachedLanguageModel(LanguageModel):
 
 @cache
 def _digest(modules: tuple[str, ...]) -> str:
-    """Hash modules of this folder: answers that other code gave are not taken for its own."""
+    """Hash modules of this folder, so that answers of other versions of the code are not used."""
     digest = hashlib.sha256()
     for name in modules:
         digest.update(files(__package__).joinpath(f"{name}.py").read_bytes())

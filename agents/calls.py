@@ -1,4 +1,4 @@
-"""Calls that wait for others, in threads that keep no process from ending."""
+"""Concurrent calls in daemon threads, which do not stop the process from ending."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,10 +12,10 @@ _Answer = TypeVar("_Answer")
 def in_parts(
     calls: Sequence[Callable[[], _Answer]], concurrency: int, progress: Callable[[int, int], None] | None
 ) -> Iterator[list[tuple[int, _Answer]]]:
-    """Make calls, so many at once, and yield what they return as they end: (position, answer) pairs.
+    """Make calls concurrently and yield their results as they end: lists of (position, answer) pairs.
 
-    After a failure no new call is begun, but what is under way still counts; then the failure is raised. An
-    interruption, or the end of the generator, waits for no call.
+    After a failure no new call starts. Running calls still finish and are yielded, and then the failure is raised. An
+    interruption, or closing the generator, does not wait for running calls.
     """
     waiting = iter(enumerate(calls))
     running: dict[Future[_Answer], int] = {}
@@ -24,7 +24,7 @@ def in_parts(
     while True:
         if failure is None:
             for position, call in islice(waiting, concurrency - len(running)):
-                running[_begun(call)] = position
+                running[_started(call)] = position
         if not running:
             break
         finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -44,13 +44,13 @@ def in_parts(
 
 
 def in_order(parts: Iterable[list[tuple[int, _Answer]]]) -> list[_Answer]:
-    """All answers of parts, by position."""
+    """Return the answers of all parts, ordered by position."""
     answers = dict(pair for part in parts for pair in part)
     return [answers[position] for position in range(len(answers))]
 
 
-def _begun(call: Callable[[], _Answer]) -> Future[_Answer]:
-    """Begin a call in a thread of its own, which keeps no process from ending, as those of the standard pool do."""
+def _started(call: Callable[[], _Answer]) -> Future[_Answer]:
+    """Start a call in a daemon thread: threads of the standard pool would stop the process from ending."""
     future: Future[_Answer] = Future()
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""The decision table: P[persona, sighting] for an event, which is all that the language model contributes."""
+"""The decision table of an event: P[persona, sighting]. It is the only input from the language model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from .personas import DEFAULT_QUALIFIER, Persona, all_personas
 from .prompts import PromptTemplates, Question, default_templates
 
 MAX_SIGHTINGS = 5
-"""Default number of sightings told apart: the last one stands for it and all later ones."""
+"""Default number of distinct sightings; the last one includes all later ones."""
 
 DIAGNOSTICS = ("option_mass", "order_effect", "wording_effect", "unparsable", "standard_error")
-"""What is recorded beside each probability."""
+"""Diagnostics that are recorded with each probability."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class DecisionTable:
     event : Event
         The event.
     personas : tuple of Persona
-        Rows.
+        The rows.
     probabilities : array, shape (n_personas, n_sightings)
         `P[z, m]`: probability that persona `z` shares at its m-th sighting; the last column is "M or more".
     option_mass, order_effect, wording_effect, unparsable, standard_error : array, shape (n_personas, n_sightings)
         Diagnostics, see :class:`tworate.agents.elicitation.Elicited`.
     qualifier : str
-        How strongly the personas' adjectives were put.
+        Intensity of the personas' adjectives.
     elicitation : str
-        How the model was asked: `logits` or `sample`.
+        The method that was used: `logits` or `sample`.
     """
 
     event: Event
@@ -52,13 +52,13 @@ class DecisionTable:
     elicitation: str = "logits"
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a persona and sighting: event, event_type, persona, qualifier, sighting, p_share, and how it was got.
+        """Return one row per persona and sighting.
 
-        Where personas have them, their `name` and `biography` stand beside `persona`, the code; `elicitation` and the
-        diagnostics come last.
+        The columns are `event`, `event_type`, `persona` (the code), `qualifier`, `sighting`, `p_share`, `elicitation`
+        and the diagnostics. If any persona has them, `name` and `biography` come after `persona`.
         """
         n_personas, n_sightings = self.probabilities.shape
-        told = {
+        descriptions = {
             name: np.repeat([getattr(persona, name) for persona in self.personas], n_sightings)
             for name in ("name", "biography")
             if any(getattr(persona, name) for persona in self.personas)
@@ -68,7 +68,7 @@ class DecisionTable:
                 "event": self.event.event_id_cnty,
                 "event_type": self.event.event_type,
                 "persona": np.repeat([persona.code for persona in self.personas], n_sightings),
-                **told,
+                **descriptions,
                 "qualifier": self.qualifier,
                 "sighting": np.tile(np.arange(1, n_sightings + 1), n_personas),
                 "p_share": self.probabilities.ravel(),
@@ -93,20 +93,20 @@ def decide(
     Parameters
     ----------
     model : LanguageModel
-        Who decides.
+        The model that decides.
     events : sequence of Event
-        One table each.
+        The events; each gets one table.
     personas : sequence of Persona, optional
-        Rows; all 32 by default.
+        The rows; all 32 by default.
     sightings : int
-        Number of columns M, at least 1; the last stands for "M or more".
+        Number of columns M, at least 1; the last column means "M or more".
     templates, elicitation, progress
         As in :meth:`LanguageModel.share_probability`.
 
     Returns
     -------
     list of DecisionTable
-        In the order of the events.
+        The tables, in the order of the events.
     """
     personas = tuple(personas or all_personas())
     questions = questions_of(events, personas, sightings)
@@ -129,7 +129,7 @@ def decide(
 
 
 def questions_of(events: Sequence[Event], personas: Sequence[Persona], sightings: int) -> list[Question]:
-    """Return what :func:`decide` asks: one question an event, persona and sighting."""
+    """Return the questions of :func:`decide`: one for each event, persona and sighting."""
     if sightings < 1:
         raise ValueError(f"sightings = {sightings}: must be at least 1")
     return [

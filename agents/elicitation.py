@@ -1,8 +1,7 @@
-"""How a decision is asked of a language model, and what its answers say.
+"""Ask a language model for decisions and turn its answers into probabilities.
 
-A decision is asked in several prompts: each wording of the two options, in both orders. Whatever the method, each
-prompt yields log-odds of sharing, and P(share) is their mean taken back from the logit scale, so that `logits` and
-`sample` estimate the same number.
+A decision is asked in several prompts: each wording of the two options, in both orders. Both methods give log-odds of
+sharing for each prompt. P(share) is the inverse logit of their mean, so `logits` and `sample` estimate the same number.
 """
 
 import re
@@ -22,21 +21,21 @@ MAX_ANSWER_TOKENS = 16
 """Default length of a sampled answer."""
 
 Wording = tuple[str, str]
-"""The two options in one wording: sharing first."""
+"""The two options in one wording; the first one means sharing."""
 
 
 class SamplingSettings(NamedTuple):
-    """How answers are sampled.
+    """Settings for sampling answers.
 
     Parameters
     ----------
     samples : int
-        Answers to each conversation.
+        Number of answers to each conversation.
     temperature : float
-        Divides the logits, which are not truncated otherwise.
+        Divides the logits; there is no top-k or top-p truncation.
     seed : int
-        The same seed gives the same answers to a conversation, whatever else is asked beside it, up to the rounding
-        of the model's precision (in bfloat16 that rounding depends on the batch).
+        The same seed gives the same answers to a conversation, whatever else is asked in the same call. Rounding can
+        still change an answer: in bfloat16 it depends on the batch.
     max_tokens : int
         Length at which an answer is cut.
     """
@@ -49,20 +48,20 @@ class SamplingSettings(NamedTuple):
 
 @dataclass(frozen=True)
 class Elicitation:
-    """Settings of how decisions are asked.
+    """Settings for asking decisions.
 
     Parameters
     ----------
     method : str
-        `logits`: the log-probability of each whole option. `sample`: answers drawn from the model and read.
+        `logits`: score each whole option by its log-probability. `sample`: draw answers from the model and read them.
     wordings : tuple of pairs of str
-        The two options in each wording, sharing first; a decision is the mean over wordings.
+        The two options in each wording, sharing first. A decision is the mean over wordings.
     samples : int
-        `sample`: answers to each prompt, that is for each decision, wording and order of the options.
+        `sample`: number of answers to each prompt. Each decision, wording and order of the options is one prompt.
     temperature : float
-        `sample`: above 0; only at 1 do the answers estimate what `logits` computes.
+        `sample`: above 0. The answers estimate what `logits` computes only at temperature 1.
     max_unparsable : float
-        `sample`: share of answers, in [0, 1], that may begin with no option before that is an error.
+        `sample`: largest tolerated fraction of answers, in [0, 1], that begin with no option. A larger one is an error.
     max_tokens : int
         `sample`: length at which an answer is cut.
     seed : int
@@ -71,7 +70,7 @@ class Elicitation:
     Raises
     ------
     InputError
-        When a setting cannot be used.
+        When a setting is out of range, or a wording is not two different options.
     """
 
     method: str = "logits"
@@ -104,17 +103,17 @@ class Elicitation:
 
     @property
     def sampling(self) -> SamplingSettings:
-        """What a language model needs to know of how to sample."""
+        """The settings that a language model needs to sample answers."""
         return SamplingSettings(self.samples, self.temperature, self.seed, self.max_tokens)
 
 
 def check_wording(wording: Sequence[str]) -> None:
-    """Refuse options that are not two different texts.
+    """Raise an error unless a wording is two different options.
 
     Raises
     ------
     InputError
-        When an option is empty, or both read the same.
+        When an option is empty, or both options are the same text.
     """
     if len(wording) != 2 or not all(_normal(option) for option in wording):
         raise InputError(f"wording '{'/'.join(wording)}': give two options, sharing first, as in share/ignore")
@@ -123,7 +122,7 @@ def check_wording(wording: Sequence[str]) -> None:
 
 
 def parse_wordings(texts: Sequence[str] | None) -> tuple[Wording, ...]:
-    """Read wordings such as `share/ignore`; none gives the default one.
+    """Read wordings such as `share/ignore`; return the default wording when there are none.
 
     Examples
     --------
@@ -141,22 +140,22 @@ def parse_wordings(texts: Sequence[str] | None) -> tuple[Wording, ...]:
 
 
 def parse_answer(answer: str, options: Sequence[str]) -> int | None:
-    """Read which option an answer begins with.
+    """Return the index of the option that an answer begins with.
 
-    Case, surrounding quotes and emphasis do not count. What else an answer says counts neither for nor against:
-    it is read as `logits` scores it, from its beginning.
+    Case, surrounding quotes, emphasis and all text after the option are ignored. `logits` also scores only the
+    beginning of an answer.
 
     Parameters
     ----------
     answer : str
         What the model wrote.
     options : sequence of str
-        What it may have chosen; where two fit, the longer one.
+        The possible answers. When two fit, the longer one is returned.
 
     Returns
     -------
     int or None
-        Place of the option; None when the answer begins with none of them.
+        Index of the option; None when the answer begins with none of them.
 
     Examples
     --------
@@ -165,9 +164,9 @@ def parse_answer(answer: str, options: Sequence[str]) -> int | None:
     """
     text = _normal(answer).lstrip(" \"'`*_“”‘’«»([{<-–—•:.")
     fitting = [
-        (len(option), place)
-        for place, option in enumerate(map(_normal, options))
-        # A number that goes on after a point or a comma is another number.
+        (len(option), index)
+        for index, option in enumerate(map(_normal, options))
+        # 4.5 is not an answer of 4.
         if re.match(rf"{re.escape(option)}(?!\w|[.,]\d)", text)
     ]
     return max(fitting)[1] if fitting else None
@@ -187,18 +186,18 @@ class Elicited:
         Probability of sharing, normalised over the two options and averaged over orders and wordings on the logit
         scale.
     option_mass : array
-        Probability that the model answers with one of the two options, mean of both orders, in the wording in which it
-        is least: near 0 the model would rather say something else, and `p_share` means little.
+        Probability that the model answers with one of the two options: mean over both orders, minimum over wordings.
+        When it is near 0, the model prefers other answers and `p_share` means little.
     order_effect : array
-        Log-odds of sharing with that option listed first, minus those with it listed second.
+        Log-odds of sharing when sharing is listed first, minus those when it is listed second.
     wording_effect : array
-        Largest difference in log-odds of sharing between two wordings, 0 where there is one.
+        Largest difference in log-odds of sharing between two wordings; 0 with a single wording.
     unparsable : array of int
-        Sampled answers that began with neither option; they count for neither. 0 with `logits`.
+        Number of sampled answers that began with neither option; `p_share` ignores them. 0 with `logits`.
     standard_error : array
         Monte-Carlo standard error of `p_share`; 0 with `logits`.
     method : str
-        How the model was asked at last: `logits` or `sample`.
+        The method that was used in the end: `logits` or `sample`.
     """
 
     p_share: NDArray[np.float64]
@@ -211,7 +210,7 @@ class Elicited:
 
 
 class Prompted(NamedTuple):
-    """What each distinct prompt said; arrays of shape (n_prompts,)."""
+    """Estimates from each distinct prompt; arrays of shape (n_prompts,)."""
 
     log_odds: NDArray[np.float64]
     option_mass: NDArray[np.float64]
@@ -227,7 +226,7 @@ class Scored:
     Parameters
     ----------
     log_probabilities : array, shape (n_prompts, n_options)
-        Of each whole option as the answer.
+        Log-probability of each whole option as the answer.
     """
 
     log_probabilities: NDArray[np.float64]
@@ -236,8 +235,8 @@ class Scored:
     @property
     def shares(self) -> NDArray[np.float64]:
         """Probability of each option, given that the answer is one of them; shape (n_prompts, n_options)."""
-        whole = np.logaddexp.reduce(self.log_probabilities, axis=1, keepdims=True)
-        return np.exp(self.log_probabilities - whole)
+        total = np.logaddexp.reduce(self.log_probabilities, axis=1, keepdims=True)
+        return np.exp(self.log_probabilities - total)
 
     @property
     def option_mass(self) -> NDArray[np.float64]:
@@ -246,16 +245,16 @@ class Scored:
 
     @property
     def n_read(self) -> NDArray[np.float64]:
-        """Answers that the shares rest on, shape (n_prompts,): as good as infinitely many."""
+        """Number of answers behind the shares, shape (n_prompts,): infinite, because scores have no sampling error."""
         return np.full(len(self.log_probabilities), np.inf)
 
     @property
     def unparsable(self) -> NDArray[np.int64]:
-        """Answers that could not be read, shape (n_prompts,): none was drawn."""
+        """Number of unreadable answers, shape (n_prompts,): 0, because no answers were drawn."""
         return np.zeros(len(self.log_probabilities), dtype=np.int64)
 
     def prompted(self) -> Prompted:
-        """What they say of the first of two options against the second."""
+        """Return the log-odds of the first of two options against the second, with diagnostics."""
         log_odds = self.log_probabilities[:, 0] - self.log_probabilities[:, 1]
         return Prompted(log_odds, self.option_mass, self.unparsable, np.zeros(len(log_odds)))
 
@@ -267,44 +266,44 @@ class Counted:
     Parameters
     ----------
     counts : array, shape (n_prompts, n_options)
-        Answers that begin with each option.
-    asked : array of int, shape (n_prompts,)
-        Answers drawn.
+        Number of answers that begin with each option.
+    n_drawn : array of int, shape (n_prompts,)
+        Number of answers drawn.
     """
 
     counts: NDArray[np.float64]
-    asked: NDArray[np.int64]
+    n_drawn: NDArray[np.int64]
     method: ClassVar[str] = "sample"
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """Frequency of each option among the answers that were read, shape (n_prompts, n_options)."""
+        """Fraction of each option among the readable answers, shape (n_prompts, n_options)."""
         return self.counts / self.n_read[:, None]
 
     @property
     def option_mass(self) -> NDArray[np.float64]:
-        """Frequency of answers that were read, shape (n_prompts,)."""
-        return self.n_read / self.asked
+        """Fraction of readable answers among all that were drawn, shape (n_prompts,)."""
+        return self.n_read / self.n_drawn
 
     @property
     def n_read(self) -> NDArray[np.float64]:
-        """Answers that the shares rest on, shape (n_prompts,); never 0."""
+        """Number of readable answers behind the shares, shape (n_prompts,); never 0."""
         return self.counts.sum(axis=1)
 
     @property
     def unparsable(self) -> NDArray[np.int64]:
-        """Answers that begin with none of the options, shape (n_prompts,)."""
-        return (self.asked - self.n_read).astype(np.int64)
+        """Number of answers that begin with none of the options, shape (n_prompts,)."""
+        return (self.n_drawn - self.n_read).astype(np.int64)
 
     def prompted(self) -> Prompted:
-        """What they say of the first of two options against the second.
+        """Return the estimated log-odds of the first of two options against the second, with diagnostics.
 
         Notes
         -----
-        With `a` answers for the first option and `b` for the second the log-odds are estimated by
-        `log((a + 1/2) / (b + 1/2))`, whose bias is of order 1/n² where both are frequent and which is finite everywhere
-        (Haldane 1956, doi:10.1111/j.1469-1809.1955.tb01285.x), and their variance by `1/(a + 1/2) + 1/(b + 1/2)`.
-        With few answers extreme probabilities are drawn towards one half.
+        Let `a` answers name the first option and `b` the second. The log-odds are estimated by
+        `log((a + 1/2) / (b + 1/2))` (Haldane 1956, doi:10.1111/j.1469-1809.1955.tb01285.x) and their variance by
+        `1/(a + 1/2) + 1/(b + 1/2)`. The estimate is always finite, and its bias is of order 1/n² when both options are
+        frequent. With few answers it shrinks extreme probabilities towards one half.
         """
         shrunk = self.counts + 0.5
         log_odds = np.log(shrunk[:, 0] / shrunk[:, 1])
@@ -314,55 +313,55 @@ class Counted:
 def count_answers(
     answers: Sequence[Sequence[str]], options: Sequence[Sequence[str]], max_unparsable: float, model: str
 ) -> Counted:
-    """Read sampled answers.
+    """Count sampled answers by option.
 
     Parameters
     ----------
     answers : sequence of sequences of str
         Answers to each prompt.
     options : sequence of sequences of str
-        The options of each prompt, equally many.
+        The options of each prompt; every prompt has the same number of them.
     max_unparsable : float
-        Share of all answers that may begin with none of them.
+        Largest tolerated fraction of all answers that begin with none of them.
     model : str
-        Name of the model, for the message.
+        Name of the model, for the error message.
 
     Raises
     ------
     JobError
-        When more answers than that, or all the answers to one prompt, begin with none of the options.
+        When a larger fraction of the answers, or every answer to one prompt, begins with none of the options.
     """
     counts = np.zeros((len(answers), n_options(options)))
     unread: list[str] = []
-    for prompt, (texts, of_one) in enumerate(zip(answers, options, strict=True)):
+    for prompt, (texts, prompt_options) in enumerate(zip(answers, options, strict=True)):
         for text in texts:
-            place = parse_answer(text, of_one)
-            if place is None:
+            option = parse_answer(text, prompt_options)
+            if option is None:
                 unread.append(text)
             else:
-                counts[prompt, place] += 1
-    asked = np.array([len(texts) for texts in answers], dtype=np.int64)
+                counts[prompt, option] += 1
+    n_drawn = np.array([len(texts) for texts in answers], dtype=np.int64)
     silent = np.flatnonzero(counts.sum(axis=1) == 0)
-    if len(unread) > max_unparsable * asked.sum() or len(silent):
-        # Two options are those of a decision, whose wording is free.
+    if len(unread) > max_unparsable * n_drawn.sum() or len(silent):
+        # Two options mean a decision; only its wording can be changed.
         decision = counts.shape[1] == 2
         none = "neither option" if decision else f"none of {', '.join(options[0])}"
-        reword = " word them as the model would (--wording)," if decision else ""
+        reword = " use words that the model would use (--wording)," if decision else ""
         examples = ", ".join(repr(text[:60]) for text in dict.fromkeys(unread[:200]) if text.strip())
-        what = (
-            f"{len(unread)} of {asked.sum()} sampled answers begin with {none} (at most {max_unparsable:.0%} may)"
-            if len(unread) > max_unparsable * asked.sum()
+        failure = (
+            f"{len(unread)} of {n_drawn.sum()} sampled answers begin with {none} (at most {max_unparsable:.0%} may)"
+            if len(unread) > max_unparsable * n_drawn.sum()
             else f"all answers to {len(silent)} of {len(answers)} prompts begin with {none}"
         )
         raise JobError(
-            f"{model}: {what}, such as {examples[:240] or 'empty ones'}; they are not taken for an answer. Score the "
-            f"options (--elicitation logits),{reword} or give answers another length (--max-tokens)"
+            f"{model}: {failure}, such as {examples[:240] or 'empty ones'}; such answers are not counted. Score the "
+            f"options (--elicitation logits),{reword} or change the length of answers (--max-tokens)"
         )
-    return Counted(counts, asked)
+    return Counted(counts, n_drawn)
 
 
 def n_options(options: Sequence[Sequence[str]]) -> int:
-    """Return how many options each prompt has; without prompts, as many as a decision."""
+    """Return the number of options of each prompt; without prompts, that of a decision."""
     return len(options[0]) if options else len(OPTIONS)
 
 
@@ -372,23 +371,23 @@ def summarise(prompted: Prompted, prompts: NDArray[np.intp]) -> Elicited:
     Parameters
     ----------
     prompted : Prompted
-        What each distinct prompt said.
+        Estimates from each distinct prompt.
     prompts : array of int, shape (n_wordings, 2, n_questions)
-        The prompt of each question, in each wording and order.
+        Index of the prompt of each question, in each wording and order.
     """
     log_odds = prompted.log_odds[prompts]
     p_share = np.exp(-np.logaddexp(0.0, -log_odds.mean(axis=(0, 1))))
     cells = prompts.reshape(-1, prompts.shape[-1])
     variance, unparsable = np.zeros(cells.shape[1]), np.zeros(cells.shape[1], dtype=np.int64)
     for question, column in enumerate(cells.T):
-        # A template may ignore the order of the options: one prompt then stands for two, with one luck.
-        distinct, times = np.unique(column, return_counts=True)
-        variance[question] = (prompted.variance[distinct] * (times / len(column)) ** 2).sum()
+        # If a template ignores the order of the options, both orders are one prompt: their sampling error is the same.
+        distinct, repeats = np.unique(column, return_counts=True)
+        variance[question] = (prompted.variance[distinct] * (repeats / len(column)) ** 2).sum()
         unparsable[question] = prompted.unparsable[distinct].sum()
     by_wording = log_odds.mean(axis=1)
     return Elicited(
         p_share=p_share,
-        # The least of the wordings: a good one must not hide one that the model would never say.
+        # Minimum over wordings: a good wording must not hide one that the model would never say.
         option_mass=prompted.option_mass[prompts].mean(axis=1).min(axis=0),
         order_effect=(log_odds[:, 0] - log_odds[:, 1]).mean(axis=0),
         wording_effect=by_wording.max(axis=0) - by_wording.min(axis=0),

@@ -13,7 +13,7 @@ EVENT_TYPES = (
     "Riots",
     "Strategic developments",
 )
-"""ACLED's event types."""
+"""The event types of ACLED."""
 
 _MONTHS = tuple("january february march april may june july august september october november december".split())
 _ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?")
@@ -35,7 +35,7 @@ class Event:
     fatalities : int
         Reported deaths.
     event_date, sub_event_type, actor1, actor2, location, country : str
-        Details for the post, possibly empty; the date as the file writes it, see :func:`parse_date`.
+        Details for the post; each may be empty. The date is text as in the file, see :func:`parse_date`.
     """
 
     event_id_cnty: str
@@ -57,13 +57,13 @@ def parse_date(text: str) -> date:
     Parameters
     ----------
     text : str
-        `2023-05-01`, with a time of day or without, or `01 May 2023`, the month in English and in full or by three
-        letters or more. Numbers alone, such as 5/1/2023, do not say which is the month.
+        `2023-05-01`, with or without a time of day, or `01 May 2023`. The month is an English name, in full or cut to
+        three letters or more. Dates such as 5/1/2023 are refused: they do not say which number is the month.
 
     Raises
     ------
     ValueError
-        When it is anything else.
+        When the text has another form or is not a day of the calendar.
 
     Examples
     --------
@@ -71,14 +71,14 @@ def parse_date(text: str) -> date:
     True
     """
     text = text.strip()
-    if found := _ISO_DATE.fullmatch(text):
-        year, month, day = (int(part) for part in found.groups())
-    elif found := _WRITTEN_DATE.fullmatch(text):
-        named = [number for number, name in enumerate(_MONTHS, start=1) if name.startswith(found[2].lower())]
-        year, month, day = int(found[3]), named[0] if named else 0, int(found[1])
+    if match := _ISO_DATE.fullmatch(text):
+        year, month, day = (int(part) for part in match.groups())
+    elif match := _WRITTEN_DATE.fullmatch(text):
+        months = [number for number, name in enumerate(_MONTHS, start=1) if name.startswith(match[2].lower())]
+        year, month, day = int(match[3]), months[0] if months else 0, int(match[1])
     else:
-        raise ValueError("is no date that can be read; write 2023-05-01 or 01 May 2023" if text else "is empty")
+        raise ValueError("cannot be read as a date; write 2023-05-01 or 01 May 2023" if text else "is empty")
     try:
         return date(year, month, day)
     except ValueError as error:
-        raise ValueError("is no day of the calendar; write 2023-05-01 or 01 May 2023") from error
+        raise ValueError("is not a day of the calendar; write 2023-05-01 or 01 May 2023") from error

@@ -1,4 +1,4 @@
-"""Which events of a file are meant: by type, country, fatalities and date."""
+"""Filter events by type, country, fatalities and date."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class FilterStep:
     wording : str
         The condition in words, for messages: `country Mali`.
     passes : callable
-        Whether an event meets it.
+        Tells whether an event meets the condition.
     value : callable
-        What it looks at, to say what there was where nothing is left.
+        Returns the value that is checked; messages show these values when no event is left.
     needs_date : bool
-        Whether it cannot judge an event without a date.
+        Whether the condition needs a date that can be read.
     """
 
     wording: str
@@ -34,23 +34,23 @@ class FilterStep:
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Conditions that an event must meet, all of them; none by default.
+    """Conditions on events. An event must meet all of them; there are none by default.
 
     Parameters
     ----------
     event_types : tuple of str
-        ACLED's types, in any case; any of them.
+        Allowed event types of ACLED; case is ignored.
     countries : tuple of str
-        Names of countries as the file writes them, in any case; any of them.
+        Allowed countries, named as in the file; case is ignored.
     min_fatalities, max_fatalities : int, optional
-        Bounds of the fatalities, inclusive.
+        Bounds on the fatalities, inclusive.
     since, until : datetime.date, optional
-        Bounds of the date, inclusive.
+        Bounds on the date, inclusive.
 
     Raises
     ------
     InputError
-        When there is no such type, or bounds cross.
+        When an event type is unknown, or a lower bound exceeds its upper bound.
 
     Examples
     --------
@@ -66,16 +66,16 @@ class EventFilter:
     until: date | None = None
 
     def __post_init__(self) -> None:
-        known = {name.casefold(): name for name in EVENT_TYPES}
+        types = {name.casefold(): name for name in EVENT_TYPES}
         for name in self.event_types:
-            if name.strip().casefold() not in known:
-                raise InputError(f"event type {name!r} is not ACLED's; choose of {', '.join(EVENT_TYPES)}")
-        object.__setattr__(self, "event_types", tuple(known[name.strip().casefold()] for name in self.event_types))
+            if name.strip().casefold() not in types:
+                raise InputError(f"event type {name!r} is not ACLED's; choose from {', '.join(EVENT_TYPES)}")
+        object.__setattr__(self, "event_types", tuple(types[name.strip().casefold()] for name in self.event_types))
         low, high = self.min_fatalities, self.max_fatalities
         if low is not None and high is not None and low > high:
-            raise InputError(f"fatalities of at least {low} and at most {high}: no event has both; change one")
+            raise InputError(f"fatalities of at least {low} and at most {high}: no event meets both; change one")
         if self.since and self.until and self.since > self.until:
-            raise InputError(f"since {self.since} and until {self.until}: no event has both; change one")
+            raise InputError(f"since {self.since} and until {self.until}: no event meets both; change one")
 
     @classmethod
     def from_text(
@@ -87,12 +87,12 @@ class EventFilter:
         since: str | None = None,
         until: str | None = None,
     ) -> "EventFilter":
-        """Make a filter with dates as a user writes them.
+        """Make a filter from dates as a user writes them.
 
         Raises
         ------
         InputError
-            When a date cannot be read, beside those of the class.
+            When a date cannot be read, or for the reasons that the class names.
         """
         days = []
         for name, text in (("since", since), ("until", until)):
@@ -104,7 +104,7 @@ class EventFilter:
 
     @cached_property
     def steps(self) -> tuple[FilterStep, ...]:
-        """The conditions one by one, in the order in which they are applied."""
+        """The single conditions, in the order in which they are applied."""
         steps = []
         if self.event_types:
             types = set(self.event_types)
@@ -122,7 +122,7 @@ class EventFilter:
             steps.append(
                 FilterStep(f"fatalities of at most {high}", lambda e: e.fatalities <= high, lambda e: e.fatalities)
             )
-        # Last, so that a date that cannot be read matters only where it decides.
+        # Dates come last: an unreadable date is an error only if the other conditions are met.
         if (first := self.since) is not None:
             steps.append(FilterStep(f"since {first}", lambda e: _day(e) >= first, _day, needs_date=True))
         if (last := self.until) is not None:
@@ -131,7 +131,7 @@ class EventFilter:
 
 
 class Sifting:
-    """Applies a filter to one event after another, and remembers what each condition left out.
+    """Applies a filter to one event after another and records the events that each condition removes.
 
     Parameters
     ----------
@@ -141,40 +141,42 @@ class Sifting:
 
     def __init__(self, conditions: EventFilter) -> None:
         self._steps = conditions.steps
-        self._refused: list[list[Event]] = [[] for _ in self._steps]
-        self._seen = 0
+        self._removed: list[list[Event]] = [[] for _ in self._steps]
+        self._n_seen = 0
 
     def keeps(self, event: Event) -> bool:
-        """Whether the event meets every condition.
+        """Return whether the event meets every condition.
 
         Raises
         ------
         InputError
-            When a condition on the date decides, and the event's cannot be read.
+            When a condition on the date applies, and the date of the event cannot be read.
         """
-        self._seen += 1
-        for step, refused in zip(self._steps, self._refused, strict=True):
+        self._n_seen += 1
+        for step, removed in zip(self._steps, self._removed, strict=True):
             if step.needs_date:
                 try:
                     _day(event)
                 except ValueError as error:
                     raise InputError(f"event_date {event.event_date!r} {error} ({step.wording!r} needs it)") from error
             if not step.passes(event):
-                refused.append(event)
+                removed.append(event)
                 return False
         return True
 
     def summary(self) -> str:
-        """How many events each condition left of those that came to it."""
-        left = self._seen
-        said: list[str] = []
-        for step, refused in zip(self._steps, self._refused, strict=True):
-            left -= len(refused)
-            if not left:
-                there = _range([step.value(event) for event in refused])
-                return ", ".join([*said, f"{step.wording} leaves 0 (those {len(refused)} have {there})"])
-            said.append(f"{step.wording} leaves {left}")
-        return ", ".join(said)
+        """Return a sentence with the number of events that each condition leaves."""
+        n_left = self._n_seen
+        clauses: list[str] = []
+        for step, removed in zip(self._steps, self._removed, strict=True):
+            n_left -= len(removed)
+            if not n_left:
+                values = _range([step.value(event) for event in removed])
+                return ", ".join(
+                    [*clauses, f"{step.wording} leaves 0 (all {len(removed)} removed; their values: {values})"]
+                )
+            clauses.append(f"{step.wording} leaves {n_left}")
+        return ", ".join(clauses)
 
 
 def _day(event: Event) -> date:
@@ -182,7 +184,7 @@ def _day(event: Event) -> date:
 
 
 def _range(values: list[Any]) -> str:
-    """What there was: bounds of numbers and dates, or the names."""
+    """Return the smallest and largest value of numbers or dates, or the list of names."""
     distinct = sorted(set(values))
     if isinstance(distinct[0], str):
         shown = ", ".join(name or "an empty cell" for name in distinct[:12])

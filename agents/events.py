@@ -1,4 +1,4 @@
-"""Files of events in the ACLED export schema."""
+"""Read files of events in the ACLED export schema."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -14,35 +14,35 @@ from .event_filter import EventFilter, Sifting
 
 _REQUIRED = ("event_id_cnty", "event_type", "fatalities", "notes")
 _DETAILS = ("event_date", "sub_event_type", "actor1", "actor2", "location", "country")
-_MOST_FATALITIES = 10**9
+_MAX_FATALITIES = 10**9
 _SCALARS = (str, int, float, type(None))
 
 
 def shipped_events(where: EventFilter | None = None, note: Callable[[str], None] | None = None) -> list[Event]:
-    """Return the 18 invented events that come with tworate, 3 for each event type, or those that a filter leaves."""
+    """Return the 18 invented events of the package, 3 for each event type, or those that a filter leaves."""
     return read_events(Path(str(files("tworate").joinpath("examples", "events.csv"))), where, note)
 
 
 def read_events(
     path: str | Path, where: EventFilter | None = None, note: Callable[[str], None] | None = None
 ) -> list[Event]:
-    """Read events from an ACLED export (CSV) or from JSON Lines with the same names.
+    """Read events from an ACLED export (CSV) or from JSON Lines with the same column names.
 
     Parameters
     ----------
     path : path
-        A file; `.jsonl` and `.ndjson` are read as JSON Lines, all else as CSV. Columns that are not used are ignored.
-        A row that repeats an event word for word, as where two exports overlap, is taken once.
+        Files that end in `.jsonl` or `.ndjson` are read as JSON Lines, all others as CSV. Unused columns are ignored.
+        If rows repeat an event exactly, for example where two exports overlap, the event is read once.
     where : EventFilter, optional
-        Which events are wanted; all by default. Rows that it leaves out are checked like the others.
+        Filter for the events; all events by default. Rows that the filter removes are checked too.
     note : callable, optional
-        Called with a sentence on what was left out.
+        Called with a sentence about repeated rows and about removed events.
 
     Raises
     ------
     InputError
-        When the file is missing, empty or malformed, or the filter leaves nothing; names the file, the line (and how
-        many more rows cannot be used), and what to do.
+        When the file is missing, empty or malformed, or the filter leaves no event. The message names the file, the
+        line, how many more rows cannot be used, and what to do.
     """
     path = Path(path)
     sifting = Sifting(where or EventFilter())
@@ -54,36 +54,36 @@ def read_events(
         for line, row in _rows(path):
             try:
                 event = _event(row)
-                before, earlier = first.setdefault(event.event_id_cnty, (line, event))
-                if before == line:
+                first_line, earlier = first.setdefault(event.event_id_cnty, (line, event))
+                if first_line == line:
                     if sifting.keeps(event):
                         events.append(event)
                 elif event == earlier:
                     repeats.append(line)
                 else:
-                    raise InputError(_differs(event, earlier, before))
+                    raise InputError(_differs(event, earlier, first_line))
             except InputError as error:
                 faults.append((line, str(error)))
     except InputError:
-        # A row before the place where the file cannot be read is the first that needs a hand.
+        # A bad row before the unreadable part of the file is reported first.
         if not faults:
             raise
     if faults:
         raise InputError(_reported(path, faults))
     if not first:
-        raise InputError(f"{path}: holds no events; give at least one row below the header")
+        raise InputError(f"{path}: contains no events; add at least one row below the header")
     if not events:
         raise InputError(f"{path}: the filters leave none of {len(first)} events: {sifting.summary()}")
     if note and repeats:
         rows = "1 row repeats" if len(repeats) == 1 else f"{len(repeats)} rows repeat"
-        note(f"{path}: {rows} an event, the first on line {repeats[0]}; each is taken once")
+        note(f"{path}: {rows} an event, the first on line {repeats[0]}; each event is read once")
     if note and len(events) < len(first):
         note(f"{path}: {len(events)} of {len(first)} events are left: {sifting.summary()}")
     return events
 
 
 def find_event(events: list[Event], event_id: str, there: str = "the file has") -> Event:
-    """Return the event with an identifier, or say which ones there are."""
+    """Return the event with an identifier; if there is none, raise an error that lists the identifiers."""
     for event in events:
         if event.event_id_cnty == event_id:
             return event
@@ -95,7 +95,9 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     if path.suffix.lower() in (".jsonl", ".ndjson"):
         return _json_rows(path)
     if path.suffix.lower() == ".json":
-        raise InputError(f"{path}: one JSON document is not read; save it as JSON Lines (.jsonl), one event a line")
+        raise InputError(
+            f"{path}: a single JSON document cannot be read; save it as JSON Lines (.jsonl), one event per line"
+        )
     return read_csv(path, _REQUIRED)
 
 
@@ -108,10 +110,10 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         except json.JSONDecodeError as error:
             raise InputError(f"{path}, line {line}: is not valid JSON ({error.msg})") from error
         except (ValueError, RecursionError) as error:
-            # A number of thousands of digits, or brackets thousands deep.
-            raise InputError(f"{path}, line {line}: is no JSON that can be read ({error})") from error
+            # For example a number with thousands of digits, or thousands of nested brackets.
+            raise InputError(f"{path}, line {line}: is JSON that cannot be read ({error})") from error
         if not isinstance(row, dict):
-            raise InputError(f"{path}, line {line}: must be a JSON object with ACLED's names")
+            raise InputError(f"{path}, line {line}: must be a JSON object with ACLED's column names")
         missing = [name for name in _REQUIRED if name not in row]
         if missing:
             raise InputError(f"{path}, line {line}: missing {', '.join(missing)}; use ACLED's column names")
@@ -137,23 +139,23 @@ def _text(row: Mapping[str, Any], name: str) -> str:
         try:
             content.encode()
         except UnicodeEncodeError as error:
-            # JSON can write half of a character, which nothing can encode.
-            raise InputError(f"{name} holds half of a character (a lone surrogate); repair the text") from error
+            # JSON can contain half of a character, which cannot be encoded.
+            raise InputError(f"{name} contains half of a character (a lone surrogate); repair the text") from error
     return content
 
 
 def _fatalities(row: Mapping[str, Any]) -> int:
     content = _text(row, "fatalities")
     if not content:
-        # Not taken for 0: the post would state a number that nobody reported.
-        raise InputError("fatalities is empty; write 0 where none were reported, or remove the row")
+        # An empty cell is not 0: the post would state a number that nobody reported.
+        raise InputError("fatalities is empty; write 0 if none were reported, or remove the row")
     try:
-        # Tables that were saved again by other programs say 3.0.
+        # Other programs save whole numbers as 3.0.
         fatalities = float(content)
     except ValueError:
         fatalities = -1.0
-    if not (0 <= fatalities <= _MOST_FATALITIES and fatalities.is_integer()):
-        raise InputError(f"fatalities {content!r} must be a whole number from 0 to {_MOST_FATALITIES}")
+    if not (0 <= fatalities <= _MAX_FATALITIES and fatalities.is_integer()):
+        raise InputError(f"fatalities {content!r} must be a whole number from 0 to {_MAX_FATALITIES}")
     return int(fatalities)
 
 
@@ -161,7 +163,7 @@ def _differs(event: Event, earlier: Event, line: int) -> str:
     name = next(f.name for f in fields(Event) if getattr(event, f.name) != getattr(earlier, f.name))
     return (
         f"event_id_cnty {event.event_id_cnty!r} was used on line {line} already, with another {name}; identifiers must "
-        "differ: keep the newer of the two rows"
+        "be unique: keep the newer of the two rows"
     )
 
 

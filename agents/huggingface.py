@@ -1,4 +1,4 @@
-"""Language models in HuggingFace format, from a local folder or the hub, on transformers and torch."""
+"""Language models in HuggingFace format, from a local folder or the hub, with transformers and torch."""
 
 import hashlib
 import json
@@ -27,40 +27,41 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 class Target(NamedTuple):
-    """A token to score: which answer it belongs to, its place there, and its id."""
+    """A token to score: the answer that it belongs to, its position in the answer, and its id."""
 
     cell: tuple[int, int]
-    place: int
+    position: int
     token: int
 
 
 class HuggingFaceModel(LanguageModel):
-    """A causal language model that scores whole answers under its chat template, and samples them.
+    """A causal language model that scores and samples whole answers with its chat template.
 
     Parameters
     ----------
     name : str
         `embedded`, a local folder, or a hub id. Weights must be safetensors.
     device : str, optional
-        torch device such as "cuda:1"; by default an accelerator where there is one, else the CPU.
+        torch device such as "cuda:1". The default is an accelerator if there is one, else the CPU.
     dtype : str, optional
-        "float32", "bfloat16", "float16", or "auto" for that of the saved weights; by default "auto" on an accelerator,
-        and float32 on a CPU.
+        "float32", "bfloat16", "float16", or "auto" for the dtype of the saved weights. The default is "auto" on an
+        accelerator and "float32" on a CPU.
     trust_remote_code : bool
-        Run code that comes with the model: only for models whose authors you trust.
+        Run code that comes with the model. Use it only for models whose authors you trust.
     think : bool
-        Let a reasoning model think before it answers, which takes `sample` and an ample `max_tokens`. Otherwise its
-        template is asked not to open a block of thoughts, and a block that it opens is closed at once.
+        Let a reasoning model think before it answers. This needs the method `sample` and a large `max_tokens`. If not,
+        the template is asked not to open a block of thoughts, and a block that it still opens is closed at once.
     tokens_per_batch : int, optional
-        Tokens in a forward pass, kept ones included; by default as the device bears, and halved when memory runs out.
+        Number of tokens in a forward pass, including cached ones. The default depends on the device. The number is
+        halved when memory runs out.
 
     Raises
     ------
     InputError
-        When the name is no model, the model has no safetensors weights or lacks some, its answers depend on what
-        follows them (it is not causal), or device or dtype are none.
+        When there is no such model, safetensors weights are missing, the model is not causal, or the device or dtype is
+        invalid.
     JobError
-        When the device has no room for the weights.
+        When the device does not have enough memory for the weights.
     """
 
     sources = ("answer_sampling", "chat", "forward", "huggingface", "prefix_tree")
@@ -91,16 +92,16 @@ class HuggingFaceModel(LanguageModel):
                 trust_remote_code=trust_remote_code,
                 use_safetensors=True,
                 dtype=dtype or default,
-                ignore_mismatched_sizes=True,  # reported below, by name
+                ignore_mismatched_sizes=True,  # reported by name below
                 output_loading_info=True,
             )
             unfilled = _unfilled(self.model, loading)
             self.model.to(self.device).eval()
         if unfilled:
-            # transformers puts random numbers in their place.
+            # transformers would use random numbers for these weights.
             more = f" and {len(unfilled) - 3} more" if len(unfilled) > 3 else ""
             raise InputError(
-                f"{name}: the weights lack {', '.join(unfilled[:3])}{more}; give a causal language model with all of "
+                f"{name}: the weights lack {', '.join(unfilled[:3])}{more}; use a causal language model with all of "
                 "its weights"
             )
         self.encoder = ChatEncoder(self.tokenizer, think=think)
@@ -111,15 +112,15 @@ class HuggingFaceModel(LanguageModel):
             is_causal = self.forward.is_causal()
         if not is_causal:
             raise InputError(
-                f"{name}: is no causal language model ({type(self.model).__name__}): what it says of a token depends "
-                "on those that follow; give a model that predicts the next token"
+                f"{name}: is not a causal language model ({type(self.model).__name__}): its probability of a token "
+                "depends on later tokens; use a model that predicts the next token"
             )
         thinking = ":think" if think else ""
         self.fingerprint = f"{source.identity}:{str(self.model.dtype).removeprefix('torch.')}{thinking}"
 
     @property
     def notice(self) -> str | None:
-        """What a user should know of how the model is loaded and prompted, if anything."""
+        """A message for the user about how the model is loaded and prompted, if there is one."""
         if self.trust_remote_code:
             return f"{self.name}: code that comes with the model was allowed to run (--trust-remote-code)"
         if not self.encoder.has_template:
@@ -130,7 +131,7 @@ class HuggingFaceModel(LanguageModel):
 
     @property
     def work(self) -> Work:
-        """Forward passes and tokens so far."""
+        """Number of forward passes and tokens so far."""
         return self.forward.work
 
     def score_answers(  # noqa: D102
@@ -141,14 +142,14 @@ class HuggingFaceModel(LanguageModel):
     ) -> list[NDArray[np.float64]]:
         if self.encoder.think:
             raise InputError(
-                f"{self.name}: an answer that follows thoughts cannot be scored; sample answers (--elicitation "
+                f"{self.name}: an answer after thoughts cannot be scored; sample answers (--elicitation "
                 "sample), or leave out --think"
             )
-        # An answer's last token is scored but never fed, so one-token options share a single forward pass.
+        # The last token of an answer is scored but is not an input, so one-token options share one forward pass.
         feeds: dict[Tokens, list[tuple[int, Target]]] = {}
         result = []
-        for i, (conversation, of_one) in enumerate(zip(conversations, options, strict=True)):
-            prompt, answers = self.encoder.encode(conversation, of_one)
+        for i, (conversation, row_options) in enumerate(zip(conversations, options, strict=True)):
+            prompt, answers = self.encoder.encode(conversation, row_options)
             for j, answer in enumerate(answers):
                 targets = feeds.setdefault((*prompt, *answer[:-1]), [])
                 targets += [(len(prompt) - 1 + k, Target((i, j), k, token)) for k, token in enumerate(answer)]
@@ -158,27 +159,27 @@ class HuggingFaceModel(LanguageModel):
         if not self.forward.can_share(roots):
             roots = chains(feeds)
         _place_targets(roots, feeds)
-        left = [sum(map(len, of_one)) for of_one in result]
+        n_missing = [sum(map(len, answers)) for answers in result]
         done = 0
 
         def visit(node: Node, log_p: torch.Tensor) -> list[Node]:
             nonlocal done
-            rows = torch.tensor([place for place, _ in node.content], device=log_p.device)
+            rows = torch.tensor([read for read, _ in node.content], device=log_p.device)
             tokens = torch.tensor([target.token for _, target in node.content], device=log_p.device)
             for (_, target), value in zip(node.content, log_p[rows, tokens].tolist(), strict=True):
                 if value == -np.inf:
-                    # A probability of 0 would be infinite log-odds, beside which no other prompt counts.
+                    # A probability of 0 gives infinite log-odds, and the mean over prompts would be infinite too.
                     raise self.forward.overflow()
                 i, j = target.cell
-                left[i] -= bool(np.isnan(result[i][j][target.place]))
-                result[i][j][target.place] = value
-                done += left[i] == 0
+                n_missing[i] -= bool(np.isnan(result[i][j][target.position]))
+                result[i][j][target.position] = value
+                done += n_missing[i] == 0
             if progress:
-                progress(sum(n == 0 for n in left), len(left))
+                progress(sum(n == 0 for n in n_missing), len(n_missing))
             return []
 
         self.forward.walk(roots, visit)
-        return [np.array([answer.sum() for answer in of_one]) for of_one in result]
+        return [np.array([answer.sum() for answer in answers]) for answers in result]
 
     def draw_answers(  # noqa: D102
         self, conversations: Sequence[Conversation], sampling: SamplingSettings, progress: Progress | None = None
@@ -188,12 +189,12 @@ class HuggingFaceModel(LanguageModel):
         self._check(prompts, further=sampling.max_tokens - 1)
         texts: dict[Tokens, str] = {}
         answers = sampler.sample(prompts, progress)
-        for answer in {answer for of_one in answers for answer in of_one}:
+        for answer in {answer for prompt_answers in answers for answer in prompt_answers}:
             texts[answer] = self.encoder.text(answer)
-        return [[texts[answer] for answer in of_one] for of_one in answers]
+        return [[texts[answer] for answer in prompt_answers] for prompt_answers in answers]
 
     def _check(self, feeds: Collection[Tokens], answers: Collection[int] = (), further: int = 0) -> None:
-        """Refuse what the model has no place or no token for; `further` tokens may follow the feeds."""
+        """Raise an error for long prompts and unknown tokens; `further` tokens may follow the feeds."""
         longest, limit = max(map(len, feeds), default=0), self.forward.longest
         if limit is not None and longest + further > limit:
             and_answer = f" and up to {further} of the answer" if further else ""
@@ -201,14 +202,14 @@ class HuggingFaceModel(LanguageModel):
             if further:
                 remedy += ", lower --max-tokens"
             raise InputError(
-                f"{self.name}: the longest prompt has {longest} tokens{and_answer}, and the model takes {limit}; "
-                f"{remedy}, or give a model with a longer context"
+                f"{self.name}: the longest prompt has {longest} tokens{and_answer}, but the model takes {limit}; "
+                f"{remedy}, or use a model with a longer context"
             )
         highest = max((token for tokens in (*feeds, answers) for token in tokens), default=0)
         if highest >= self.forward.vocabulary:
             raise InputError(
-                f"{self.name}: the tokenizer gives token {highest}, and the model knows {self.forward.vocabulary} "
-                "(0 and up); give the folder the tokenizer that belongs to the model"
+                f"{self.name}: the tokenizer gives token {highest}, but the model knows only {self.forward.vocabulary} "
+                "tokens (from 0); put the tokenizer that belongs to the model into its folder"
             )
 
     def _ends(self, written: Tokens) -> bool:
@@ -230,16 +231,16 @@ class HuggingFaceModel(LanguageModel):
 
 
 def _unfilled(model: Any, loading: dict[str, Any]) -> list[str]:
-    """Weights that the files do not hold, or in another shape.
+    """Return the names of weights that the files do not contain, or contain in another shape.
 
-    Tied weights are not among those that transformers misses. Buffers hold what follows from the configuration.
+    transformers does not report tied weights as missing. Buffers are left out: they follow from the configuration.
     """
     missing = set(loading["missing_keys"]) - {name for name, _ in model.named_buffers()}
     return sorted(missing | {name for name, *_ in loading["mismatched_keys"]})
 
 
 def _place_targets(roots: Sequence[Node], feeds: dict[Tokens, list[tuple[int, Target]]]) -> None:
-    """Tell every node which of its places score which tokens."""
+    """Attach to every node the tokens that it scores, with their positions in the node."""
     for root in roots:
         for path in root.walk():
             for feed in path[-1].ends:
@@ -252,9 +253,9 @@ def _place_targets(roots: Sequence[Node], feeds: dict[Tokens, list[tuple[int, Ta
                         start += len(node.tokens)
     for root in roots:
         for *_, node in root.walk():
-            node.reads = sorted({place for place, _ in node.content or []})
-            row = {place: number for number, place in enumerate(node.reads)}
-            node.content = [(row[place], target) for place, target in node.content or []]
+            node.reads = sorted({position for position, _ in node.content or []})
+            row = {position: number for number, position in enumerate(node.reads)}
+            node.content = [(row[position], target) for position, target in node.content or []]
 
 
 def _device(name: str | None) -> torch.device:
@@ -267,25 +268,25 @@ def _device(name: str | None) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise InputError(
-            f"device '{name}': cannot be used here ({str(error).splitlines()[0]}); leave it out, or say cpu or cuda"
+            f"device '{name}': cannot be used here ({str(error).splitlines()[0]}); leave it out, or use cpu or cuda"
         ) from error
     return device
 
 
 @contextmanager
 def _explained(name: str) -> Iterator[None]:
-    """Turn the many ways in which loading can fail into one line."""
+    """Turn all errors of loading into one line."""
     try:
         yield
-    except Exception as error:  # tokenizers, safetensors and models each raise their own kinds
+    except Exception as error:  # tokenizers, safetensors and models raise different exceptions
         if out_of_memory(error):
             raise JobError(
-                f"{name}: the device has no room for the weights; take a smaller --dtype such as bfloat16, or another "
-                "--device"
+                f"{name}: the device has too little memory for the weights; use a smaller --dtype such as bfloat16, or "
+                "another --device"
             ) from error
         text = str(error).strip() or type(error).__name__
         remedy = (
-            "it needs code of its own: give --trust-remote-code if you trust its authors"
+            "it needs code that comes with it: give --trust-remote-code if you trust its authors"
             if "trust_remote_code" in text
             else "give a local folder, or a hub id while online"
         )
@@ -296,7 +297,7 @@ def _explained(name: str) -> Iterator[None]:
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Silence transformers' own progress bars and advice while it loads; errors still come as exceptions."""
+    """Silence the progress bars and advice of transformers during loading; errors are still exceptions."""
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

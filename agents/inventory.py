@@ -1,7 +1,7 @@
-"""A short personality inventory that a language model answers under a persona: the Mini-IPIP.
+"""The Mini-IPIP: a short personality inventory that a language model answers as a persona.
 
-Twenty statements of the public-domain International Personality Item Pool, four for each of the Big Five, answered on
-a five-point scale of accuracy [1]_.
+It has twenty statements of the public-domain International Personality Item Pool, four for each of the Big Five. They
+are answered on a five-point scale of accuracy [1]_.
 
 References
 ----------
@@ -28,10 +28,10 @@ from .personas import TRAITS, Persona
 from .prompts import Conversation, PromptTemplates, default_templates, template_environment
 
 ANSWERS = ("1", "2", "3", "4", "5")
-"""The five answers that a prompt offers."""
+"""The five answers in a prompt."""
 
 _STEPS = np.arange(-2.0, 3.0)
-"""The points of the scale as distances from its middle."""
+"""The points of the scale as distances from its midpoint."""
 
 
 @cache
@@ -48,13 +48,13 @@ class Item:
     Parameters
     ----------
     number : int
-        Its place in the published list, from 1.
+        Number in the published list, from 1.
     text : str
         The statement, without its subject "I".
     trait : str
-        The trait that it measures, one of :data:`tworate.agents.TRAITS`.
+        The trait that the item measures, one of :data:`tworate.agents.TRAITS`.
     keyed : int
-        +1 where agreement says that the trait is high, -1 where it says that the trait is low.
+        +1 if agreement means a high trait, -1 if it means a low trait.
     """
 
     number: int
@@ -65,27 +65,27 @@ class Item:
 
 @dataclass(frozen=True)
 class InventoryAnswers:
-    """What a model answers to the inventory under each persona.
+    """Answers of a model to the inventory as each persona.
 
     Parameters
     ----------
     personas : tuple of Persona
-        Who answered.
+        The personas that answered.
     items : tuple of Item
-        What was asked.
+        The items that were asked.
     probabilities : array, shape (n_personas, n_items, 5)
-        Probability of each point from the least to the most accurate, given that the answer is one of the five; mean
-        over both orders of the scale.
+        Probability of each point, from least to most accurate, given that the answer is one of the five; mean over both
+        orders of the scale.
     option_mass : array, shape (n_personas, n_items)
-        Probability that the model puts on the five answers together, mean over both orders.
+        Total probability of the five answers, mean over both orders.
     order_effect : array, shape (n_personas, n_items)
         Expected point with the scale listed from 1 to 5, minus that with the scale listed from 5 to 1.
     unparsable : array of int, shape (n_personas, n_items)
-        Sampled answers that began with none of the five; they count for no point. 0 with `logits`.
+        Number of sampled answers that began with none of the five; the other statistics ignore them. 0 with `logits`.
     standard_error : array, shape (n_personas, n_items)
-        Monte-Carlo standard error of the expected score, in points: 0 with `logits`, nan where an order has one answer.
+        Monte-Carlo standard error of the expected score, in points; 0 with `logits`, nan if an order has one answer.
     method : str
-        How the model was asked at last: `logits` or `sample`.
+        The method that was used in the end: `logits` or `sample`.
     """
 
     personas: tuple[Persona, ...]
@@ -99,7 +99,7 @@ class InventoryAnswers:
 
     @property
     def scores(self) -> NDArray[np.float64]:
-        """Expected score, 1 to 5, high where the answer says that the trait is high; shape (n_personas, n_items)."""
+        """Expected score, 1 to 5; a high score means a high trait; shape (n_personas, n_items)."""
         keyed = np.array([item.keyed for item in self.items])
         return 3.0 + keyed * (self.probabilities @ _STEPS)
 
@@ -109,15 +109,15 @@ class InventoryAnswers:
         return self.probabilities @ _STEPS**2 - (self.probabilities @ _STEPS) ** 2
 
     def of_trait(self, trait: str) -> list[int]:
-        """Columns of the items that measure a trait."""
+        """Return the columns of the items that measure a trait."""
         return [column for column, item in enumerate(self.items) if item.trait == trait]
 
     def scale_scores(self) -> NDArray[np.float64]:
-        """Mean expected score of each trait's items, 1 to 5; shape (n_personas, 5), in the order of the traits."""
+        """Return the mean expected score of each trait's items, 1 to 5; shape (n_personas, 5), ordered as TRAITS."""
         return np.stack([self.scores[:, self.of_trait(trait)].mean(axis=1) for trait in TRAITS], axis=1)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a persona and item: persona, item, trait, keyed, text, the expected score, and how it was got."""
+        """Return one row per persona and item: persona, item, trait, key, text, expected score, method, diagnostics."""
         n_personas, n_items = self.option_mass.shape
         columns = {
             name: [getattr(item, name) for item in self.items] * n_personas
@@ -156,18 +156,18 @@ def _template() -> jinja2.Template:
 
 
 def item_conversation(persona: Persona, item: Item, templates: PromptTemplates, *, reverse: bool) -> Conversation:
-    """Render an item as a system message, the persona's, and a user message.
+    """Render an item as a system message, which describes the persona, and a user message.
 
     Parameters
     ----------
     persona : Persona
-        Who answers.
+        The persona that answers.
     item : Item
-        What is asked.
+        The item that is asked.
     templates : PromptTemplates
         Wording of the persona.
     reverse : bool
-        Whether the scale is listed from 5 down to 1; the numbers mean the same in both orders.
+        Whether the scale is listed from 5 down to 1; the numbers have the same meaning in both orders.
     """
     points = list(zip(ANSWERS, _inventory()["points"], strict=True))
     user = _template().render(item=item, points=points[::-1] if reverse else points)
@@ -182,56 +182,58 @@ def administer(
     *,
     elicitation: Elicitation | None = None,
 ) -> InventoryAnswers:
-    """Let a language model answer the inventory under each persona.
+    """Let a language model answer the inventory as each persona.
 
-    Every item is asked by itself, once with the scale listed from 1 to 5 and once from 5 to 1, and the probabilities
-    of the two are averaged. Where answers are sampled, frequencies take the place of probabilities.
+    Every item is a separate prompt. It is asked once with the scale listed from 1 to 5 and once from 5 to 1, and the
+    two probabilities are averaged. If answers are sampled, frequencies replace probabilities.
 
     Parameters
     ----------
     model : LanguageModel
-        Who answers.
+        The model that answers.
     personas : sequence of Persona
-        As whom.
+        The personas that it answers as.
     templates : PromptTemplates, optional
         Wording of the persona; the shipped one by default.
     progress : callable, optional
         Called with prompts done and total.
     elicitation : Elicitation, optional
-        How to ask; by default the log-probabilities of 1 to 5. Where the model does not give those, answers are
-        sampled, and `method` of the result says so.
+        How to ask. The default is the log-probabilities of 1 to 5. If the model does not give them, answers are sampled
+        and `method` of the result is `sample`.
 
     Raises
     ------
     InputError
-        When the settings hold wordings: the answers are 1 to 5.
+        When the settings contain wordings: the answers are always 1 to 5.
     JobError
         When too many sampled answers begin with none of 1 to 5.
     """
     settings = elicitation or Elicitation()
     if settings.wordings != Elicitation.wordings:
-        raise InputError("wordings of the options go with decisions; the inventory is answered from 1 to 5")
+        raise InputError(
+            "wordings apply only to decisions: the inventory is answered from 1 to 5; leave out the wordings"
+        )
     templates = templates or default_templates()
     items = inventory_items()
-    asked = [
+    conversations = [
         item_conversation(persona, item, templates, reverse=reverse)
         for reverse in (False, True)
         for persona in personas
         for item in items
     ]
-    answered = model.ask(asked, [ANSWERS] * len(asked), settings, progress)
+    answers = model.ask(conversations, [ANSWERS] * len(conversations), settings, progress)
     shape = (2, len(personas), len(items))
-    given = answered.shares.reshape(*shape, len(ANSWERS))
-    expected = given @ _STEPS
-    with np.errstate(invalid="ignore"):  # one answer says nothing of its error: 0/0
-        squared_error = (given @ _STEPS**2 - expected**2) / (answered.n_read.reshape(shape) - 1)
+    probabilities = answers.shares.reshape(*shape, len(ANSWERS))
+    expected = probabilities @ _STEPS
+    with np.errstate(invalid="ignore"):  # with one answer the error is unknown: 0/0
+        squared_error = (probabilities @ _STEPS**2 - expected**2) / (answers.n_read.reshape(shape) - 1)
     return InventoryAnswers(
         personas=tuple(personas),
         items=items,
-        probabilities=given.mean(axis=0),
-        option_mass=answered.option_mass.reshape(shape).mean(axis=0),
+        probabilities=probabilities.mean(axis=0),
+        option_mass=answers.option_mass.reshape(shape).mean(axis=0),
         order_effect=expected[0] - expected[1],
-        unparsable=answered.unparsable.reshape(shape).sum(axis=0),
+        unparsable=answers.unparsable.reshape(shape).sum(axis=0),
         standard_error=np.sqrt(squared_error.sum(axis=0)) / 2,
-        method=answered.method,
+        method=answers.method,
     )

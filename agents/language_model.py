@@ -1,4 +1,4 @@
-"""What a language model must do for tworate: say how probable an answer is, and answer."""
+"""The interface of language models: score answers and sample them."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -27,32 +27,32 @@ Progress = Callable[[int, int], None]
 """Called with the number of prompts done and the total."""
 
 CONVERSATIONS_AT_ONCE = 256
-"""Conversations asked together on behalf of a caller that keeps answers as they come: what an interruption can lose."""
+"""Conversations in one part for callers that store answers as they come; an interruption loses at most one part."""
 
 
 class NoLogProbabilitiesError(InputError):
-    """The model cannot say how probable an option is: its answers can only be sampled."""
+    """The model gives no log-probability for an option: its answers can only be sampled."""
 
 
 class LanguageModel(ABC):
-    """A language model that can score answers to a conversation, and give them."""
+    """A language model that can score and sample answers to a conversation."""
 
     name: str
-    """How the user named the model."""
+    """Name of the model, as the user wrote it."""
     fingerprint: str
-    """Identifies weights, tokenizer and whatever else decides the answers to a conversation."""
+    """Identifies the weights, the tokenizer and everything else that determines the answers to a conversation."""
     warning: str | None = None
-    """What every result made with the model must say, if anything."""
+    """A message that every result of the model must show, if there is one."""
     gives_log_probabilities: bool = True
-    """Whether `option_log_probabilities` can be asked; where not, answers are sampled."""
+    """Whether `option_log_probabilities` works; if not, answers are sampled."""
     chat_template_hash: str = ""
-    """Identifies how conversations become the model's text, where that is done here; for the cache."""
+    """Identifies the chat template for the cache; empty if a server applies the template."""
     sources: ClassVar[tuple[str, ...]] = ()
-    """Modules of this folder that answers follow from: their text is part of the key of cached answers."""
+    """Modules of this folder that compute the answers: their source is part of the key of cached answers."""
 
     @property
     def notice(self) -> str | None:
-        """What a user should know of how the model is asked, if anything."""
+        """A message for the user about how the model is asked, if there is one."""
         return None
 
     @abstractmethod
@@ -62,35 +62,35 @@ class LanguageModel(ABC):
         options: Sequence[Sequence[str]],
         progress: Progress | None = None,
     ) -> list[NDArray[np.float64]]:
-        """Log-probability of each whole option as the beginning of the answer to each conversation.
+        """Return the log-probability of each whole option as the beginning of the answer to each conversation.
 
         Parameters
         ----------
         conversations : sequence of conversations
-            What is asked.
+            The conversations to answer.
         options : sequence of sequences of str
-            What may be answered, for each conversation.
+            The possible answers to each conversation.
         progress : callable, optional
             Called with prompts done and total.
 
         Returns
         -------
         list of arrays, shape (n_options,)
-            One for each conversation.
+            One array for each conversation.
         """
 
     @abstractmethod
     def draw_answers(
         self, conversations: Sequence[Conversation], sampling: SamplingSettings, progress: Progress | None = None
     ) -> list[list[str]]:
-        """Answers to each conversation, as the model wrote them.
+        """Return sampled answers to each conversation, as the model wrote them.
 
         Parameters
         ----------
         conversations : sequence of conversations
-            What is asked.
+            The conversations to answer.
         sampling : SamplingSettings
-            How many, and how.
+            Number of answers, temperature, seed and length.
         progress : callable, optional
             Called with prompts done and total.
         """
@@ -101,7 +101,7 @@ class LanguageModel(ABC):
         options: Sequence[str],
         progress: Progress | None = None,
     ) -> NDArray[np.float64]:
-        """As :meth:`score_answers`, where all conversations have the same options.
+        """Call :meth:`score_answers` with the same options for all conversations.
 
         Returns
         -------
@@ -120,7 +120,7 @@ class LanguageModel(ABC):
         max_tokens: int = MAX_ANSWER_TOKENS,
         progress: Progress | None = None,
     ) -> list[list[str]]:
-        """As :meth:`draw_answers`, with the fields of :class:`SamplingSettings` one by one."""
+        """Call :meth:`draw_answers` with the fields of :class:`SamplingSettings` as arguments."""
         return self.draw_answers(conversations, SamplingSettings(samples, temperature, seed, max_tokens), progress)
 
     def scored_in_parts(
@@ -129,9 +129,9 @@ class LanguageModel(ABC):
         options: Sequence[Sequence[str]],
         progress: Progress | None = None,
     ) -> Iterator[list[tuple[int, NDArray[np.float64]]]]:
-        """Yield what `score_answers` returns in parts, as they are known: (position, row) pairs.
+        """Yield the result of `score_answers` in parts, as soon as they are ready: (position, row) pairs.
 
-        For callers that keep answers as they come; `progress` counts conversations.
+        This is for callers that store answers as they come; `progress` counts conversations.
         """
         for start, part, report in _parts(conversations, progress):
             yield list(enumerate(self.score_answers(part, options[start : start + len(part)], report), start))
@@ -139,7 +139,7 @@ class LanguageModel(ABC):
     def drawn_in_parts(
         self, conversations: Sequence[Conversation], sampling: SamplingSettings, progress: Progress | None = None
     ) -> Iterator[list[tuple[int, list[str]]]]:
-        """Yield what `draw_answers` returns in parts, as they are known: (position, answers) pairs."""
+        """Yield the result of `draw_answers` in parts, as soon as they are ready: (position, answers) pairs."""
         for start, part, report in _parts(conversations, progress):
             yield list(enumerate(self.draw_answers(part, sampling, report), start))
 
@@ -151,19 +151,19 @@ class LanguageModel(ABC):
         *,
         elicitation: Elicitation | None = None,
     ) -> Elicited:
-        """Probability of sharing for each question; equal prompts are asked once.
+        """Return the probability of sharing for each question; equal prompts are asked once.
 
         Parameters
         ----------
         questions : sequence of Question
             Decisions to elicit.
         templates : PromptTemplates, optional
-            Wording; the shipped one by default.
+            Wording of the prompts; the shipped one by default.
         progress : callable, optional
             Called with prompts done and total.
         elicitation : Elicitation, optional
-            How to ask; by default the log-probabilities of the options in their default wording. Where the model does
-            not give those, answers are sampled, and `method` of the result says so.
+            How to ask. The default is the log-probabilities of the options in their default wording. If the model does
+            not give them, answers are sampled and `method` of the result is `sample`.
 
         Raises
         ------
@@ -172,10 +172,10 @@ class LanguageModel(ABC):
         """
         templates = templates or default_templates()
         settings = elicitation or Elicitation()
-        conversations, wordings, places = distinct_prompts(questions, templates, settings.wordings)
-        answered = self.ask(conversations, wordings, settings, progress)
-        found = summarise(answered.prompted(), places)
-        return dataclasses.replace(found, method=answered.method)
+        conversations, wordings, prompts = distinct_prompts(questions, templates, settings.wordings)
+        answers = self.ask(conversations, wordings, settings, progress)
+        elicited = summarise(answers.prompted(), prompts)
+        return dataclasses.replace(elicited, method=answers.method)
 
     def ask(
         self,
@@ -184,18 +184,18 @@ class LanguageModel(ABC):
         settings: Elicitation,
         progress: Progress | None = None,
     ) -> Scored | Counted:
-        """How each conversation is answered, by `logits` or `sample`, where each has options of its own.
+        """Score or sample the answers to each conversation, where each conversation has its own options.
 
-        Answers are sampled where log-probabilities are not to be had, and the type of the result says so.
+        If the model does not give log-probabilities, answers are sampled and the result is :class:`Counted`.
 
         Parameters
         ----------
         conversations : sequence of conversations
-            What is asked.
+            The conversations to answer.
         options : sequence of sequences of str
-            What may be answered to each, equally many options.
+            The possible answers to each conversation; each has the same number of options.
         settings : Elicitation
-            How to ask; the options are those given here, whatever its wordings.
+            How to ask; its wordings are ignored.
         progress : callable, optional
             Called with prompts done and total.
 
@@ -209,7 +209,7 @@ class LanguageModel(ABC):
                 scores = self.score_answers(conversations, options, progress)
                 return Scored(np.array(scores).reshape(len(conversations), n_options(options)))
             except NoLogProbabilitiesError:
-                # Some option lies beyond what the server lists. One table is not mixed of two methods.
+                # Some option is not in the server's lists. All answers are sampled: one table must not mix two methods.
                 pass
         answers = self.draw_answers(conversations, settings.sampling, progress)
         return count_answers(answers, options, settings.max_unparsable, self.name)
@@ -218,40 +218,40 @@ class LanguageModel(ABC):
 def distinct_prompts(
     questions: Sequence[Question], templates: PromptTemplates, wordings: Sequence[Wording]
 ) -> tuple[list[Conversation], list[Wording], NDArray[np.intp]]:
-    """Prompts of some questions, in each wording and both orders of the options; equal ones are there once.
+    """Return the distinct prompts of questions, in each wording and both orders of the options.
 
     Returns
     -------
     conversations : list of conversations
-        What is asked.
+        The distinct prompts.
     options : list of pairs of str
-        What may be answered to each, sharing first.
-    places : array of int, shape (n_wordings, 2, n_questions)
-        Where the prompt of each question stands, in each wording and order.
+        The options of each prompt, sharing first.
+    prompts : array of int, shape (n_wordings, 2, n_questions)
+        Index of the prompt of each question, in each wording and order.
     """
-    asked = [
+    prompts = [
         (templates.conversation(question, order), wording)
         for wording in wordings
         for order in (wording, wording[::-1])
         for question in questions
     ]
-    keys = [(wording, *(message["content"] for message in conversation)) for conversation, wording in asked]
+    keys = [(wording, *(message["content"] for message in conversation)) for conversation, wording in prompts]
     first = {key: position for position, key in reversed(list(enumerate(keys)))}
     row = {key: i for i, key in enumerate(first)}
-    places = np.array([row[key] for key in keys], dtype=np.intp).reshape(len(wordings), 2, len(questions))
-    chosen = [asked[position] for position in first.values()]
-    return [conversation for conversation, _ in chosen], [wording for _, wording in chosen], places
+    rows = np.array([row[key] for key in keys], dtype=np.intp).reshape(len(wordings), 2, len(questions))
+    distinct = [prompts[position] for position in first.values()]
+    return [conversation for conversation, _ in distinct], [wording for _, wording in distinct], rows
 
 
 def _parts(
     conversations: Sequence[Conversation], progress: Progress | None
 ) -> Iterator[tuple[int, Sequence[Conversation], Progress]]:
-    """Cut conversations into parts, each with its start and a callback that counts from there."""
+    """Yield parts of the conversations, each with its start and a progress callback that counts from the start."""
     for start in range(0, len(conversations), CONVERSATIONS_AT_ONCE):
         part = conversations[start : start + CONVERSATIONS_AT_ONCE]
 
         def report(done: int, total: int, start: int = start, size: int = len(part)) -> None:
-            # A model counts in its own units: what counts here is which share of the part is done.
+            # A model counts in its own units: only the fraction of the part that is done is used here.
             if progress and total:
                 progress(start + size * done // total, len(conversations))
 

@@ -1,4 +1,4 @@
-"""Loading a language model by its name: the embedded one, a folder, a hub id, or a server."""
+"""Load a language model by its name: the embedded model, a folder, a hub id, or a server."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def load_language_model(name: str = "embedded", **options: Any) -> LanguageModel
     ----------
     name : str
         `embedded`, a local folder in HuggingFace layout, a hub id such as `org/model`, or `openai:NAME` for a model
-        behind an OpenAI-compatible server.
+        on an OpenAI-compatible server.
     **options
         Passed to :class:`tworate.agents.huggingface.HuggingFaceModel` or
         :class:`tworate.agents.openai_compatible.OpenAICompatibleModel`.
@@ -22,7 +22,7 @@ def load_language_model(name: str = "embedded", **options: Any) -> LanguageModel
     Raises
     ------
     InputError
-        When the folder holds no model, the hub id cannot be loaded, or the server refuses the model or the key.
+        When the folder contains no model, the hub id cannot be loaded, or the server refuses the model or the key.
     JobError
         When the server cannot be reached.
     """
@@ -34,6 +34,6 @@ def load_language_model(name: str = "embedded", **options: Any) -> LanguageModel
                 raise
             raise InputError(f"{name}: needs the openai client: pip install 'tworate[openai]'") from error
         return OpenAICompatibleModel(name.removeprefix(OPENAI_PREFIX), **options)
-    from .huggingface import HuggingFaceModel  # torch and transformers load here, on first use
+    from .huggingface import HuggingFaceModel  # imports torch and transformers
 
     return HuggingFaceModel(name, **options)

@@ -1,4 +1,4 @@
-"""Mixtures of personas: who is in the population, and in what numbers."""
+"""Mixtures of personas: which personas a population has, and how many agents of each."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from ..files import read_csv
 from .personas import Persona, all_personas, parse_personas
 
 COLUMNS = ("persona", "weight", "biography", "name")
-"""Columns of a mixture's file; the first two are needed."""
+"""Columns of a mixture file; the first two are required."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Mixture:
     Parameters
     ----------
     personas : tuple of Persona
-        Who there is; no two of one label.
+        The personas; each label occurs once.
     weights : tuple of float
-        One positive number a persona, on any scale: 2 and 1, or 0.4 and 0.2.
+        One positive number per persona, on any scale: 2 and 1 mean the same as 0.4 and 0.2.
 
     Raises
     ------
     InputError
-        When a weight is not a number above 0, or two personas have one label.
+        When a weight is not a number above 0, or two personas have the same label.
 
     Examples
     --------
@@ -48,7 +48,7 @@ class Mixture:
         object.__setattr__(self, "weights", tuple(float(weight) for weight in self.weights))
         if not self.personas or len(self.personas) != len(self.weights):
             raise InputError(
-                f"a mixture of {len(self.personas)} personas with {len(self.weights)} weights: give one weight a "
+                f"a mixture of {len(self.personas)} personas with {len(self.weights)} weights: give one weight per "
                 "persona, and at least one persona"
             )
         seen = set()
@@ -56,7 +56,7 @@ class Mixture:
             if not (math.isfinite(weight) and weight > 0):
                 raise InputError(f"persona {persona.label}: weight = {weight:g} must be a number above 0")
             if persona.label in seen:
-                raise InputError(f"persona {persona.label} comes twice in the mixture; give each a name of its own")
+                raise InputError(f"persona {persona.label} comes twice in the mixture; give each a different name")
             seen.add(persona.label)
 
     @property
@@ -70,23 +70,23 @@ class Mixture:
         return len(set(self.weights)) == 1
 
     def counts(self, n_agents: int) -> NDArray[np.int64]:
-        """Whole numbers of agents by persona that add up to `n_agents`, shape (n_personas,).
+        """Return the number of agents of each persona, shape (n_personas,); the numbers add up to `n_agents`.
 
-        By the method of the largest remainder: everybody gets the whole part of their share, and those with the
-        largest fractions left over get one more, the first in order where fractions are equal. Each number is less than
-        1 away from its share of `n_agents`.
+        Uses the largest remainder method: each persona gets the whole part of its quota, and the personas with the
+        largest fractional parts get one agent more. Ties go to the persona that comes first. Each number differs from
+        its quota by less than 1.
         """
-        # Exact fractions: rounding must not decide between equal remainders.
+        # Fractions are exact: rounding must not decide between equal remainders.
         quotas = [share * n_agents for share in self._exact_shares()]
         counts = [math.floor(quota) for quota in quotas]
-        left = n_agents - sum(counts)
+        unassigned = n_agents - sum(counts)
         order = sorted(range(len(quotas)), key=lambda i: counts[i] - quotas[i])
-        for i in order[:left]:
+        for i in order[:unassigned]:
             counts[i] += 1
         return np.array(counts, dtype=np.int64)
 
     def assign(self, n_agents: int, seed: int) -> NDArray[np.int32]:
-        """Give every agent one of the personas, in exactly the numbers of :meth:`counts`, in random order.
+        """Assign a persona to every agent in random order; the numbers are exactly those of :meth:`counts`.
 
         Returns
         -------
@@ -95,23 +95,24 @@ class Mixture:
         """
         counts = self.counts(n_agents)
         members = np.repeat(np.arange(counts.size, dtype=np.int32), counts)
-        # Dealt in turn before the shuffle, so that a seed means the same agents as it did for equal weights alone.
-        turn = np.concatenate([np.arange(count) for count in counts])
-        return np.random.default_rng(seed).permutation(members[np.lexsort((members, turn))])
+        # Personas alternate before the shuffle: with equal weights, a seed then gives the same agents as in versions
+        # without weights.
+        rounds = np.concatenate([np.arange(count) for count in counts])
+        return np.random.default_rng(seed).permutation(members[np.lexsort((members, rounds))])
 
     def describe(self) -> str:
-        """The mixture in a line, for the record of a run."""
+        """Return the mixture as one line, for the record of a run."""
         if self.is_equal and list(self.personas) == all_personas():
             return "all 32 Big Five profiles"
         shown = [
             persona.label if self.is_equal else f"{persona.label} {share:.3g}"
             for persona, share in zip(self.personas[:40], self.shares, strict=False)
         ]
-        more = len(self.personas) - len(shown)
-        return ", ".join(shown) + (f" and {more} more" if more else "")
+        n_more = len(self.personas) - len(shown)
+        return ", ".join(shown) + (f" and {n_more} more" if n_more else "")
 
     def to_records(self, n_agents: int) -> list[dict[str, Any]]:
-        """One record a persona: persona (its code), name, biography, share, and agents of `n_agents`."""
+        """Return one record per persona: persona (its code), name, biography, share, and agents out of `n_agents`."""
         return [
             {
                 "persona": persona.code,
@@ -124,14 +125,14 @@ class Mixture:
         ]
 
     def _exact_shares(self) -> list[Fraction]:
-        # Through the decimal that the user wrote: 0.1 is a tenth, not the nearest binary number.
+        # repr gives the decimal that the user wrote: 0.1 is one tenth, not the nearest binary number.
         weights = [Fraction(repr(weight)) for weight in self.weights]
         total = sum(weights)
         return [weight / total for weight in weights]
 
 
 def as_mixture(personas: "Mixture | Sequence[Persona] | None") -> Mixture:
-    """Take a mixture as it is, or make one of personas in equal numbers; of all 32 profiles when there are none."""
+    """Return a mixture unchanged, or mix personas with equal weights; None or no personas means all 32 profiles."""
     if isinstance(personas, Mixture):
         return personas
     personas = tuple(personas or all_personas())
@@ -139,13 +140,13 @@ def as_mixture(personas: "Mixture | Sequence[Persona] | None") -> Mixture:
 
 
 def parse_mixture(text: str) -> Mixture:
-    """Read what a user calls a population: `all`, codes with commas between them, or a CSV file.
+    """Read a population as a user writes it: `all`, codes separated by commas, or a CSV file.
 
     Parameters
     ----------
     text : str
-        What ends in `.csv` is the name of a file, see :func:`read_mixture`; all else is as
-        :func:`tworate.agents.parse_personas` takes it, in equal numbers.
+        Text that ends in `.csv` is a file name, see :func:`read_mixture`. Other text is read by
+        :func:`tworate.agents.parse_personas`, and all personas get the same weight.
     """
     if text.lower().endswith(".csv"):
         return read_mixture(text)
@@ -153,18 +154,18 @@ def parse_mixture(text: str) -> Mixture:
 
 
 def read_mixture(path: str | Path) -> Mixture:
-    """Read a mixture from a CSV file with the columns persona and weight, and biography and name if wanted.
+    """Read a mixture from a CSV file with the columns persona and weight, and optionally biography and name.
 
     Parameters
     ----------
     path : path
-        One row a persona. Weights are positive, on any scale. Where a code comes more than once (with other
-        biographies), each needs a name.
+        One row per persona. Weights are positive, on any scale. If a code occurs more than once (with different
+        biographies), each row needs a name.
 
     Raises
     ------
     InputError
-        When the file cannot be used; names the file, the line, and what to do.
+        When the file cannot be used. The message names the file, the line, and what to do.
     """
     path = Path(path)
     personas: list[Persona] = []
@@ -172,7 +173,7 @@ def read_mixture(path: str | Path) -> Mixture:
     first_line: dict[str, int] = {}
     for line, row in read_csv(path, COLUMNS[:2]):
         where = f"{path}, line {line}"
-        # A column that is misspelt would otherwise be left out in silence.
+        # Otherwise a misspelt column would be ignored without a message.
         if unknown := [column for column in row if column not in COLUMNS]:
             raise InputError(f"{path}, line 1: unknown column {unknown[0]!r}; a mixture has {', '.join(COLUMNS)}")
         try:
@@ -188,18 +189,18 @@ def read_mixture(path: str | Path) -> Mixture:
         if persona.label in first_line:
             raise InputError(
                 f"{where}: persona {persona.label} was used on line {first_line[persona.label]} already; add up their "
-                "weights, or tell them apart in the column name"
+                "weights, or give them different names in the column name"
             )
         first_line[persona.label] = line
         personas.append(persona)
         weights.append(weight)
     if not personas:
-        raise InputError(f"{path}: holds no personas; give at least one row below the header")
+        raise InputError(f"{path}: holds no personas; add at least one row below the header")
     return Mixture(tuple(personas), tuple(weights))
 
 
 def assign_personas(n_agents: int, personas: Sequence[Persona], seed: int) -> NDArray[np.int32]:
-    """Give every agent one of the personas, in numbers as equal as can be, in random order.
+    """Assign a persona to every agent in random order; the numbers of agents are as equal as possible.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Where a model's files are: a local folder, or the hub's copy of them; and what identifies them."""
+"""Files of a model, in a local folder or from the hub, and their identity."""
 
 import filecmp
 import hashlib
@@ -13,22 +13,22 @@ from ..errors import InputError
 from . import embedded
 
 HUB_TIMEOUT = 10.0
-"""Seconds that the hub may take to say which revision of a model is current."""
+"""Seconds to wait for the hub to name the current revision of a model."""
 _FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
-# Subfolders and the original weights of some publishers hold the same model in other formats.
+# Subfolders and `consolidated` files of some publishers contain the same model in other formats.
 _NOT_WANTED = ["*/*", "consolidated*.safetensors"]
 _HASHED = (".safetensors", ".json", ".jinja", ".txt", ".model")
 
 
 class ModelSource(NamedTuple):
-    """A model's files.
+    """The files of a model.
 
     Parameters
     ----------
     folder : Path
-        Where they are.
+        Folder of the files.
     identity : str
-        Hash of a local model's files; for one from the hub, its id and revision.
+        Hash of the files of a local model; id and revision of a model from the hub.
     """
 
     folder: Path
@@ -36,19 +36,20 @@ class ModelSource(NamedTuple):
 
 
 def find_model(name: str, *, with_code: bool = False) -> ModelSource:
-    """Find a model's files, fetching them from the hub where they are not on this machine.
+    """Find the files of a model; download them from the hub if they are not on this machine.
 
     Parameters
     ----------
     name : str
         `embedded`, a local folder, or a hub id such as `org/model`.
     with_code : bool
-        Whether the model's own code is wanted too.
+        Whether to include Python code that comes with the model.
 
     Raises
     ------
     InputError
-        When there is no such folder, it has no safetensors weights, or the hub neither answers nor has left a copy.
+        When the folder does not exist or has no safetensors weights, or when the hub does not answer and there is no
+        local copy.
     """
     path = embedded.FOLDER if name == "embedded" else Path(name)
     if path.is_dir():
@@ -65,7 +66,7 @@ def find_model(name: str, *, with_code: bool = False) -> ModelSource:
 
 
 def is_embedded(folder: Path) -> bool:
-    """Whether a folder holds the embedded model's weights, wherever it lies: its warning goes with it."""
+    """Return whether a folder contains the weights of the embedded model: copies need its warning too."""
     theirs, ours = (path / "model.safetensors" for path in (folder, embedded.FOLDER))
     return (
         theirs.is_file() and theirs.stat().st_size == ours.stat().st_size and filecmp.cmp(theirs, ours, shallow=False)
@@ -75,17 +76,17 @@ def is_embedded(folder: Path) -> bool:
 def _from_hub(name: str, files: list[str]) -> Path:
     from huggingface_hub import HfApi, constants, snapshot_download
 
-    # The hub's client asks an unreachable hub again and again, for each file that a model may have. One question, asked
-    # once, says whether there is a way to it; where there is none, the copy on this machine must do.
-    revision, unreachable = None, "the hub is off limits (HF_HUB_OFFLINE)"
+    # The hub's client retries an unreachable hub for each possible file of a model. One request tells whether the hub
+    # can be reached; if it cannot, the local copy is used.
+    revision, unreachable = None, "the hub is disabled (HF_HUB_OFFLINE)"
     if not constants.is_offline_mode():
         try:
             revision = HfApi().model_info(name, timeout=HUB_TIMEOUT).sha
-        except Exception as error:  # the network, the server and the hub's client each raise their own kinds
-            unreachable = f"the hub cannot be asked: {_first_line(error)}"
+        except Exception as error:  # the network, the server and the hub's client raise different exceptions
+            unreachable = f"the hub cannot be reached: {_first_line(error)}"
     with _quiet_hub():
         try:
-            found = snapshot_download(
+            folder = snapshot_download(
                 name,
                 revision=revision,
                 local_files_only=revision is None,
@@ -95,17 +96,17 @@ def _from_hub(name: str, files: list[str]) -> Path:
         except Exception as error:
             reason = unreachable if revision is None else _first_line(error)
             raise InputError(
-                f"{name}: is no local folder, and is not on this machine from the hub ({reason}); give a local folder, "
-                "or a hub id while online"
+                f"{name}: is not a local folder, and no copy from the hub is on this machine ({reason}); give a "
+                "local folder, or a hub id while online"
             ) from error
-    return Path(found)
+    return Path(folder)
 
 
 def _check_folder(folder: Path, name: str) -> None:
     if not (folder / "config.json").is_file():
-        raise InputError(f"{name}: holds no model (no config.json); give a folder in HuggingFace layout")
+        raise InputError(f"{name}: contains no model (no config.json); give a folder in HuggingFace layout")
     if not list(folder.glob("*.safetensors")):
-        raise InputError(f"{name}: has no safetensors weights; only that format is loaded, convert the model first")
+        raise InputError(f"{name}: has no safetensors weights; convert the model first, only this format is loaded")
 
 
 def _hash(folder: Path, with_code: bool) -> str:
@@ -125,7 +126,7 @@ def _first_line(error: Exception) -> str:
 
 @contextmanager
 def _quiet_hub() -> Iterator[None]:
-    """Silence the hub client's warnings, which come back as our own errors; its progress bars stay."""
+    """Silence the warnings of the hub client, which are reported as errors here; keep its progress bars."""
     from huggingface_hub.utils import logging as hub_logging
 
     verbosity = hub_logging.get_verbosity()

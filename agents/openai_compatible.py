@@ -1,4 +1,4 @@
-"""Language models behind a server that speaks OpenAI's chat completions: OpenAI, vLLM, llama.cpp, TGI and others."""
+"""Language models on servers with OpenAI's chat completions API: OpenAI, vLLM, llama.cpp, TGI and others."""
 
 import hashlib
 import json
@@ -26,19 +26,19 @@ from .prompts import OPTIONS, Conversation, Question, default_templates
 OPENAI_URL = "https://api.openai.com/v1"
 
 CONCURRENCY = 8
-"""Requests under way at once, by default."""
+"""Default number of simultaneous requests."""
 
 LIST_LENGTHS = (20, 5)
-"""Numbers of likely tokens to ask for: the most that servers usually give, then what the stricter ones do."""
+"""Numbers of likely tokens to ask for: the usual maximum of servers, then the maximum of stricter ones."""
 
 EXPLORING_ANSWERS = 32
-"""Answers sampled to follow an option of several tokens."""
+"""Number of answers sampled to find the probability of an option of several tokens."""
 
 NEGLIGIBLE = 1e-4
-"""An option that no list shows counts with its upper bound where that is at most this share of the other options."""
+"""An option that no list shows gets its upper bound, if that is at most this fraction of the other options."""
 
 _CHOICES_AT_ONCE = 128
-"""The most answers that servers give to one request."""
+"""Largest number of answers that servers give to one request."""
 
 _Answer = TypeVar("_Answer")
 
@@ -46,34 +46,34 @@ _Answer = TypeVar("_Answer")
 class OpenAICompatibleModel(LanguageModel):
     """A model behind an OpenAI-compatible server.
 
-    The key comes from the environment variable `OPENAI_API_KEY` and goes nowhere but into requests. A question is
-    asked at once, to see whether the server answers and whether its log-probabilities reach the options.
+    The key comes from the environment variable `OPENAI_API_KEY` and is used only in requests. The constructor asks one
+    question, to check that the server answers and that its log-probabilities cover the options.
 
     Parameters
     ----------
     model : str
         The server's name for the model.
     base_url : str, optional
-        Where the server's interface begins, as in `http://localhost:8000/v1`; by default `OPENAI_BASE_URL` of the
-        environment, else OpenAI's own.
+        Base URL of the server, as in `http://localhost:8000/v1`. The default is the environment variable
+        `OPENAI_BASE_URL`, else the URL of OpenAI.
     concurrency : int
-        Requests under way at once, at least 1.
+        Number of simultaneous requests, at least 1.
     timeout : float
         Seconds to wait for an answer.
     retries : int
-        How often a request is repeated, with growing pauses, when the server is busy, fails or is silent.
+        How often a request is repeated when the server is busy, fails or does not answer; the pauses grow.
 
     Raises
     ------
     InputError
         When there is no key for OpenAI, or the server refuses the key, the model or the request.
     JobError
-        When the server cannot be reached or gives what is no answer.
+        When the server cannot be reached, or its response is not an answer.
 
     Notes
     -----
-    The server applies the chat template. A log-probability is that of the answer beginning with the option, in the
-    most probable of its spellings; see :mod:`tworate.agents.answer_paths` for how far that can be known.
+    The server applies the chat template. The log-probability of an option is that of an answer that begins with it, in
+    its most probable tokenization. :mod:`tworate.agents.answer_paths` describes how far a server shows it.
     """
 
     sources = ("answer_paths", "openai_compatible")
@@ -88,7 +88,9 @@ class OpenAICompatibleModel(LanguageModel):
         retries: int = 5,
     ) -> None:
         if not model:
-            raise InputError("openai: names no model; write openai: and the server's name for it")
+            raise InputError(
+                "openai: the model name is missing; write openai: followed by the server's name for the model"
+            )
         if concurrency < 1:
             raise InputError(f"concurrency = {concurrency}: must be at least 1")
         self.name = f"{OPENAI_PREFIX}{model}"
@@ -109,11 +111,11 @@ class OpenAICompatibleModel(LanguageModel):
             )
         self._secrets = [secret for secret in (key, address.password, unquote(address.password)) if secret]
         try:
-            # The client wants a key even for servers that do not.
+            # The client requires a key even for servers that need none.
             self._client = openai.OpenAI(api_key=key or "none", base_url=url, timeout=timeout, max_retries=retries)
-        except Exception as error:  # what lies below the client raises its own kinds
+        except Exception as error:  # the libraries below the client raise their own exceptions
             raise InputError(
-                f"{self.name}: the base URL, or a proxy that the environment names, cannot be used "
+                f"{self.name}: the base URL, or a proxy named in the environment, cannot be used "
                 f"({self._scrubbed(str(error))}); write it as in {EXAMPLE_URL}"
             ) from None
         self._list_length: int | None = None
@@ -124,11 +126,11 @@ class OpenAICompatibleModel(LanguageModel):
 
     @property
     def notice(self) -> str | None:
-        """What a user should know of how the model is asked, if anything."""
+        """A message for the user about how the model is asked, if there is one."""
         if self._list_length is None:
             return f"{self.name}: the server gives no log-probabilities; answers can only be sampled"
         if not self.gives_log_probabilities:
-            return f"{self.name}: the server's log-probabilities do not reach the options; answers can only be sampled"
+            return f"{self.name}: the server's log-probabilities do not cover the options; answers can only be sampled"
         return None
 
     def score_answers(  # noqa: D102
@@ -150,30 +152,30 @@ class OpenAICompatibleModel(LanguageModel):
         options: Sequence[Sequence[str]],
         progress: Progress | None = None,
     ) -> Iterator[list[tuple[int, NDArray[np.float64]]]]:
-        asked = list(zip(conversations, options, strict=True))
+        pairs = list(zip(conversations, options, strict=True))
         if self._out_of_reach:
-            # Of these is known what asking them once more, or anything beside them, would end in.
-            for pair in asked:
+            # These pairs failed before: asking again would fail in the same way.
+            for pair in pairs:
                 if message := self._out_of_reach.get(json.dumps(pair)):
                     raise NoLogProbabilitiesError(message)
-        return self._in_parts([partial(self._score, *pair) for pair in asked], progress)
+        return self._in_parts([partial(self._score, *pair) for pair in pairs], progress)
 
     def drawn_in_parts(  # noqa: D102
         self, conversations: Sequence[Conversation], sampling: SamplingSettings, progress: Progress | None = None
     ) -> Iterator[list[tuple[int, list[str]]]]:
-        return self._in_parts([partial(self._draw, each, sampling) for each in conversations], progress)
+        return self._in_parts([partial(self._draw, conversation, sampling) for conversation in conversations], progress)
 
     def _in_parts(
         self, calls: Sequence[Callable[[Any], _Answer]], progress: Progress | None
     ) -> Iterator[list[tuple[int, _Answer]]]:
-        """Make calls with the client, at once; an interruption waits for none of them."""
+        """Make calls with the client at the same time; an interruption does not wait for them."""
         if self._client.is_closed():
             self._client = self._client.with_options(http_client=openai.DefaultHttpxClient())
         client = self._client
         try:
             yield from in_parts([partial(call, client) for call in calls], self.concurrency, progress)
         except BaseException:
-            # Ctrl-C, or whoever took the parts wants no more: threads left behind find no client to go on with.
+            # After Ctrl-C, or when the caller stops early, threads still run: closing the client ends their requests.
             client.close()
             raise
 
@@ -181,23 +183,23 @@ class OpenAICompatibleModel(LanguageModel):
         if self._list_length is None:
             raise NoLogProbabilitiesError(f"{self.name}: the server gives no log-probabilities; sample answers instead")
         paths = AnswerPaths()
-        # As the model is, not as a server's own defaults would have it.
+        # Ask for the model's own probabilities: a server may have other defaults.
         settings = {"temperature": 1.0, "top_p": 1.0, "logprobs": True, "top_logprobs": self._list_length}
         self._learn(paths, self._ask(client, conversation, max_tokens=1, n=1, seed=_seed(0, conversation), **settings))
         reaches = [paths.reach(option) for option in options]
-        if _leads_on(reaches):
+        if _needs_exploring(reaches):
             reaches = self._explore(client, conversation, options, paths, settings)
-        certain = math.fsum(math.exp(reach.found) for reach in reaches if reach.found >= reach.hidden)
+        certain = math.fsum(math.exp(reach.listed) for reach in reaches if reach.listed >= reach.hidden)
         for option, reach in zip(options, reaches, strict=True):
-            if reach.hidden > reach.found and math.exp(reach.hidden) > NEGLIGIBLE * certain:
+            if reach.hidden > reach.listed and math.exp(reach.hidden) > NEGLIGIBLE * certain:
                 message = (
-                    f"{self.name}: the server's log-probabilities do not reach the option {option!r} (its probability "
-                    f"is between {math.exp(reach.found):.2g} and {math.exp(reach.hidden):.2g}); sample answers instead"
+                    f"{self.name}: the server's log-probabilities do not cover the option {option!r} (its probability "
+                    f"is between {math.exp(reach.listed):.2g} and {math.exp(reach.hidden):.2g}); sample answers instead"
                 )
                 self._out_of_reach[json.dumps([conversation, options])] = message
                 raise NoLogProbabilitiesError(message)
-        # What no list shows counts with its upper bound: here that is negligible.
-        return np.array([max(reach.found, reach.hidden) for reach in reaches])
+        # An option that no list shows gets its upper bound, which is negligible here.
+        return np.array([max(reach.listed, reach.hidden) for reach in reaches])
 
     def _explore(
         self,
@@ -207,23 +209,23 @@ class OpenAICompatibleModel(LanguageModel):
         paths: AnswerPaths,
         settings: dict[str, Any],
     ) -> list[Reach]:
-        """Follow options of several tokens through sampled answers, as far as these lead."""
-        # A token has a byte at least, and space may come first.
+        """Sample answers to find the probabilities of options of several tokens."""
+        # A token has at least one byte, and a space may come first.
         length = 1 + max(len(option.encode()) for option in options)
-        reaches, met = [], 0
-        while met < EXPLORING_ANSWERS:
-            seed, more = _seed(0, conversation, met), EXPLORING_ANSWERS - met
-            response = self._ask_often(client, conversation, more, max_tokens=length, seed=seed, **settings)
+        reaches, n_seen = [], 0
+        while n_seen < EXPLORING_ANSWERS:
+            seed, n_more = _seed(0, conversation, n_seen), EXPLORING_ANSWERS - n_seen
+            response = self._ask_often(client, conversation, n_more, max_tokens=length, seed=seed, **settings)
             self._learn(paths, response)
-            met += len(response.choices)
+            n_seen += len(response.choices)
             reaches = [paths.reach(option) for option in options]
-            if not _leads_on(reaches):
+            if not _needs_exploring(reaches):
                 break
         return reaches
 
     def _draw(self, conversation: Conversation, sampling: SamplingSettings, client: Any) -> list[str]:
         answers: list[str] = []
-        # Some servers give one answer whatever number is asked for.
+        # Some servers give one answer, whatever number is requested.
         while len(answers) < sampling.samples:
             response = self._ask_often(
                 client,
@@ -242,11 +244,11 @@ class OpenAICompatibleModel(LanguageModel):
             try:
                 places = [read_place(token) for token in choice.logprobs.content]
             except (AttributeError, TypeError, ValueError):
-                raise self._garbage("log-probabilities that are none") from None
+                raise self._garbage("invalid log-probabilities") from None
             paths.add(places)
 
     def _try_out(self) -> str:
-        """Ask one question to see what the server gives; return its own fingerprint of what runs, or nothing."""
+        """Ask one question to see what the server supports; return its system fingerprint, or an empty string."""
         conversation = default_templates().conversation(Question(Persona("OCEAN"), shipped_events()[0], 1))
         for length in LIST_LENGTHS:
             try:
@@ -266,12 +268,12 @@ class OpenAICompatibleModel(LanguageModel):
         return str(getattr(response, "system_fingerprint", None) or "")
 
     def _ask_often(self, client: Any, conversation: Conversation, number: int, **settings: Any) -> Any:
-        """Ask for some answers in one request; some servers give but one, or refuse to be asked for more."""
+        """Ask for several answers in one request; if the server refuses more than one, ask for one at a time."""
         n = min(number, self._choices_at_once)
         try:
             return self._ask(client, conversation, n=n, **settings)
         except (_RequestRefusedError, _ServerFailedError):
-            # llama.cpp's server says by status 500 that it gives one answer only.
+            # The llama.cpp server answers with status 500 when asked for more than one answer.
             if n == 1:
                 raise
         response = self._ask(client, conversation, n=1, **settings)
@@ -279,14 +281,14 @@ class OpenAICompatibleModel(LanguageModel):
         return response
 
     def _ask(self, client: Any, conversation: Conversation, *, max_tokens: int, **settings: Any) -> Any:
-        """Make one request; its response has choices, and each of them a message."""
-        # OpenAI renamed the limit; other servers know the old name.
+        """Make one request and return the response, after checking that every choice has a message."""
+        # OpenAI renamed this option; other servers use the old name.
         settings["max_completion_tokens" if self._is_openai else "max_tokens"] = max_tokens
         try:
             messages: Any = conversation
             response: Any = client.chat.completions.create(model=self._model, messages=messages, **settings)
         except (openai.OpenAIError, ValueError) as error:
-            # Without the cause: what the client's errors hold of request and response is not ours to print.
+            # `from None`: the client's errors contain parts of requests and responses, which must not be printed.
             raise self._explained(error, conversation) from None
         try:
             for choice in response.choices:
@@ -302,55 +304,59 @@ class OpenAICompatibleModel(LanguageModel):
 
     def _explained(self, error: Exception, conversation: Conversation) -> Exception:
         where, status = f"{self.name} at {self._host}", getattr(error, "status_code", None)
-        said = self._scrubbed(" ".join(str(getattr(error, "message", error)).split()))[:200]
+        server_message = self._scrubbed(" ".join(str(getattr(error, "message", error)).split()))[:200]
         tried = f"tried {self._retries + 1} times"
         if isinstance(error, openai.APITimeoutError):
             return JobError(f"{where}: no answer within {self._timeout:g} s ({tried})")
         if isinstance(error, openai.APIConnectionError):
             return JobError(f"{where}: the server cannot be reached ({tried}); check --base-url")
         if status in (401, 403):
-            # What servers say here may quote part of the key.
+            # The server's message may contain part of the key.
             return InputError(f"{where}: the server refuses the key (status {status}); set OPENAI_API_KEY")
         if status == 404:
-            return InputError(f"{where}: there is no such model or address ({said}); a base URL mostly ends in /v1")
+            return InputError(
+                f"{where}: there is no such model or address ({server_message}); most base URLs end in /v1"
+            )
         if status == 429:
-            return JobError(f"{where}: the server is busy or a quota is used up (status 429, {tried}: {said})")
+            return JobError(
+                f"{where}: the server is busy or a quota is used up (status 429, {tried}: {server_message})"
+            )
         if status is not None and 400 <= status < 500:
             if "content_filter" in str(getattr(error, "code", "")):
                 return self._refused(conversation)
-            return _RequestRefusedError(f"{where}: the server refuses the request (status {status}: {said})")
+            return _RequestRefusedError(f"{where}: the server refuses the request (status {status}: {server_message})")
         if status is not None:
-            return _ServerFailedError(f"{where}: the server failed (status {status}, {tried}: {said})")
+            return _ServerFailedError(f"{where}: the server failed (status {status}, {tried}: {server_message})")
         return self._garbage("a response that cannot be read")
 
     def _refused(self, conversation: Conversation) -> JobError:
-        asked = " ".join(conversation[-1]["content"].split())[:80]
-        return JobError(f"{self.name} at {self._host}: the server refused to answer (content filter) to: {asked} …")
+        question = " ".join(conversation[-1]["content"].split())[:80]
+        return JobError(f"{self.name} at {self._host}: the server refused to answer (content filter) to: {question} …")
 
-    def _garbage(self, what: str) -> JobError:
-        return JobError(f"{self.name} at {self._host}: gave {what}; is it an OpenAI-compatible server?")
+    def _garbage(self, content: str) -> JobError:
+        return JobError(f"{self.name} at {self._host}: gave {content}; is it an OpenAI-compatible server?")
 
     def _scrubbed(self, text: str) -> str:
-        """Take the key out of what a server says."""
+        """Replace secrets in a text of the server."""
         for secret in self._secrets:
             text = text.replace(secret, "[secret]")
         return text
 
 
 class _RequestRefusedError(InputError):
-    """The server does not take this request."""
+    """The server refuses this request."""
 
 
 class _ServerFailedError(JobError):
-    """The server says that it failed."""
+    """The server reports that it failed."""
 
 
-def _leads_on(reaches: Iterable[Reach]) -> bool:
-    """Whether more answers could show more of some option."""
-    return any(reach.unexplored and reach.hidden > reach.found for reach in reaches)
+def _needs_exploring(reaches: Iterable[Reach]) -> bool:
+    """Return whether more answers could show more of some option."""
+    return any(reach.unexplored and reach.hidden > reach.listed for reach in reaches)
 
 
 def _seed(seed: int, conversation: Conversation, position: int = 0) -> int:
-    """Seed of a request: each conversation has luck of its own, whatever is asked beside it."""
+    """Return the seed of a request: it depends on the conversation, not on other requests of the call."""
     text = json.dumps([seed, position, conversation], sort_keys=True)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1

@@ -1,4 +1,4 @@
-"""Persona agents: Big Five profiles, worded with trait-marker adjectives."""
+"""Personas: Big Five profiles, worded with trait-marker adjectives."""
 
 import itertools
 import json
@@ -13,12 +13,12 @@ TRAITS = ("openness", "conscientiousness", "extraversion", "agreeableness", "neu
 """The Big Five, in the order of the letters OCEAN."""
 
 QUALIFIERS = ("a bit", "plain", "very", "extremely")
-"""How strongly a persona's adjectives are put, from weak to strong; `plain` adds no word."""
+"""Intensities of a persona's adjectives, from weak to strong; `plain` adds no word."""
 
 DEFAULT_QUALIFIER = "very"
 
 LONGEST_BIOGRAPHY = 500
-"""Characters: a biography is a line or two, read again with every decision."""
+"""Largest number of characters: a biography is one or two lines, and every prompt repeats it."""
 
 
 @cache
@@ -29,29 +29,30 @@ def _markers() -> dict[str, Any]:
 
 
 def check_qualifier(qualifier: str) -> None:
-    """Raise an InputError when there is no such qualifier."""
+    """Raise an InputError when the qualifier is unknown."""
     if qualifier not in QUALIFIERS:
         raise InputError(f"qualifier {qualifier!r}: choose one of {', '.join(QUALIFIERS)}")
 
 
 @dataclass(frozen=True)
 class Persona:
-    """A Big Five profile: each trait high, low, or not spoken of.
+    """A Big Five profile: each trait is high, low or unspecified.
 
     Parameters
     ----------
     code : str
-        The letters OCEAN, upper case for a high trait, lower case for a low one, `-` for one that the prompt does not
-        speak of: `OCeAn`, or `O-e--`.
+        The letters OCEAN: upper case for a high trait, lower case for a low one, `-` for a trait that the prompt does
+        not mention. Examples are `OCeAn` and `O-e--`.
     biography : str
-        A few sentences about the person, for the prompt as they are; empty for none. Line breaks become spaces.
+        A few sentences about the person, used in the prompt unchanged except that line breaks become spaces; may be
+        empty.
     name : str
-        What results call the persona beside its code; empty for the code alone.
+        Name of the persona in results, beside its code; may be empty.
 
     Raises
     ------
     InputError
-        When the code is anything else, or the biography is longer than :data:`LONGEST_BIOGRAPHY` characters.
+        When the code is invalid, or the biography is longer than :data:`LONGEST_BIOGRAPHY` characters.
 
     Examples
     --------
@@ -76,7 +77,9 @@ class Persona:
         for field in ("biography", "name"):
             text = " ".join(getattr(self, field).split())
             if any("\ud800" <= letter <= "\udfff" for letter in text):
-                raise InputError(f"persona {self.code}: its {field} holds half of a character; repair the text")
+                raise InputError(
+                    f"persona {self.code}: its {field} contains half of a character (a lone surrogate); repair the text"
+                )
             object.__setattr__(self, field, text)
         if len(self.biography) > LONGEST_BIOGRAPHY:
             raise InputError(
@@ -86,16 +89,16 @@ class Persona:
 
     @property
     def label(self) -> str:
-        """The name, or else the code."""
+        """The name, or the code if there is no name."""
         return self.name or self.code
 
     @property
     def levels(self) -> dict[str, bool]:
-        """Whether each trait that the code names is high, by trait name."""
+        """Whether each trait is high, by trait name; unspecified traits are left out."""
         return {trait: letter.isupper() for trait, letter in zip(TRAITS, self.code, strict=True) if letter != "-"}
 
     def adjectives(self, qualifier: str = DEFAULT_QUALIFIER) -> list[str]:
-        """Trait-marker adjectives of the traits that the code names, in the order of the published list.
+        """Return the trait-marker adjectives of the specified traits, in the order of the published list.
 
         Parameters
         ----------
@@ -115,13 +118,13 @@ class Persona:
 
 
 def all_personas() -> list[Persona]:
-    """Return the 32 full profiles, from `OCEAN` to `ocean`."""
+    """Return the 32 complete profiles, from `OCEAN` to `ocean`."""
     letters = [(trait[0].upper(), trait[0]) for trait in TRAITS]
     return [Persona("".join(code)) for code in itertools.product(*letters)]
 
 
 def parse_personas(text: str) -> list[Persona]:
-    """Read a list of personas: `all`, or codes with commas between them, as in `OCEAN,oCeAn,O-e--`."""
+    """Read a list of personas: `all`, or codes separated by commas, as in `OCEAN,oCeAn,O-e--`."""
     if text == "all":
         return all_personas()
     personas = [Persona(code.strip()) for code in text.split(",")]

@@ -1,4 +1,4 @@
-"""Sequences of tokens that begin alike, as a tree whose nodes need to be computed once."""
+"""Prefix trees of token sequences: a shared prefix is one node, which is computed once."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,27 +8,27 @@ from typing import Any
 Tokens = tuple[int, ...]
 
 LEAST_SHARED = 8
-"""Tokens that a node must save, or its children compute them themselves: one call less is worth a few tokens."""
+"""Tokens that a shared node must save, or it is merged into its children: one call costs more than a few tokens."""
 
 
 @dataclass(eq=False)
 class Node:
-    """A run of tokens that follows its parent's.
+    """A run of tokens that follows the run of its parent.
 
     Parameters
     ----------
     tokens : tuple of int
         The run, at least one token.
     children : list of Node
-        What follows it.
+        The nodes that follow it.
     reads : list of int
-        Places within the run, ascending, where the next token's probabilities are needed.
+        Positions within the run, ascending, at which the probabilities of the next token are needed.
     content : Any
-        What the one that reads needs to know.
+        Data for the code that reads the probabilities.
     ends : list of tuples of int
         Sequences that end within the run.
     extends : bool
-        Whether reading may add children.
+        Whether children may be added after the probabilities are read.
     """
 
     tokens: Tokens
@@ -39,7 +39,7 @@ class Node:
     extends: bool = False
 
     def walk(self, before: tuple["Node", ...] = ()) -> Iterator[tuple["Node", ...]]:
-        """Yield the path from the root to every node below, to this one first."""
+        """Yield the path from the root to this node, then to every node below it."""
         path = (*before, self)
         yield path
         for child in self.children:
@@ -47,14 +47,14 @@ class Node:
 
 
 def prefix_tree(sequences: Iterable[Tokens], least_shared: int = LEAST_SHARED) -> list[Node]:
-    """Trees that spell the sequences, from a root to any node's end or middle.
+    """Return trees that contain the sequences: each is a path from a root to the end or middle of a node.
 
     Parameters
     ----------
     sequences : iterable of tuples of int
-        Not empty ones; one that begins another may end in the middle of a run.
+        Sequences of at least one token. A sequence that begins another one may end in the middle of a run.
     least_shared : int
-        Tokens that a node must save by being computed once.
+        Smallest number of tokens that a shared node must save.
 
     Examples
     --------
@@ -66,12 +66,12 @@ def prefix_tree(sequences: Iterable[Tokens], least_shared: int = LEAST_SHARED) -
 
 
 def chains(sequences: Iterable[Tokens]) -> list[Node]:
-    """The same without sharing: each sequence apart, save one that begins another."""
+    """Return one separate node per sequence; a sequence that begins another one shares its node."""
     return _merged(_branches(sorted(set(sequences)), 0), least_shared=sys.maxsize)
 
 
 def padded_length(roots: Sequence[Node]) -> int:
-    """Longest row that any batch of these trees can have, with the padding between levels."""
+    """Return the length of the longest row in any batch of these trees, with the padding between levels."""
     length, level = 0, list(roots)
     while level:
         length += max(len(node.tokens) for node in level)
@@ -83,20 +83,20 @@ def _branches(ordered: Sequence[Tokens], depth: int) -> list[Node]:
     nodes = []
     start = 0
     while start < len(ordered):
-        if len(ordered[start]) == depth:  # ends where its parent does
+        if len(ordered[start]) == depth:  # the sequence ends with its parent
             start += 1
             continue
         end = start + 1
         while end < len(ordered) and ordered[end][depth] == ordered[start][depth]:
             end += 1
-        # In order, the first and the last share what all share.
+        # The sequences are sorted: a prefix of the first and the last is a prefix of all.
         first, last = ordered[start], ordered[end - 1]
         shared = depth + 1
         while shared < min(len(first), len(last)) and first[shared] == last[shared]:
             shared += 1
         ends = [first] if len(first) == shared else []
         node = Node(first[depth:shared], _branches(ordered[start:end], shared), ends=ends)
-        if len(node.children) == 1:  # one sequence ends here and all others go on alike
+        if len(node.children) == 1:  # one sequence ends here, and all others continue in the same way
             (child,) = node.children
             node = Node(node.tokens + child.tokens, child.children, ends=ends + child.ends)
         nodes.append(node)
@@ -105,14 +105,14 @@ def _branches(ordered: Sequence[Tokens], depth: int) -> list[Node]:
 
 
 def _merged(nodes: Sequence[Node], least_shared: int) -> list[Node]:
-    """Join with their children the nodes that save too little."""
-    kept = []
+    """Merge the nodes that save too few tokens into their children."""
+    merged = []
     for node in nodes:
         node.children = _merged(node.children, least_shared)
-        saved = len(node.tokens) * (len(node.children) - 1)
-        if node.children and saved < least_shared:
+        n_saved = len(node.tokens) * (len(node.children) - 1)
+        if node.children and n_saved < least_shared:
             node.children[0].ends = node.ends + node.children[0].ends
-            kept += [Node(node.tokens + child.tokens, child.children, ends=child.ends) for child in node.children]
+            merged += [Node(node.tokens + child.tokens, child.children, ends=child.ends) for child in node.children]
         else:
-            kept.append(node)
-    return kept
+            merged.append(node)
+    return merged

@@ -1,9 +1,8 @@
-"""Do the personas take? Whether a language model answers a personality inventory as its persona would.
+"""Test whether a language model expresses personas: does it answer a personality inventory as its persona would?
 
-The model fills in the Mini-IPIP under each of the 32 profiles. Its answers have a known distribution, so all moments
-below are exact for the answers that the model would give, not estimates from a sample of them: the variance of an
-answer counts like that of a respondent who does not always answer alike. Where answers had to be sampled, their
-frequencies stand for that distribution, and all moments are estimates.
+The model answers the Mini-IPIP as each of the 32 profiles. The distribution of its answers is known, so all moments
+below are exact and not estimates from a sample: the variance of an answer is treated like that of a respondent whose
+answers vary. If answers are sampled, their frequencies replace this distribution, and all moments are estimates.
 """
 
 import math
@@ -21,22 +20,22 @@ from .personas import TRAITS, Persona, all_personas
 from .prompts import PromptTemplates
 
 LEAST_SEPARATION = 0.8
-"""Cohen's d that his conventions call large: 79% of the answers of high profiles exceed the mean of low ones. Profiles
-that are told outright what they are should be apart by no less; the lower end of the interval must reach it."""
+"""Smallest Cohen's d, large by Cohen's conventions: 79% of the answers of high profiles exceed the mean of low ones.
+The lower end of the interval must reach it: the prompt states the profile, so the effect should not be smaller."""
 LEAST_RELIABILITY = 0.6
-"""Cronbach's alpha that the Mini-IPIP scales reached among people in all five studies of their paper."""
-MOST_CROSS_TALK = 0.5
-"""Largest effect of another trait on a scale, as a part of the effect of its own: the scale then ranks any two profiles
-that differ in its own trait and one other by its own."""
+"""Smallest Cronbach's alpha; the Mini-IPIP scales reached it for people in all five studies of the original paper."""
+MAX_CROSS_TALK = 0.5
+"""Largest effect of another trait on a scale, as a fraction of the effect of the scale's own trait. The own trait then
+decides the ranking of two profiles that differ in it and in one other trait."""
 LEAST_OPTION_MASS = 0.5
-"""Mean probability of the five answers: below it the model would rather say something else."""
+"""Smallest mean probability of the five answers: below it, the model prefers to say something else."""
 _NOTHING = 1e-9
-"""Points of the scale that count as no difference: rounding of log-probabilities leaves less."""
+"""Differences below this, in points of the scale, count as 0: rounding errors of log-probabilities are smaller."""
 
 
 @dataclass(frozen=True)
 class TraitProbe:
-    """What the probe found for one trait.
+    """Results of the probe for one trait.
 
     Parameters
     ----------
@@ -45,18 +44,18 @@ class TraitProbe:
     mean_low, mean_high : float
         Mean scale score, 1 to 5, of the profiles with the trait low and high.
     d, d_low, d_high : float
-        Cohen's d of high against low, and a 95% bootstrap interval over profiles; nan where answers are constant,
-        infinite where the profiles differ and answers vary in no other way.
+        Cohen's d of high against low profiles, and its 95% bootstrap interval over profiles. It is nan if answers are
+        constant, and infinite if the groups differ but nothing varies within them.
     alpha : float
-        Cronbach's alpha of the trait's four items; nan where answers are constant.
+        Cronbach's alpha of the trait's four items; nan if answers are constant.
     strongest_other : str
-        The other trait of the persona that moves this scale most.
+        The other trait of the persona with the largest effect on this scale.
     strongest_effect : float
-        By how much: mean scale score with that trait high minus that with it low.
+        Its effect: mean scale score with that trait high, minus the mean with it low.
     option_mass : float
         Mean probability of the five answers.
     reasons : tuple of str
-        Why the trait is not expressed; empty where it is.
+        Reasons why the trait is not expressed; empty if it is expressed.
     """
 
     trait: str
@@ -86,12 +85,12 @@ class Probe:
     model : str
         Name of the model.
     answers : InventoryAnswers
-        What it answered.
+        Answers of the model.
     effects : array, shape (5, 5)
-        Mean score of a scale (column) with a trait of the persona (row) high, minus that with it low, in points of the
-        scale. The diagonal is what should be large; the rest is cross-talk.
+        Mean score of a scale (column) with a trait of the persona (row) high, minus the mean with it low, in points of
+        the scale. The diagonal should be large; the other entries are cross-talk.
     traits : tuple of TraitProbe
-        In the order of :data:`tworate.agents.TRAITS`.
+        Results by trait, in the order of :data:`tworate.agents.TRAITS`.
     seed : int
         Seed of the bootstrap.
     """
@@ -110,29 +109,29 @@ class Probe:
     @property
     def reading(self) -> str:
         """The verdict in one sentence."""
-        taken = [found.trait for found in self.traits if found.expressed]
-        missed = [found.trait for found in self.traits if not found.expressed]
-        if not missed:
+        expressed = [result.trait for result in self.traits if result.expressed]
+        missing = [result.trait for result in self.traits if not result.expressed]
+        if not missing:
             return f"{self.model} expresses the profile: all five traits"
-        if not taken:
+        if not expressed:
             return f"{self.model} does not express the profile: none of the five traits"
-        return f"{self.model} expresses the profile in part: {', '.join(taken)}, but not {', '.join(missed)}"
+        return f"{self.model} expresses the profile in part: {', '.join(expressed)}, but not {', '.join(missing)}"
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a trait: what :class:`TraitProbe` holds, without the reasons, and how the model was asked."""
+        """Return one row per trait: the fields of :class:`TraitProbe` without the reasons, and the method."""
         method = self.answers.method
-        rows = [{**vars(found), "expressed": found.expressed, "elicitation": method} for found in self.traits]
+        rows = [{**vars(result), "expressed": result.expressed, "elicitation": method} for result in self.traits]
         return pd.DataFrame(rows).drop(columns="reasons")
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the single answers, fit for JSON: what is undefined or infinite is None."""
+        """Return everything except the single answers as JSON data; undefined and infinite values are None."""
         return {
             "verdict": self.verdict,
             "reading": self.reading,
             "thresholds": {
                 "d_low": LEAST_SEPARATION,
                 "alpha": LEAST_RELIABILITY,
-                "cross_talk": MOST_CROSS_TALK,
+                "cross_talk": MAX_CROSS_TALK,
                 "option_mass": LEAST_OPTION_MASS,
             },
             "seed": self.seed,
@@ -142,12 +141,12 @@ class Probe:
                 {
                     **{
                         name: value if not isinstance(value, float) or math.isfinite(value) else None
-                        for name, value in vars(found).items()
+                        for name, value in vars(result).items()
                     },
-                    "reasons": list(found.reasons),
-                    "expressed": found.expressed,
+                    "reasons": list(result.reasons),
+                    "expressed": result.expressed,
                 }
-                for found in self.traits
+                for result in self.traits
             ],
             "effects": {
                 trait: dict(zip(TRAITS, map(float, row), strict=True))
@@ -164,7 +163,7 @@ def probe_model(
     progress: Progress | None = None,
     elicitation: Elicitation | None = None,
 ) -> Probe:
-    """Let a model answer the Mini-IPIP under all 32 profiles, and judge whether it expresses them.
+    """Let a model answer the Mini-IPIP as all 32 profiles, and judge whether it expresses them.
 
     Parameters
     ----------
@@ -177,7 +176,7 @@ def probe_model(
     progress : callable, optional
         Called with prompts done and total.
     elicitation : Elicitation, optional
-        How to ask, as :func:`administer` takes it.
+        How to ask, see :func:`administer`.
     """
     answers = administer(model, all_personas(), templates, progress, elicitation=elicitation)
     return judge(model.name, answers, seed=seed)
@@ -204,14 +203,14 @@ def judge(model: str, answers: InventoryAnswers, *, seed: int = 0, n_resamples: 
     traits = []
     for index, trait in enumerate(TRAITS):
         columns, rows = answers.of_trait(trait), high[:, index]
-        # Items are asked one by one: their answers are independent given the profile.
+        # Items are separate prompts: their answers are independent given the profile.
         spread = answers.variances[:, columns].sum(axis=1) / len(columns) ** 2
         groups = [(scale[r, index], spread[r]) for r in (rows, ~rows)]
         picks = [rng.integers(values.size, size=(n_resamples, values.size)) for values, _ in groups]
-        drawn = separation(*((v[pick], s[pick]) for (v, s), pick in zip(groups, picks, strict=True)))
-        d_low, d_high = np.quantile(drawn, [0.025, 0.975], method="nearest")
+        resampled = separation(*((v[pick], s[pick]) for (v, s), pick in zip(groups, picks, strict=True)))
+        d_low, d_high = np.quantile(resampled, [0.025, 0.975], method="nearest")
         other = max((row for row in range(len(TRAITS)) if row != index), key=lambda row: abs(effects[row, index]))
-        found = TraitProbe(
+        result = TraitProbe(
             trait=trait,
             mean_low=float(scale[~rows, index].mean()),
             mean_high=float(scale[rows, index].mean()),
@@ -223,12 +222,12 @@ def judge(model: str, answers: InventoryAnswers, *, seed: int = 0, n_resamples: 
             strongest_effect=float(effects[other, index]),
             option_mass=float(answers.option_mass[:, columns].mean()),
         )
-        traits.append(TraitProbe(**{**vars(found), "reasons": tuple(_reasons(found))}))
+        traits.append(TraitProbe(**{**vars(result), "reasons": tuple(_reasons(result))}))
     return Probe(model, answers, effects, tuple(traits), seed)
 
 
 def _levels(personas: tuple[Persona, ...]) -> NDArray[np.bool_]:
-    """Whether each trait of each persona is high, shape (n_personas, 5)."""
+    """Return whether each trait of each persona is high, shape (n_personas, 5)."""
     return np.array([[persona.levels[trait] for trait in TRAITS] for persona in personas])
 
 
@@ -237,23 +236,23 @@ Group = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def separation(high: Group, low: Group) -> NDArray[np.float64]:
-    """Cohen's d of two equally weighted groups of profiles.
+    """Compute Cohen's d of two equally weighted groups of profiles.
 
     Parameters
     ----------
     high, low : pair of arrays, shape (..., n_profiles)
-        Expected scores, and the variance of each profile's score around its own.
+        Expected scores, and the variance of each profile's score around its expected score.
 
     Returns
     -------
     array, shape (...)
-        nan where neither the groups nor the answers differ; infinite where only the groups do.
+        Cohen's d; nan if nothing varies at all, infinite if only the means of the groups differ.
 
     Notes
     -----
-    `d = (mean_high - mean_low) / sqrt((var_high + var_low) / 2)`. The variance within a group is, by the law of total
-    variance, that of the expected scores over its profiles (divided by their number: they are all that there are)
-    plus the mean variance of the answers [1]_.
+    `d = (mean_high - mean_low) / sqrt((var_high + var_low) / 2)` [1]_. By the law of total variance, the variance
+    within a group is the variance of the expected scores over its profiles plus the mean variance of the answers. The
+    former is divided by the number of profiles, because the profiles are the whole population.
 
     References
     ----------
@@ -268,12 +267,12 @@ def separation(high: Group, low: Group) -> NDArray[np.float64]:
     difference = high[0].mean(axis=-1) - low[0].mean(axis=-1)
     within = [expected.var(axis=-1) + spread.mean(axis=-1) for expected, spread in (high, low)]
     sd = np.sqrt(np.maximum(0.0, (within[0] + within[1]) / 2))
-    still = np.where(np.abs(difference) < _NOTHING, np.nan, np.copysign(np.inf, difference))
-    return np.where(sd < _NOTHING, still, difference / np.maximum(sd, _NOTHING))
+    limit = np.where(np.abs(difference) < _NOTHING, np.nan, np.copysign(np.inf, difference))
+    return np.where(sd < _NOTHING, limit, difference / np.maximum(sd, _NOTHING))
 
 
 def cronbach_alpha(scores: NDArray[np.float64], variances: NDArray[np.float64]) -> float:
-    """Cronbach's alpha of a scale's items over the profiles.
+    """Compute Cronbach's alpha of a scale's items over the profiles.
 
     Parameters
     ----------
@@ -283,7 +282,7 @@ def cronbach_alpha(scores: NDArray[np.float64], variances: NDArray[np.float64]) 
     Returns
     -------
     float
-        nan where the sum of the items does not vary.
+        Cronbach's alpha; nan if the sum of the items does not vary.
 
     Notes
     -----
@@ -297,35 +296,40 @@ def cronbach_alpha(scores: NDArray[np.float64], variances: NDArray[np.float64]) 
 
     Examples
     --------
-    Items that agree on every profile and answers that never waver:
+    The items agree on every profile, and the answers do not vary:
 
     >>> cronbach_alpha(np.array([[1.0, 1.0], [5.0, 5.0]]), np.zeros((2, 2)))
     1.0
     """
     n_items = scores.shape[1]
     single = scores.var(axis=0) + variances.mean(axis=0)
-    whole = scores.sum(axis=1).var() + variances.sum(axis=1).mean()
-    if whole < _NOTHING**2:
+    total = scores.sum(axis=1).var() + variances.sum(axis=1).mean()
+    if total < _NOTHING**2:
         return math.nan
-    return float(n_items / (n_items - 1) * (1.0 - single.sum() / whole))
+    return float(n_items / (n_items - 1) * (1.0 - single.sum() / total))
 
 
-def _reasons(found: TraitProbe) -> list[str]:
-    """Say in which ways a trait falls short of being expressed."""
+def _reasons(result: TraitProbe) -> list[str]:
+    """Return the reasons why a trait is not expressed."""
     reasons = []
-    own = found.mean_high - found.mean_low
-    if math.isnan(found.d):
+    own_effect = result.mean_high - result.mean_low
+    if math.isnan(result.d):
         return ["every profile gets the same answer"]
-    # The interval of answers that never waver is not a number where a resample is constant; then d itself decides.
-    least = found.d if math.isnan(found.d_low) else found.d_low
-    if not least >= LEAST_SEPARATION:
-        reasons.append(f"high and low profiles are not far enough apart (d = {found.d:.2f}, interval from {least:.2f})")
-    if not found.alpha >= LEAST_RELIABILITY:
-        reasons.append(f"its items do not agree (alpha = {found.alpha:.2f})")
-    if not abs(found.strongest_effect) <= MOST_CROSS_TALK * own:
+    # If answers do not vary, constant resamples make the interval nan; then d itself is used.
+    lower = result.d if math.isnan(result.d_low) else result.d_low
+    if not lower >= LEAST_SEPARATION:
         reasons.append(
-            f"{found.strongest_other} moves its scale by {found.strongest_effect:+.2f} points, itself by {own:+.2f}"
+            f"high and low profiles are not far enough apart (d = {result.d:.2f}, interval from {lower:.2f})"
         )
-    if not found.option_mass >= LEAST_OPTION_MASS:
-        reasons.append(f"the model would rather not answer 1 to 5 (probability {found.option_mass:.2g} on the answers)")
+    if not result.alpha >= LEAST_RELIABILITY:
+        reasons.append(f"its items do not agree (alpha = {result.alpha:.2f})")
+    if not abs(result.strongest_effect) <= MAX_CROSS_TALK * own_effect:
+        reasons.append(
+            f"{result.strongest_other} changes its scale by {result.strongest_effect:+.2f} points, "
+            f"the trait itself by {own_effect:+.2f}"
+        )
+    if not result.option_mass >= LEAST_OPTION_MASS:
+        reasons.append(
+            f"the model prefers other answers to 1 to 5 (probability {result.option_mass:.2g} of the five answers)"
+        )
     return reasons

@@ -1,4 +1,4 @@
-"""From persona, event and sighting to a conversation."""
+"""Turn a persona, an event and a sighting into a conversation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from .event import Event
 from .personas import DEFAULT_QUALIFIER, Persona, check_qualifier
 
 OPTIONS = ("share", "ignore")
-"""The two answers: sharing first."""
+"""The two answers; the first one means sharing."""
 
 Message = dict[str, str]
 Conversation = list[Message]
-"""Messages with `role` (system, user) and `content`, as chat templates take them."""
+"""Messages with `role` (system or user) and `content`, in the format of chat templates."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One decision to be made: does this persona share this event's post at this sighting?
+    """One decision: does this persona share the post about this event at this sighting?
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ class Question:
     event : Event
         What the post is about.
     sighting : int
-        Which sighting of the post this is, from 1.
+        Number of the sighting of the post, from 1.
     is_last : bool
-        Whether the sighting stands for "this one or any later one".
+        Whether the sighting means "this one or any later one".
     """
 
     persona: Persona
@@ -47,28 +47,28 @@ _SHIPPED = Path(str(files(__package__).joinpath("templates")))
 
 
 def template_environment(folder: Path = _SHIPPED) -> jinja2.Environment:
-    """Where the Jinja templates of prompts come from: a folder, by default that of the package."""
-    # Prompts are plain text for a model, not HTML: nothing to escape. Undefined names are mistakes.
+    """Return the Jinja environment for the prompt templates of a folder; the default is the folder of the package."""
+    # Prompts are plain text, not HTML: nothing needs escaping. Undefined names are errors.
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder), undefined=jinja2.StrictUndefined, autoescape=False
     )
 
 
 class PromptTemplates:
-    """The wording of prompts, from Jinja files.
+    """The wording of prompts, read from Jinja files.
 
     Parameters
     ----------
     folder : path, optional
-        Folder with `persona.jinja` (gets `adjectives`, `biography`, `persona`) and `question.jinja` (gets `event`,
-        `place`, `actors`, `seen_before`, `is_last`, `options`). The default wording comes with the package.
+        Folder with `persona.jinja` (variables `adjectives`, `biography`, `persona`) and `question.jinja` (variables
+        `event`, `place`, `actors`, `seen_before`, `is_last`, `options`). The default wording comes with the package.
     qualifier : str
         Intensity of the persona's adjectives: "a bit", "plain", "very" or "extremely".
 
     Raises
     ------
     InputError
-        When a file is missing or is not a valid template, or there is no such qualifier.
+        When a file is missing or is not a valid template, or the qualifier is unknown.
     """
 
     def __init__(self, folder: str | Path | None = None, qualifier: str = DEFAULT_QUALIFIER) -> None:
@@ -84,10 +84,10 @@ class PromptTemplates:
         except jinja2.TemplateSyntaxError as error:
             raise InputError(f"{error.filename}, line {error.lineno}: {error.message}") from error
         except UnicodeDecodeError as error:
-            raise InputError(f"{source}: a prompt template is not UTF-8 text; save it as such") from error
+            raise InputError(f"{source}: a prompt template is not UTF-8 text; save it as UTF-8") from error
 
     def conversation(self, question: Question, options: Sequence[str] = OPTIONS) -> Conversation:
-        """Render a question as a system and a user message, the options listed in the order given."""
+        """Render a question as a system and a user message; the options are listed in the given order."""
         event = question.event
         content: dict[str, Any] = {
             "event": event,
@@ -104,7 +104,7 @@ class PromptTemplates:
         return [self.persona_message(question.persona), {"role": "user", "content": user.strip()}]
 
     def persona_message(self, persona: Persona) -> Message:
-        """Render the system message that says who the model is."""
+        """Render the system message that describes the persona."""
         adjectives = persona.adjectives(self.qualifier)
         try:
             system = self._persona.render(adjectives=adjectives, biography=persona.biography, persona=persona)

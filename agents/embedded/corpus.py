@@ -1,6 +1,6 @@
-"""Random personas, events and questions that the embedded model is trained and measured on.
+"""Random personas, events and questions for training and measuring the embedded model.
 
-Events, places, actors and biographies are random, so that the model must read the fields that the rule names and
+Events, places, actors and biographies are random. The model must therefore read the fields that the rule uses and
 ignore the rest.
 """
 
@@ -63,7 +63,7 @@ def _sentence(rng: random.Random) -> str:
 
 
 def random_persona(rng: random.Random) -> Persona:
-    """Return a whole profile or one with some traits not named, in equal shares; a quarter of them with a biography."""
+    """Return a complete profile or one with unspecified traits, with equal probability; a quarter have a biography."""
     kinds = "Oo Cc Ee Aa Nn" if rng.random() < 0.5 else "Oo- Cc- Ee- Aa- Nn-"
     code = "".join(rng.choice(letters) for letters in kinds.split())
     lines = rng.randint(1, 2) if rng.random() < 1 / 4 else 0
@@ -71,7 +71,7 @@ def random_persona(rng: random.Random) -> Persona:
 
 
 def random_event(rng: random.Random) -> Event:
-    """Return an event whose text tells nothing of its type and fatalities beyond their own fields."""
+    """Return an event whose texts are independent of its type and fatalities."""
 
     def maybe(text: str) -> str:
         return text if rng.random() < 0.85 else ""
@@ -83,7 +83,7 @@ def random_event(rng: random.Random) -> Event:
             f"{rng.randint(1997, 2030)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}",
         ]
     )
-    # Orders of magnitude in equal shares, so that each is learned as well as the next.
+    # Orders of magnitude have equal probability, so that the model learns all of them equally well.
     fatalities = rng.choice([0, rng.randint(1, 9), rng.randint(10, 99), rng.randint(100, 2000)])
     return Event(
         event_id_cnty="X",
@@ -100,7 +100,7 @@ def random_event(rng: random.Random) -> Event:
 
 
 def random_question(rng: random.Random, persona: Persona) -> Question:
-    """Return a question of a random event and sighting."""
+    """Return a question with a random event and sighting."""
     sighting = rng.randint(1, 8)
     return Question(persona, random_event(rng), sighting, is_last=sighting > 1 and rng.random() < 0.3)
 

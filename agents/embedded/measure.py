@@ -1,6 +1,6 @@
-"""Measure the embedded model against its rule, on prompts that training did not see; the tables of its model card.
+"""Compare the embedded model with its rule on prompts that were not in training; print the tables of the model card.
 
-Run with `python -m tworate.agents.embedded.measure`; some minutes.
+Run with `python -m tworate.agents.embedded.measure`. It takes some minutes.
 """
 
 import random
@@ -18,36 +18,36 @@ from . import corpus
 from .rule import QUALIFIER_FACTORS, item_probabilities, share_probability
 
 SEED = 20261121
-"""Not one of training's."""
+"""A seed that training did not use."""
 
 
 def questions_of(rng: random.Random, kind: str, number: int) -> list[Question]:
-    """Draw questions of random events to personas of a kind: whole, partial, or biography."""
-    drawn: list[Question] = []
-    while len(drawn) < number:
+    """Draw questions about random events for personas of a kind: whole, partial or biography."""
+    questions: list[Question] = []
+    while len(questions) < number:
         persona = corpus.random_persona(rng)
         if kind != "partial":
             persona = Persona("".join(rng.choice((c, c.lower())) for c in "OCEAN"), persona.biography)
             if (kind == "biography") != bool(persona.biography):
                 continue
-        drawn.append(corpus.random_question(rng, persona))
-    return drawn
+        questions.append(corpus.random_question(rng, persona))
+    return questions
 
 
 def row(label: str, model: LanguageModel, questions: list[Question], qualifier: str) -> str:
-    """One row of the table on sharing."""
-    found = model.share_probability(questions, PromptTemplates(qualifier=qualifier))
+    """Return one row of the table on sharing."""
+    elicited = model.share_probability(questions, PromptTemplates(qualifier=qualifier))
     truth = np.array([share_probability(q.persona, q.event, q.sighting, qualifier) for q in questions])
-    error = np.abs(found.p_share - truth)
-    log_odds, order = _logit(found.p_share) - _logit(truth), np.abs(found.order_effect).max()
+    error = np.abs(elicited.p_share - truth)
+    log_odds, order = _logit(elicited.p_share) - _logit(truth), np.abs(elicited.order_effect).max()
     return (
         f"| {label}, {qualifier} | {len(questions)} | {error.mean():.4f} | {error.max():.3f} | "
-        f"{np.sqrt(np.mean(log_odds**2)):.3f} | {found.option_mass.min():.4f} | {order:.3f} |"
+        f"{np.sqrt(np.mean(log_odds**2)):.3f} | {elicited.option_mass.min():.4f} | {order:.3f} |"
     )
 
 
 def item_row(model: LanguageModel, qualifier: str) -> str:
-    """One row of the table on the inventory."""
+    """Return one row of the table on the inventory."""
     answers = administer(model, all_personas(), templates=PromptTemplates(qualifier=qualifier))
     truth = np.array(
         [[item_probabilities(persona, item, qualifier) for item in inventory_items()] for persona in all_personas()]

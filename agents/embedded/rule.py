@@ -1,6 +1,6 @@
 """The documented synthetic rule that the embedded model was trained on.
 
-It is invented, and evidence about nothing but the software.
+The rule is invented. It is evidence about the software only.
 """
 
 import math
@@ -18,7 +18,7 @@ TRAIT_EFFECTS = {
     "neuroticism": 0.50,
 }
 QUALIFIER_FACTORS = {"a bit": 0.4, "plain": 0.7, "very": 1.0, "extremely": 1.3}
-"""How much of a trait's effect each intensity of the adjectives has."""
+"""Factor of the trait effects for each intensity of the adjectives."""
 EVENT_TYPE_EFFECTS = {
     "Battles": 0.20,
     "Explosions/Remote violence": 0.50,
@@ -28,32 +28,32 @@ EVENT_TYPE_EFFECTS = {
     "Strategic developments": -0.80,
 }
 FATALITY_EFFECT = 0.35
-"""For each decimal digit of the number of fatalities: 0 has none, 1 to 9 one, 10 to 99 two, 100 and more three."""
+"""Effect of each decimal digit of the number of fatalities: 0 has none, 1 to 9 one, 10 to 99 two, 100 or more three."""
 SIGHTING_EFFECT = -0.50
-"""For each earlier sighting, up to four."""
+"""Effect of each earlier sighting, up to four."""
 ITEM_EFFECT = 1.2
-"""Log-odds of one point of the inventory's scale against the next lower one that a trait adds."""
+"""Effect of a trait on the log-odds of one point of the inventory's scale against the next lower one."""
 ITEM_CURVATURE = 0.3
-"""How much log-probability an answer loses with the squared distance from the middle of the scale."""
+"""Decrease of the log-probability of an answer per squared distance from the middle of the scale."""
 
 
 def trait_values(persona: Persona, qualifier: str = "very") -> dict[str, float]:
-    """Value of each trait: the qualifier's factor, positive when high, negative when low, 0 when not named."""
+    """Return the value of each trait: the qualifier's factor if high, minus the factor if low, 0 if unspecified."""
     factor = QUALIFIER_FACTORS[qualifier]
     return {trait: factor * {True: 1, False: -1, None: 0}[persona.levels.get(trait)] for trait in TRAITS}
 
 
 def share_probability(persona: Persona, event: Event, sighting: int, qualifier: str = "very") -> float:
-    """P(share) under the synthetic rule.
+    """Return P(share) under the synthetic rule.
 
     Parameters
     ----------
     persona : Persona
-        Its traits count, high or low; its biography does not.
+        The rule uses the traits, but not the biography.
     event : Event
-        Its type and fatalities count.
+        The rule uses the type and the fatalities.
     sighting : int
-        Which sighting of the post this is, from 1.
+        Number of the sighting of the post, from 1.
     qualifier : str
         Intensity of the persona's adjectives.
 
@@ -75,14 +75,14 @@ def share_probability(persona: Persona, event: Event, sighting: int, qualifier: 
 
 
 def item_probabilities(persona: Persona, item: Item, qualifier: str = "very") -> tuple[float, ...]:
-    """Probabilities of the five points of the inventory's scale, from very inaccurate to very accurate.
+    """Return the probabilities of the five points of the inventory's scale, from very inaccurate to very accurate.
 
     Parameters
     ----------
     persona, qualifier
         As in :func:`share_probability`.
     item : Item
-        Its trait and its key count.
+        The rule uses the trait and the key.
 
     Notes
     -----

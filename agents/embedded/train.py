@@ -1,8 +1,8 @@
 """Train the embedded model: a small Llama that answers prompts by the documented synthetic rule.
 
-Run from anywhere with `python -m tworate.agents.embedded.train`. It writes the configuration and the weights into this
-folder (or the one named by `--out`). Training starts from nothing, tokenizer included, or from the tokenizer and the
-weights in the folder named by `--start`.
+Run with `python -m tworate.agents.embedded.train` from any folder. It writes the configuration and the weights into
+this folder, or into the folder of `--out`. Training starts with a new tokenizer and random weights, or with the
+tokenizer and the weights in the folder of `--start`.
 """
 
 import argparse
@@ -33,7 +33,7 @@ CHAT_TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 ENDINGS = 2
-"""Prompts of each batch that are followed to the end of the answer."""
+"""Number of prompts in each batch that also train the end of the answer."""
 TEMPLATES = {qualifier: PromptTemplates(qualifier=qualifier) for qualifier in QUALIFIER_FACTORS}
 
 
@@ -48,7 +48,7 @@ class Example(NamedTuple):
 def random_examples(
     rng: random.Random, questions: int = 3, items: int = 3, keys: tuple[int, ...] = (1, -1)
 ) -> Iterator[Example]:
-    """Yield what one random persona is asked, all under one system message: questions, then items of the given keys."""
+    """Yield examples of one random persona with one system message: questions, then items with the given keys."""
     persona = corpus.random_persona(rng)
     qualifier = "very" if rng.random() < 0.5 else rng.choice(list(TEMPLATES))
     for _ in range(questions):
@@ -71,7 +71,7 @@ def _item(rng: random.Random, persona: Persona, qualifier: str, keys: tuple[int,
 
 
 def train_tokenizer(rng: random.Random) -> PreTrainedTokenizerFast:
-    """Train a byte-level BPE on prompts and answers; digits stay apart, so that numbers can be read."""
+    """Train a byte-level BPE on prompts and answers; each digit is one token, so that the model can read numbers."""
     tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -117,10 +117,10 @@ def build_model() -> LlamaForCausalLM:
 
 
 class Group(NamedTuple):
-    """Where prompts of about one length under one system message lie among a batch's tokens.
+    """Positions in a batch of prompts of similar length with the same system message.
 
-    `head` (length,) are positions of the system message, `tails` (n_prompts, longest) those of what follows it, padded;
-    `real` (n_prompts, longest) says what is not padding.
+    `head` (length,): positions of the system message. `tails` (n_prompts, longest): positions of the text after it,
+    padded. `real` (n_prompts, longest): False for padding.
     """
 
     head: torch.Tensor
@@ -129,10 +129,10 @@ class Group(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Prompts as one row of tokens: system messages first, each only once, then what follows them, in order of groups.
+    """Prompts as one row of tokens: first each system message once, then the texts after them, in the order of groups.
 
-    `ids` and `places` (n_tokens,): token ids, and places within their own prompt. `heads`: positions (1, length) of
-    each system message. `real` (n_tokens,): positions of the tokens once what follows the system messages is padded.
+    `ids` and `places` (n_tokens,): token ids, and positions within their own prompt. `heads`: positions (1, length) of
+    each system message. `real` (n_tokens,): positions of the tokens after the texts behind system messages are padded.
     """
 
     ids: torch.Tensor
@@ -143,26 +143,26 @@ class Batch(NamedTuple):
 
 
 def make_batch(encoder: ChatEncoder, personas: list[list[Example]]) -> Batch:
-    """Encode the examples of some personas, those of one persona under one system message."""
+    """Encode the examples of personas; the examples of one persona share one system message."""
     heads: list[list[int]] = []
     tails: list[list[list[int]]] = []
     for examples in personas:
         texts = [encoder.render(example.conversation) for example in examples]
-        # A special token ends what can merge, so that the parts have the ids of the whole.
+        # Tokens do not merge across a special token: the parts have the same ids as the whole text.
         cuts = [text.index("<|im_start|>user") for text in texts]
         encoded = [
             encoder.tokenizer.encode(part, add_special_tokens=False)
             for part in (texts[0][: cuts[0]], *(text[cut:] for text, cut in zip(texts, cuts, strict=True)))
         ]
         heads.append(encoded[0])
-        # Questions and items apart: prompts of one kind are about as long.
-        questions = sum(example.answers == OPTIONS for example in examples)
-        tails.append(encoded[1 : 1 + questions])
-        tails.append(encoded[1 + questions :])
+        # Questions and items are separate groups: prompts of one kind have similar lengths.
+        n_questions = sum(example.answers == OPTIONS for example in examples)
+        tails.append(encoded[1 : 1 + n_questions])
+        tails.append(encoded[1 + n_questions :])
     ids = [token for head in heads for token in head]
     places = [place for head in heads for place in range(len(head))]
     starts = [sum(map(len, heads[:number])) for number in range(len(heads))]
-    whole = [torch.arange(start, start + len(head)) for start, head in zip(starts, heads, strict=True)]
+    head_positions = [torch.arange(start, start + len(head)) for start, head in zip(starts, heads, strict=True)]
     groups = []
     for number, rows in enumerate(tails):
         head = heads[number // 2]
@@ -170,21 +170,23 @@ def make_batch(encoder: ChatEncoder, personas: list[list[Example]]) -> Batch:
         longest = int(lengths.max())
         first = len(ids) + lengths.cumsum(0) - lengths
         real = torch.arange(longest) < lengths[:, None]
-        groups.append(Group(whole[number // 2], (first[:, None] + torch.arange(longest)) * real, real))
+        groups.append(Group(head_positions[number // 2], (first[:, None] + torch.arange(longest)) * real, real))
         for row in rows:
             ids += row
             places += range(len(head), len(head) + len(row))
         real = torch.cat(
             [torch.ones(starts[-1] + len(heads[-1]), dtype=torch.bool), *(g.real.flatten() for g in groups)]
         )
-    return Batch(torch.tensor(ids), torch.tensor(places), [h[None] for h in whole], groups, real.nonzero()[:, 0])
+    return Batch(
+        torch.tensor(ids), torch.tensor(places), [h[None] for h in head_positions], groups, real.nonzero()[:, 0]
+    )
 
 
 def last_hidden(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
-    """Hidden state at the end of each prompt, shape (n_prompts, width): what the whole network gives, for less.
+    """Return the hidden state at the end of each prompt, shape (n_prompts, width), at low cost.
 
-    A system message is read once for all prompts that follow it, nothing is padded but within attention, and the last
-    layer works at the last positions only.
+    The result is that of the plain network. Each system message is computed once for all its prompts, padding exists
+    only within attention, and the last layer computes only the last positions.
     """
     network: Any = model.model
     hidden = network.embed_tokens(batch.ids)
@@ -195,15 +197,15 @@ def last_hidden(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
     for layer in network.layers[:-1]:
         query, key, value = _projected(layer, hidden, turn)
         mixed = []
-        for q, k, v in zip(*(_rows(each, batch.heads) for each in (query, key, value)), strict=True):
+        for q, k, v in zip(*(_rows(values, batch.heads) for values in (query, key, value)), strict=True):
             mixed.append(scaled_dot_product_attention(q, k, v, is_causal=True)[0].transpose(0, 1).flatten(1))
         parts = zip(batch.groups, _rows(query, tails), _rows(key, contexts), _rows(value, contexts), strict=True)
         for group, q, k, v in parts:
-            # A place sees the whole system message and what comes before it; padding comes after all that is real.
-            longest, before = group.tails.shape[1], len(group.head)
-            seen = torch.ones(longest, before + longest, dtype=torch.bool).tril(before)
-            found = scaled_dot_product_attention(q, k, v, attn_mask=seen)
-            mixed.append(found.transpose(1, 2).flatten(2).flatten(0, 1))
+            # A position attends to the system message and to the tokens before it; padding comes last.
+            longest, head_length = group.tails.shape[1], len(group.head)
+            visible = torch.ones(longest, head_length + longest, dtype=torch.bool).tril(head_length)
+            attended = scaled_dot_product_attention(q, k, v, attn_mask=visible)
+            mixed.append(attended.transpose(1, 2).flatten(2).flatten(0, 1))
         hidden = _rest_of_layer(layer, hidden, torch.cat(mixed)[batch.real])
     layer = network.layers[-1]
     query, key, value = _projected(layer, hidden, turn)
@@ -216,7 +218,7 @@ def last_hidden(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
 
 
 def _projected(layer: Any, hidden: torch.Tensor, turn: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
-    """Queries, keys and values, each of shape (n_tokens, heads, head width)."""
+    """Return queries, keys and values, each of shape (n_tokens, heads, head width)."""
     attention, normed = layer.self_attn, layer.input_layernorm(hidden)
     query, key, value = (
         project(normed).view(len(hidden), -1, attention.head_dim)
@@ -226,11 +228,11 @@ def _projected(layer: Any, hidden: torch.Tensor, turn: tuple[torch.Tensor, ...])
 
 
 def _rows(values: torch.Tensor, positions: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Values at each of some positions (n_rows, length), as (n_rows, heads, length, head width)."""
-    # One look-up for all: the gradient of each look-up is as large as all the values.
-    found = values.index_select(0, torch.cat([each.flatten() for each in positions]))
-    parts = found.split([each.numel() for each in positions])
-    return [part.unflatten(0, each.shape).transpose(1, 2) for part, each in zip(parts, positions, strict=True)]
+    """Select values at positions of shape (n_rows, length); return arrays (n_rows, heads, length, head width)."""
+    # One look-up for all positions: the gradient of each look-up is as large as `values`.
+    selected = values.index_select(0, torch.cat([rows.flatten() for rows in positions]))
+    parts = selected.split([rows.numel() for rows in positions])
+    return [part.unflatten(0, rows.shape).transpose(1, 2) for part, rows in zip(parts, positions, strict=True)]
 
 
 def _rest_of_layer(layer: Any, hidden: torch.Tensor, mixed: torch.Tensor) -> torch.Tensor:
@@ -241,7 +243,7 @@ def _rest_of_layer(layer: Any, hidden: torch.Tensor, mixed: torch.Tensor) -> tor
 def ending_loss(
     model: LlamaForCausalLM, encoder: ChatEncoder, examples: list[Example], rng: random.Random
 ) -> torch.Tensor:
-    """Mean cross-entropy of ending the turn after any answer of each example: so that sampled answers end."""
+    """Return the mean cross-entropy of ending the turn after a random answer: the model must end its answers."""
     losses = []
     for example in examples:
         prompt, answers = encoder.encode(example.conversation, example.answers)
@@ -251,7 +253,7 @@ def ending_loss(
 
 
 class Settings(NamedTuple):
-    """How to train: what the options of the command say."""
+    """Settings of training: the options of the command."""
 
     steps: int
     personas: int
@@ -268,9 +270,9 @@ def train(settings: Settings) -> None:
     """Train and save.
 
     The loss at the answer's only token is the cross-entropy to the rule's probabilities plus the squared error of the
-    log-odds (of the answers' centred log-probabilities, where there are more than two): the former keeps all mass on
-    the answers, the latter makes small effects worth learning. That an answer ends the turn is learnt from a few
-    prompts of each batch: it is soon known.
+    log-odds (with more than two answers, of their centred log-probabilities). The cross-entropy keeps all probability
+    on the answers, and the squared error makes the model learn small effects. A few prompts of each batch train the end
+    of the turn: that is learned quickly.
     """
     steps, start = settings.steps, settings.start
     rng = random.Random(settings.seed)
@@ -293,23 +295,23 @@ def train(settings: Settings) -> None:
     started = time.time()
     errors = {2: 0.0, 5: 0.0}
     for step in range(1, steps + 1):
-        # The key of an item turns the sign of all that a trait does: with both from the start, neither shows for long.
+        # The key of an item reverses the sign of a trait's effect: with both keys from the start, learning is slow.
         keys = (1,) if step <= settings.one_key else (1, -1)
         personas = [
             list(random_examples(rng, settings.questions, settings.items, keys)) for _ in range(settings.personas)
         ]
-        examples = [example for asked in personas for example in asked]
+        examples = [example for persona_examples in personas for example in persona_examples]
         log_p = model.lm_head(last_hidden(model, make_batch(encoder, personas))).log_softmax(-1)
         loss = torch.zeros(())
         for n_answers in errors:
             rows = [row for row, example in enumerate(examples) if len(example.answers) == n_answers]
             ids = torch.tensor([[token[answer] for answer in examples[row].answers] for row in rows])
             target = torch.tensor([examples[row].probabilities for row in rows])
-            found = log_p[rows].gather(1, ids)
-            wrong = (found - target.log()) - (found - target.log()).mean(dim=1, keepdim=True)
+            predicted = log_p[rows].gather(1, ids)
+            error = (predicted - target.log()) - (predicted - target.log()).mean(dim=1, keepdim=True)
             # For two answers, twice the sum of squares is the square of the error of their log-odds.
-            loss = loss - (target * found).sum(dim=1).mean() + 2 * wrong.square().sum(dim=1).mean()
-            errors[n_answers] += (found.detach().exp() - target).abs().mean().item()
+            loss = loss - (target * predicted).sum(dim=1).mean() + 2 * error.square().sum(dim=1).mean()
+            errors[n_answers] += (predicted.detach().exp() - target).abs().mean().item()
         loss = loss + ending_loss(model, encoder, rng.sample(examples, min(ENDINGS, len(examples))), rng)
         optimizer.zero_grad()
         loss.backward()
@@ -333,17 +335,17 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     """Write the model in HuggingFace layout."""
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    # Nothing here generates text, and the defaults would only be noise.
+    # This package does not generate text with these defaults.
     (folder / "generation_config.json").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--personas", type=int, default=8, help="in each batch")
-    parser.add_argument("--questions", type=int, default=3, help="that each persona answers, at least 1")
-    parser.add_argument("--items", type=int, default=3, help="that each persona answers, at least 1")
-    parser.add_argument("--one-key", type=int, default=1000, help="first steps, in which only items keyed +1 are asked")
+    parser.add_argument("--personas", type=int, default=8, help="number in each batch")
+    parser.add_argument("--questions", type=int, default=3, help="number for each persona, at least 1")
+    parser.add_argument("--items", type=int, default=3, help="number for each persona, at least 1")
+    parser.add_argument("--one-key", type=int, default=1000, help="number of first steps with only items keyed +1")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--peak-rate", type=float, default=3e-3)
     parser.add_argument("--start", type=Path)

@@ -1,4 +1,4 @@
-"""Small models with random weights and tokenizers of several kinds, made on the spot."""
+"""Small models with random weights and several kinds of tokenizers, built during the tests."""
 
 from dataclasses import replace
 
@@ -18,26 +18,26 @@ TEMPLATES["chatml"] = (
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-# As that of Gemma: no system role, the model's turn has a name of its own, and BOS is the template's.
+# Like Gemma: no system role, the role of the model has another name, and the template writes BOS.
 TEMPLATES["gemma"] = (
     "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system role') }}"
     "{% endif %}{{ '<start_of_turn>' + ('model' if m.role == 'assistant' else m.role) + '\n' + m.content | trim "
     "+ '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
 )
-# As that of Mistral: a system message has no turn of its own, and an answer follows a space.
+# Like Mistral: no system role, and a space before an answer.
 TEMPLATES["inst"] = (
     "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system role') }}"
     "{% elif m.role == 'user' %}{{ '[INST] ' + m.content + ' [/INST]' }}"
     "{% else %}{{ ' ' + m.content + eos_token }}{% endif %}{% endfor %}"
 )
-# As that of Qwen3: thinks unless told not to.
+# Like Qwen3: the model thinks unless `enable_thinking` is false.
 TEMPLATES["thinking"] = (
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
     "{% if enable_thinking is defined and enable_thinking is false %}"
     "{{ '<think>\n\n</think>\n\n' }}{% endif %}{% endif %}"
 )
-# As that of DeepSeek-R1: opens a block of thoughts whatever it is told.
+# Like DeepSeek-R1: the template always opens a block of thoughts.
 TEMPLATES["always-thinking"] = (
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n<think>\n' }}{% endif %}"
@@ -71,7 +71,7 @@ def byte_level(marks):
 
 
 def metaspace(marks):
-    """As sentencepiece BPE: a space before every text."""
+    """Build a tokenizer like sentencepiece BPE: a space before every text."""
     tokenizer = Tokenizer(BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
@@ -82,7 +82,7 @@ def metaspace(marks):
 
 
 def prepending(marks):
-    """As the tokenizers of Llama 2: a normalizer puts a space before the text, and bytes stand for what is unknown."""
+    """Build a tokenizer like Llama 2: a normalizer puts a space before the text; bytes replace unknown characters."""
     tokenizer = Tokenizer(BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     tokenizer.decoder = decoders.Sequence(
@@ -97,7 +97,7 @@ def prepending(marks):
 
 
 def unigram(marks):
-    """As sentencepiece unigram, whose vocabulary holds the marks as pieces."""
+    """Build a tokenizer like sentencepiece unigram: the vocabulary contains the marks as pieces."""
     tokenizer = Tokenizer(Unigram())
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
@@ -111,7 +111,7 @@ KINDS = {"byte-level": byte_level, "metaspace": metaspace, "prepending": prepend
 
 
 def build_tokenizer(kind="byte-level", template="chatml", *, adds_bos=False, ordinary=(), **options):
-    """A tokenizer of a kind, with the marks that the templates above use."""
+    """Build a tokenizer with the marks of the templates above."""
     marks = ["<s>", "</s>", "<|im_start|>", "<|im_end|>", "<start_of_turn>", "<end_of_turn>"]
     backend = KINDS[kind](marks)
     if adds_bos:
@@ -132,7 +132,7 @@ def build_tokenizer(kind="byte-level", template="chatml", *, adds_bos=False, ord
 
 
 def build_model(folder, tokenizer, architecture="llama", *, seed=0, spread=0.3, **config):
-    """A folder with a model of random weights, whose probabilities are far from uniform."""
+    """Save a model with random weights in a folder; its probabilities are far from uniform."""
     settings = {
         "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
         "max_position_embeddings": 2048, "vocab_size": len(tokenizer), "initializer_range": spread,
@@ -162,7 +162,7 @@ def make_folder(tmp_path):
 
 @pytest.fixture
 def make_model(make_folder):
-    """A loaded model with random weights."""
+    """Return a function that loads a model with random weights."""
 
     def make(tokenizer=None, architecture="llama", *, options=None, **settings):
         return load_language_model(str(make_folder(tokenizer, architecture, **settings)), **(options or {}))
@@ -183,7 +183,7 @@ def questions():
 
 @pytest.fixture(scope="session")
 def conversation_about():
-    """The conversation about an event with given notes."""
+    """Return a function that makes the conversation about an event with given notes."""
 
     def make(notes, options=("share", "ignore")):
         event = replace(shipped_events()[0], notes=notes)

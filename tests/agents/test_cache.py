@@ -1,4 +1,4 @@
-"""Kept answers: the same bits, asked once, by several processes, through interruptions and damage."""
+"""The cache: exact answers, each asked once, with several processes, interruptions and damaged files."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ OPTIONS = ("share", "ignore")
 
 @dataclass
 class Oracle(LanguageModel):
-    """Answers that follow from the question alone, and a record of what was asked."""
+    """A model whose answers depend only on the question; it records the questions."""
 
     name: str = "oracle"
     fingerprint: str = "sha256:oracle"
@@ -45,12 +45,12 @@ class Oracle(LanguageModel):
 
     def score_answers(self, conversations, options, progress=None):
         rows = []
-        for done, (conversation, of_one) in enumerate(zip(conversations, options, strict=True)):
+        for done, (conversation, row_options) in enumerate(zip(conversations, options, strict=True)):
             if len(self.asked) >= self.fails_after:
                 raise JobError("the oracle is silent")
             self.asked.append(conversation)
-            digest = hashlib.sha256(json.dumps([conversation, of_one]).encode()).digest()
-            rows.append(np.frombuffer(digest, dtype=np.uint32)[: len(of_one)] / -(2.0**30))
+            digest = hashlib.sha256(json.dumps([conversation, row_options]).encode()).digest()
+            rows.append(np.frombuffer(digest, dtype=np.uint32)[: len(row_options)] / -(2.0**30))
             if progress:
                 progress(done + 1, len(conversations))
         return rows
@@ -70,7 +70,7 @@ def talks(n):
 
 
 def remembering(folder, model=None, messages=None):
-    """A model with a store; messages about the store go to a list, or must not come."""
+    """Return a model with a store; messages about the store go to a list, and without a list they fail the test."""
     say = pytest.fail if messages is None else messages.append
     return CachedLanguageModel(model or Oracle(), AnswerStore(folder, say=say))
 
@@ -85,7 +85,7 @@ def test_answers_come_back_bit_by_bit_and_are_asked_once(tmp_path):
     second = remembering(tmp_path, second_model).share_probability(questions)
     for name in ("p_share", "option_mass", "order_effect"):
         assert getattr(first, name).tobytes() == getattr(second, name).tobytes()
-        # Batches are cut otherwise than without a cache, which moves float32 sums by rounding.
+        # Batches differ from those without a cache, which changes the rounding of float32 sums.
         np.testing.assert_allclose(getattr(first, name), getattr(plain, name), atol=1e-5)
 
 
@@ -105,13 +105,15 @@ def test_every_float_and_every_text_survives(tmp_path):
     assert first == Oracle().sample_answers(talks(2), **settings)
 
 
-def test_only_what_is_missing_is_asked_and_progress_counts_all(tmp_path, monkeypatch):
+def test_only_missing_answers_are_asked_and_progress_counts_all(tmp_path, monkeypatch):
     monkeypatch.setattr(language_model_module, "CONVERSATIONS_AT_ONCE", 4)
     remembering(tmp_path).option_log_probabilities(talks(6), OPTIONS)
     model, seen = Oracle(), []
-    asked = [*talks(20), *talks(3)]
-    scores = remembering(tmp_path, model).option_log_probabilities(asked, OPTIONS, lambda *step: seen.append(step))
-    np.testing.assert_array_equal(scores, Oracle().option_log_probabilities(asked, OPTIONS))
+    conversations = [*talks(20), *talks(3)]
+    scores = remembering(tmp_path, model).option_log_probabilities(
+        conversations, OPTIONS, lambda *step: seen.append(step)
+    )
+    np.testing.assert_array_equal(scores, Oracle().option_log_probabilities(conversations, OPTIONS))
     assert sorted(map(str, model.asked)) == sorted(map(str, talks(20)[6:]))
     assert {total for _, total in seen} == {20}
     counts = [done for done, _ in seen]
@@ -140,20 +142,20 @@ SAMPLING = {"samples": 2, "temperature": 1.0, "seed": 1, "max_tokens": 8}
         ],
     ],
 )
-def test_answers_to_another_question_are_not_taken(tmp_path, model, ask):
-    known = remembering(tmp_path)
-    known.option_log_probabilities(talks(1), OPTIONS)
-    known.sample_answers(talks(1), **SAMPLING)
+def test_answers_to_another_question_are_not_used(tmp_path, model, ask):
+    cached = remembering(tmp_path)
+    cached.option_log_probabilities(talks(1), OPTIONS)
+    cached.sample_answers(talks(1), **SAMPLING)
     model.asked.clear()
     ask(remembering(tmp_path, model))
     assert len(model.asked) == 1
-    # The control: what was asked before is known.
+    # Control: the earlier question is in the cache.
     model = Oracle(name="by another name")
     remembering(tmp_path, model).sample_answers(talks(1), **SAMPLING)
     assert model.asked == []
 
 
-def test_answers_of_other_code_are_not_taken(tmp_path, monkeypatch):
+def test_answers_of_other_code_are_not_used(tmp_path, monkeypatch):
     remembering(tmp_path).option_log_probabilities(talks(1), OPTIONS)
     monkeypatch.setattr(Oracle, "sources", ("chat",))
     model = Oracle()
@@ -161,9 +163,9 @@ def test_answers_of_other_code_are_not_taken(tmp_path, monkeypatch):
     assert len(model.asked) == 1
 
 
-def test_a_failure_keeps_what_was_answered_and_says_so(tmp_path, monkeypatch):
+def test_a_failure_keeps_earlier_answers_and_names_their_number(tmp_path, monkeypatch):
     monkeypatch.setattr(language_model_module, "CONVERSATIONS_AT_ONCE", 4)
-    with pytest.raises(JobError, match="silent; 8 answers are kept, and the same command goes on from there"):
+    with pytest.raises(JobError, match="silent; 8 answers are stored, and the same command continues from there"):
         remembering(tmp_path, Oracle(fails_after=10)).option_log_probabilities(talks(12), OPTIONS)
     model = Oracle()
     remembering(tmp_path, model).option_log_probabilities(talks(12), OPTIONS)
@@ -191,20 +193,20 @@ CachedLanguageModel(load_language_model("embedded"), AnswerStore(sys.argv[1])).s
 """
 
 
-def test_a_killed_job_keeps_what_it_had(tmp_path):
+def test_a_killed_job_keeps_its_answers(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     store = AnswerStore(tmp_path, say=pytest.fail)
-    (kept,) = store.models()
-    # Batches of 8 are committed before the next one begins: the last one may have been under way.
-    assert kept.entries in (16, 24)
+    (stored,) = store.models()
+    # Batches of 8 are committed before the next one starts; the last one may have been incomplete.
+    assert stored.entries in (16, 24)
     questions = [Question(p, shipped_events()[0], s) for p in all_personas()[:8] for s in (1, 2, 3)]
     totals = []
     model = CachedLanguageModel(load_language_model("embedded"), store)
     model.share_probability(questions, progress=lambda done, total: totals.append((done, total)))
-    assert totals[0] == (kept.entries, 48)
+    assert totals[0] == (stored.entries, 48)
 
 
 WRITERS = """
@@ -225,18 +227,18 @@ print("|".join(messages))
 
 
 def writers(folder, number):
-    """Run processes that write the same answers, all from the same moment on; return what each said."""
+    """Run processes that start to write the same answers at the same time; return their messages."""
     start = str(time.time() + 4)
     script = [sys.executable, "-c", WRITERS, str(folder), str(Path(__file__).parent), start]
     running = [
         subprocess.Popen(script, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(number)
     ]
-    said = []
+    messages = []
     for process in running:
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
-        said.append(out.strip())
-    return said
+        messages.append(out.strip())
+    return messages
 
 
 def test_processes_that_write_the_same_answers_at_once_agree(tmp_path):
@@ -285,7 +287,7 @@ def sql(path, statement):
 
 
 @pytest.mark.parametrize("damage", [truncate, overwrite, change_version, drop_table, change_value, change_type])
-def test_a_damaged_file_is_set_aside_and_begun_anew(tmp_path, damage):
+def test_a_damaged_file_is_renamed_and_replaced(tmp_path, damage):
     before = remembering(tmp_path)
     before.option_log_probabilities(talks(400), OPTIONS)
     path = before.store.path
@@ -299,36 +301,36 @@ def test_a_damaged_file_is_set_aside_and_begun_anew(tmp_path, damage):
     (message,) = messages
     (aside,) = tmp_path.glob("*.damaged-*.sqlite3")
     assert message.startswith(f"{path}: this cache is damaged (")
-    assert message.endswith(f"it was set aside as {aside.name} and a new one begun")
-    if damage is not change_version:  # looking at a sound file may touch its header
+    assert message.endswith(f"it was renamed to {aside.name} and a new one started")
+    if damage is not change_version:  # opening an undamaged file may change its header
         assert aside.read_bytes() == damaged
     model = Oracle()
     remembering(tmp_path, model).option_log_probabilities(talks(400), OPTIONS)
     assert model.asked == []
 
 
-def test_processes_that_find_damage_at_once_set_one_file_aside(tmp_path):
+def test_processes_that_find_damage_at_once_rename_one_file(tmp_path):
     store = AnswerStore(tmp_path, say=pytest.fail)
     store.close()
     overwrite(store.path)
-    said = writers(tmp_path, 3)
-    assert sum("is damaged" in text for text in said) == 1
+    messages = writers(tmp_path, 3)
+    assert sum("is damaged" in text for text in messages) == 1
     assert len(list(tmp_path.glob("*.damaged-*.sqlite3"))) == 1
     assert [m.entries for m in AnswerStore(tmp_path, say=pytest.fail).models()] == [150]
 
 
 def works_without(model, messages):
-    """The model answers, and the user was told once that nothing is kept."""
+    """Check that the model answers, and that one message says that the cache is not used."""
     for _ in range(2):
         scores = model.option_log_probabilities(talks(400), OPTIONS)
         np.testing.assert_array_equal(scores, Oracle().option_log_probabilities(talks(400), OPTIONS))
     assert not model.store.in_use
     (message,) = messages
     assert "the cache cannot be used (" in message
-    assert message.endswith("going on without it")
+    assert message.endswith("continuing without it")
 
 
-def test_a_folder_that_cannot_be_made_is_done_without(tmp_path):
+def test_a_folder_that_cannot_be_created_does_not_stop_the_work(tmp_path):
     (tmp_path / "file").write_text("")
     messages = []
     works_without(remembering(tmp_path / "file" / "cache", messages=messages), messages)
@@ -336,36 +338,36 @@ def test_a_folder_that_cannot_be_made_is_done_without(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
 @pytest.mark.parametrize("existing", [False, True])
-def test_a_read_only_folder_is_done_without(tmp_path, existing, request):
+def test_a_read_only_folder_does_not_stop_the_work(tmp_path, existing, request):
     if existing:
         remembering(tmp_path).option_log_probabilities(talks(3), OPTIONS)
         for file in tmp_path.iterdir():
             file.chmod(0o444)
     tmp_path.chmod(0o555)
-    if os.geteuid() == 0:  # nothing is read-only to root
+    if os.geteuid() == 0:  # root ignores file permissions
         request.addfinalizer(lambda: os.seteuid(0))
         os.seteuid(65534)
     messages = []
     works_without(remembering(tmp_path, messages=messages), messages)
 
 
-def test_a_full_disk_is_done_without(tmp_path):
+def test_a_full_disk_does_not_stop_the_work(tmp_path):
     messages = []
     model = remembering(tmp_path, messages=messages)
-    # SQLite's own bound gives the error of a full disk.
+    # SQLite's page limit gives the error of a full disk.
     pages = model.store._connection.execute("PRAGMA page_count").fetchone()[0]
     model.store._connection.execute(f"PRAGMA max_page_count = {pages}")
     works_without(model, messages)
     assert "full" in messages[0]
 
 
-def test_trouble_becomes_a_python_warning_by_default(tmp_path):
+def test_problems_are_python_warnings_by_default(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.warns(UserWarning, match="going on without it"):
+    with pytest.warns(UserWarning, match="continuing without it"):
         AnswerStore(tmp_path / "file")
 
 
-def test_where_the_cache_lies(tmp_path, monkeypatch):
+def test_location_of_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("TWORATE_CACHE", str(tmp_path / "named"))
     assert store_folder() == tmp_path / "named"
     assert store_folder(tmp_path) == tmp_path
@@ -451,7 +453,7 @@ def test_a_cache_that_cannot_be_cleared_is_an_error(tmp_path, monkeypatch, capsy
 
 
 @pytest.mark.parametrize("action", ["info", "clear"])
-def test_a_cache_that_is_nowhere_is_not_made_to_be_shown(action, tmp_path, monkeypatch, capsys):
+def test_commands_do_not_create_a_missing_cache(action, tmp_path, monkeypatch, capsys):
     status, _, err = command(["cache", action, "--cache", tmp_path / "nope"], monkeypatch, capsys)
     assert (status, (tmp_path / "nope").exists()) == (2, False)
     assert "there is no such folder" in err

@@ -1,4 +1,4 @@
-"""Reading answers, and two ways of asking that give one probability."""
+"""Parsing of answers, and agreement of sampling and scoring."""
 
 import numpy as np
 import pytest
@@ -79,12 +79,12 @@ def test_settings_that_cannot_be_used_are_refused(settings, message):
 
 def test_unparsable_answers_are_counted_for_neither_option_and_bounded():
     answers = [["share"] * 6 + ["ignore"] * 2 + ["well", "no"], ["ignore"] * 10]
-    found = count_answers(answers, [OPTIONS, OPTIONS], 0.1, "m").prompted()
-    np.testing.assert_array_equal(found.unparsable, [2, 0])
-    np.testing.assert_allclose(found.option_mass, [0.8, 1.0])
-    # Two answers that cannot be read leave 6 against 2, and are no part of either.
-    np.testing.assert_allclose(found.log_odds, np.log([6.5 / 2.5, 0.5 / 10.5]))
-    np.testing.assert_allclose(found.variance, [1 / 6.5 + 1 / 2.5, 1 / 0.5 + 1 / 10.5])
+    prompted = count_answers(answers, [OPTIONS, OPTIONS], 0.1, "m").prompted()
+    np.testing.assert_array_equal(prompted.unparsable, [2, 0])
+    np.testing.assert_allclose(prompted.option_mass, [0.8, 1.0])
+    # Without the two unreadable answers, the counts are 6 and 2.
+    np.testing.assert_allclose(prompted.log_odds, np.log([6.5 / 2.5, 0.5 / 10.5]))
+    np.testing.assert_allclose(prompted.variance, [1 / 6.5 + 1 / 2.5, 1 / 0.5 + 1 / 10.5])
     with pytest.raises(
         JobError, match=r"m: 2 of 20 sampled answers begin with neither option \(at most 5% may\).*well"
     ):
@@ -93,13 +93,13 @@ def test_unparsable_answers_are_counted_for_neither_option_and_bounded():
         count_answers([["share"], ["no"]], [OPTIONS, OPTIONS], 1.0, "m")
 
 
-def test_model_that_says_something_else_is_an_error(make_model, questions):
+def test_model_that_names_no_option_is_an_error(make_model, questions):
     with pytest.raises(JobError, match="begin with neither option"):
         make_model().share_probability(questions[:2], elicitation=Elicitation("sample", samples=5))
 
 
 def few_words(words):
-    """A tokenizer with one token a word, which reads every prompt as unknown words."""
+    """Return a tokenizer with one token per word; all other words are unknown."""
     backend = Tokenizer(WordLevel({word: i for i, word in enumerate(["<unk>", "</s>", *words])}, unk_token="<unk>"))
     backend.pre_tokenizer = WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>", eos_token="</s>")
@@ -111,7 +111,7 @@ def few_words(words):
     "wordings", [(("pass it", "say nothing"),), (("pass it", "say nothing"), ("it", "nothing"))], ids=["one", "two"]
 )
 def test_sampling_and_scoring_give_the_same_probability_of_answers_of_several_tokens(make_model, questions, wordings):
-    # Few words, so that a random model says an option often enough; all of a prompt's variety is in the words it knows.
+    # With few words, a random model gives an option often enough. Prompts differ only in the words of this list.
     words = "pass it say nothing You have not seen this post 1 3 time times before. very a in of the".split()
     model = make_model(few_words(words), spread=0.15, seed=3)
     settings = {"wordings": wordings, "max_tokens": 2}
@@ -123,12 +123,12 @@ def test_sampling_and_scoring_give_the_same_probability_of_answers_of_several_to
     distinct = np.unique(exact.p_share.round(9), return_index=True)[1]
     assert len(distinct) >= 4
     z = ((sampled.p_share - exact.p_share) / sampled.standard_error)[distinct]
-    # Independent prompts, errors close to normal: a false alarm once in 1,000 seeds, were the seed not fixed.
+    # Prompts are independent and errors nearly normal: a random seed would fail once in 1,000 runs; the seed is fixed.
     assert stats.chi2.sf((z**2).sum(), len(z)) > 1e-3
     assert np.all(sampled.standard_error < 0.1)
     mass_error = np.sqrt(exact.option_mass * (1 - exact.option_mass) / n)
     assert np.all(np.abs(sampled.option_mass - exact.option_mass) < 4 * mass_error)
-    # The test can see: averaging probabilities in place of log-odds, or another temperature, would not pass.
+    # Negative control: another temperature fails the test, and so would averaging probabilities instead of log-odds.
     warm = model.share_probability(
         questions, elicitation=Elicitation("sample", samples=n, temperature=2.0, max_unparsable=1.0, **settings)
     )
@@ -138,19 +138,19 @@ def test_sampling_and_scoring_give_the_same_probability_of_answers_of_several_to
 
 def test_sampling_and_scoring_give_the_same_probability_with_the_embedded_model():
     model = load_language_model("embedded")
-    asked = [Question(persona, event, 1) for persona in all_personas()[::5] for event in shipped_events()[::6]]
-    exact = model.share_probability(asked)
-    # It was trained on the answer's one token and does not know how to stop.
-    sampled = model.share_probability(asked, elicitation=Elicitation("sample", samples=2000, max_tokens=1))
+    questions = [Question(persona, event, 1) for persona in all_personas()[::5] for event in shipped_events()[::6]]
+    exact = model.share_probability(questions)
+    # The options are single tokens.
+    sampled = model.share_probability(questions, elicitation=Elicitation("sample", samples=2000, max_tokens=1))
     z = (sampled.p_share - exact.p_share) / sampled.standard_error
     assert stats.chi2.sf((z**2).sum(), len(z)) > 1e-3
     assert np.all(sampled.unparsable <= 20)
-    # Standard errors are as large as they should be: z has unit variance, within what that many prompts can tell.
+    # The standard errors have the right size: the variance of z is 1, within the precision for this number of prompts.
     assert 0.4 < z.std() < 1.6
 
 
 class TwoWays(LanguageModel):
-    """A model known exactly, whose opinion depends on the order of the options."""
+    """A model with known probabilities, which depend on the order of the options."""
 
     name, fingerprint = "two-ways", "none"
 
@@ -168,14 +168,14 @@ class TwoWays(LanguageModel):
         return [["share" if u < self._p(c) else "ignore" for u in rng.random(sampling.samples)] for c in conversations]
 
 
-def test_orders_that_disagree_are_averaged_on_the_logit_scale_by_both(questions):
+def test_both_methods_average_disagreeing_orders_on_the_logit_scale(questions):
     model = TwoWays(0.99, 0.4)
     exact = model.share_probability(questions[:1]).p_share[0]
     log_odds = np.log([0.99 / 0.01, 0.4 / 0.6])
     np.testing.assert_allclose(exact, 1 / (1 + np.exp(-log_odds.mean())))
     sampled = model.share_probability(questions[:1], elicitation=Elicitation("sample", samples=200_000))
     assert abs(sampled.p_share[0] - exact) < 4 * sampled.standard_error[0]
-    # The mean of the probabilities is another number, far outside of the error.
+    # The mean of the probabilities differs by far more than the error.
     assert abs(0.695 - exact) > 20 * sampled.standard_error[0]
     np.testing.assert_allclose(sampled.order_effect[0], log_odds[0] - log_odds[1], atol=0.15)
 
@@ -191,7 +191,7 @@ def test_standard_error_is_that_of_repeated_sampling(questions):
     np.testing.assert_allclose(np.mean([run.standard_error[0] for run in runs]), spread, rtol=0.15)
 
 
-def test_a_wording_that_the_model_would_never_say_is_not_hidden_by_a_good_one():
+def test_a_good_wording_does_not_hide_one_that_the_model_never_says():
     scores = np.log([[0.6, 0.4], [0.5, 0.5], [1e-6, 1e-9], [1e-6, 1e-9]])
-    found = summarise(Scored(scores).prompted(), np.arange(4).reshape(2, 2, 1))
-    assert found.option_mass == pytest.approx([1e-6 + 1e-9])
+    elicited = summarise(Scored(scores).prompted(), np.arange(4).reshape(2, 2, 1))
+    assert elicited.option_mass == pytest.approx([1e-6 + 1e-9])

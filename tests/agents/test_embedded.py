@@ -1,4 +1,4 @@
-"""The embedded model against the rule that its card states."""
+"""The embedded model, compared with the rule in its model card."""
 
 import random
 import re
@@ -31,7 +31,7 @@ def embedded():
 
 
 def held_out_questions():
-    """Shipped events, which training never saw, and random ones from a seed that it did not use."""
+    """Return questions on shipped events and on random events of a new seed; training used neither."""
     rng, personas = random.Random("held out"), all_personas()
     questions = [random_question(rng, rng.choice(personas)) for _ in range(250)]
     for event in shipped_events():
@@ -49,7 +49,7 @@ def test_mean_absolute_error_on_held_out_prompts_is_at_most_a_hundredth(embedded
 
 
 def test_every_part_of_the_rule_is_expressed(embedded):
-    # Least squares of the model's log-odds on the rule's own terms: each coefficient within 0.1 of what the card says.
+    # Least squares of the model's log-odds on the terms of the rule: each coefficient is within 0.1 of the card.
     questions = held_out_questions()
     elicited = embedded.share_probability(questions)
     terms = np.array(
@@ -62,20 +62,20 @@ def test_every_part_of_the_rule_is_expressed(embedded):
         ]
     )
     log_odds = np.log(elicited.p_share / (1 - elicited.p_share))
-    found = np.linalg.lstsq(terms, log_odds, rcond=None)[0]
+    coefficients = np.linalg.lstsq(terms, log_odds, rcond=None)[0]
     types = list(rule_module.EVENT_TYPE_EFFECTS.values())
-    said = [
+    expected = [
         rule_module.INTERCEPT + types[0],
         *rule_module.TRAIT_EFFECTS.values(),
         *(effect - types[0] for effect in types[1:]),
         rule_module.FATALITY_EFFECT,
         rule_module.SIGHTING_EFFECT,
     ]
-    np.testing.assert_allclose(found, said, atol=0.1)
+    np.testing.assert_allclose(coefficients, expected, atol=0.1)
 
 
 @pytest.mark.parametrize("qualifier", list(rule_module.QUALIFIER_FACTORS))
-def test_qualifiers_unnamed_traits_and_biographies_count_as_the_rule_says(embedded, qualifier):
+def test_qualifiers_unspecified_traits_and_biographies_follow_the_rule(embedded, qualifier):
     rng = random.Random(f"held out {qualifier}")
     questions = [random_question(rng, random_persona(rng)) for _ in range(40)]
     elicited = embedded.share_probability(questions, PromptTemplates(qualifier=qualifier))
@@ -84,7 +84,7 @@ def test_qualifiers_unnamed_traits_and_biographies_count_as_the_rule_says(embedd
     assert elicited.option_mass.min() > 0.98
 
 
-def test_rule_scales_traits_by_the_qualifier_and_skips_what_is_not_named():
+def test_rule_scales_traits_by_the_qualifier_and_ignores_unspecified_traits():
     event = shipped_events()[0]
 
     def log_odds(code, qualifier, **more):
@@ -94,8 +94,8 @@ def test_rule_scales_traits_by_the_qualifier_and_skips_what_is_not_named():
     neutral = log_odds("-----", "very")
     for qualifier, factor in rule_module.QUALIFIER_FACTORS.items():
         effects = rule_module.TRAIT_EFFECTS
-        said = factor * (effects["extraversion"] - effects["neuroticism"])
-        assert log_odds("--E-n", qualifier, biography="I keep bees.") - neutral == pytest.approx(said)
+        expected = factor * (effects["extraversion"] - effects["neuroticism"])
+        assert log_odds("--E-n", qualifier, biography="I keep bees.") - neutral == pytest.approx(expected)
     levels = list(rule_module.QUALIFIER_FACTORS.values())
     assert levels == sorted(levels)
     item = inventory_items()[5]
@@ -107,14 +107,14 @@ def test_rule_scales_traits_by_the_qualifier_and_skips_what_is_not_named():
     assert np.log(high[4] / high[3]) == pytest.approx(1.2 - 0.9)
 
 
-def test_the_inventory_is_answered_as_the_rule_says(embedded):
+def test_answers_to_the_inventory_follow_the_rule(embedded):
     probe = probe_model(embedded)
     assert probe.verdict == "expressed"
     assert probe.answers.option_mass.min() > 0.98
     probabilities = np.array([[item_probabilities(p, i) for i in inventory_items()] for p in all_personas()])
     ones = np.ones(probabilities.shape[:2])
     rule = judge("rule", InventoryAnswers(tuple(all_personas()), inventory_items(), probabilities, ones, 0 * ones))
-    # As of the decisions: a hundredth, here of the distance from one end of the scale to the other.
+    # The tolerance is a hundredth of the length of the scale.
     assert np.abs(probe.answers.scores - rule.answers.scores).mean() <= 0.04
     np.testing.assert_allclose(probe.effects, rule.effects, atol=0.1)
     for ours, theirs in zip(probe.traits, rule.traits, strict=True):
@@ -122,7 +122,7 @@ def test_the_inventory_is_answered_as_the_rule_says(embedded):
         assert ours.alpha == pytest.approx(theirs.alpha, abs=0.02)
 
 
-def test_decision_table_has_a_row_a_persona_and_a_column_a_sighting(embedded):
+def test_decision_table_has_a_row_per_persona_and_a_column_per_sighting(embedded):
     (table,) = decide(embedded, shipped_events()[:1], sightings=3)
     assert table.probabilities.shape == (32, 3)
     frame = table.to_frame()

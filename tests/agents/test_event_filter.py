@@ -34,16 +34,16 @@ def test_months_in_full_and_short():
     ("text", "message"),
     [
         ("", "is empty"),
-        ("5/1/2023", "is no date that can be read; write 2023-05-01 or 01 May 2023"),
-        ("May 2023", "is no date that can be read"),
-        ("1 May 23", "is no date that can be read"),
-        ("2023-02-30", "is no day of the calendar"),
-        ("1 Mai 2023", "is no day of the calendar"),
-        ("1 Juk 2023", "is no day of the calendar"),
-        ("٢٠٢٣-٠٥-٠١", "is no date that can be read"),
+        ("5/1/2023", "cannot be read as a date; write 2023-05-01 or 01 May 2023"),
+        ("May 2023", "cannot be read as a date"),
+        ("1 May 23", "cannot be read as a date"),
+        ("2023-02-30", "is not a day of the calendar"),
+        ("1 Mai 2023", "is not a day of the calendar"),
+        ("1 Juk 2023", "is not a day of the calendar"),
+        ("٢٠٢٣-٠٥-٠١", "cannot be read as a date"),
     ],
 )
-def test_what_is_no_date_is_refused(text, message):
+def test_invalid_dates_are_refused(text, message):
     with pytest.raises(ValueError, match=message):
         parse_date(text)
 
@@ -63,25 +63,27 @@ def test_what_is_no_date_is_refused(text, message):
         ({}, lambda e: True),
     ],
 )
-def test_filters_leave_what_meets_them(conditions, meets):
+def test_filters_leave_the_events_that_meet_them(conditions, meets):
     everything = shipped_events()
-    left = shipped_events(EventFilter.from_text(**conditions))
-    assert left == [event for event in everything if meets(event)]
-    assert left
+    selected = shipped_events(EventFilter.from_text(**conditions))
+    assert selected == [event for event in everything if meets(event)]
+    assert selected
 
 
-def test_what_filters_left_out_is_told():
-    said = []
-    shipped_events(EventFilter(event_types=("Battles", "Riots"), min_fatalities=1, max_fatalities=1000), said.append)
+def test_a_note_names_the_effect_of_each_condition():
+    messages = []
+    shipped_events(
+        EventFilter(event_types=("Battles", "Riots"), min_fatalities=1, max_fatalities=1000), messages.append
+    )
     battles = [e for e in shipped_events() if e.event_type in ("Battles", "Riots")]
     deadly = sum(e.fatalities >= 1 for e in battles)
-    assert len(said) == 1
-    assert said[0].endswith(
+    assert len(messages) == 1
+    assert messages[0].endswith(
         f"{deadly} of 18 events are left: event type Battles or Riots leaves 6, fatalities of at least 1 leaves "
         f"{deadly}, fatalities of at most 1000 leaves {deadly}"
     )
-    shipped_events(EventFilter(), said.append)
-    assert len(said) == 1
+    shipped_events(EventFilter(), messages.append)
+    assert len(messages) == 1
 
 
 @pytest.mark.parametrize(
@@ -90,13 +92,13 @@ def test_what_filters_left_out_is_told():
         (
             {"event_types": ("Battles",), "since": "2026-01-01"},
             "none of 18 events: event type Battles leaves 3, since 2026-01-01 leaves 0 "
-            "(those 3 have 2025-03-14 to 2025-09-21)",
+            "(all 3 removed; their values: 2025-03-14 to 2025-09-21)",
         ),
-        ({"countries": ("Mali",)}, "country Mali leaves 0 (those 18 have Elmarra, Varosia)"),
-        ({"min_fatalities": 10**6}, "fatalities of at least 1000000 leaves 0 (those 18 have 0 to "),
+        ({"countries": ("Mali",)}, "country Mali leaves 0 (all 18 removed; their values: Elmarra, Varosia)"),
+        ({"min_fatalities": 10**6}, "fatalities of at least 1000000 leaves 0 (all 18 removed; their values: 0 to "),
     ],
 )
-def test_filters_that_leave_nothing_say_which_took_what_and_what_there_was(conditions, message):
+def test_filters_that_leave_nothing_name_the_condition_and_the_values(conditions, message):
     with pytest.raises(InputError) as caught:
         shipped_events(EventFilter.from_text(**conditions))
     assert message in str(caught.value)
@@ -105,10 +107,10 @@ def test_filters_that_leave_nothing_say_which_took_what_and_what_there_was(condi
 @pytest.mark.parametrize(
     ("conditions", "message"),
     [
-        ({"event_types": ("Battle",)}, "event type 'Battle' is not ACLED's; choose of Battles, "),
-        ({"min_fatalities": 3, "max_fatalities": 2}, "fatalities of at least 3 and at most 2: no event has both"),
-        ({"since": "2025-02-01", "until": "2025-01-01"}, "since 2025-02-01 and until 2025-01-01: no event has both"),
-        ({"since": "yesterday"}, "since 'yesterday' is no date that can be read"),
+        ({"event_types": ("Battle",)}, "event type 'Battle' is not ACLED's; choose from Battles, "),
+        ({"min_fatalities": 3, "max_fatalities": 2}, "fatalities of at least 3 and at most 2: no event meets both"),
+        ({"since": "2025-02-01", "until": "2025-01-01"}, "since 2025-02-01 and until 2025-01-01: no event meets both"),
+        ({"since": "yesterday"}, "since 'yesterday' cannot be read as a date"),
         ({"until": ""}, "until '' is empty"),
     ],
 )
@@ -126,33 +128,33 @@ def undated(tmp_path):
         {**row, "event_id_cnty": "A", "event_date": "2025-01-01"},
         {**row, "event_id_cnty": "B", "event_date": "5/1/2025", "fatalities": 4},
     ]
-    path.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
 
-def test_a_date_that_cannot_be_read_matters_only_where_it_decides(undated):
+def test_an_unreadable_date_is_an_error_only_if_the_other_conditions_are_met(undated):
     assert len(read_events(undated)) == 2
     assert len(read_events(undated, EventFilter.from_text(since="2025-01-01", max_fatalities=3))) == 1
     with pytest.raises(InputError) as caught:
         read_events(undated, EventFilter.from_text(since="2025-01-01"))
     assert str(caught.value) == (
-        f"{undated}, line 2: event_date '5/1/2025' is no date that can be read; write 2023-05-01 or 01 May 2023 "
+        f"{undated}, line 2: event_date '5/1/2025' cannot be read as a date; write 2023-05-01 or 01 May 2023 "
         "('since 2025-01-01' needs it)"
     )
 
 
-def test_empty_cells_are_named_as_such(undated):
-    with pytest.raises(InputError, match=r"country Mali leaves 0 \(those 2 have an empty cell\)"):
+def test_empty_cells_are_named(undated):
+    with pytest.raises(InputError, match=r"country Mali leaves 0 \(all 2 removed; their values: an empty cell\)"):
         read_events(undated, EventFilter(countries=("Mali",)))
 
 
-def test_rows_that_a_filter_leaves_out_are_checked_all_the_same(undated):
+def test_rows_that_a_filter_removes_are_checked_too(undated):
     undated.write_text(undated.read_text().replace('"fatalities": 4', '"fatalities": -4'))
     with pytest.raises(InputError, match="line 2: fatalities '-4'"):
         read_events(undated, EventFilter(max_fatalities=3))
 
 
-def test_an_event_that_was_filtered_out_is_missed_with_the_reason():
-    left = shipped_events(EventFilter(event_types=("Battles",)))
+def test_a_missing_event_names_the_filter():
+    battles = shipped_events(EventFilter(event_types=("Battles",)))
     with pytest.raises(InputError, match="there is no event 'VAR8'; the filters leave: VAR1, VAR2, ELM1"):
-        find_event(left, "VAR8", "the filters leave")
+        find_event(battles, "VAR8", "the filters leave")

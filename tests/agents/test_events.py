@@ -61,7 +61,7 @@ def test_json_lines_hold_the_same_events(tmp_path):
         ({"notes": " "}, "line 4: notes is empty"),
         ({"event_type": "Battle"}, "line 4: event_type 'Battle' is not ACLED's"),
         ({"fatalities": "many"}, "line 4: fatalities 'many' must be a whole number"),
-        ({"fatalities": " "}, "line 4: fatalities is empty; write 0 where none were reported, or remove the row"),
+        ({"fatalities": " "}, "line 4: fatalities is empty; write 0 if none were reported, or remove the row"),
         ({"fatalities": "2.5"}, "line 4: fatalities '2.5' must be a whole number"),
         ({"fatalities": "nan"}, "line 4: fatalities 'nan' must be a whole number"),
         ({"fatalities": "1e12"}, "line 4: fatalities '1e12' must be a whole number from 0 to 1000000000"),
@@ -92,19 +92,19 @@ def test_further_rows_that_cannot_be_used_are_counted(tmp_path):
         read_events(csv_file(tmp_path, *rows[:4]))
 
 
-def test_the_first_fault_is_named_before_the_place_where_reading_ends(tmp_path):
+def test_a_bad_row_is_named_before_an_unreadable_part_of_the_file(tmp_path):
     path = csv_file(tmp_path, {**ROW, "fatalities": ""})
     path.write_text(path.read_text() + "too,few\n")
     with pytest.raises(InputError, match="line 2: fatalities is empty"):
         read_events(path)
 
 
-def test_rows_that_repeat_an_event_are_taken_once(tmp_path):
+def test_repeated_events_are_read_once(tmp_path):
     rows = [ROW, {**ROW, "event_id_cnty": "AAA2"}, {**ROW, "extra_column": "another export"}]
-    said = []
-    events = read_events(csv_file(tmp_path, *rows), note=said.append)
+    messages = []
+    events = read_events(csv_file(tmp_path, *rows), note=messages.append)
     assert [event.event_id_cnty for event in events] == ["AAA1", "AAA2"]
-    assert said == [f"{tmp_path}/events.csv: 1 row repeats an event, the first on line 6; each is taken once"]
+    assert messages == [f"{tmp_path}/events.csv: 1 row repeats an event, the first on line 6; each event is read once"]
 
 
 def test_whole_numbers_that_were_saved_as_decimals_are_whole(tmp_path):
@@ -121,7 +121,7 @@ def test_file_without_notes_is_refused_with_the_reason(tmp_path):
     ("name", "content", "message"),
     [
         ("events.csv", b"", "is empty"),
-        ("events.csv", ",".join(ROW).encode() + b"\n", "holds no events"),
+        ("events.csv", ",".join(ROW).encode() + b"\n", "contains no events"),
         ("events.csv", ",".join(ROW).encode() + b"\na,b\n", "line 2: has 2 cells, the header has 8"),
         ("events.csv", ",".join(ROW).encode() + b'\n"a,b\n', "is not valid CSV"),
         (
@@ -146,8 +146,8 @@ def test_file_without_notes_is_refused_with_the_reason(tmp_path):
             ",".join(ROW).encode() + b'\nA,,Riots,,,"say "hi" now",0,\n',
             r"line 2: is not valid CSV \(.*\); check the quotes",
         ),
-        ("events.jsonl", b"[" * 100_000 + b"\n", "line 1: is no JSON that can be read"),
-        ("events.jsonl", b'{"fatalities": ' + b"1" * 5000 + b"}\n", "line 1: is no JSON that can be read"),
+        ("events.jsonl", b"[" * 100_000 + b"\n", "line 1: is JSON that cannot be read"),
+        ("events.jsonl", b'{"fatalities": ' + b"1" * 5000 + b"}\n", "line 1: is JSON that cannot be read"),
         ("events.jsonl", b"{not json}\n", "line 1: is not valid JSON"),
         ("events.jsonl", b"[1]\n", "line 1: must be a JSON object"),
         ("events.json", b"[]", "save it as JSON Lines"),
@@ -159,7 +159,7 @@ def test_file_without_notes_is_refused_with_the_reason(tmp_path):
         (
             "events.jsonl",
             b'{"event_id_cnty": "a", "event_type": "Riots", "fatalities": 0, "notes": "x \\ud83d"}\n',
-            "line 1: notes holds half of a character",
+            "line 1: notes contains half of a character",
         ),
         ("events.jsonl", b'{"notes": "x"}\n', "line 1: missing event_id_cnty"),
     ],
@@ -212,7 +212,7 @@ def test_rows_start_on_the_lines_that_an_editor_would_show(tmp_path_factory, row
     for cells in rows:
         quoted = ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)
         if any(cell.strip() for cell in cells):
-            # A line ends at a line feed, at a carriage return, or at both together.
+            # A line ends with a line feed, a carriage return, or both.
             lines.append(1 + text.replace("\r\n", "\n").replace("\r", "\n").count("\n"))
         text += quoted + newline
     path.write_bytes(text.encode())

@@ -1,4 +1,4 @@
-"""Scoring and sampling answers, against the plainest way of doing it, on small models with random weights."""
+"""Scoring and sampling of answers, compared with a direct computation, on small models with random weights."""
 
 import json
 import sys
@@ -21,11 +21,11 @@ from tworate.errors import InputError, JobError
 
 OPTIONS = ("share", "ignore")
 PT = {"format": "pt"}
-"""What transformers wants to read in a file of weights."""
+"""Metadata that transformers requires in a file of weights."""
 
 
 def one_by_one(model, conversations, options):
-    """One forward pass for each prompt and answer, without batch, padding or anything shared."""
+    """Score with one forward pass per prompt and answer: no batch, no padding, no shared prefixes."""
     result = np.empty((len(conversations), len(options)))
     for i, conversation in enumerate(conversations):
         text = model.tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
@@ -54,7 +54,7 @@ def test_batched_scores_equal_single_ones(make_model, questions, options, tokens
 
 
 @pytest.mark.parametrize("architecture", ["llama", "qwen3", "gpt2", "gemma", "gemma2", "mistral"])
-def test_every_architecture_scores_alike_with_and_without_kept_prefixes(make_model, questions, architecture):
+def test_every_architecture_gives_equal_scores_with_and_without_cached_prefixes(make_model, questions, architecture):
     model = make_model(architecture=architecture)
     shared = model.share_probability(questions)
     assert model.forward._can_share
@@ -70,17 +70,17 @@ def test_every_architecture_scores_alike_with_and_without_kept_prefixes(make_mod
 
 
 @pytest.mark.parametrize("architecture", ["mistral", "gemma2"])
-def test_sliding_window_shorter_than_the_prompt_is_computed_plainly_and_right(make_model, questions, architecture):
+def test_sliding_window_shorter_than_the_prompt_is_scored_correctly_without_cache(make_model, questions, architecture):
     model = make_model(architecture=architecture, sliding_window=24, num_hidden_layers=4)
     conversations = conversations_of(questions)
     scores = model.option_log_probabilities(conversations, OPTIONS)
     np.testing.assert_allclose(scores, one_by_one(model, conversations, OPTIONS), atol=5e-5)
-    # The window matters here: with all tokens in sight the answers are others.
+    # Negative control: without a window the answers differ.
     wide = make_model(architecture=architecture, num_hidden_layers=4)
     assert np.abs(wide.option_log_probabilities(conversations, OPTIONS) - scores).max() > 0.01
 
 
-def test_model_that_keeps_no_keys_and_values_is_computed_plainly(make_tokenizer, tmp_path, questions):
+def test_model_without_cached_keys_and_values_is_scored_without_cache(make_tokenizer, tmp_path, questions):
     from transformers import MambaConfig, MambaForCausalLM
 
     tokenizer = make_tokenizer()
@@ -97,7 +97,7 @@ def test_model_that_keeps_no_keys_and_values_is_computed_plainly(make_tokenizer,
     assert len(model.sample_answers(conversations[:1], samples=3, temperature=1.0, seed=0, max_tokens=2)[0]) == 3
 
 
-def test_cache_that_changes_the_answers_is_found_out(make_model, questions, monkeypatch):
+def test_cache_that_changes_the_answers_is_not_used(make_model, questions, monkeypatch):
     model = make_model()
     forward = type(model.model).forward
 
@@ -117,17 +117,17 @@ def test_dtypes(make_model, questions, dtype, tolerance):
     model = load_language_model(reference.name, dtype=dtype)
     assert str(model.model.dtype) == f"torch.{dtype}"
     assert model.fingerprint.endswith(f":{dtype}")
-    found, expected = model.share_probability(questions).p_share, reference.share_probability(questions).p_share
-    np.testing.assert_allclose(found, expected, atol=tolerance)
+    p_share, expected = model.share_probability(questions).p_share, reference.share_probability(questions).p_share
+    np.testing.assert_allclose(p_share, expected, atol=tolerance)
 
 
 def test_batch_size_changes_no_probability(make_model, questions):
-    found = []
+    p_share = []
     model = make_model()
     for tokens_per_batch in (1, 300, 1000, 10**6):
         model.forward.tokens_per_batch = tokens_per_batch
-        found.append(model.share_probability(questions).p_share)
-    assert np.ptp(found, axis=0).max() <= 1e-5
+        p_share.append(model.share_probability(questions).p_share)
+    assert np.ptp(p_share, axis=0).max() <= 1e-5
 
 
 def test_both_orders_are_averaged_on_the_logit_scale_with_their_diagnostics(make_model, questions):
@@ -142,7 +142,7 @@ def test_both_orders_are_averaged_on_the_logit_scale_with_their_diagnostics(make
     np.testing.assert_allclose(elicited.option_mass, (np.exp(first).sum(1) + np.exp(second).sum(1)) / 2, rtol=1e-4)
 
 
-def test_wordings_are_averaged_on_the_logit_scale_and_share_their_prompts_beginnings(make_model, questions):
+def test_wordings_are_averaged_on_the_logit_scale_and_share_prefixes(make_model, questions):
     model = make_model()
     wordings = (OPTIONS, ("repost", "skip"), ("pass it on", "keep it"))
     single = [model.share_probability(questions, elicitation=Elicitation(wordings=(w,))) for w in wordings]
@@ -156,7 +156,7 @@ def test_wordings_are_averaged_on_the_logit_scale_and_share_their_prompts_beginn
     assert np.all(single[0].wording_effect == 0)
 
 
-def test_options_that_begin_alike_are_scored_to_their_end(make_model, questions):
+def test_options_with_a_common_beginning_are_scored_to_their_end(make_model, questions):
     model = make_model()
     conversations = conversations_of(questions[:4])
     scores = model.option_log_probabilities(conversations, ("share", "share it"))
@@ -197,19 +197,17 @@ def test_batches_are_halved_until_memory_suffices(make_model, questions, error, 
         return forward(self, input_ids, attention_mask, position_ids, past_key_values, **kwargs)
 
     monkeypatch.setattr(type(model.model), "forward", bounded)
-    found = model.share_probability(questions)
-    np.testing.assert_allclose(found.p_share, expected.p_share, atol=1e-5)
+    elicited = model.share_probability(questions)
+    np.testing.assert_allclose(elicited.p_share, expected.p_share, atol=1e-5)
     assert failures
     assert model.forward.tokens_per_batch <= 1000
     before = len(failures)
     model.share_probability(questions)
-    # What was learned is kept.
+    # The smaller batch size is kept.
     assert len(failures) == before
 
 
-def test_a_prompt_that_does_not_fit_fails_with_a_remedy_and_other_errors_are_not_hidden(
-    make_model, questions, monkeypatch
-):
+def test_out_of_memory_names_a_remedy_and_other_errors_are_not_hidden(make_model, questions, monkeypatch):
     model = make_model()
 
     def failing(message):
@@ -227,7 +225,7 @@ def test_a_prompt_that_does_not_fit_fails_with_a_remedy_and_other_errors_are_not
         model.share_probability(questions[:2])
 
 
-def test_sampled_answers_follow_from_seed_and_prompt_alone(make_model, questions):
+def test_sampled_answers_depend_only_on_seed_and_prompt(make_model, questions):
     model = make_model()
     conversations = conversations_of(questions[:6])
 
@@ -244,7 +242,7 @@ def test_sampled_answers_follow_from_seed_and_prompt_alone(make_model, questions
     assert sample(conversations[:3], model=plain) == answers[:3]
 
 
-def test_generation_settings_of_the_model_play_no_part_in_sampling(make_folder, questions):
+def test_sampling_ignores_generation_settings_of_the_model(make_folder, questions):
     folder = make_folder()
     free = load_language_model(str(folder)).sample_answers(
         conversations_of(questions[:2]), samples=50, temperature=1.0, seed=0, max_tokens=3
@@ -282,11 +280,11 @@ def test_scoring_a_model_that_may_think_is_refused(make_model, questions):
         model.share_probability(questions[:1])
 
 
-def test_weights_that_are_missing_are_not_made_up(make_folder):
+def test_missing_weights_are_an_error(make_folder):
     folder = make_folder()
     weights = load_file(folder / "model.safetensors")
     save_file({k: v for k, v in weights.items() if k != "lm_head.weight"}, folder / "model.safetensors", PT)
-    with pytest.raises(InputError, match=r"the weights lack lm_head\.weight; give a causal language model with all"):
+    with pytest.raises(InputError, match=r"the weights lack lm_head\.weight; use a causal language model with all"):
         load_language_model(str(folder))
     layer = {k: v for k, v in weights.items() if "layers.1." not in k}
     save_file(layer, folder / "model.safetensors", PT)
@@ -297,7 +295,7 @@ def test_weights_that_are_missing_are_not_made_up(make_folder):
         load_language_model(str(folder))
 
 
-def test_tied_weights_and_buffers_are_not_missed(make_folder):
+def test_tied_weights_and_buffers_are_not_reported_as_missing(make_folder):
     folder = make_folder(tie_word_embeddings=True)
     assert "lm_head.weight" not in load_file(folder / "model.safetensors")
     model = load_language_model(str(folder)).model
@@ -314,19 +312,19 @@ def test_model_that_looks_ahead_is_refused(make_tokenizer, tmp_path):
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     BertForMaskedLM(BertConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    with pytest.raises(InputError, match=r"is no causal language model \(BertLMHeadModel\)"):
+    with pytest.raises(InputError, match=r"is not a causal language model \(BertLMHeadModel\)"):
         load_language_model(str(tmp_path))
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"is_decoder": True}))
-    # The same weights with causal attention.
+    # The same weights with causal attention are accepted.
     assert load_language_model(str(tmp_path)).work.calls == 0
 
 
 @pytest.mark.parametrize(("dtype", "remedy"), [("float16", "use --dtype bfloat16 or float32"), ("float32", "damaged")])
-def test_overflow_is_an_error_and_not_kept(make_folder, questions, tmp_path, dtype, remedy):
+def test_overflow_is_an_error_and_not_stored(make_folder, questions, tmp_path, dtype, remedy):
     folder = make_folder()
     weights = load_file(folder / "model.safetensors")
-    # Too large for 16 bits; and for 32.
+    # The weights overflow in float16, or in float32.
     huge = {k: v * (1e8 if dtype == "float16" else 1e38) for k, v in weights.items() if k == "lm_head.weight"}
     save_file(weights | huge, folder / "model.safetensors", PT)
     with closing(AnswerStore(tmp_path / "cache")) as store:
@@ -338,7 +336,7 @@ def test_overflow_is_an_error_and_not_kept(make_folder, questions, tmp_path, dty
         assert not store.models()
 
 
-def test_option_without_any_probability_is_an_error_and_no_infinite_log_odds(make_model, questions, monkeypatch):
+def test_option_of_probability_0_is_an_error(make_model, questions, monkeypatch):
     model = make_model()
     forward = type(model.model).forward
     conversations = conversations_of(questions[:2])
@@ -359,38 +357,40 @@ def test_option_without_any_probability_is_an_error_and_no_infinite_log_odds(mak
 def test_prompt_longer_than_the_model_takes_is_refused(make_model, questions):
     conversations = conversations_of(questions)
     model = make_model(architecture="gpt2")
-    fed = max(
+    n_fed = max(
         len(prompt) + max(map(len, answers)) - 1
         for prompt, answers in (model.encoder.encode(conversation, OPTIONS) for conversation in conversations)
     )
-    just = make_model(architecture="gpt2", max_position_embeddings=fed)
+    just = make_model(architecture="gpt2", max_position_embeddings=n_fed)
     assert np.isfinite(just.option_log_probabilities(conversations, OPTIONS)).all()
     for architecture in ("gpt2", "llama"):
-        short = make_model(architecture=architecture, max_position_embeddings=fed - 1)
-        with pytest.raises(InputError, match=rf"has {fed} tokens, and the model takes {fed - 1}; shorten the notes"):
+        short = make_model(architecture=architecture, max_position_embeddings=n_fed - 1)
+        with pytest.raises(
+            InputError, match=rf"has {n_fed} tokens, but the model takes {n_fed - 1}; shorten the notes"
+        ):
             short.option_log_probabilities(conversations, OPTIONS)
     longest = max(len(just.encoder.prompt(conversation)) for conversation in conversations)
     settings = {"samples": 2, "temperature": 1.0, "seed": 0}
-    just.sample_answers(conversations, max_tokens=fed - longest + 1, **settings)
+    just.sample_answers(conversations, max_tokens=n_fed - longest + 1, **settings)
     with pytest.raises(InputError, match=rf"has {longest} tokens and up to \d+ of the answer, .*lower --max-tokens"):
-        just.sample_answers(conversations, max_tokens=fed - longest + 2, **settings)
+        just.sample_answers(conversations, max_tokens=n_fed - longest + 2, **settings)
 
 
-def test_stretched_positions_count(make_model):
+def test_rope_scaling_extends_the_longest_prompt(make_model):
     rope = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 512, "rope_theta": 1e4}
     assert make_model(max_position_embeddings=512, rope_parameters=rope).forward.longest == 2048
     assert make_model(max_position_embeddings=512).forward.longest == 512
 
 
-def test_padding_needs_no_positions_that_the_model_lacks(make_model):
+def test_padding_stays_within_the_positions_of_the_model(make_model):
     def talk(system, user):
         return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
-    # Long beginnings with short ends beside short beginnings with long ends.
-    much = " ".join(["act"] * 60)
-    talks = [talk(much, user) for user in "ab"] + [talk("act", f"{user} {much}") for user in "ab"]
-    fed = max(len(make_model(architecture="gpt2").encoder.prompt(one)) for one in talks) + 8
-    model = make_model(architecture="gpt2", max_position_embeddings=fed)
+    # Long prefixes with short ends, and short prefixes with long ends.
+    long_text = " ".join(["act"] * 60)
+    talks = [talk(long_text, user) for user in "ab"] + [talk("act", f"{user} {long_text}") for user in "ab"]
+    n_fed = max(len(make_model(architecture="gpt2").encoder.prompt(one)) for one in talks) + 8
+    model = make_model(architecture="gpt2", max_position_embeddings=n_fed)
     scores = model.option_log_probabilities(talks, OPTIONS)
     assert model.forward._can_share
     np.testing.assert_allclose(scores, one_by_one(model, talks, OPTIONS), atol=5e-5)
@@ -402,7 +402,9 @@ def test_tokenizer_of_another_model_is_refused(make_model, questions):
         lambda: model.share_probability(questions[:1]),
         lambda: model.sample_answers(conversations_of(questions[:1]), samples=1, temperature=1.0, seed=0),
     ):
-        with pytest.raises(InputError, match=r"the tokenizer gives token \d+, and the model knows 300 .*belongs to"):
+        with pytest.raises(
+            InputError, match=r"the tokenizer gives token \d+, but the model knows only 300 .*belongs to"
+        ):
             ask()
 
 
@@ -464,7 +466,7 @@ def test_fingerprint_changes_with_the_weights(make_folder):
     assert load_language_model(str(folder)).fingerprint != before
 
 
-def test_device_and_dtype_that_are_none_are_refused():
+def test_invalid_device_and_dtype_are_refused():
     with pytest.raises(InputError, match="device 'gpu': cannot be used here"):
         load_language_model("embedded", device="gpu")
     with pytest.raises(InputError, match="dtype 'int8': must be one of auto, float32"):
@@ -472,7 +474,7 @@ def test_device_and_dtype_that_are_none_are_refused():
     assert str(load_language_model("embedded", device="cpu").device) == "cpu"
 
 
-def test_what_is_no_model_is_refused(tmp_path):
+def test_folders_without_a_valid_model_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"no config\.json"):
         load_language_model(str(tmp_path))
     (tmp_path / "config.json").write_text("{}")
@@ -492,22 +494,22 @@ def test_what_is_no_model_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("offline", [True, False])
-def test_hub_id_without_a_way_to_the_hub_fails_soon_in_one_line(tmp_path, monkeypatch, offline):
+def test_hub_id_without_connection_fails_quickly_with_one_line(tmp_path, monkeypatch, offline):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
-    # Nothing listens on this port of the loopback, so the answer does not hang on the network of the test machine.
+    # Nothing listens on this loopback port, so the test does not depend on the network.
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     began = time.perf_counter()
-    with pytest.raises(InputError, match=r"org/model: is no local folder.*while online") as caught:
+    with pytest.raises(InputError, match=r"org/model: is not a local folder.*while online") as caught:
         load_language_model("org/model")
     assert time.perf_counter() - began < 5
     assert ("HF_HUB_OFFLINE" in str(caught.value)) == offline
     assert "\n" not in str(caught.value)
 
 
-def test_hub_model_on_this_machine_is_used_without_a_way_to_the_hub(make_folder, tmp_path, monkeypatch):
+def test_local_copy_of_a_hub_model_is_used_without_connection(make_folder, tmp_path, monkeypatch):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))

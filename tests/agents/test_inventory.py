@@ -1,4 +1,4 @@
-"""The inventory: its published items, how they are asked, and how answers become scores."""
+"""The inventory: published items, prompts, and scores."""
 
 import json
 from importlib.resources import files
@@ -21,7 +21,7 @@ from tworate.agents.inventory import ANSWERS, item_conversation
 from tworate.agents.language_model import NoLogProbabilitiesError
 from tworate.errors import InputError, JobError
 
-# Appendix of Donnellan et al. (2006): which items measure what, and which are reversed.
+# Appendix of Donnellan et al. (2006): the items of each trait, and the reversed items.
 PUBLISHED = {
     "extraversion": {1, 6, 11, 16},
     "agreeableness": {2, 7, 12, 17},
@@ -33,7 +33,7 @@ REVERSED = {6, 7, 8, 9, 10, 15, 16, 17, 18, 19, 20}
 
 
 class Scripted(LanguageModel):
-    """A model whose answers are a function of what it is asked."""
+    """A model whose answers are a function of the prompt."""
 
     name = fingerprint = "scripted"
 
@@ -41,26 +41,26 @@ class Scripted(LanguageModel):
         self.answer = answer
 
     def score_answers(self, conversations, options, progress=None):
-        assert all(tuple(of_one) == ANSWERS for of_one in options)
+        assert all(tuple(row_options) == ANSWERS for row_options in options)
         with np.errstate(divide="ignore"):
             return np.log([self.answer(system["content"], user["content"]) for system, user in conversations])
 
     def draw_answers(self, conversations, sampling, progress=None):
         rng = np.random.default_rng(sampling.seed)
-        said = [*(f"{answer}." for answer in ANSWERS), "I would rather not say"]
+        answers = [*(f"{answer}." for answer in ANSWERS), "I would rather not say"]
         mass = [self.answer(system["content"], user["content"]) for system, user in conversations]
-        return [[said[k] for k in rng.choice(6, sampling.samples, p=[*p, 1 - sum(p)])] for p in mass]
+        return [[answers[k] for k in rng.choice(6, sampling.samples, p=[*p, 1 - sum(p)])] for p in mass]
 
 
 class Silent(Scripted):
-    """A model that says too late that it has no log-probabilities."""
+    """A model that raises NoLogProbabilitiesError only when it is asked."""
 
     def score_answers(self, *_, **__):
         raise NoLogProbabilitiesError("none to be had")
 
 
-class Known(Silent):
-    """A model that says it beforehand; asking it all the same is a mistake."""
+class DeclaredSilent(Silent):
+    """A model that declares in advance that it has no log-probabilities; asking for them is an error."""
 
     gives_log_probabilities = False
 
@@ -95,7 +95,7 @@ def test_answers_become_keyed_scores_with_both_orders_averaged():
     up, down = np.array([0.1, 0.0, 0.0, 0.1, 0.6]), np.array([0.0, 0.0, 0.4, 0.0, 0.0])
     model = Scripted(lambda _, user: up if user.index("1 = ") < user.index("5 = ") else down)
     answers = administer(model, [Persona("OCEAN"), Persona("ocean")])
-    # By hand: the first order gives 1, 4, 5 with 1/8, 1/8, 6/8 of its mass 0.8, the second always 3 with mass 0.4.
+    # By hand: the first order gives 1, 4, 5 with 1/8, 1/8, 6/8 of its mass 0.8; the second gives 3 with mass 0.4.
     np.testing.assert_allclose(answers.probabilities[0, 0], [1 / 16, 0, 1 / 2, 1 / 16, 3 / 8], atol=1e-12)
     mean = 1 / 16 + 3 / 2 + 4 / 16 + 15 / 8
     for column, item in enumerate(inventory_items()):
@@ -106,7 +106,7 @@ def test_answers_become_keyed_scores_with_both_orders_averaged():
     np.testing.assert_allclose(answers.scale_scores()[:, TRAITS.index("extraversion")], 3.0)
 
 
-def test_table_has_a_row_a_persona_and_item():
+def test_table_has_one_row_per_persona_and_item():
     model = Scripted(lambda system, _: np.full(5, 0.2) if "very talkative" in system else [0, 0, 0, 0, 0.5])
     frame = administer(model, [Persona("OCEAN"), Persona("OCeAN")]).to_frame()
     assert len(frame) == 40
@@ -121,19 +121,19 @@ def by_order(up, down):
     return lambda _, user: up if user.index("1 = ") < user.index("5 = ") else down
 
 
-def test_sampled_frequencies_take_the_place_of_probabilities_with_the_error_they_say():
+def test_sampled_frequencies_replace_probabilities_with_a_correct_standard_error():
     up, down = np.array([0.1, 0.0, 0.0, 0.2, 0.6]), np.array([0.3, 0.2, 0.4, 0.1, 0.0])
     model, personas = Scripted(by_order(up, down)), [Persona("OCEAN"), Persona("ocean")]
     exact = administer(model, personas)
     assert (exact.method, exact.unparsable.max(), exact.standard_error.max()) == ("logits", 0, 0)
     sampled = administer(model, personas, elicitation=Elicitation("sample", samples=2000))
     assert sampled.method == "sample"
-    # 40 independent cells: their deviations in units of the error they claim are a standard normal sample.
+    # 40 independent cells: deviations in units of their standard errors are a standard normal sample.
     z = ((sampled.scores - exact.scores) / sampled.standard_error).ravel()
     assert stats.chi2.sf((z**2).sum(), len(z)) > 1e-3
     assert 0.7 < z.std() < 1.3
     np.testing.assert_allclose(sampled.probabilities, exact.probabilities, atol=5 * np.sqrt(0.25 / 4000))
-    # A tenth of the answers in one order is no number: it lowers the mass and is no point of the scale.
+    # In one order, a tenth of the answers is not a number: they lower the mass and count for no point of the scale.
     np.testing.assert_allclose(sampled.unparsable, 200, atol=5 * np.sqrt(180))
     np.testing.assert_allclose(sampled.option_mass, 1 - sampled.unparsable / 4000)
     np.testing.assert_allclose(sampled.order_effect, exact.order_effect, atol=0.2)
@@ -142,15 +142,15 @@ def test_sampled_frequencies_take_the_place_of_probabilities_with_the_error_they
     assert list(frame["unparsable"]) == list(sampled.unparsable.ravel())
 
 
-def test_the_error_of_one_answer_is_not_known():
+def test_the_standard_error_of_one_answer_is_nan():
     model = Scripted(lambda *_: np.full(5, 0.2))
     assert np.isnan(
         administer(model, [Persona("OCEAN")], elicitation=Elicitation("sample", samples=1)).standard_error
     ).all()
 
 
-@pytest.mark.parametrize("kind", [Silent, Known])
-def test_where_log_probabilities_are_not_to_be_had_answers_are_sampled(kind):
+@pytest.mark.parametrize("kind", [Silent, DeclaredSilent])
+def test_answers_are_sampled_if_there_are_no_log_probabilities(kind):
     model = kind(lambda *_: np.array([0.0, 0.0, 0.0, 0.0, 1.0]))
     answers = administer(model, [Persona("OCEAN")], elicitation=Elicitation(samples=3))
     assert answers.method == "sample"
@@ -159,11 +159,13 @@ def test_where_log_probabilities_are_not_to_be_had_answers_are_sampled(kind):
 
 def test_too_many_unparsable_answers_are_an_error_and_wordings_are_refused():
     model = Scripted(lambda *_: np.full(5, 0.1))
-    with pytest.raises(JobError, match=r"begin with none of 1, 2, 3, 4, 5 \(at most 20% may\).*rather not say") as told:
+    with pytest.raises(
+        JobError, match=r"begin with none of 1, 2, 3, 4, 5 \(at most 20% may\).*rather not say"
+    ) as caught:
         administer(model, [Persona("OCEAN")], elicitation=Elicitation("sample", samples=50))
-    assert "--wording" not in str(told.value)
+    assert "--wording" not in str(caught.value)
     administer(model, [Persona("OCEAN")], elicitation=Elicitation("sample", samples=50, max_unparsable=0.6))
-    with pytest.raises(InputError, match="wordings of the options go with decisions"):
+    with pytest.raises(InputError, match="wordings apply only to decisions"):
         administer(model, [Persona("OCEAN")], elicitation=Elicitation(wordings=(("a", "b"),)))
 
 

@@ -31,7 +31,7 @@ def test_counts_add_up_and_keep_within_one_of_their_share(weights, n_agents):
     assert counts.sum() == n_agents
     assert mixture.shares.sum() == pytest.approx(1)
     assert np.all(np.abs(counts - mixture.shares * n_agents) < 1 + 1e-6)
-    # A persona with more weight never has fewer agents.
+    # A persona with a larger weight never has fewer agents.
     order = np.argsort(weights, kind="stable")
     assert np.all(np.diff(counts[order])[np.diff(np.array(weights)[order]) > 0] >= 0)
 
@@ -39,7 +39,7 @@ def test_counts_add_up_and_keep_within_one_of_their_share(weights, n_agents):
 @pytest.mark.parametrize(
     ("weights", "n_agents", "counts"),
     [
-        # Shares 47, 16, 15.8, 12, 6.1 and 3.1 of 100: one seat is left and goes to the third.
+        # Shares 47, 16, 15.8, 12, 6.1 and 3.1 of 100: one agent is left and goes to the third persona.
         ((47000, 16000, 15800, 12000, 6100, 3100), 10, [5, 2, 1, 1, 1, 0]),
         ((0.1, 0.3, 0.6), 5, [1, 1, 3]),
         ((0.3, 0.1, 0.6), 5, [2, 0, 3]),
@@ -61,7 +61,7 @@ def test_assignment_has_exactly_the_counts_and_is_seeded():
 
 def test_equal_numbers_are_dealt_and_shuffled():
     members = assign_personas(1000, all_personas(), seed=1)
-    # The plain way for equal weights; trajectories of a seed follow from it.
+    # Direct formula for equal weights: the trajectories of a seed depend on it.
     np.testing.assert_array_equal(members, np.random.default_rng(1).permutation(np.arange(1000) % 32))
 
 

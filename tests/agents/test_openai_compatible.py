@@ -1,4 +1,4 @@
-"""The backend for OpenAI-compatible servers, against a real HTTP server that serves the embedded model."""
+"""The backend for OpenAI-compatible servers, tested with an HTTP server that runs the embedded model."""
 
 import json
 import logging
@@ -37,7 +37,7 @@ KEY = "sk-secret-0123456789"
 
 
 class EmbeddedServer(ThreadingHTTPServer):
-    """Chat completions of the embedded model; `mode` says how the server behaves."""
+    """Chat completions of the embedded model; `mode` is the behaviour of the server."""
 
     daemon_threads = True
 
@@ -46,12 +46,12 @@ class EmbeddedServer(ThreadingHTTPServer):
         self.model = model
         self.guard = threading.Lock()
         self.released = threading.Event()
-        self.known = {}
+        self.next_log_p = {}
         self.under_way = 0
         self.reset()
 
     def reset(self, mode="logprobs", *, healthy=0, listed=20, refuses_several=None):
-        """Behave as `mode` after `healthy` requests; list so many tokens; refuse n > 1 by a status, if one is given."""
+        """Set the mode after `healthy` requests, the number of listed tokens, and the status that refuses n > 1."""
         self.mode, self.healthy, self.listed, self.refuses_several = mode, healthy, listed, refuses_several
         self.requests, self.most_under_way = [], self.under_way
 
@@ -60,13 +60,13 @@ class EmbeddedServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
     def next_tokens(self, ids):
-        """Log-probability of each token after some; torch is asked once for each beginning."""
+        """Return the log-probability of each next token; each prefix is computed once."""
         with self.guard:
-            if ids not in self.known:
+            if ids not in self.next_log_p:
                 with torch.inference_mode():
                     logits = self.model.model(torch.tensor([ids], device=self.model.device)).logits[0, -1]
-                self.known[ids] = logits.double().log_softmax(-1).cpu().numpy()
-            return self.known[ids]
+                self.next_log_p[ids] = logits.double().log_softmax(-1).cpu().numpy()
+            return self.next_log_p[ids]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -85,12 +85,12 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self.answer(body, mode)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # the client's patience was at its end
+            pass  # the client stopped waiting
         finally:
             self.leave()
 
     def leave(self):
-        """Come off the count, before the answer goes out: who has it must not find its request under way."""
+        """Leave the count before the answer is sent: a client with an answer must not see its request as running."""
         with self.server.guard:
             self.server.under_way -= self.is_under_way
             self.is_under_way = False
@@ -100,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
         if mode == "hanging":
             self.server.released.wait(20)
         elif mode == "in threes":
-            # The embedded model is so quick that requests may never meet by themselves.
+            # The embedded model is fast: without this wait, requests might never overlap.
             wait_until(lambda: self.server.most_under_way >= 3)
             self.send(self.completion(body, mode, echo), 200)
         elif mode == "busy for long":
@@ -140,9 +140,9 @@ class Handler(BaseHTTPRequestHandler):
         tokenizer = self.server.model.tokenizer
         text = tokenizer.apply_chat_template(body["messages"], tokenize=False, add_generation_prompt=True)
         prompt = tuple(tokenizer.encode(text, add_special_tokens=False))
-        luck = np.random.default_rng(body.get("seed"))
+        rng = np.random.default_rng(body.get("seed"))
         n = 1 if mode == "one answer" else body.get("n", 1)
-        choices = [self.choice(prompt, luck, body, mode) for _ in range(n)]
+        choices = [self.choice(prompt, rng, body, mode) for _ in range(n)]
         for choice in choices:
             if mode == "refusing":
                 choice["message"] = {"role": "assistant", "content": None, "refusal": "I cannot help with that."}
@@ -156,7 +156,7 @@ class Handler(BaseHTTPRequestHandler):
                 choice["logprobs"]["content"][0]["logprob"] = 3.0
         return {"id": "1", "object": "chat.completion", "system_fingerprint": "fp_test", "choices": choices}
 
-    def choice(self, prompt, luck, body, mode):
+    def choice(self, prompt, rng, body, mode):
         tokenizer = self.server.model.tokenizer
         end = tokenizer.convert_tokens_to_ids("<|im_end|>")
         places, ids, finish, piece = [], prompt, "length", None
@@ -164,23 +164,23 @@ class Handler(BaseHTTPRequestHandler):
             log_p = self.server.next_tokens(ids)
             weights = np.exp(log_p / body["temperature"] if body.get("temperature") else log_p)
             if mode == "split" and ids == prompt:
-                # As a tokenizer would that cuts the first word after its second character.
+                # Behave like a tokenizer that splits the first word after its second character.
                 texts = [tokenizer.decode([i]) for i in range(len(log_p))]
                 if piece is None:
                     heads = {}
                     for token, value in zip(texts, weights, strict=True):
                         heads[token[:2]] = heads.get(token[:2], 0.0) + value
-                    piece, place = self.draw(heads, luck, body)
+                    piece, place = self.draw(heads, rng, body)
                     places.append(place)
                     continue
                 tails = {t[2:]: w for t, w in zip(texts, weights, strict=True) if t[:2] == piece and len(t) > 2}
                 if not tails:
                     break
-                tail, place = self.draw(tails, luck, body)
+                tail, place = self.draw(tails, rng, body)
                 places.append(place)
                 ids = (*ids, texts.index(piece + tail))
                 continue
-            drawn = int(luck.choice(len(weights), p=weights / weights.sum()))
+            drawn = int(rng.choice(len(weights), p=weights / weights.sum()))
             if drawn == end:
                 finish = "stop"
                 break
@@ -194,9 +194,9 @@ class Handler(BaseHTTPRequestHandler):
             choice["logprobs"] = {"content": places}
         return choice
 
-    def draw(self, weights, luck, body):
+    def draw(self, weights, rng, body):
         total = sum(weights.values())
-        drawn = list(weights)[luck.choice(len(weights), p=np.array(list(weights.values())) / total)]
+        drawn = list(weights)[rng.choice(len(weights), p=np.array(list(weights.values())) / total)]
         most = sorted(weights, key=weights.get, reverse=True)[: body.get("top_logprobs", 0)]
         listed = [self.place(text, math.log(weights[text] / total)) for text in most]
         return drawn, {**self.place(drawn, math.log(weights[drawn] / total)), "top_logprobs": listed}
@@ -254,9 +254,9 @@ def questions():
 @pytest.mark.parametrize(
     ("mode", "refuses_several"), [("logprobs", None), ("strict", None), ("split", None), ("split", 400), ("split", 500)]
 )
-def test_share_probability_is_that_of_the_same_model_here(server, embedded, questions, mode, refuses_several):
+def test_share_probability_equals_that_of_the_local_model(server, embedded, questions, mode, refuses_several):
     if mode == "split":
-        # Options of two tokens, which no list of likely tokens shows whole: both must be likely enough to be met.
+        # Options have two tokens, and no list shows both: each option must be likely enough to be sampled.
         likely = [0.25 < p < 0.75 for p in embedded.share_probability(questions).p_share]
         questions = [question for question, is_likely in zip(questions, likely, strict=True) if is_likely][:4]
         assert len(questions) == 4
@@ -264,15 +264,15 @@ def test_share_probability_is_that_of_the_same_model_here(server, embedded, ques
     model = connect(server)
     assert model.gives_log_probabilities
     assert model.notice is None
-    here, there = embedded.share_probability(questions), model.share_probability(questions)
-    np.testing.assert_allclose(there.p_share, here.p_share, atol=1e-4)
-    np.testing.assert_allclose(there.option_mass, here.option_mass, atol=1e-4)
-    np.testing.assert_allclose(there.order_effect, here.order_effect, atol=1e-2)
+    local, remote = embedded.share_probability(questions), model.share_probability(questions)
+    np.testing.assert_allclose(remote.p_share, local.p_share, atol=1e-4)
+    np.testing.assert_allclose(remote.option_mass, local.option_mass, atol=1e-4)
+    np.testing.assert_allclose(remote.order_effect, local.order_effect, atol=1e-2)
     if mode == "split":
         numbers = [body["n"] for body in server.requests]
         assert max(numbers) == EXPLORING_ANSWERS
         if refuses_several:
-            # Known from the first question on, which is asked when the model is loaded; 500 is tried 3 times.
+            # The question at loading shows that n > 1 is refused; status 500 is tried 3 times.
             assert numbers.count(EXPLORING_ANSWERS) == (1 if refuses_several == 400 else 3)
             seeds = [body["seed"] for body in server.requests if body["max_tokens"] > 1 and body["n"] == 1]
             assert len(set(seeds)) > len(questions)
@@ -281,16 +281,16 @@ def test_share_probability_is_that_of_the_same_model_here(server, embedded, ques
 
 
 @pytest.mark.parametrize("mode", ["logprobs", "one answer", "no log-probabilities"])
-def test_sampled_answers_have_the_probabilities_of_the_same_model_here(server, embedded, questions, mode):
+def test_sampled_answers_have_the_probabilities_of_the_local_model(server, embedded, questions, mode):
     conversations = [default_templates().conversation(question) for question in questions[:3]]
     probability = np.exp(embedded.option_log_probabilities(conversations, OPTIONS))
     server.reset(mode)
     n = 60 if mode == "one answer" else 600
     answers = connect(server).sample_answers(conversations, samples=n, temperature=1.0, seed=7, max_tokens=1)
-    assert [len(of_one) for of_one in answers] == [n] * 3
-    for of_one, p in zip(answers, probability, strict=True):
-        counts = np.array([of_one.count(option) for option in OPTIONS])
-        # Four standard errors of a binomial share: by luck once in some thousand runs, and the seed is fixed.
+    assert [len(texts) for texts in answers] == [n] * 3
+    for texts, p in zip(answers, probability, strict=True):
+        counts = np.array([texts.count(option) for option in OPTIONS])
+        # Four standard errors of a binomial proportion: exceeded once in some thousand runs; the seed is fixed.
         assert np.all(np.abs(counts / n - p) < 4 * np.sqrt(p * (1 - p) / n) + 1e-3)
 
 
@@ -306,7 +306,7 @@ def test_a_server_that_refuses_to_give_several_answers_is_asked_for_one_at_a_tim
     numbers = [body["n"] for body in server.requests if "logprobs" not in body]
     tried = 1 if status < 500 else 3
     assert numbers == [20] * tried + [1] * 60
-    # A server that refuses one answer as well does not refuse for their number, which is not taken for known then.
+    # A server that refuses a single answer too does not refuse because of n: n > 1 is tried again later.
     server.reset()
     model = connect(server)
     server.reset("rejecting")
@@ -318,7 +318,7 @@ def test_a_server_that_refuses_to_give_several_answers_is_asked_for_one_at_a_tim
     assert [body["n"] for body in server.requests] == [20]
 
 
-def test_answers_follow_from_the_seed_and_the_question_alone(server, questions):
+def test_answers_depend_only_on_the_seed_and_the_question(server, questions):
     model = connect(server)
     conversations = [default_templates().conversation(question) for question in questions[:4]]
     settings = {"samples": 20, "temperature": 1.0, "max_tokens": 3}
@@ -326,11 +326,11 @@ def test_answers_follow_from_the_seed_and_the_question_alone(server, questions):
     assert model.sample_answers(conversations[2:], seed=1, **settings) == together[2:]
     assert model.sample_answers(conversations, seed=2, **settings) != together
     cold = model.sample_answers(conversations, samples=20, temperature=0.005, seed=1, max_tokens=1)
-    assert all(len(set(of_one)) == 1 for of_one in cold)
+    assert all(len(set(texts)) == 1 for texts in cold)
 
 
 @pytest.mark.parametrize("mode", ["no log-probabilities", "rejecting log-probabilities"])
-def test_a_server_without_log_probabilities_is_known_as_one(server, questions, mode):
+def test_a_server_without_log_probabilities_is_recognised(server, questions, mode):
     server.reset(mode)
     model = connect(server)
     assert not model.gives_log_probabilities
@@ -342,54 +342,54 @@ def test_a_server_without_log_probabilities_is_known_as_one(server, questions, m
 
 
 @pytest.mark.parametrize("change", [{"mode": "no log-probabilities"}, {"listed": 0}])
-def test_where_log_probabilities_are_not_to_be_had_answers_are_sampled(server, embedded, questions, change):
+def test_answers_are_sampled_if_there_are_no_log_probabilities(server, embedded, questions, change):
     server.reset(**change)
-    asked = Elicitation(samples=200, max_tokens=1)
-    found = connect(server).share_probability(questions[:3], elicitation=asked)
-    assert found.method == "sample"
-    here = embedded.share_probability(questions[:3])
-    assert here.method == "logits"
-    assert np.all(np.abs(found.p_share - here.p_share) < 4 * found.standard_error + 1e-3)
+    settings = Elicitation(samples=200, max_tokens=1)
+    sampled = connect(server).share_probability(questions[:3], elicitation=settings)
+    assert sampled.method == "sample"
+    exact = embedded.share_probability(questions[:3])
+    assert exact.method == "logits"
+    assert np.all(np.abs(sampled.p_share - exact.p_share) < 4 * sampled.standard_error + 1e-3)
 
 
-def test_where_log_probabilities_do_not_reach_is_asked_once_and_not_kept(server, questions, tmp_path):
+def test_missing_log_probabilities_are_asked_once_and_not_stored(server, questions, tmp_path):
     store = AnswerStore(tmp_path)
     model = CachedLanguageModel(connect(server), store)
-    asked = Elicitation(samples=20, max_tokens=1)
+    settings = Elicitation(samples=20, max_tokens=1)
     server.reset(listed=0)
     assert model.gives_log_probabilities
-    first = model.share_probability(questions[:3], elicitation=asked)
+    first = model.share_probability(questions[:3], elicitation=settings)
     assert first.method == "sample"
-    number = len(server.requests)
-    second = model.share_probability(questions[:3], elicitation=asked)
-    assert len(server.requests) == number
+    n_requests = len(server.requests)
+    second = model.share_probability(questions[:3], elicitation=settings)
+    assert len(server.requests) == n_requests
     np.testing.assert_array_equal(second.p_share, first.p_share)
-    # Other questions are asked as ever, and so are these by another process.
+    # Other questions are scored as usual, and another process scores the same questions.
     server.reset()
-    assert model.share_probability(questions[3:5], elicitation=asked).method == "logits"
+    assert model.share_probability(questions[3:5], elicitation=settings).method == "logits"
     anew = CachedLanguageModel(connect(server), store)
-    assert anew.share_probability(questions[:3], elicitation=asked).method == "logits"
+    assert anew.share_probability(questions[:3], elicitation=settings).method == "logits"
 
 
-def test_an_option_that_no_list_reaches_is_an_error_or_its_bound(server, embedded, questions):
+def test_an_option_outside_all_lists_is_an_error_or_gets_its_bound(server, embedded, questions):
     server.reset(listed=0)
     model = connect(server)
     assert not model.gives_log_probabilities
-    assert "do not reach the options" in model.notice
-    with pytest.raises(NoLogProbabilitiesError, match=r"do not reach the option '\w+' \(its probability is between"):
+    assert "do not cover the options" in model.notice
+    with pytest.raises(NoLogProbabilitiesError, match=r"do not cover the option '\w+' \(its probability is between"):
         model.option_log_probabilities([default_templates().conversation(question) for question in questions], OPTIONS)
-    # With all its likely tokens listed, what the model all but never says is bounded instead.
+    # If all likely tokens are listed, an option that the model hardly ever gives gets its upper bound.
     server.reset()
     conversations = [default_templates().conversation(question) for question in questions[:2]]
     options = (*OPTIONS, "zebra")
-    there = connect(server).option_log_probabilities(conversations, options)
-    here = embedded.option_log_probabilities(conversations, options)
-    np.testing.assert_allclose(there[:, :2], here[:, :2], atol=1e-4)
-    assert np.all(here[:, 2] <= there[:, 2])
-    assert np.all(there[:, 2] < math.log(1e-4))
+    remote = connect(server).option_log_probabilities(conversations, options)
+    local = embedded.option_log_probabilities(conversations, options)
+    np.testing.assert_allclose(remote[:, :2], local[:, :2], atol=1e-4)
+    assert np.all(local[:, 2] <= remote[:, 2])
+    assert np.all(remote[:, 2] < math.log(1e-4))
 
 
-def test_requests_under_way_stay_within_the_limit(server, questions):
+def test_simultaneous_requests_stay_within_the_limit(server, questions):
     model = connect(server, concurrency=3)
     server.reset("in threes")
     seen = []
@@ -423,12 +423,12 @@ FAILURES = [
     ("page", JobError, "gave a response without an answer; is it an OpenAI-compatible server?"),
     ("broken", JobError, "gave a response that cannot be read; is it"),
     ("empty", JobError, "gave a response without an answer; is it"),
-    ("nonsense", JobError, "gave log-probabilities that are none; is it"),
+    ("nonsense", JobError, "gave invalid log-probabilities; is it"),
 ]
 
 
 @pytest.mark.parametrize(("mode", "kind", "message"), FAILURES, ids=[case[0] for case in FAILURES])
-def test_failures_say_what_is_wrong_keep_the_rest_and_never_the_key(
+def test_failures_name_the_cause_keep_other_answers_and_hide_the_key(
     server, questions, tmp_path, caplog, mode, kind, message
 ):
     caplog.set_level(logging.DEBUG)
@@ -437,33 +437,33 @@ def test_failures_say_what_is_wrong_keep_the_rest_and_never_the_key(
         connect(server)
     assert f"openai:embedded at 127.0.0.1:{server.server_address[1]}: {message}" in str(caught.value)
     assert "\n" not in str(caught.value)
-    told = "".join(traceback.format_exception(caught.value))
+    tracebacks = "".join(traceback.format_exception(caught.value))
 
     server.reset()
     model = CachedLanguageModel(connect(server, concurrency=2), AnswerStore(tmp_path, say=pytest.fail))
     server.reset(mode, healthy=7)
     with pytest.raises(kind) as caught:
         model.share_probability(questions)
-    told += "".join(traceback.format_exception(caught.value))
-    (kept,) = model.store.models()
-    # Two requests are under way at once; those that fail may stand among the healthy ones.
-    assert 5 <= kept.entries <= 7
+    tracebacks += "".join(traceback.format_exception(caught.value))
+    (stored,) = model.store.models()
+    # Two requests run at the same time, so failing requests may come between healthy ones.
+    assert 5 <= stored.entries <= 7
     if kind is JobError:
-        assert f"{kept.entries} answers are kept, and the same command goes on from there" in str(caught.value)
+        assert f"{stored.entries} answers are stored, and the same command continues from there" in str(caught.value)
     server.reset()
     model.share_probability(questions)
-    assert len(server.requests) == 2 * len(questions) - kept.entries
+    assert len(server.requests) == 2 * len(questions) - stored.entries
     model.store.close()
-    stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
-    assert KEY not in told + caplog.text
-    assert KEY.encode() not in stored
+    content = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert KEY not in tracebacks + caplog.text
+    assert KEY.encode() not in content
 
 
-def test_a_server_that_is_silent_is_given_up_and_what_was_answered_is_kept(server, questions, tmp_path):
+def test_a_silent_server_times_out_and_earlier_answers_are_kept(server, questions, tmp_path):
     model = CachedLanguageModel(connect(server, timeout=0.5, retries=1, concurrency=2), AnswerStore(tmp_path))
     server.reset("hanging", healthy=5)
     started = time.perf_counter()
-    with pytest.raises(JobError, match=r"no answer within 0.5 s \(tried 2 times\); \d answers are kept"):
+    with pytest.raises(JobError, match=r"no answer within 0.5 s \(tried 2 times\); \d answers are stored"):
         model.share_probability(questions)
     assert time.perf_counter() - started < 10
     assert model.store.models()[0].entries >= 4
@@ -496,30 +496,30 @@ def test_ctrl_c_ends_a_command_whose_server_is_silent_or_busy(server, tmp_path, 
         text=True,
     ) as process:
         try:
-            # Five are answered, two of them for the try-out; all that are asked next get no answer.
+            # Five requests are answered, two of them at loading. Later requests get no answer.
             wait_until(lambda: len(server.requests) >= 8)
             time.sleep(0.2)
             started = time.perf_counter()
             process.send_signal(signal.SIGINT)
-            told = process.communicate(timeout=15)[1]
+            printed = process.communicate(timeout=15)[1]
             assert time.perf_counter() - started < 5
         finally:
             process.kill()
             let_go(server)
     assert process.returncode == 130
-    assert "Traceback" not in told
-    (kept,) = AnswerStore(tmp_path).models()
-    assert kept.entries == 3
+    assert "Traceback" not in printed
+    (stored,) = AnswerStore(tmp_path).models()
+    assert stored.entries == 3
 
 
 def let_go(server):
-    """End the requests that hang."""
+    """End the hanging requests."""
     server.released.set()
     wait_until(lambda: server.under_way == 0)
     server.released = threading.Event()
 
 
-def test_parts_that_are_not_wanted_are_not_waited_for_nor_asked_on(server, embedded, questions):
+def test_closed_parts_are_neither_awaited_nor_repeated(server, embedded, questions):
     conversations = [default_templates().conversation(question) for question in questions]
     model = connect(server, concurrency=2)
     server.reset("hanging", healthy=1)
@@ -530,11 +530,11 @@ def test_parts_that_are_not_wanted_are_not_waited_for_nor_asked_on(server, embed
     parts.close()
     assert time.perf_counter() - started < 2
     assert server.under_way >= 1
-    asked = len(server.requests)
+    n_requests = len(server.requests)
     let_go(server)
-    # A request that failed would be repeated within half a second to a second.
+    # A failed request would be repeated after half a second to a second.
     time.sleep(1.5)
-    assert len(server.requests) == asked
+    assert len(server.requests) == n_requests
     # The model can be asked again.
     server.reset()
     np.testing.assert_allclose(
@@ -544,12 +544,12 @@ def test_parts_that_are_not_wanted_are_not_waited_for_nor_asked_on(server, embed
     )
 
 
-def test_a_server_that_is_not_there(server):
+def test_an_unreachable_server(server):
     with pytest.raises(JobError, match=r"127.0.0.1:9: the server cannot be reached \(tried 1 times\)"):
         load_language_model("openai:m", base_url="http://127.0.0.1:9/v1", retries=0)
 
 
-def test_a_server_that_says_the_key_is_not_quoted(server, questions, tmp_path):
+def test_the_key_is_removed_from_answers(server, questions, tmp_path):
     server.reset("parrot")
     model = CachedLanguageModel(connect(server), AnswerStore(tmp_path))
     conversations = [default_templates().conversation(questions[0])]
@@ -561,16 +561,16 @@ def test_a_server_that_says_the_key_is_not_quoted(server, questions, tmp_path):
     assert connect(server).sample_answers(conversations, samples=2, temperature=1.0, seed=0) == [["", ""]]
 
 
-def test_fingerprint_names_address_model_and_what_the_server_says_of_itself(server):
+def test_fingerprint_contains_address_model_and_system_fingerprint(server):
     host = f"127.0.0.1:{server.server_address[1]}"
     expected = f"openai:http://{host}/v1#embedded@fp_test"
     for url in (server.url, f"{server.url}/", f"http://me:hidden@{host}/v1", f"HTTP://{host}/v1"):
         assert OpenAICompatibleModel("embedded", base_url=url).fingerprint == expected
-    # Two models of one name behind one port, each under a path of its own.
+    # Two models with the same name and port, but different paths.
     assert OpenAICompatibleModel("embedded", base_url=f"http://{host}/b/v1").fingerprint != expected
 
 
-def test_answers_from_another_address_are_not_taken(server, questions, tmp_path):
+def test_answers_from_another_address_are_not_used(server, questions, tmp_path):
     store = AnswerStore(tmp_path)
     for path, requests in (("/a/v1", 4), ("/b/v1", 4), ("/a/v1/", 0)):
         url = f"http://127.0.0.1:{server.server_address[1]}{path}"
@@ -589,7 +589,7 @@ def test_answers_from_another_address_are_not_taken(server, questions, tmp_path)
         ("http://me:hidden@[::1]:8000/A/v1", "http://[::1]:8000/A/v1"),
     ],
 )
-def test_one_address_has_one_spelling(url, expected):
+def test_addresses_are_normalised(url, expected):
     assert read_address(url).url == expected
 
 
@@ -601,13 +601,13 @@ BAD_URLS = [
     ("http://host/v1\x00", "a space or a control character"),
     ("http://me:hidden@host/v1?version=2", "a query or a fragment"),
     ("http://host/v1#", "a query or a fragment"),
-    ("http://me:hidden@-é./v1", "the base URL, or a proxy that the environment names, cannot be used"),
+    ("http://me:hidden@-é./v1", "the base URL, or a proxy named in the environment, cannot be used"),
 ]
 
 
 @pytest.mark.parametrize(("url", "message"), BAD_URLS)
 @pytest.mark.parametrize("in_environment", [True, False])
-def test_a_base_url_that_cannot_be_asked_is_refused_at_once(server, monkeypatch, url, message, in_environment):
+def test_an_invalid_base_url_is_refused_at_once(server, monkeypatch, url, message, in_environment):
     if in_environment and "\x00" not in url:
         monkeypatch.setenv("OPENAI_BASE_URL", url)
         url = None
@@ -621,16 +621,16 @@ def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(server, monkeypatch,
     monkeypatch.setenv("OPENAI_API_KEY", key)
     with pytest.raises(InputError, match="OPENAI_API_KEY cannot be sent: it has line breaks or characters") as caught:
         connect(server)
-    told = "".join(traceback.format_exception(caught.value))
-    assert "sk-s" not in told
-    assert "ret" not in told.replace("secret", "").split("InputError")[-1]
+    text = "".join(traceback.format_exception(caught.value))
+    assert "sk-s" not in text
+    assert "ret" not in text.replace("secret", "").split("InputError")[-1]
     assert not server.requests
-    # The control: a line break at the end is how files end, and no part of the key.
+    # Control: a line break at the end comes from a file and is not part of the key.
     monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\n")
     assert connect(server).gives_log_probabilities
 
 
-def test_where_the_server_and_the_key_come_from(server, monkeypatch):
+def test_sources_of_the_server_and_the_key(server, monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     assert load_language_model("openai:embedded").name == "openai:embedded"
     monkeypatch.delenv("OPENAI_API_KEY")
@@ -641,7 +641,7 @@ def test_where_the_server_and_the_key_come_from(server, monkeypatch):
     for url in ("localhost:8000", "ftp://host/v1", "http://host:port/v1"):
         with pytest.raises(InputError, match="write it as in http://localhost:8000/v1"):
             load_language_model("openai:m", base_url=url)
-    with pytest.raises(InputError, match="names no model"):
+    with pytest.raises(InputError, match="the model name is missing"):
         load_language_model("openai:")
     with pytest.raises(InputError, match="concurrency = 0"):
         load_language_model("openai:m", concurrency=0)
@@ -654,7 +654,7 @@ def test_without_the_client_the_extra_is_named(monkeypatch):
         load_language_model("openai:m")
 
 
-def test_the_command_asks_the_server_and_keeps_the_key_to_itself(server, embedded, tmp_path, monkeypatch, capsys):
+def test_the_command_asks_the_server_and_hides_the_key(server, embedded, tmp_path, monkeypatch, capsys):
     out = tmp_path / "decisions.csv"
     arguments = ["decide", "--model", "openai:embedded", "--base-url", server.url, "--personas", "OCEAN,ocean"]
     monkeypatch.setattr(sys, "argv", ["tworate", *arguments, "--cache", str(tmp_path), "--out", str(out), "--json"])
@@ -664,7 +664,7 @@ def test_the_command_asks_the_server_and_keeps_the_key_to_itself(server, embedde
         assert stopped.value.code == 0
         printed = capsys.readouterr()
         shown = json.loads(printed.out)
-    # 2 personas, 5 sightings, 2 orders; two questions to begin with, in each of two runs.
+    # 2 personas, 5 sightings, 2 orders; each of the two runs starts with two questions.
     assert len(server.requests) == 20 + 2 * 2
     assert shown["model"] == "openai:embedded"
     assert shown["fingerprint"].endswith("/v1#embedded@fp_test")
@@ -682,35 +682,35 @@ def place(written, **listed):
     return Place(written, log_p.get(written, math.log(0.001)), log_p)
 
 
-def test_paths_of_several_tokens_multiply_and_their_ends_are_bounded():
+def test_probabilities_of_several_tokens_multiply_and_unlisted_ends_are_bounded():
     paths = AnswerPaths()
     paths.add([place(b"sh", sh=0.5, ig=0.3, no=0.1)])
     before = paths.reach("share")
-    assert (before.found, before.unexplored) == (-math.inf, True)
+    assert (before.listed, before.unexplored) == (-math.inf, True)
     assert before.hidden == pytest.approx(math.log(0.5))
     paths.add([place(b"sh", sh=0.5, ig=0.3, no=0.1), place(b"are", are=0.8, out=0.2)])
     after = paths.reach("share")
-    assert after.found == pytest.approx(math.log(0.4))
-    # What is not listed at the first place has 0.1 left, and is at most as probable as the last one listed.
+    assert after.listed == pytest.approx(math.log(0.4))
+    # At the first position, unlisted tokens have at most the remainder 0.1, which is also the last listed value.
     assert after.hidden == pytest.approx(math.log(0.1))
     assert not after.unexplored
     assert paths.reach("ignore").unexplored
     assert paths.reach("zebra").hidden == pytest.approx(math.log(0.1))
 
 
-def test_a_rare_token_that_was_written_bounds_nothing():
+def test_a_rare_written_token_gives_no_bound():
     paths = AnswerPaths()
     paths.add([place(b"rare", sh=0.5, ig=0.3)])
-    assert paths.reach("rare").found == pytest.approx(math.log(0.001))
+    assert paths.reach("rare").listed == pytest.approx(math.log(0.001))
     assert paths.reach("zebra").hidden == pytest.approx(math.log(0.199))
     alone = AnswerPaths()
     alone.add([place(b"rare")])
     assert alone.reach("zebra").hidden == pytest.approx(math.log(0.999))
 
 
-def test_space_before_an_answer_does_not_count_and_part_of_a_character_is_a_token():
+def test_space_before_an_answer_is_ignored_and_a_token_may_be_part_of_a_character():
     paths = AnswerPaths()
     paths.add([Place(b" share", math.log(0.6), {b"share": math.log(0.2), b"\xc3": math.log(0.2)})])
-    assert paths.reach("share").found == pytest.approx(math.log(0.6))
+    assert paths.reach("share").listed == pytest.approx(math.log(0.6))
     paths.add([Place(b"\xc3", math.log(0.2), {}), Place(b"\xa9", math.log(0.5), {})])
-    assert paths.reach("é").found == pytest.approx(math.log(0.1))
+    assert paths.reach("é").listed == pytest.approx(math.log(0.1))

@@ -7,7 +7,7 @@ from tworate.agents import QUALIFIERS, TRAITS, Persona, all_personas, parse_pers
 from tworate.errors import InputError
 
 
-def test_there_are_32_profiles_each_once():
+def test_there_are_32_different_profiles():
     codes = [persona.code for persona in all_personas()]
     assert len(set(codes)) == 32
     assert codes[0] == "OCEAN"
@@ -20,7 +20,7 @@ def test_code_letters_say_which_traits_are_high():
     }  # fmt: skip
 
 
-def test_a_trait_left_out_of_the_code_is_not_spoken_of():
+def test_an_unspecified_trait_is_not_mentioned():
     persona = Persona("O-e--")
     assert persona.levels == {"openness": True, "extraversion": False}
     markers = json.loads(files("tworate.agents").joinpath("persona_markers.json").read_text(encoding="utf-8"))
@@ -33,14 +33,14 @@ def test_a_trait_left_out_of_the_code_is_not_spoken_of():
 @pytest.mark.parametrize("code", ["OCEAN", "ocean", "oCeAn"])
 def test_adjectives_come_from_the_published_pairs(code):
     markers = json.loads(files("tworate.agents").joinpath("persona_markers.json").read_text(encoding="utf-8"))
-    said = Persona(code).adjectives("extremely")
+    adjectives = Persona(code).adjectives("extremely")
     expected = {
         f"extremely {pair[code['ocean'.index(trait[0])].isupper()]}"
         for trait, pairs in markers["pairs_low_high"].items()
         for pair in pairs
     }
-    assert set(said) == expected
-    assert len(said) == sum(map(len, markers["pairs_low_high"].values()))
+    assert set(adjectives) == expected
+    assert len(adjectives) == sum(map(len, markers["pairs_low_high"].values()))
     assert set(markers["pairs_low_high"]) == set(TRAITS)
     assert "arXiv 2307.00184" in markers["source"]
 
@@ -63,7 +63,7 @@ def test_biographies_are_one_line_and_short():
     assert Persona("OCEAN", "a" * 500).biography == "a" * 500
     with pytest.raises(InputError, match="persona OCEAN: its biography has 501 characters; shorten it to 500"):
         Persona("OCEAN", "a" * 501)
-    with pytest.raises(InputError, match="its biography holds half of a character"):
+    with pytest.raises(InputError, match="its biography contains half of a character"):
         Persona("OCEAN", "\ud83d")
 
 

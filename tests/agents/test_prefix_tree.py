@@ -1,4 +1,4 @@
-"""Trees of tokens spell what they were built from."""
+"""Prefix trees contain exactly the sequences that they were built from."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,18 +28,18 @@ def test_every_sequence_ends_once_on_a_path_that_spells_it(sequences, least_shar
 
 
 @given(SEQUENCES)
-def test_full_sharing_has_one_token_a_distinct_beginning_and_chains_share_nothing(sequences):
+def test_full_sharing_has_one_token_per_distinct_prefix_and_chains_share_nothing(sequences):
     beginnings = {sequence[:n] for sequence in sequences for n in range(1, len(sequence) + 1)}
     assert tokens_in(prefix_tree(sequences, 0)) == len(beginnings)
     apart = chains(sequences)
     assert not any(root.children for root in apart)
-    whole = {s for s in sequences if not any(t != s and t[: len(s)] == s for t in sequences)}
-    assert {root.tokens for root in apart} == whole
-    assert len(apart) == len(whole)
+    longest = {s for s in sequences if not any(t != s and t[: len(s)] == s for t in sequences)}
+    assert {root.tokens for root in apart} == longest
+    assert len(apart) == len(longest)
 
 
 @given(SEQUENCES, st.integers(0, 10))
-def test_nodes_with_children_save_what_is_asked(sequences, least_shared):
+def test_nodes_with_children_save_enough_tokens(sequences, least_shared):
     for path in (path for root in prefix_tree(sequences, least_shared) for path in root.walk()):
         node = path[-1]
         if node.children:

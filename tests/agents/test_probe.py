@@ -1,4 +1,4 @@
-"""Whether the personas take: the statistics against independent ones, and verdicts on models that do and do not."""
+"""The probe: statistics compared with independent formulas, and verdicts on models with and without personas."""
 
 import json
 import math
@@ -19,7 +19,7 @@ STEPS = np.arange(-2, 3)
 
 
 def answers_of(slope, mass=1.0):
-    """Answers of all profiles whose log-probabilities rise by slope(levels, item) a point of the scale."""
+    """Return answers of all profiles; log-probabilities rise by slope(levels, item) per point of the scale."""
     personas, items = all_personas(), inventory_items()
     levels = [{trait: 1 if high else -1 for trait, high in persona.levels.items()} for persona in personas]
     weights = np.array(
@@ -32,14 +32,14 @@ def answers_of(slope, mass=1.0):
 
 
 def certain_answers(point):
-    """Answers of all profiles that are always point(levels, item)."""
+    """Return constant answers of all profiles: point(levels, item)."""
     personas, items = all_personas(), inventory_items()
     chosen = np.array([[point(persona.levels, item) for item in items] for persona in personas])
     ones = np.ones(chosen.shape)
     return InventoryAnswers(tuple(personas), items, np.eye(5)[chosen - 1], ones, 0 * ones)
 
 
-def own(level, item):
+def own_effect(level, item):
     return 1.2 * level[item.trait]
 
 
@@ -47,7 +47,7 @@ def test_d_is_that_of_the_t_test():
     rng = np.random.default_rng(5)
     high, low = rng.normal(4, 0.5, 16), rng.normal(2.5, 0.9, 16)
     t = stats.ttest_ind(high, low).statistic
-    # t = d · √(n/2) with variances over n - 1; ours are over n.
+    # t = d · √(n/2) with variances divided by n - 1; `separation` divides by n.
     expected = t * math.sqrt(2 / 16) * math.sqrt(16 / 15)
     assert separation((high, np.zeros(16)), (low, np.zeros(16))) == pytest.approx(expected)
 
@@ -61,7 +61,7 @@ def test_alpha_is_that_of_the_mean_covariance():
 
 def test_moments_are_those_of_answers_drawn_from_the_model():
     answers = answers_of(lambda level, item: 0.5 * level[item.trait] + 0.2 * level["openness"])
-    found = {trait.trait: trait for trait in judge("drawn", answers).traits}["neuroticism"]
+    result = {trait.trait: trait for trait in judge("drawn", answers).traits}["neuroticism"]
     rng, columns, n = np.random.default_rng(8), answers.of_trait("neuroticism"), 20_000
     cumulative = answers.probabilities[:, columns].cumsum(-1)[None]
     drawn = 1 + (rng.random((n, 32, 4, 1)) > cumulative).sum(-1)
@@ -73,13 +73,13 @@ def test_moments_are_those_of_answers_drawn_from_the_model():
     covariance = np.cov(drawn.reshape(-1, 4).T)
     alpha = 4 / 3 * (1 - np.trace(covariance) / covariance.sum())
     # 640,000 draws: the Monte-Carlo standard error of d is about √(4/640,000 + d²/1,280,000) = 0.003, of alpha less.
-    assert found.d == pytest.approx(d, abs=0.012)
-    assert found.alpha == pytest.approx(alpha, abs=0.012)
+    assert result.d == pytest.approx(d, abs=0.012)
+    assert result.alpha == pytest.approx(alpha, abs=0.012)
 
 
 def test_effects_are_differences_of_means_and_cross_talk_is_named():
     answers = answers_of(
-        lambda level, item: own(level, item) + 0.3 * level["agreeableness"] * (item.trait == "openness")
+        lambda level, item: own_effect(level, item) + 0.3 * level["agreeableness"] * (item.trait == "openness")
     )
     probe = judge("cross", answers)
     scale = answers.scale_scores()[:, TRAITS.index("openness")]
@@ -98,47 +98,47 @@ def test_effects_are_differences_of_means_and_cross_talk_is_named():
     ("slope", "mass", "reason"),
     [
         (lambda level, item: 0.15 * level[item.trait], 1.0, "not far enough apart"),
-        # Two of a scale's items say the opposite of what they should.
-        (lambda level, item: own(level, item) * (1 if item.number > 10 else -0.6), 1.0, "do not agree"),
-        (lambda level, item: own(level, item) + 0.9 * level["openness"], 1.0, "openness moves its scale"),
-        (own, 0.2, "would rather not answer"),
+        # Two items of each scale have the wrong sign.
+        (lambda level, item: own_effect(level, item) * (1 if item.number > 10 else -0.6), 1.0, "do not agree"),
+        (lambda level, item: own_effect(level, item) + 0.9 * level["openness"], 1.0, "openness changes its scale"),
+        (own_effect, 0.2, "prefers other answers"),
     ],
 )
-def test_each_threshold_alone_denies_a_trait(slope, mass, reason):
+def test_each_threshold_alone_rejects_a_trait(slope, mass, reason):
     probe = judge("flawed", answers_of(slope, mass))
     extraversion = probe.traits[TRAITS.index("extraversion")]
     assert not extraversion.expressed
     assert any(reason in text for text in extraversion.reasons)
     assert probe.verdict != "expressed"
-    assert judge("sound", answers_of(own)).verdict == "expressed"
+    assert judge("sound", answers_of(own_effect)).verdict == "expressed"
 
 
-def test_a_part_of_the_traits_is_named():
+def test_a_partial_verdict_names_the_traits():
     probe = judge(
-        "half", answers_of(lambda level, item: own(level, item) * (item.trait in ("openness", "neuroticism")))
+        "half", answers_of(lambda level, item: own_effect(level, item) * (item.trait in ("openness", "neuroticism")))
     )
     assert probe.verdict == "partly"
     assert "in part: openness, neuroticism, but not conscientiousness" in probe.reading
 
 
-def test_constant_answers_are_undefined_in_words_and_null_in_json():
+def test_constant_answers_give_a_reason_and_null_in_json():
     probe = judge("constant", certain_answers(lambda *_: 4))
     assert probe.verdict == "not expressed"
-    assert all(found.reasons == ("every profile gets the same answer",) for found in probe.traits)
-    said = json.loads(json.dumps(probe.to_json(), allow_nan=False))
-    assert said["traits"][0]["d"] is said["traits"][0]["d_low"] is said["traits"][0]["alpha"] is None
+    assert all(result.reasons == ("every profile gets the same answer",) for result in probe.traits)
+    content = json.loads(json.dumps(probe.to_json(), allow_nan=False))
+    assert content["traits"][0]["d"] is content["traits"][0]["d_low"] is content["traits"][0]["alpha"] is None
 
 
-def test_sampled_answers_are_said_to_be():
-    answers = replace(answers_of(own), method="sample", unparsable=np.full((32, 20), 2))
+def test_results_name_the_method():
+    answers = replace(answers_of(own_effect), method="sample", unparsable=np.full((32, 20), 2))
     probe = judge("sampled", answers)
     assert (probe.to_json()["method"], probe.to_json()["unparsable"]) == ("sample", 2 * 640)
     assert set(probe.to_frame()["elicitation"]) == {"sample"}
-    assert judge("scored", answers_of(own)).to_json()["method"] == "logits"
+    assert judge("scored", answers_of(own_effect)).to_json()["method"] == "logits"
 
 
 def test_sampling_adds_noise_that_the_interval_holds_and_no_bias():
-    exact = answers_of(lambda level, item: own(level, item) + 0.2 * level["openness"])
+    exact = answers_of(lambda level, item: own_effect(level, item) + 0.2 * level["openness"])
     rng, truth = np.random.default_rng(3), judge("exact", exact).traits[2]
     drawn = [
         judge("m", replace(exact, probabilities=rng.multinomial(25, exact.probabilities) / 25), n_resamples=100)
@@ -151,21 +151,21 @@ def test_sampling_adds_noise_that_the_interval_holds_and_no_bias():
     assert width > 2 * d.std()
 
 
-def test_answers_that_never_waver_and_always_fit_are_expressed_without_bound():
+def test_constant_answers_that_fit_the_profile_give_an_infinite_d():
     probe = judge("certain", certain_answers(lambda levels, item: 5 if levels[item.trait] == (item.keyed == 1) else 1))
     assert probe.verdict == "expressed"
-    assert all(math.isinf(found.d) and found.alpha == pytest.approx(1) for found in probe.traits)
+    assert all(math.isinf(result.d) and result.alpha == pytest.approx(1) for result in probe.traits)
     assert json.loads(json.dumps(probe.to_json(), allow_nan=False))["traits"][0]["d"] is None
 
 
-def test_interval_is_seeded_and_shrinks_to_nothing_where_profiles_of_a_group_are_alike():
-    mixed = answers_of(lambda level, item: own(level, item) + 0.4 * level["openness"])
+def test_interval_is_seeded_and_has_length_0_if_profiles_of_a_group_are_equal():
+    mixed = answers_of(lambda level, item: own_effect(level, item) + 0.4 * level["openness"])
     first, again, other = (judge("m", mixed, seed=seed).traits[2] for seed in (1, 1, 2))
     assert first == again
     assert first.d_low != other.d_low
     assert first.d_low < first.d < first.d_high
-    alike = judge("m", answers_of(own)).traits[2]
-    assert alike.d_low == pytest.approx(alike.d) == pytest.approx(alike.d_high)
+    equal_profiles = judge("m", answers_of(own_effect)).traits[2]
+    assert equal_profiles.d_low == pytest.approx(equal_profiles.d) == pytest.approx(equal_profiles.d_high)
 
 
 def test_random_weights_do_not_express_the_profile(tmp_path):
@@ -179,4 +179,4 @@ def test_random_weights_do_not_express_the_profile(tmp_path):
     LlamaForCausalLM(config).save_pretrained(tmp_path)
     probe = probe_model(load_language_model(str(tmp_path)))
     assert probe.verdict == "not expressed"
-    assert max(abs(found.d) for found in probe.traits) < 0.8
+    assert max(abs(result.d) for result in probe.traits) < 0.8

@@ -32,19 +32,19 @@ def test_sightings_in_words(event, sighting, is_last, sentence):
     assert sentence in user["content"]
 
 
-ASKED = "Answer as this person would."
+CLOSING = "Answer as this person would."
 
 
 @pytest.mark.parametrize(
-    ("persona", "said"),
+    ("persona", "expected"),
     [
-        (Persona("-----"), f"You are a person who uses social media. {ASKED}"),
-        (Persona("-----", "Born in Okhad."), f"You are a person who uses social media. Born in Okhad. {ASKED}"),
+        (Persona("-----"), f"You are a person who uses social media. {CLOSING}"),
+        (Persona("-----", "Born in Okhad."), f"You are a person who uses social media. Born in Okhad. {CLOSING}"),
     ],
 )
-def test_what_a_persona_leaves_out_leaves_no_trace(event, persona, said):
+def test_parts_that_a_persona_leaves_out_are_not_in_the_prompt(event, persona, expected):
     system, _ = PromptTemplates().conversation(Question(persona, event, 1))
-    assert system["content"] == said
+    assert system["content"] == expected
 
 
 def test_a_persona_is_described_by_adjectives_and_biography(event):
@@ -53,7 +53,7 @@ def test_a_persona_is_described_by_adjectives_and_biography(event):
     adjectives = ", ".join(persona.adjectives("a bit"))
     assert system["content"] == (
         f"You are a person who uses social media. You describe yourself like this: I am {adjectives}. "
-        f"Born in Okhad. {ASKED}"
+        f"Born in Okhad. {CLOSING}"
     )
 
 
@@ -67,7 +67,7 @@ def test_template_syntax_in_a_biography_is_text(event):
     assert "{{ 7 * 7 }} {% x" in system["content"]
 
 
-def test_own_templates_are_used_and_mistakes_in_them_named(tmp_path, event):
+def test_user_templates_are_used_and_their_errors_are_named(tmp_path, event):
     (tmp_path / "persona.jinja").write_text("I am {{ persona.code }}: {{ adjectives[0] }}.")
     (tmp_path / "question.jinja").write_text("{{ event.notes }}? {{ options | join('/') }}")
     question = Question(Persona("oceaN"), event, 1)

@@ -223,7 +223,7 @@ BAD = [
     (["compare", "good.csv", "--closure", "recorded"], "needs the columns si_edges and degree"),
     (["compare", "good.csv", "--likelihood", "poisson"], "likelihood 'poisson' is unknown"),
     (["compare", "good.csv", "--out", "good.csv"], "good.csv/report.html: cannot be written"),
-    (["run", "--model", ".", "--out", "out"], ".: holds no model (no config.json)"),
+    (["run", "--model", ".", "--out", "out"], ".: contains no model (no config.json)"),
     (["decide", "--base-url", "http://localhost/v1"], "--base-url goes with --model openai:NAME"),
     (["decide", "--model", "openai:m", "--base-url", "localhost:8000"], "write it as in http://localhost:8000/v1"),
     (["run", "--events", "good.csv", "--out", "out"], "good.csv, line 1: missing event_id_cnty"),
@@ -241,7 +241,7 @@ BAD = [
     (["decide", "--qualifier", "rather"], "qualifier 'rather': choose one of a bit, plain, very, extremely"),
     (["decide", "--personas", "good.csv"], "good.csv, line 1: missing persona, weight"),
     (["decide", "--event-type", "Battle"], "event type 'Battle' is not ACLED's"),
-    (["decide", "--since", "1/5/2023"], "since '1/5/2023' is no date that can be read"),
+    (["decide", "--since", "1/5/2023"], "since '1/5/2023' cannot be read as a date"),
     (["decide", "--country", "Mali"], "the filters leave none of 18 events: country Mali leaves 0"),
     (["decide", "--event-type", "Riots", "--event", "VAR1"], "there is no event 'VAR1'; the filters leave: ELM6, VAR8"),
     (["simulate", "--network", "watts-strogatz:rewire=0.3"], "takes rewired, not 'rewire'; did you mean rewired"),
@@ -276,7 +276,7 @@ BAD = [
     (["probe", "--elicitation", "guess"], "elicitation 'guess': must be one of logits, sample"),
     (["probe", "--elicitation", "sample", "--max-tokens", "0"], "max-tokens = 0: must be at least 1"),
     (["probe", "--out", "."], ".: is a folder; name a file"),
-    (["probe", "--model", "."], ".: holds no model (no config.json)"),
+    (["probe", "--model", "."], ".: contains no model (no config.json)"),
 ]
 
 
