@@ -1,7 +1,8 @@
-"""The two errors whose messages are written for the user of tworate."""
+"""The two errors whose messages are written for the user of tworate, and checks that many arguments share."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class InputError(ValueError):
@@ -22,3 +23,10 @@ def nearest(word: str, words: Iterable[str], otherwise: str = "; choose one of t
     """Return the end of a message about an unknown name: the known name with the most similar spelling, or a remedy."""
     close = get_close_matches(word.lower(), list(words), n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else otherwise
+
+
+def check_seed(seed: Any) -> None:
+    """Raise an InputError when a seed is not a whole number from 0 to 2³² - 1."""
+    # Integers of NumPy are whole numbers too.
+    if isinstance(seed, bool) or not (hasattr(seed, "__index__") and 0 <= seed < 2**32):
+        raise InputError(f"seed = {seed!r}: must be a whole number from 0 to 4294967295")

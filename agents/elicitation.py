@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, JobError
+from ..errors import InputError, JobError, check_seed
 from .prompts import OPTIONS
 
 METHODS = ("logits", "sample")
@@ -98,8 +98,7 @@ class Elicitation:
             raise InputError(f"max-unparsable = {self.max_unparsable:g}: must be a fraction from 0 to 1")
         if self.max_tokens < 1:
             raise InputError(f"max-tokens = {self.max_tokens}: must be at least 1")
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed = {self.seed}: must be from 0 to 4294967295")
+        check_seed(self.seed)
 
     @property
     def sampling(self) -> SamplingSettings:

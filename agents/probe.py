@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..files import without_nan
 from .elicitation import Elicitation
 from .inventory import InventoryAnswers, administer
 from .language_model import LanguageModel, Progress
@@ -139,10 +140,7 @@ class Probe:
             "unparsable": int(np.sum(self.answers.unparsable)),
             "traits": [
                 {
-                    **{
-                        name: value if not isinstance(value, float) or math.isfinite(value) else None
-                        for name, value in vars(result).items()
-                    },
+                    **without_nan(vars(result)),
                     "reasons": list(result.reasons),
                     "expressed": result.expressed,
                 }

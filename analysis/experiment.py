@@ -12,13 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..agents import DecisionTable, Elicitation, Mixture, Persona, as_mixture
-from ..errors import InputError
+from ..errors import InputError, check_seed
 from ..files import atomic_path
 from ..simulate import (
     AnyNetwork,
     Spread,
     Trajectories,
     assortativity,
+    defaults,
     make_alike,
     make_network,
     parse_intervention,
@@ -69,13 +70,13 @@ class SpreadSettings:
         Interventions against the post, see :func:`tworate.simulate.parse_intervention`.
     """
 
-    network: str = "random-regular"
-    agents: int = 1000
-    degree: int = 8
-    replicates: int = 10
-    rounds: int = 40
-    initial_sharers: int = 5
-    visibility: float = 0.25
+    network: str = defaults.NETWORK
+    agents: int = defaults.AGENTS
+    degree: int = defaults.DEGREE
+    replicates: int = defaults.REPLICATES
+    rounds: int = defaults.ROUNDS
+    initial_sharers: int = defaults.INITIAL_SHARERS
+    visibility: float = defaults.VISIBILITY
     seed: int = 0
     homophily: float = 0.0
     placement: str = PLACEMENTS[0]
@@ -101,8 +102,7 @@ class SpreadSettings:
         if self.placement == "block" and (isinstance(spec, Path) or spec.kind.name != BLOCKS):
             raise InputError(f"placement = 'block' goes with network {BLOCKS}, not with {self.network}")
         check_homophily(self.homophily)
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed = {self.seed}: must be from 0 to 4294967295")
+        check_seed(self.seed)
 
     def check_process(self, n_agents: int) -> None:
         """Refuse settings that cannot be simulated with `n_agents` agents."""

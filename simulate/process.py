@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from ..models.clock import CLOCKS
+from . import defaults
 from .complete import complete_in_rounds, complete_in_time
 from .interventions import Block, Intervention, name_of, tables_by_round, visibility_by_round
 from .kernels import BLOCKED, Counts, Decisions, Schedule, degrees_left, spread_in_rounds, spread_in_time
@@ -37,11 +38,11 @@ class Spread:
     network: AnyNetwork
     probabilities: NDArray[np.float64]
     personas: NDArray[np.int32] | None = None
-    rounds: int = 40
-    replicates: int = 10
-    initial_sharers: int = 5
+    rounds: int = defaults.ROUNDS
+    replicates: int = defaults.REPLICATES
+    initial_sharers: int = defaults.INITIAL_SHARERS
     seeds: str | Sequence[int] = RANDOM
-    visibility: float = 0.25
+    visibility: float = defaults.VISIBILITY
     outside: float = 0.0
     clock: str = "rounds"
     interventions: Sequence[Intervention] = ()

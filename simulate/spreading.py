@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import __version__
+from . import defaults
 from .interventions import Intervention
 from .network import AnyNetwork
 from .process import Spread
@@ -20,11 +21,11 @@ def spread(
     probabilities: ArrayLike,
     personas: ArrayLike | None = None,
     *,
-    rounds: int = 40,
-    replicates: int = 10,
-    initial_sharers: int = 5,
+    rounds: int = defaults.ROUNDS,
+    replicates: int = defaults.REPLICATES,
+    initial_sharers: int = defaults.INITIAL_SHARERS,
     seeds: str | Sequence[int] = RANDOM,
-    visibility: float = 0.25,
+    visibility: float = defaults.VISIBILITY,
     outside: float = 0.0,
     clock: str = "rounds",
     interventions: Sequence[Intervention] = (),

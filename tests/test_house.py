@@ -20,7 +20,7 @@ FOLDERS = ("agents", "simulate", "models", "inference", "analysis", "common")
 MAY_IMPORT = {
     "common": set(),
     "models": set(),
-    "agents": set(),
+    "agents": {"common"},
     "simulate": {"models", "common"},
     "inference": {"models", "simulate", "common"},
     "analysis": {"agents", "simulate", "models", "inference", "common"},

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_type_hints
 import typer
 
 from ...errors import InputError
+from ...simulate import defaults
 from .options import Cache, Qualifier
 
 if TYPE_CHECKING:
@@ -337,9 +338,11 @@ class SpreadOptions:
             "powerlaw-cluster:triads=0.5, stochastic-block:blocks=4,between=0.05, complete, or a file (edge list or "
             "GraphML).",
         ),
-    ] = "random-regular"
-    agents: Annotated[int, typer.Option("--agents", metavar="N", help="Number of agents.")] = 1000
-    degree: Annotated[int, typer.Option("--degree", metavar="K", help="Neighbours of each agent, or their mean.")] = 8
+    ] = defaults.NETWORK
+    agents: Annotated[int, typer.Option("--agents", metavar="N", help="Number of agents.")] = defaults.AGENTS
+    degree: Annotated[int, typer.Option("--degree", metavar="K", help="Neighbours of each agent, or their mean.")] = (
+        defaults.DEGREE
+    )
     homophily: Annotated[
         float,
         typer.Option(
@@ -356,11 +359,13 @@ class SpreadOptions:
             help="random, or block: each block of a stochastic-block network has its own personas.",
         ),
     ] = "random"
-    replicates: Annotated[int, typer.Option("--replicates", metavar="R", help="Independent replicates.")] = 10
-    rounds: Annotated[int, typer.Option("--rounds", metavar="T", help="Rounds of each replicate.")] = 40
+    replicates: Annotated[int, typer.Option("--replicates", metavar="R", help="Independent replicates.")] = (
+        defaults.REPLICATES
+    )
+    rounds: Annotated[int, typer.Option("--rounds", metavar="T", help="Rounds of each replicate.")] = defaults.ROUNDS
     initial_sharers: Annotated[
         int, typer.Option("--initial-sharers", metavar="N", help="Agents that have shared at the start.")
-    ] = 5
+    ] = defaults.INITIAL_SHARERS
     seeds: Annotated[
         str,
         typer.Option(
@@ -376,7 +381,7 @@ class SpreadOptions:
             metavar="C",
             help="Probability that an edge shows the post in a round; with --clock continuous, the rate.",
         ),
-    ] = 0.25
+    ] = defaults.VISIBILITY
     outside: Annotated[
         float,
         typer.Option(

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import __version__
 from ...agents import DecisionTable
+from ...common.sources import source_digest
 from ...errors import InputError
 from ...files import write_text
 from ...inference.comparison.compare import compare_sequentially
@@ -38,6 +38,14 @@ from .study_file import ComparisonTable
 
 PARAMETER_NUMBERS = ("mean", "sd", "hdi_low", "hdi_high", "ess_bulk", "r_hat")
 """Numbers that `comparison.parquet` holds for each parameter."""
+
+
+SOURCES = (
+    "models",
+    "simulate",
+    *(f"inference/{room}" for room in ("data", "likelihood", "posterior", "loo", "comparison")),
+)
+"""Folders whose sources the result of a condition follows from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +78,7 @@ class Job:
         mixture = self.condition.composition.mixture
         table = np.ascontiguousarray(self.probabilities, dtype=np.float64)
         content = {
-            "version": __version__,
+            "sources": source_digest(*SOURCES),
             "columns": self.condition.columns,
             "personas": [asdict(persona) for persona in mixture.personas],
             "weights": mixture.weights,

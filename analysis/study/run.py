@@ -153,7 +153,7 @@ def study_record(plan: Plan, asked: Sequence[Mapping[str, Any]], keys: Sequence[
     """Return all inputs of a study's results, for `study.json`; `digest` is their hash."""
     specification = plan.specification.model_dump(mode="json")
     # Conditions are numbered by their order, so the digest must depend on the order.
-    digest = hashlib.sha256(json.dumps([__version__, specification, keys], sort_keys=True).encode()).hexdigest()[:24]
+    digest = hashlib.sha256(json.dumps([specification, keys], sort_keys=True).encode()).hexdigest()[:24]
     return {
         "version": __version__,
         "digest": digest,

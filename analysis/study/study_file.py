@@ -21,6 +21,7 @@ from ...agents.base_url import OPENAI_PREFIX
 from ...agents.personas import DEFAULT_QUALIFIER
 from ...errors import nearest
 from ...models import CLOSURES, get_model
+from ...simulate import defaults
 from ..experiment import PLACEMENTS
 from .toml_source import explained, read_toml
 
@@ -120,14 +121,14 @@ class SpreadTable(_Table):
     """How the post spreads; names and defaults as the options of `tworate simulate`."""
 
     networks: Annotated[list[Annotated[NetworkEntry, _as_table("kind")]], BeforeValidator(_listed)] = [
-        NetworkEntry(kind="random-regular")
+        NetworkEntry(kind=defaults.NETWORK)
     ]
-    agents: int = 1000
-    degree: int = 8
-    visibility: Annotated[list[float], BeforeValidator(_listed)] = [0.25]
-    replicates: int = 10
-    rounds: int = 40
-    initial_sharers: int = 5
+    agents: int = defaults.AGENTS
+    degree: int = defaults.DEGREE
+    visibility: Annotated[list[float], BeforeValidator(_listed)] = [defaults.VISIBILITY]
+    replicates: int = defaults.REPLICATES
+    rounds: int = defaults.ROUNDS
+    initial_sharers: int = defaults.INITIAL_SHARERS
     seeds: str = "random"
     clock: str = "rounds"
     outside: float = 0.0

@@ -430,7 +430,7 @@ def test_commands_use_the_cache_show_it_and_clear_it(tmp_path, monkeypatch, caps
 
     status, out, err = command(["cache", "clear", "--model", "nobody"], monkeypatch, capsys)
     assert (status, out) == (2, "")
-    assert "keeps no answers of 'nobody'; there are those of: embedded" in err
+    assert "has no answers of 'nobody'; it has answers of: embedded" in err
     assert "removed 8 answers" in command(["cache", "clear", "--model", "embedded"], monkeypatch, capsys)[2]
     assert info()["models"] == []
     assert json.loads(command(["cache", "clear", "--json"], monkeypatch, capsys)[1])["removed"] == 0
@@ -449,7 +449,7 @@ def test_a_cache_that_cannot_be_cleared_is_an_error(tmp_path, monkeypatch, capsy
     (tmp_path / "file").write_text("")
     status, _, err = command(["cache", "clear", "--cache", tmp_path / "file"], monkeypatch, capsys)
     assert status == 1
-    assert "nothing was cleared" in err
+    assert "nothing was deleted" in err
 
 
 @pytest.mark.parametrize("action", ["info", "clear"])
