@@ -48,7 +48,7 @@ def copied(tmp_path_factory):
     """A copy of the package with one file more; gives what runs Python on it."""
     folder = tmp_path_factory.mktemp("copy")
     package = folder / "tworate"
-    for name in ("models", "simulate", "inference", "agents", "analysis", "tests"):
+    for name in ("models", "simulate", "inference", "agents", "analysis", "common", "tests"):
         # Neither the embedded language model nor what is compiled is needed.
         shutil.copytree(ROOT / name, package / name, ignore=shutil.ignore_patterns("*.safetensors", "__pycache__"))
     for path in [*ROOT.glob("*.py"), ROOT / "pyproject.toml"]:

@@ -1,7 +1,11 @@
+import re
+from pathlib import Path
+
 import networkx as nx
 import numpy as np
 import pytest
 
+import tworate
 from tworate.errors import InputError
 from tworate.simulate import CompleteNetwork, make_network, random_regular
 from tworate.simulate.edges import from_edges
@@ -119,3 +123,13 @@ def test_a_file_name_may_look_like_a_network_with_parameters(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     assert make_network("a:b=c", 1000, 8, seed=0).n_agents == 4
     check_network("a:b=c", 1000, 8)
+
+
+def test_the_example_of_the_contributing_page_makes_a_ring(monkeypatch):
+    page = (Path(tworate.__file__).parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(def _ring.*?)\n\n\nNetworkKind", page, flags=re.DOTALL)
+    namespace = {"np": np, "Network": object, "__package__": "tworate.simulate", "__name__": "tworate.simulate.ring"}
+    exec(code, namespace)
+    network = namespace["_ring"]("ring", 10, 4, np.random.default_rng(1))
+    assert sorted(network.indices[network.indptr[0] : network.indptr[1]].tolist()) == [1, 2, 8, 9]
+    assert network.n_edges == 20
