@@ -177,7 +177,7 @@ def plot_pareto_k(result: ConditionResult) -> Figure:
 
 
 def plot_pointwise_elpd(result: ConditionResult) -> Figure:
-    """Draw the pointwise difference in elpd (two-rate minus one-rate) over time or trajectories, with its sum so far."""
+    """Draw the pointwise difference in elpd (two-rate minus one-rate) over time or trajectories, and its sum."""
     by_model = {model.specification.model.name: model for model in reversed(result.models.values())}
     if not {"one-rate", "two-rate"} <= set(by_model):
         raise InputError("the figure shows elpd of two-rate minus elpd of one-rate, but not both models were fitted")
