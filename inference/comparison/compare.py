@@ -203,9 +203,9 @@ def _compared(job: ConditionComparison, following: ConditionComparison | None, s
 def _reporting(progress: Progress | None, position: int, n_conditions: int) -> Report:
     """Return a callable that turns progress within one condition into progress of the whole comparison."""
 
-    def report(what: str, done: int, n_fits: int) -> None:
+    def report(step: str, done: int, n_fits: int) -> None:
         if progress:
-            progress(what, position * n_fits + min(done, n_fits - 1), n_conditions * n_fits)
+            progress(step, position * n_fits + min(done, n_fits - 1), n_conditions * n_fits)
 
     return report
 

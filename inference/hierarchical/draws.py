@@ -124,7 +124,7 @@ def sample(study: HierarchicalData, *, seed: int, settings: SamplerSettings) -> 
     Raises
     ------
     JobError
-        When the sampler gives up.
+        When sampling fails.
     """
     settings = dataclasses.replace(settings, target_accept=settings.target_accept or TARGET_ACCEPT)
     sampled = SamplingRun(StudyTarget(study), seed=seed, settings=settings).result()

@@ -24,7 +24,7 @@ def build_hierarchical(study: HierarchicalData, xp: Any = pt, *, informed: bool 
 
     Parameters
     ----------
-    study : Study
+    study : HierarchicalData
         Data and design.
     xp : module
         `pytensor.tensor`, or a module with the same functions.

@@ -49,7 +49,7 @@ class Population:
 
     Parameters
     ----------
-    study : Study
+    study : HierarchicalData
         The study.
     posterior : Posterior
         A fit of it.
@@ -91,7 +91,7 @@ def leave_conditions_out(
 
     Parameters
     ----------
-    study : Study
+    study : HierarchicalData
         The study.
     posterior : Posterior
         A fit of it.
@@ -133,7 +133,7 @@ def condition_log_likelihood(
 
     Parameters
     ----------
-    study : Study
+    study : HierarchicalData
         The study.
     population : Population
         The draws.

@@ -36,7 +36,7 @@ def compiled_density(study: HierarchicalData) -> Any:
 
     Parameters
     ----------
-    study : Study
+    study : HierarchicalData
         Any study of the specification. It only provides the arrays.
     """
     with _compiling:

@@ -170,8 +170,8 @@ def test_conditions_of_one_rate_leave_the_approximation_positive(make_study):
 
 def test_keys_tell_specifications_and_sources_apart(data, monkeypatch):
     specifications = [
-        study_of(*data, **how).specification
-        for how in ({}, {"model": "one-rate"}, {"likelihood": "binomial"}, {"clock": "continuous"})
+        study_of(*data, **settings).specification
+        for settings in ({}, {"model": "one-rate"}, {"likelihood": "binomial"}, {"clock": "continuous"})
     ]
     keys = [program.key(specification) for specification in specifications]
     assert len(set(keys)) == len(keys)
@@ -180,7 +180,7 @@ def test_keys_tell_specifications_and_sources_apart(data, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("change", "how", "message"),
+    ("change", "settings", "message"),
     [
         ({}, {"model": "gamma-rate"}, "one-rate or two-rate"),
         ({}, {"likelihood": "normal"}, "likelihood of increments"),
@@ -189,10 +189,10 @@ def test_keys_tell_specifications_and_sources_apart(data, monkeypatch):
         ({}, {"terms": ["mood"]}, "no column 'mood'"),
     ],
 )
-def test_what_does_not_fit_together_is_refused(data, change, how, message):
+def test_what_does_not_fit_together_is_refused(data, change, settings, message):
     conditions, trajectories = data
     with pytest.raises(InputError, match=message):
-        study_of(conditions.assign(**change), trajectories, **how)
+        study_of(conditions.assign(**change), trajectories, **settings)
 
 
 def test_trajectories_of_unknown_conditions_are_refused(data):
