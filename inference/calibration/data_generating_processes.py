@@ -1,8 +1,8 @@
-"""Truths to be recovered: what the agents really do, in a simulation, and which verdicts would be right.
+"""Truths to be recovered: the behaviour of simulated agents, and which verdicts would be right.
 
 Rates are per round (in continuous time: per unit of time) at full exposure, so that a truth spreads about as fast on
-any network: an edge then persuades with the probability `1 - exp(-rate / k)` in a round, and at the rate `rate / k` in
-continuous time, for k neighbours.
+any network. With k neighbours, an edge persuades with probability `1 - exp(-rate / k)` in a round, and at the rate
+`rate / k` in continuous time.
 """
 
 from abc import ABC, abstractmethod
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 GAMMA_CLASSES = 64
-"""Classes of equal size in place of a continuum of rates."""
+"""Number of classes of equal size that replace a continuum of rates."""
 INITIAL_SHARERS = 5
 
 
 class Process(NamedTuple):
-    """What :func:`tworate.simulate.spread` is given.
+    """Inputs of :func:`tworate.simulate.spread`.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Process(NamedTuple):
     visibility : float
         Probability (in continuous time: rate) at which an edge shows the post.
     outside : float
-        The same of the outside world.
+        The same for the outside world.
     """
 
     table: FloatArray
@@ -51,9 +51,9 @@ class Process(NamedTuple):
 
 @dataclass(frozen=True)
 class DataGeneratingProcess(ABC):
-    """What agents do; subclasses say how, and which verdicts would be right.
+    """Behaviour of agents. Subclasses define it, and which verdicts would be right.
 
-    Class data: `name`; `two_rates`, whether two rates are the truth.
+    Class attributes: `name`; `two_rates`, whether two rates are the truth.
     """
 
     name: ClassVar[str]
@@ -67,20 +67,20 @@ class DataGeneratingProcess(ABC):
 
     @abstractmethod
     def process(self, degree: float, clock: Clock) -> Process:
-        """Return what agents with so many neighbours do.
+        """Return the behaviour of agents with this many neighbours.
 
         Raises
         ------
         InputError
-            When the neighbours are too few for the rates.
+            When there are too few neighbours for the rates.
         """
 
     def parameters(self) -> dict[str, float]:
-        """Parameters of the model that would be right, by name; empty where none of the two is, or not to the digit."""
+        """Return the parameters of the right model, by name; empty if neither model is exactly right."""
         return {}
 
     def factors(self, replicates: int, rng: np.random.Generator) -> FloatArray:
-        """Factor of the probabilities in each replicate, shape (replicates,)."""
+        """Return the factor of the probabilities in each replicate, shape (replicates,)."""
         return np.ones(replicates)
 
     def spread(
@@ -99,11 +99,11 @@ class DataGeneratingProcess(ABC):
         network : Network or CompleteNetwork
             Who sees whose posts.
         rounds, replicates : int
-            Rounds (in continuous time: units of time), and repetitions.
+            Number of rounds (in continuous time: units of time), and of repetitions.
         clock : {"rounds", "continuous"}
             How time passes.
         seed : int
-            Seed of everything.
+            Seed of all random numbers.
 
         Examples
         --------
@@ -122,7 +122,7 @@ class DataGeneratingProcess(ABC):
         members = _members(process.weights, network.n_agents, rng)
         factors = self.factors(replicates, rng)
 
-        def some(number: int, factor: float, *of: int) -> Trajectories:
+        def simulate(number: int, factor: float, *path: int) -> Trajectories:
             return spread(
                 network,
                 np.minimum(process.table * factor, 1.0),
@@ -133,21 +133,21 @@ class DataGeneratingProcess(ABC):
                 visibility=process.visibility,
                 outside=process.outside,
                 clock=clock,
-                seed=(seed, 1, *of),
+                seed=(seed, 1, *path),
                 threads=1,
             )
 
         if np.all(factors == 1.0):
-            return some(replicates, 1.0)
-        parts = [some(1, factor, index) for index, factor in enumerate(factors)]
+            return simulate(replicates, 1.0)
+        parts = [simulate(1, factor, index) for index, factor in enumerate(factors)]
         table = pd.concat([part.table.assign(trajectory=index) for index, part in enumerate(parts)], ignore_index=True)
-        spreads = [each for part in parts for each in (part.record or {})["spreads"]]
+        spreads = [record for part in parts for record in (part.record or {})["spreads"]]
         return Trajectories(table, record={"spreads": spreads})
 
 
 @dataclass(frozen=True)
 class OneRate(DataGeneratingProcess):
-    """Every agent alike at every sighting."""
+    """All agents are alike at every sighting."""
 
     name: ClassVar[str] = "one-rate"
     rate: float
@@ -170,8 +170,8 @@ class Who(DataGeneratingProcess):
     weight: float
 
     def process(self, degree: float, clock: Clock) -> Process:  # noqa: D102
-        found = self.parameters()
-        rates = np.array([[found["beta_fast"]], [found["beta_slow"]]])
+        parameters = self.parameters()
+        rates = np.array([[parameters["beta_fast"]], [parameters["beta_slow"]]])
         return Process(_probability(rates, degree, clock), np.array([self.weight, 1.0 - self.weight]), 1.0)
 
     def parameters(self) -> dict[str, float]:  # noqa: D102
@@ -183,7 +183,7 @@ class Who(DataGeneratingProcess):
 class When(DataGeneratingProcess):
     """The first sighting persuades with probability `p_first`, later ones with `1 / ratio` of it.
 
-    `rate` is that of sightings at full exposure. The same curve as *who* with the weight `(p1 - p2) / (1 - p2)`.
+    `rate` is the rate of sightings at full exposure. The curve is that of *who* with the weight `(p1 - p2) / (1 - p2)`.
     """
 
     name: ClassVar[str] = "when"
@@ -207,7 +207,7 @@ class When(DataGeneratingProcess):
 
 @dataclass(frozen=True)
 class Gamma(DataGeneratingProcess):
-    """A continuum of rates: gamma-distributed over agents, with mean `rate` and squared variation `cv2`."""
+    """Gamma-distributed rates of the agents, with mean `rate` and squared coefficient of variation `cv2`."""
 
     name: ClassVar[str] = "gamma"
     rate: float
@@ -215,7 +215,7 @@ class Gamma(DataGeneratingProcess):
 
     def process(self, degree: float, clock: Clock) -> Process:  # noqa: D102
         edges = stats.gamma.ppf(np.linspace(0, 1, GAMMA_CLASSES + 1), 1.0 / self.cv2)
-        # The mean of a gamma distribution between two quantiles, so that the mean of all is kept.
+        # Each class has the mean of the gamma distribution between two quantiles, which preserves the overall mean.
         means = np.diff(stats.gamma.cdf(edges, 1.0 / self.cv2 + 1.0)) * GAMMA_CLASSES
         table = _probability(self.rate * means[:, None], degree, clock)
         return Process(table, np.full(GAMMA_CLASSES, 1.0 / GAMMA_CLASSES), 1.0)
@@ -229,7 +229,7 @@ class Background(OneRate):
     outside: float
 
     def process(self, degree: float, clock: Clock) -> Process:  # noqa: D102
-        # Every sighting persuades, and the network shows the post as seldom as it persuades: the same law.
+        # Every sighting persuades, and visibility is the probability of persuading. The law is the same as for OneRate.
         return Process(np.ones((1, 1)), np.ones(1), _visibility(self.rate, degree, clock), self.outside)
 
     def parameters(self) -> dict[str, float]:  # noqa: D102
@@ -238,7 +238,7 @@ class Background(OneRate):
 
 @dataclass(frozen=True)
 class Reinforced(DataGeneratingProcess):
-    """Repetition persuades: the first sighting with `p_first`, later ones with `p_later`, which is higher."""
+    """Repetition persuades: the first sighting with probability `p_first`, later ones with a higher one, `p_later`."""
 
     name: ClassVar[str] = "reinforced"
     rate: float
@@ -251,7 +251,7 @@ class Reinforced(DataGeneratingProcess):
 
 @dataclass(frozen=True)
 class Varying(OneRate):
-    """One rate in each replicate, with a log-normal factor of its own, of standard deviation `sd` on the log scale."""
+    """One rate per replicate: each has a log-normal factor with standard deviation `sd` on the log scale."""
 
     name: ClassVar[str] = "varying"
     sd: float
@@ -275,7 +275,7 @@ def make_process(name: str, **parameters: Any) -> DataGeneratingProcess:
     Raises
     ------
     InputError
-        When there is none, or it has other parameters.
+        When the name is unknown, or the parameters are not those of the truth.
     """
     if name not in DATA_GENERATING_PROCESSES:
         raise InputError(f"truth {name!r} is unknown; choose one of {', '.join(DATA_GENERATING_PROCESSES)}")
@@ -286,9 +286,9 @@ def make_process(name: str, **parameters: Any) -> DataGeneratingProcess:
 
 
 def _probability(rates: FloatArray, degree: float, clock: Clock) -> FloatArray:
-    """Probability per sighting that gives the rates, where every edge shows the post in every round (at rate 1)."""
-    found = -np.expm1(-rates / degree) if clock == "rounds" else rates / degree
-    return np.minimum(found, 1.0)
+    """Return the probability per sighting that gives the rates when every edge always shows the post (at rate 1)."""
+    probability = -np.expm1(-rates / degree) if clock == "rounds" else rates / degree
+    return np.minimum(probability, 1.0)
 
 
 def _visibility(rate: float, degree: float, clock: Clock) -> float:
@@ -296,7 +296,7 @@ def _visibility(rate: float, degree: float, clock: Clock) -> float:
 
 
 def _members(weights: FloatArray, n_agents: int, rng: np.random.Generator) -> NDArray[np.int32]:
-    """Class of each agent: shares as near to the weights as whole agents can be, placed at random."""
+    """Return the class of each agent, in random order. The shares are as close to the weights as possible."""
     bounds = np.round(np.cumsum(weights) * n_agents).astype(int)
     members = np.searchsorted(bounds, np.arange(n_agents), side="right")
     return rng.permutation(np.minimum(members, weights.size - 1)).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Recovery: simulate from known truths, compare, and see how often the verdict is right."""
+"""Recovery: simulate from known truths, compare, and count how often the verdict is right."""
 
 import hashlib
 import json
@@ -23,13 +23,13 @@ from ...simulate import Trajectories
 from .data_generating_processes import DataGeneratingProcess, make_process
 
 Range = float | tuple[float, float]
-"""A number, or the bounds between which each data set draws its own."""
+"""A number, or the bounds between which each data set draws a value."""
 Progress = Callable[[int, int], None]
-"""Called with data sets done, and in all."""
+"""Called with the number of data sets done, and their total."""
 
 STUDY, PARTS = "study.json", "parts"
 BLOCK = 4
-"""Data sets of a cell that are worked on, and written, together."""
+"""Data sets of a cell that are processed and written together."""
 METHOD = ("likelihood", "closure", "prior_scale")
 """Columns that say how a data set was compared."""
 TIMES = ("seconds", "cpu_seconds")
@@ -41,7 +41,7 @@ _WHOLE = ("agents", "degree", "replicates", "rounds")
 
 @dataclass(frozen=True)
 class RecoveryMethod:
-    """How data sets are compared; see :func:`tworate.inference.compare`. `closure` None is the default."""
+    """How data sets are compared, see :func:`tworate.inference.compare`. A `closure` of None is the default one."""
 
     likelihood: str = "beta-binomial"
     closure: str | None = None
@@ -49,36 +49,36 @@ class RecoveryMethod:
 
     @property
     def content(self) -> dict[str, Any]:
-        """What is hashed: a setting that came later counts only where it is not at its default."""
+        """Content of the hash. Settings that were added later count only if they differ from their default."""
         later = {} if self.prior_scale == 1.0 else {"prior_scale": self.prior_scale}
         return {"likelihood": self.likelihood, "closure": self.closure, **later}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One truth in one kind of setting, and how many data sets are drawn of it.
+    """One truth in one kind of setting, and the number of its data sets.
 
     Parameters
     ----------
     label : str
-        What the cell is there for: cells of one label are summarised together.
+        Purpose of the cell. Cells with the same label are summarised together.
     truth : str
         Name of the data-generating process, see `DATA_GENERATING_PROCESSES` of
         :mod:`tworate.inference.calibration.data_generating_processes`.
     parameters : mapping of str to number or (low, high)
-        Its parameters; between bounds they are drawn anew for each data set.
+        Parameters of the process. Those with bounds are drawn for each data set.
     networks : tuple of str
         Kinds of network, one drawn for each data set.
     agents, degree, replicates, rounds : number or (low, high)
-        Settings of the simulation; degrees are made even, which every kind of network takes.
+        Settings of the simulation. Degrees are made even, because every kind of network accepts even degrees.
     clock : {"rounds", "continuous"}
-        How time passes, in the simulation and, if it is known, in the fit.
+        How time passes in the simulation, and in the fit unless `taken_as` is set.
     taken_as : {"rounds", "continuous"}, optional
-        The clock of the fit where the data do not say theirs.
-    methods : tuple of Method
-        How each data set is compared: all on the same data.
+        The clock of the fit. If it is set, the data do not record their own clock.
+    methods : tuple of RecoveryMethod
+        How each data set is compared. All methods use the same data.
     data_sets : int
-        How many.
+        Number of data sets.
     """
 
     label: str
@@ -101,16 +101,16 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """Hash of all that a data set follows from, but for its number."""
+        """Hash of all that determines a data set, except its number."""
         content = {name: value for name, value in asdict(self).items() if name not in ("data_sets", "label")}
         content["methods"] = [method.content for method in self.methods]
-        # A setting that came later counts only where it is not at its default.
+        # A setting that was added later counts only if it differs from its default.
         if self.taken_as is None:
             del content["taken_as"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def draw(self, seed: int, number: int) -> "DataSet":
-        """Draw one data set's parameters and settings; `number` from 0."""
+        """Draw parameters and settings of one data set. `number` starts at 0."""
         entropy = np.random.SeedSequence([seed, int(self.key, 16), number])
         rng = np.random.default_rng(entropy)
         settings = {name: _drawn(name, getattr(self, name), rng) for name in _WHOLE}
@@ -129,7 +129,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A truth in one setting; fields as those of :class:`Cell`."""
+    """A truth in one setting. The fields are those of :class:`Cell`."""
 
     truth: DataGeneratingProcess
     network: str
@@ -142,7 +142,7 @@ class DataSet:
     seed: int
 
     def simulate(self, again: int = 0) -> Trajectories:
-        """Simulate it; with another number `again` as fresh data, on a network of its own."""
+        """Simulate the data set. Other numbers `again` give fresh data on another network."""
         from ...simulate import make_network
 
         seeds = np.random.SeedSequence(self.seed, spawn_key=(again,)).generate_state(2)
@@ -153,44 +153,44 @@ class DataSet:
         return data if self.taken_as is None else replace(data, record=None)
 
     def rows(self, methods: Sequence[RecoveryMethod]) -> list[dict[str, Any]]:
-        """Simulate, compare by each method, and score on fresh data: one row a method."""
+        """Simulate, compare by each method, and score on fresh data; one row per method."""
         from .scoring import compared
 
         data, fresh = self.simulate(), self.simulate(again=1)
         settings = {name: getattr(self, name) for name in ("network", *_WHOLE, "clock", "taken_as", "seed")}
         settings |= {"truth": self.truth.name, **{f"truth_{k}": v for k, v in asdict(self.truth).items()}}
-        found = []
+        rows = []
         for method in methods:
             wall, cpu = time.perf_counter(), time.process_time()
             row = compared(self.truth, data, fresh, self.taken_as or self.clock, seed=self.seed, **asdict(method))
             elapsed = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
-            found.append({**settings, **row, **elapsed})
-        return found
+            rows.append({**settings, **row, **elapsed})
+        return rows
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells under a name, no two of which would draw the same data."""
+    """Named cells, no two of which would draw the same data."""
 
     name: str
     cells: tuple[Cell, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
-        known: dict[str, Cell] = {}
+        by_key: dict[str, Cell] = {}
         for cell in self.cells:
-            if cell.key in known:
+            if cell.key in by_key:
                 raise InputError(
-                    f"grid {self.name}: the cells {known[cell.key].label} and {cell.label} are the same; leave one out"
+                    f"grid {self.name}: the cells {by_key[cell.key].label} and {cell.label} are the same; leave one out"
                 )
-            known[cell.key] = cell
+            by_key[cell.key] = cell
 
     @property
     def data_sets(self) -> int:
-        """How many in all."""
+        """Total number of data sets."""
         return sum(cell.data_sets for cell in self.cells)
 
     def record(self, seed: int) -> dict[str, Any]:
-        """All that the study's rows follow from."""
+        """Return all that determines the rows of the study."""
         cells = [{"key": cell.key, **asdict(cell)} for cell in self.cells]
         return json.loads(json.dumps({"grid": self.name, "version": __version__, "seed": seed, "cells": cells}))
 
@@ -209,32 +209,32 @@ class _Block(NamedTuple):
 def recover(
     grid: Grid, folder: str | Path, *, seed: int, workers: int | None = None, progress: Progress | None = None
 ) -> pd.DataFrame:
-    """Simulate from known truths, compare, and keep what was found; goes on with what the folder holds already.
+    """Simulate from known truths, compare, and save the results. Results that the folder already holds are kept.
 
     Parameters
     ----------
     grid : Grid
         What is simulated and compared, such as :func:`tworate.inference.calibration.recovery_grids.quick`.
     folder : path
-        Where results are kept: `study.json`, and one file of `parts/` for a few data sets, each written whole or not at
-        all. A run that was killed goes on where it was.
+        Where results are saved: `study.json`, and files in `parts/`, one for a few data sets. Each file is written
+        whole or not at all. A run that was killed continues from there.
     seed : int
-        Every data set's own seed follows from this one, its cell, and its number.
+        The seed of each data set follows from this one, its cell, and its number.
     workers : int, optional
         Processes; by default the number of cores.
     progress : callable, optional
-        Called with data sets done and in all.
+        Called with the number of data sets done, and their total.
 
     Returns
     -------
     pandas.DataFrame
-        One row a data set and method, see :func:`tworate.inference.calibration.scoring.compared`. All columns but
-        those of times depend on the seed alone, not on interruptions or the number of processes.
+        One row per data set and method, see :func:`tworate.inference.calibration.scoring.compared`. All columns except
+        times depend only on the seed, not on interruptions or the number of processes.
 
     Raises
     ------
     InputError
-        When the folder holds another study; says what differs.
+        When the folder holds another study. The message says what differs.
     """
     folder = Path(folder)
     workers = (os.cpu_count() or 1) if workers is None else workers
@@ -261,7 +261,7 @@ def read_recovery(folder: str | Path) -> tuple[dict[str, Any], pd.DataFrame]:
     Raises
     ------
     InputError
-        When the folder holds none.
+        When the folder holds no study.
     """
     folder = Path(folder)
     try:
@@ -269,36 +269,36 @@ def read_recovery(folder: str | Path) -> tuple[dict[str, Any], pd.DataFrame]:
         cells = tuple(_cell(entry) for entry in record["cells"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder}: holds no study of recovery ({error}); make one with tworate recover") from error
-    there = [block for block in _blocks(Grid(record["grid"], cells)) if (folder / PARTS / block.name).is_file()]
-    return record, _read(there, folder)
+    finished = [block for block in _blocks(Grid(record["grid"], cells)) if (folder / PARTS / block.name).is_file()]
+    return record, _read(finished, folder)
 
 
 def _cell(entry: Mapping[str, Any]) -> Cell:
-    """Cell from its record, where tuples are lists."""
-    found: dict[str, Any] = {
+    """Return the cell of a record, in which tuples are lists."""
+    fields: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in entry.items() if name != "key"
     }
-    found["parameters"] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry["parameters"].items()}
-    found["methods"] = tuple(RecoveryMethod(**method) for method in entry["methods"])
-    return Cell(**found)
+    fields["parameters"] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry["parameters"].items()}
+    fields["methods"] = tuple(RecoveryMethod(**method) for method in entry["methods"])
+    return Cell(**fields)
 
 
 def _claim(folder: Path, record: dict[str, Any]) -> None:
-    """Say whose folder it is, or refuse another study's."""
+    """Write the record of the study into the folder. Raise an InputError if it holds another study."""
     path = folder / STUDY
     if not path.is_file():
         write_text(path, json.dumps(record, indent=1))
         return
     try:
-        there = json.loads(path.read_text(encoding="utf-8"))
+        previous = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path}: is damaged ({error}); choose another folder") from error
     differing = [
-        f"{name} = {there.get(name)}, not {record[name]}"
+        f"{name} = {previous.get(name)}, not {record[name]}"
         for name in ("grid", "version", "seed")
-        if there.get(name) != record[name]
+        if previous.get(name) != record[name]
     ]
-    old = {cell.get("key"): cell for cell in there.get("cells", [])}
+    old = {cell.get("key"): cell for cell in previous.get("cells", [])}
     new = {cell["key"]: cell for cell in record["cells"]}
     differing += [f"it has the cell {old[key].get('label')} ({key})" for key in old if key not in new]
     differing += [f"it lacks the cell {new[key]['label']} ({key})" for key in new if key not in old]
@@ -317,7 +317,7 @@ def _claim(folder: Path, record: dict[str, Any]) -> None:
 
 
 def _blocks(grid: Grid) -> Iterator[_Block]:
-    """Yield blocks, the cells in turn, so that whatever is done early says something of all of them."""
+    """Yield blocks of the cells in turn, so that an unfinished study has data sets of all cells."""
     starts = range(0, max(cell.data_sets for cell in grid.cells), BLOCK)
     for start in starts:
         for cell in grid.cells:
@@ -326,13 +326,13 @@ def _blocks(grid: Grid) -> Iterator[_Block]:
 
 
 def _work(blocks: Sequence[_Block], folder: Path, seed: int, workers: int) -> Iterator[_Block]:
-    """Do blocks, and yield each when it is written."""
+    """Process blocks, and yield each when it is written."""
     if workers == 1 or len(blocks) < 2:
         for block in blocks:
             _do(block, folder, seed)
             yield block
         return
-    # Threads of this process would not survive a fork.
+    # A fork would lose the threads of this process.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(blocks)), mp_context=context, initializer=_follow_parent) as pool:
         running = {pool.submit(_do, block, folder, seed): block for block in blocks}
@@ -347,7 +347,7 @@ def _work(blocks: Sequence[_Block], folder: Path, seed: int, workers: int) -> It
 
 
 def _follow_parent() -> None:
-    """End this process when its parent has ended, by whatever way."""
+    """End this process when its parent has ended for any reason."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
@@ -362,12 +362,12 @@ def _do(block: _Block, folder: Path, seed: int) -> None:
     rows = []
     for number in block.numbers:
         try:
-            found = block.cell.draw(seed, number).rows(block.cell.methods)
+            results = block.cell.draw(seed, number).rows(block.cell.methods)
         except JobError as error:
             raise JobError(f"cell {block.cell.label}, data set {number}: {error}") from error
-        rows += [{"label": block.cell.label, "cell": block.cell.key, "number": number, **row} for row in found]
+        rows += [{"label": block.cell.label, "cell": block.cell.key, "number": number, **row} for row in results]
     with atomic_path(folder / PARTS / block.name) as temporary:
-        # JSON keeps every digit of a float, and NaN by its name.
+        # JSON keeps every digit of a float, and writes NaN by name.
         temporary.write_text(json.dumps(rows), encoding="utf-8")
 
 
@@ -378,7 +378,7 @@ def _read(blocks: Sequence[_Block], folder: Path) -> pd.DataFrame:
         try:
             rows += json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise InputError(f"{path}: is damaged ({error}); remove it and go on with the study") from error
+            raise InputError(f"{path}: is damaged ({error}); remove it and continue the study") from error
     table = pd.DataFrame(rows)
     if table.empty:
         return table
@@ -390,6 +390,6 @@ def _drawn(name: str, value: Range, rng: np.random.Generator) -> float:
         return float(value)
     low, high = value
     if name in _LOGARITHMIC:
-        found = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-        return float(round(found)) if name in _WHOLE else found
+        number = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        return float(round(number)) if name in _WHOLE else number
     return float(rng.integers(int(low), int(high) + 1)) if name in _WHOLE else float(rng.uniform(low, high))

@@ -1,4 +1,4 @@
-"""What is simulated and compared in a study of recovery: the quick grid of minutes, the full one of hours."""
+"""Grids of a recovery study: the quick one takes minutes, the full one hours."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +9,7 @@ from .recovery import Cell, Grid, Range, RecoveryMethod
 
 NETWORKS = ("random-regular", "erdos-renyi", "barabasi-albert", "watts-strogatz", "complete")
 RATE = (0.4, 1.0)
-"""Mean rates per round: the spread is over within some ten to thirty rounds."""
+"""Mean rates per round: spreading ends within about ten to thirty rounds."""
 NAIVE = (
     RecoveryMethod(),
     RecoveryMethod("binomial"),
@@ -20,7 +20,7 @@ NAIVE = (
     RecoveryMethod(prior_scale=0.5),
     RecoveryMethod(prior_scale=2.0),
 )
-"""The default beside other likelihoods, closures, curve fitting, and priors half and twice as wide."""
+"""The default method, other likelihoods and closures, curve fitting, and priors half and twice as wide."""
 
 
 def quick(scale: float = 1.0) -> Grid:
@@ -29,7 +29,7 @@ def quick(scale: float = 1.0) -> Grid:
     Parameters
     ----------
     scale : float
-        Factor of the numbers of data sets.
+        Factor of the number of data sets of each cell.
     """
     near, far = (1.25, 2.0), (4.0, 16.0)
     middle = (0.3, 0.7)
@@ -62,7 +62,7 @@ def quick(scale: float = 1.0) -> Grid:
 
 
 def full() -> Grid:
-    """Return the grid of hours: targets with four times the data sets, and single factors over their whole range."""
+    """Return the grid that takes hours: targets with four times the data sets, and single factors over their range."""
     cells = list(quick(4.0).cells)
     who: dict[str, Range] = {"rate": RATE, "weight": 0.5}
     when: dict[str, Range] = {"rate": 1.2, "p_first": 0.6}
@@ -73,7 +73,7 @@ def full() -> Grid:
         cells.append(Cell("ratio: when", "when", {**when, "ratio": ratio}, data_sets=60))
     for weight in (0.1, 0.3, 0.7, 0.9):
         cells.append(Cell(f"weight: {weight:g}", "who", {**two, "weight": weight}, data_sets=60))
-    # Single factors are varied from here; with a ratio of 4, two rates are there already.
+    # Single factors are varied from these defaults. Two rates with a ratio of 4 are already among the cells.
     cells.append(Cell("plain", "one-rate", one, data_sets=60))
     factors: dict[str, tuple[Any, ...]] = {
         "degree": (4, 16, 64), "agents": (200, 500, 2000, 10_000), "replicates": (1, 3, 10, 30),
@@ -96,29 +96,29 @@ def full() -> Grid:
         ),
         Cell("two rates: continuous time", "who", two, clock="continuous", data_sets=60),
     ]
-    # Whom the rival in continuous time should not challenge, and what continuous time makes of rounds.
-    known = {cell.label: cell for cell in quick().cells}
+    # Data sets that the rival in continuous time should not challenge, and rounds fitted in continuous time.
+    by_label = {cell.label: cell for cell in quick().cells}
     for kind in ("who", "when"):
-        cells.append(replace(known[f"found: {kind}"], label=f"unknown clock: {kind}", taken_as="rounds"))
-    rounds = known["one rate: random-regular"]
+        cells.append(replace(by_label[f"found: {kind}"], label=f"unknown clock: {kind}", taken_as="rounds"))
+    rounds = by_label["one rate: random-regular"]
     cells.append(replace(rounds, label="unknown clock: rounds taken as continuous", taken_as="continuous"))
     return Grid("full", (*cells, *methods().cells))
 
 
 def methods(data_sets: int = 20) -> Grid:
-    """Return the grid that tells methods apart: other likelihoods, closures and naive routes on the same data."""
+    """Return the grid that compares methods: other likelihoods, closures and naive methods on the same data."""
     one: dict[str, Range] = {"rate": 0.6}
     two: dict[str, Range] = {**one, "ratio": 2.5, "weight": 0.5}
     settings: list[tuple[str, str, dict[str, Range]]] = [
         *((network, "one-rate", one) for network in ("random-regular", "barabasi-albert", "watts-strogatz")),
         *((network, "who", two) for network in ("random-regular", "barabasi-albert", "watts-strogatz")),
-        # Increments vary more here than one rate lets them, which is what likelihoods differ about.
+        # These increments vary more than one rate allows. Likelihoods differ in this case.
         ("random-regular", "background", {**one, "outside": 0.005}),
         ("random-regular", "varying", {**one, "sd": 0.3}),
     ]
     cells = []
     for network, truth, parameters in settings:
-        # Of a regular network alone the edge-based closure is another than the formula of its degrees.
+        # The edge-based closure differs from the formula of the degrees only on a regular network.
         used = tuple(m for m in NAIVE if network == "random-regular" or m.closure != "edge-based")
         cells.append(Cell(f"methods: {network}", truth, parameters, (network,), methods=used, data_sets=data_sets))
     return Grid("methods", tuple(cells))
@@ -134,7 +134,7 @@ def _any(
     taken_as: Clock | None = None,
     data_sets: int,
 ) -> Cell:
-    """A cell whose settings are drawn anywhere within the ranges of the targets."""
+    """Return a cell whose settings are drawn from the ranges of the targets."""
     return Cell(
         label, truth, parameters, networks, agents=(500, 2000), degree=(4, 32), replicates=(5, 10), clock=clock,
         data_sets=data_sets, taken_as=taken_as,

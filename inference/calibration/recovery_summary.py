@@ -1,4 +1,4 @@
-"""What a study of recovery found, in numbers: confusion, power, calibration, parameters, targets."""
+"""Numbers of a recovery study: confusion, power, calibration, parameters, targets."""
 
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -13,29 +13,29 @@ from .data_generating_processes import DATA_GENERATING_PROCESSES
 from .recovery import METHOD
 
 LEVEL = 0.99
-"""One-sided confidence with which a target must be beyond reach before it counts as missed."""
-FEWEST = 40
-"""Data sets below which a target is not judged."""
+"""One-sided confidence that the limit is exceeded, from which a target counts as missed."""
+MIN_DATA_SETS = 40
+"""A target is not judged if it has fewer data sets than this."""
 VERDICTS = ("one-rate", "undecided", "two-rate", "two-rate, challenged")
 
 
 @dataclass(frozen=True)
 class Target:
-    """One target and whether it was met.
+    """A target, and whether it was met.
 
     Parameters
     ----------
     name : str
         What is counted.
     limit : float
-        Highest share of errors that is meant.
+        Highest acceptable share of errors.
     errors, n : int
-        Errors among data sets.
+        Number of errors, and number of data sets.
     low, high : float
         95% interval (Clopper and Pearson) of the share of errors.
     status : {"met", "open", "missed", "too few"}
-        `missed`: were the share of errors the limit, so many errors would come with a probability below 1%; `open`:
-        more than the limit, but by no more than luck; `too few` data sets to be judged.
+        `missed`: with a true share of errors at the limit, so many errors would have a probability below 1%; `open`:
+        above the limit, but chance can explain it; `too few`: too few data sets to judge.
     """
 
     name: str
@@ -48,13 +48,13 @@ class Target:
 
 
 def targets(rows: pd.DataFrame) -> list[Target]:
-    """Judge the targets on the rows of the default method; those of the quick grid's labels."""
+    """Judge the targets on the rows of the default method. Their labels are those of the quick grid."""
     rows = default_rows(rows)
     label = rows["label"].astype(str)
-    found = []
+    judged = []
 
     def add(name: str, limit: float, chosen: "pd.Series[bool]", errors: "pd.Series[bool]") -> None:
-        found.append(_target(name, limit, int(errors[chosen].sum()), int(chosen.sum())))
+        judged.append(_target(name, limit, int(errors[chosen].sum()), int(chosen.sum())))
 
     for kind in ("who", "when"):
         add(f"two rates found ({kind})", 0.02, label == f"found: {kind}", rows["verdict"] != "two-rate")
@@ -65,12 +65,12 @@ def targets(rows: pd.DataFrame) -> list[Target]:
     for kind in ("background", "varying", "clock"):
         add(f"unchallenged two-rate verdict ({kind})", 0.05, label == f"imitated: {kind}", is_false(rows))
     add("confident error near a ratio of 1", 0.02, label.str.startswith("shift: "), is_confident_error(rows))
-    return found
+    return judged
 
 
 def _target(name: str, limit: float, errors: int, n: int) -> Target:
     low, high = interval(errors, n)
-    if n < FEWEST:
+    if n < MIN_DATA_SETS:
         status = "too few"
     elif errors <= limit * n:
         status = "met"
@@ -80,23 +80,24 @@ def _target(name: str, limit: float, errors: int, n: int) -> Target:
 
 
 def interval(count: int, n: int) -> tuple[float, float]:
-    """95% interval of a share, by Clopper and Pearson."""
+    """Return the 95% interval of a share, by Clopper and Pearson."""
     if n == 0:
         return 0.0, 1.0
-    found = binomtest(count, n).proportion_ci(0.95, method="exact")
-    return float(found.low), float(found.high)
+    ends = binomtest(count, n).proportion_ci(0.95, method="exact")
+    return float(ends.low), float(ends.high)
 
 
 def default_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the default method."""
+    """Return the rows of the default method."""
     default = (rows["likelihood"] == "beta-binomial") & (rows["closure"] == "default") & (rows["prior_scale"] == 1.0)
     return rows[default]
 
 
 def is_false(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Whether two rates are found where there are none.
+    """Return whether two rates are falsely found.
 
-    At all where one rate made the data and time is what it is taken for, otherwise by no rival challenged.
+    Any such verdict counts if one rate made the data and the clock of the fit is that of the data. Otherwise it counts
+    only if no rival challenged it.
     """
     two_rates = (
         rows["truth"].map({name: truth.two_rates for name, truth in DATA_GENERATING_PROCESSES.items()}).astype(bool)
@@ -106,30 +107,30 @@ def is_false(rows: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def is_mistimed(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Whether time is taken for what it is not."""
+    """Return whether the clock of the fit differs from that of the data."""
     return rows["taken_as"].notna() & (rows["taken_as"] != rows["clock"])
 
 
 def is_confident_error(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Whether a verdict is wrong where data could tell.
+    """Return whether a verdict is wrong although the data could tell.
 
-    Two rates where there are none; or one rate, where on fresh data the two-rate posterior predicts better by more than
-    the verdict's own thresholds. One rate where a second gains nothing is parsimony, not an error.
+    An error is a false two-rate verdict; or one rate where the two-rate posterior predicts fresh data better, by
+    more than the verdict's own thresholds. One rate is no error where a second rate gains nothing: that is parsimony.
     """
     shown = (rows["fresh_diff"] > GAIN) & (rows["fresh_diff"] > STANDARD_ERRORS * rows["fresh_dse"])
     return is_false(rows) | ((rows["verdict"] == "one-rate") & shown)
 
 
 def confusion(rows: pd.DataFrame) -> pd.DataFrame:
-    """Verdicts by label and method: counts, and shares with 95% intervals; one row a verdict."""
-    found = []
-    said = rows["verdict"].where(~((rows["verdict"] == "two-rate") & rows["challenged"].astype(bool)), VERDICTS[-1])
+    """Count verdicts by label and method, with shares and 95% intervals; one row per verdict."""
+    table = []
+    verdicts = rows["verdict"].where(~((rows["verdict"] == "two-rate") & rows["challenged"].astype(bool)), VERDICTS[-1])
     by = ["label", "truth", *METHOD]
-    for values, part in said.groupby([rows[name] for name in by]):
+    for values, part in verdicts.groupby([rows[name] for name in by]):
         for verdict in VERDICTS:
             count = int((part == verdict).sum())
             low, high = interval(count, len(part))
-            found.append(
+            table.append(
                 {
                     **dict(zip(by, values, strict=True)),
                     "verdict": verdict,
@@ -140,82 +141,82 @@ def confusion(rows: pd.DataFrame) -> pd.DataFrame:
                     "high": high,
                 }
             )
-    return pd.DataFrame(found)
+    return pd.DataFrame(table)
 
 
 def power(rows: pd.DataFrame) -> pd.DataFrame:
-    """Share of two-rate and of one-rate verdicts by the true ratio, in bins even on the log scale; default method."""
+    """Compute shares of two-rate and one-rate verdicts by the true ratio, in bins on the log scale; default method."""
     rows = default_rows(rows)
     if "truth_ratio" not in rows or rows["truth_ratio"].isna().all():
         return pd.DataFrame(columns=["truth", "ratio", "n", "two_rate", "low", "high", "one_rate"])
     rows = rows[rows["truth_ratio"].notna()]
     bins = np.exp2(np.round(2 * np.log2(rows["truth_ratio"])) / 2)
-    found = []
+    table = []
     for (truth, ratio), part in rows.groupby(["truth", bins]):
         count = int((part["verdict"] == "two-rate").sum())
         low, high = interval(count, len(part))
         one = float((part["verdict"] == "one-rate").mean())
-        found.append(
+        table.append(
             {"truth": truth, "ratio": ratio, "n": len(part), "two_rate": count / len(part), "low": low, "high": high,
              "one_rate": one}
         )  # fmt: skip
-    return pd.DataFrame(found)
+    return pd.DataFrame(table)
 
 
 def surprise(rows: pd.DataFrame) -> "pd.Series[float]":
-    """How far `elpd_diff` is from what came of it on fresh data, in standard errors; would have mean 0 and sd 1.
+    """Return the distance of `elpd_diff` from its value on fresh data, in standard errors; ideal mean 0 and sd 1.
 
     `z = (elpd_diff - fresh_diff) / sqrt(dse² + fresh_dse²)`.
     """
-    found: pd.Series[float] = (rows["elpd_diff"] - rows["fresh_diff"]) / np.hypot(rows["dse"], rows["fresh_dse"])
-    return found
+    z: pd.Series[float] = (rows["elpd_diff"] - rows["fresh_diff"]) / np.hypot(rows["dse"], rows["fresh_dse"])
+    return z
 
 
 def calibration(rows: pd.DataFrame) -> pd.DataFrame:
-    """Does elpd_diff say what happens on fresh data? By the size of `|elpd_diff| / dse`; default method.
+    """Compare elpd_diff with fresh data, by the size of `|elpd_diff| / dse`; default method.
 
-    Columns: `n`, the share in which the sign holds on fresh data with its interval, and mean and standard deviation of
-    the :func:`surprise`.
+    Columns: `n`, the share of data sets whose sign holds on fresh data with its interval, and mean and standard
+    deviation of the :func:`surprise`.
     """
     rows = default_rows(rows).dropna(subset=["elpd_diff", "fresh_diff"])
     size = (rows["elpd_diff"].abs() / rows["dse"]).fillna(0.0)
     bounds = (0.0, 1.0, 2.0, 4.0, np.inf)
     z = surprise(rows)
     holds = np.sign(rows["elpd_diff"]) == np.sign(rows["fresh_diff"])
-    found = []
+    table = []
     for low, high in pairwise(bounds):
         chosen = (size >= low) & (size < high)
         n, count = int(chosen.sum()), int(holds[chosen].sum())
         if not n:
             continue
         ends = interval(count, n)
-        found.append(
+        table.append(
             {"from": low, "to": high, "n": n, "sign_holds": count / n, "low": ends[0], "high": ends[1],
              "z_mean": float(z[chosen].mean()), "z_sd": float(z[chosen].std(ddof=0))}
         )  # fmt: skip
-    return pd.DataFrame(found)
+    return pd.DataFrame(table)
 
 
 def parameters(rows: pd.DataFrame) -> pd.DataFrame:
-    """Bias and coverage of 90% intervals of each parameter by label, of the true model; default method.
+    """Compute bias and coverage of 90% intervals of each parameter of the true model, by label; default method.
 
-    Where time is not what it is taken for, no model is true.
+    Data sets whose fit has another clock are left out, because no model is true there.
     """
     rows = default_rows(rows)
     rows = rows[~is_mistimed(rows)]
-    found = []
+    table = []
     for column in rows.columns[rows.columns.str.endswith("_covered")]:
         name = column.removesuffix("_covered")
         for label, part in rows.dropna(subset=[column]).groupby("label"):
             count = int(part[column].astype(bool).sum())
             low, high = interval(count, len(part))
             relative = part[f"{name}_mean"] / part[f"{name}_true"] - 1
-            found.append(
+            table.append(
                 {"label": label, "parameter": name, "n": len(part), "bias": float(relative.mean()),
                  "bias_se": float(relative.std(ddof=0) / np.sqrt(len(part))), "coverage": count / len(part),
                  "low": low, "high": high}
             )  # fmt: skip
-    return pd.DataFrame(found)
+    return pd.DataFrame(table)
 
 
 def rejudged(
@@ -225,12 +226,12 @@ def rejudged(
     ruled_out: float = STANDARD_ERRORS,
     unit: str = "increment",
 ) -> pd.DataFrame:
-    """Rows as another rule would judge them, from the saved numbers; a challenge stays what it was.
+    """Judge the rows by another rule, from the saved numbers. Challenges stay as they are.
 
     Parameters
     ----------
     rows : DataFrame
-        Of a study.
+        Rows of a study.
     gain, standard_errors, ruled_out : float
         Thresholds of the verdict, see :func:`tworate.inference.comparison.verdict.rule`.
     unit : {"increment", "trajectory"}
@@ -238,8 +239,8 @@ def rejudged(
 
     Notes
     -----
-    A data set that the verdict of the study found untrusted stays undecided. Where the study did not come to two rates
-    no rival was fitted: what another rule finds there counts as unchallenged.
+    A data set whose numbers the study did not trust stays undecided. Rivals were fitted only after a two-rate verdict:
+    a two-rate verdict of another rule elsewhere counts as unchallenged.
     """
     end = "" if unit == "increment" else "_trajectory"
     d, dse = rows[f"elpd_diff{end}"], rows[f"dse{end}"]
@@ -249,7 +250,7 @@ def rejudged(
 
 
 def summarize(rows: pd.DataFrame) -> dict[str, Any]:
-    """All of the above as plain data, with the time that a comparison took."""
+    """Return all of the above as plain data, with the time per comparison."""
     if rows.empty:
         return {"data_sets": 0, "targets": []}
     return {

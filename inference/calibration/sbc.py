@@ -1,8 +1,8 @@
 """Simulation-based calibration: are the posteriors of a specification what they claim to be?
 
-Parameters are drawn from the prior, data from the parameters, and a posterior from the data. If all three agree, the
-rank of each true value among the draws of its posterior is uniform, and an interval of 90% holds it in 90% of the data
-sets. Talts, Betancourt, Simpson, Vehtari & Gelman (2018), arXiv:1804.06788.
+Parameters are drawn from the prior, data given the parameters, and a posterior given the data. If all three agree, the
+rank of each true value among the draws of its posterior is uniform, and 90% intervals hold it in 90% of the data sets.
+Talts, Betancourt, Simpson, Vehtari & Gelman (2018), arXiv:1804.06788.
 """
 
 import dataclasses
@@ -27,20 +27,20 @@ from ..posterior.fitting import draws_of, observed, predicted_draws, prior_draws
 from ..posterior.sampling import SamplerSettings
 
 N_RANKS = 100
-"""Values that a rank can have: one more than the draws that are kept of each posterior."""
+"""Number of possible ranks: one more than the draws that are kept of each posterior."""
 _SAMPLER = SamplerSettings(chains=2, tune=400, draws=500)
 
 
 @dataclass(frozen=True)
 class Design:
-    """Data sets for calibration, small so that fits are quick.
+    """Size of the data sets for calibration: small, so that fits are quick.
 
     Parameters
     ----------
     population, infected0 : int
-        Agents, and how many of them have shared at the start.
+        Number of agents, and of those that have shared at the start.
     replicates, steps : int
-        Trajectories, and intervals of each.
+        Number of trajectories, and of intervals in each.
     degree : int or None
         Neighbours in a random regular network (closure `edge-based`); None: well mixed (`mean-field`).
     """
@@ -53,7 +53,7 @@ class Design:
 
     @property
     def formula(self) -> Closure:
-        """What gives exposure from counts."""
+        """Closure that gives exposure from counts."""
         return MeanField() if self.degree is None else RandomRegular(float(self.degree))
 
     @property
@@ -62,7 +62,7 @@ class Design:
         return "mean-field" if self.degree is None else "edge-based"
 
     def trajectories(self, infected: NDArray[np.int64]) -> Trajectories:
-        """As a table, from counts of shape (replicates, steps + 1)."""
+        """Return trajectories from counts of shape (replicates, steps + 1)."""
         table = pd.DataFrame(
             {
                 "trajectory": np.repeat(np.arange(self.replicates), self.steps + 1),
@@ -84,31 +84,31 @@ def simulated_ranks(
     fitted_closure: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Ranks of true values among draws of their posteriors.
+    """Compute ranks of true values among draws of their posteriors.
 
     Parameters
     ----------
     specification : Specification
-        Gives prior and data.
+        Specification of prior and data.
     n : int
         Number of data sets.
     seed : int
-        Data set `i` follows from (seed, i) alone.
+        Data set `i` depends only on (seed, i).
     design : Design, optional
         Size of the data sets.
     fitted : Specification, optional
-        What is fitted: by default the specification itself. Another one must fail, in the parameters that both have.
+        Specification of the fit, by default the same. Another one must fail, in the parameters that both have.
     fitted_closure : str, optional
-        The closure of the fit: by default that of the data.
+        Closure of the fit, by default that of the data.
     progress : callable, optional
-        Called with data sets done and in all.
+        Called with the number of data sets done, and their total.
 
     Returns
     -------
     pandas.DataFrame, shape (up to n, n_scalars)
-        A row for each data set, a column for each scalar: the rank, from 0 to :data:`N_RANKS` - 1. Data sets that tell
-        nothing, or whose posterior cannot be sampled, are missing: the former follows from the data alone and keeps
-        ranks uniform.
+        A row for each data set, a column for each scalar: the rank, from 0 to :data:`N_RANKS` - 1. Data sets without
+        information, or whose posterior cannot be sampled, are missing. Leaving out the former keeps ranks uniform,
+        because it depends only on the data.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def simulated_ranks(
 
 
 def uniformity(ranks: pd.DataFrame, bins: int = 10) -> pd.Series:
-    """P-value of each column of ranks under uniformity, by Pearson's chi-squared test.
+    """Return the p-value of each column of ranks under uniformity, by Pearson's chi-squared test.
 
     Parameters
     ----------
@@ -148,16 +148,16 @@ def uniformity(ranks: pd.DataFrame, bins: int = 10) -> pd.Series:
     bins : int
         Bins of equal width; divides :data:`N_RANKS`.
     """
-    found = {}
+    p_values = {}
     for name, column in ranks.items():
         counts = np.bincount(column.to_numpy() * bins // N_RANKS, minlength=bins)
         expected = len(column) / bins
-        found[name] = float(chi2.sf(((counts - expected) ** 2 / expected).sum(), bins - 1))
-    return pd.Series(found)
+        p_values[name] = float(chi2.sf(((counts - expected) ** 2 / expected).sum(), bins - 1))
+    return pd.Series(p_values)
 
 
 def coverage(ranks: pd.DataFrame, mass: float) -> pd.Series:
-    """Share of data sets whose central interval of a posterior mass holds the true value, by column."""
+    """Return the share of data sets whose central interval of a posterior mass holds the true value, by column."""
     outside = (1.0 - mass) / 2.0 * N_RANKS
     return ((ranks >= outside) & (ranks < N_RANKS - outside)).mean()
 
@@ -165,9 +165,9 @@ def coverage(ranks: pd.DataFrame, mass: float) -> pd.Series:
 def _simulated(
     specification: Specification, design: Design, closure: str, rng: np.random.Generator
 ) -> tuple[dict[str, float], Transitions]:
-    """Draw parameters and data; rates are per unit of the data's time."""
+    """Draw parameters and data. Rates are per unit of the data's time."""
     times = np.arange(design.steps + 1)
-    # Any path: the prior and the curve need but the times and the start.
+    # Any path will do: the prior and the curve depend only on the times and the start.
     rising = np.minimum(design.infected0 + times, design.population - 1)
     template = observed(design.trajectories(np.tile(rising, (design.replicates, 1))), design.closure, specification)
     prior = prior_draws(specification, template, 1, rng)
@@ -177,7 +177,7 @@ def _simulated(
         likelihood = specification.likelihood
         drawn = draw_observations(likelihood.family, prediction, dispersion, template.n_susceptible, rng)[0]
         if likelihood.observed == "prevalence":
-            # Such that the data's prevalence is the one drawn, be it below 0 or above 1.
+            # The incidence is such that the data have the drawn prevalence, even below 0 or above 1.
             drawn = template.n_susceptible - template.population * (1.0 - drawn)
         return truth, dataclasses.replace(template, incidence=drawn)
     factors: Any = 1.0
@@ -196,12 +196,13 @@ def _simulated(
         factor=factors,
     )
     data = observed(design.trajectories(infected), closure, specification)
-    # The prior that the truth was drawn from, however soon everybody has shared.
+    # The prior depends on the window. Keep that of the template, from which the truth was drawn, even if spreading ends
+    # earlier.
     return truth, dataclasses.replace(data, window=template.window)
 
 
 def _rank(draws: Any, value: float) -> int:
-    """Rank of a value among draws that are spread evenly over a posterior."""
+    """Return the rank of a value among evenly spaced draws of a posterior."""
     flat = draws.to_numpy().ravel()
-    kept = flat[np.linspace(0, flat.size - 1, N_RANKS - 1).astype(int)]
-    return int((kept < value).sum())
+    thinned = flat[np.linspace(0, flat.size - 1, N_RANKS - 1).astype(int)]
+    return int((thinned < value).sum())

@@ -1,4 +1,4 @@
-"""One data set of a known truth: the comparison's numbers, and how they do on fresh data."""
+"""One data set of a known truth: the numbers of the comparison, and their agreement with fresh data."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..posterior.fitting import observed
 from .data_generating_processes import DataGeneratingProcess
 
 INTERVAL = 0.9
-"""Probability of the central intervals whose coverage is counted."""
+"""Probability of the central intervals whose coverage is measured."""
 
 
 def compared(
@@ -35,20 +35,20 @@ def compared(
     Parameters
     ----------
     truth : DataGeneratingProcess
-        What made the data.
+        The process that made the data.
     data, fresh : Trajectories
-        The data, and as many of the same truth that no model has seen.
+        The data, and as many of the same truth, which no model has seen.
     clock, likelihood, closure, prior_scale, seed
         See :func:`tworate.inference.compare`.
 
     Returns
     -------
     dict
-        `verdict`, `challenged` and `reason`; `elpd_diff`, `dse`, and the same when whole trajectories are left out
-        (`elpd_diff_trajectory`, …); on fresh data `fresh_diff`, `fresh_dse`; whether the numbers can be trusted
-        (`trusted`, by sampler, Pareto k and least numbers); of each rival that was fitted its difference from two-rate;
-        and of each parameter that the truth knows the mean, the standard deviation, and whether the interval covers it.
-        All numbers from which the verdict is drawn are there, so that other rules can be tried on the rows.
+        `verdict`, `challenged` and `reason`; `elpd_diff`, `dse`, and the same with whole trajectories left out
+        (`elpd_diff_trajectory`, …); `fresh_diff` and `fresh_dse` on fresh data; whether the numbers can be trusted
+        (`trusted`, by sampler, Pareto k and minimum numbers); the difference of each fitted rival from two-rate; and,
+        for each parameter of the truth, mean, standard deviation, and whether the interval covers the true value. The
+        row has all numbers behind the verdict, so that other rules can be tried.
     """
     row: dict[str, Any] = {"likelihood": likelihood, "closure": closure or "default", "prior_scale": prior_scale}
     try:
@@ -56,7 +56,7 @@ def compared(
             data, likelihood=likelihood, closure=closure, clock=clock, prior_scale=prior_scale, seed=seed
         ).conditions[0]
     except InputError as error:
-        # Nobody shared: a data set that tells nothing is no failure of the study.
+        # For example nobody shared: a data set without information is not a failure of the study.
         return {**row, "closure_used": "", "verdict": "undecided", "challenged": False, "trusted": False,
                 "reason": str(error)}  # fmt: skip
     row |= {
@@ -67,7 +67,8 @@ def compared(
         "reason": result.reasons[0],
         "elpd_diff": result.elpd_diff,
         "dse": result.dse,
-        # An undecided verdict comes from doubts or from the standard error; elpd_diff and dse hold only the latter.
+        # A verdict is undecided because of doubts or because of the standard error. elpd_diff and dse show only the
+        # latter.
         "trusted": not result.doubts,
         "n_observations": result.n_observations,
         "bad_k": sum(result.models[name].pareto_k_bad for name in ("one-rate", "two-rate")),
@@ -77,7 +78,7 @@ def compared(
 
 
 def _scores(result: ConditionResult, data: Trajectories, fresh: Trajectories) -> dict[str, float]:
-    """Differences of two-rate from one-rate: on trajectories left out, and on fresh data."""
+    """Return differences of two-rate from one-rate: with trajectories left out, and on fresh data."""
     by_trajectory, bad_k, unseen = {}, 0, {}
     for name in ("one-rate", "two-rate"):
         specification, posterior = result.models[name].specification, result.posteriors[name]
@@ -90,36 +91,36 @@ def _scores(result: ConditionResult, data: Trajectories, fresh: Trajectories) ->
             continue
         values = unit_log_likelihood(specification, group(posterior, "posterior"), unknown, "increment")
         unseen[name] = logsumexp(values, axis=0) - np.log(len(values))
-    found = {}
-    found["elpd_diff_trajectory"], found["dse_trajectory"] = elpd_difference(
+    scores = {}
+    scores["elpd_diff_trajectory"], scores["dse_trajectory"] = elpd_difference(
         by_trajectory["two-rate"], by_trajectory["one-rate"]
     )
-    found["bad_k_trajectory"] = bad_k
+    scores["bad_k_trajectory"] = bad_k
     if len(unseen) == 2:
-        found["fresh_diff"], found["fresh_dse"] = elpd_difference(unseen["two-rate"], unseen["one-rate"])
-    return found
+        scores["fresh_diff"], scores["fresh_dse"] = elpd_difference(unseen["two-rate"], unseen["one-rate"])
+    return scores
 
 
 def _rivals(result: ConditionResult) -> dict[str, float]:
-    found = {}
+    scores = {}
     for name, model in result.models.items():
         if model.rival:
             pair = (result.models[n].elpd.pointwise for n in (name, "two-rate"))
-            found[f"rival_diff_{name}"], found[f"rival_dse_{name}"] = elpd_difference(*pair)
-    return found
+            scores[f"rival_diff_{name}"], scores[f"rival_dse_{name}"] = elpd_difference(*pair)
+    return scores
 
 
 def _parameters(result: ConditionResult, truth: DataGeneratingProcess) -> dict[str, Any]:
-    """Of each parameter of the true model: truth, posterior mean and sd, and whether the interval covers it."""
+    """Return truth, posterior mean and sd of each parameter of the true model, and whether the interval covers it."""
     model = "two-rate" if truth.two_rates else "one-rate"
-    found: dict[str, Any] = {}
+    scores: dict[str, Any] = {}
     for name, value in truth.parameters().items():
         draws = np.asarray(group(result.posteriors[model], "posterior")[name]).ravel()
         low, high = np.quantile(draws, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
-        found |= {
+        scores |= {
             f"{name}_true": value,
             f"{name}_mean": float(draws.mean()),
             f"{name}_sd": float(draws.std()),
             f"{name}_covered": bool(low <= value <= high),
         }
-    return found
+    return scores

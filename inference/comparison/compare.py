@@ -1,4 +1,4 @@
-"""Comparing the models on each condition: the central output."""
+"""Comparison of the models on each condition: the central result."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,11 +25,11 @@ from .results import ComparisonMethod, ConditionResult
 
 ModelLike = str | type[SIModel]
 Progress = Callable[[str, int, int], None]
-"""Called with what begins now, and the numbers of fits done and in all, those of rivals apart."""
+"""Called with what begins now, the number of fits done, and their total. Fits of rivals are not counted."""
 
 DEFAULT_MODELS: tuple[ModelLike, ...] = ("one-rate", "two-rate")
 MAX_REFITS = 10
-"""With more observations than this of high Pareto k none is refitted."""
+"""If more units than this have a high Pareto k, none is refitted."""
 
 
 def compare(
@@ -58,9 +58,9 @@ def compare(
     trajectories : Trajectories, DataFrame or path
         The data, see :class:`tworate.simulate.Trajectories`.
     models : sequence of str or type of SIModel
-        Models to compare; the verdict is between one-rate and two-rate.
+        Models to compare. The verdict is between one-rate and two-rate.
     by : str or sequence of str, optional
-        ConditionComparison columns: each condition is compared apart.
+        Condition columns: each condition is compared separately.
     likelihood, closure, clock, replicate_effects, prior_scale, sampler
         See :func:`tworate.inference.fit`.
     unit : {"increment", "trajectory"}
@@ -69,11 +69,13 @@ def compare(
         Whether a two-rate verdict is challenged by rivals: gamma-rate, online-offline, one rate that differs between
         replicates, and, where rounds are not known to be the data's clock, one rate in continuous time.
     max_refits : int
-        Up to this many units of high Pareto k are left out exactly, by refitting; with more they are counted.
+        Up to this many units with a high Pareto k are left out exactly, by refitting. If there are more, none is
+        refitted and they are only counted.
     predict_from : float, optional
-        Also fit each model to the data up to this time and say how well it predicts the rest of the curves.
+        Also fit each model to the data up to this time and report how well it predicts the rest of the curves.
     evidence : bool
-        Also estimate each model's log marginal likelihood by sequential Monte Carlo; takes a minute or more a model.
+        Also estimate each model's log marginal likelihood by sequential Monte Carlo. This takes a minute
+        or more per model.
     seed : int
         Seed of every fit, so that a condition gives the same result alone or among many.
     progress : callable, optional
@@ -105,8 +107,8 @@ def compare(
         raise InputError(f"unit {unit!r} is unknown; choose one of {', '.join(UNITS)}")
     data = as_trajectories(trajectories)
     try:
-        asked = [models] if isinstance(models, str | type) else models
-        classes = list(dict.fromkeys(get_model(model) for model in asked))
+        requested = [models] if isinstance(models, str | type) else models
+        classes = list(dict.fromkeys(get_model(model) for model in requested))
     except ValueError as error:
         raise InputError(str(error)) from error
     if not classes:
@@ -120,28 +122,35 @@ def compare(
         raise InputError(f"max_refits = {max_refits}: must be 0 or more")
     columns = [by] if isinstance(by, str) else list(dict.fromkeys(by or []))
     parts = list(data.split(columns))
-    taken, clock_reason = choose_clock(data, clock)
-    method = ComparisonMethod(*choose_closure(data, closure), likelihood, taken, clock_reason, unit, prior_scale)  # type: ignore[arg-type]
+    chosen_clock, clock_reason = choose_clock(data, clock)
+    method = ComparisonMethod(*choose_closure(data, closure), likelihood, chosen_clock, clock_reason, unit, prior_scale)  # type: ignore[arg-type]
     specifications = [
-        Specification(model, LIKELIHOODS[likelihood], taken, replicate_effects, prior_scale) for model in classes
+        Specification(model, LIKELIHOODS[likelihood], chosen_clock, replicate_effects, prior_scale) for model in classes
     ]
     for specification in specifications:
         check_closure_of(specification, method.closure)
     options = Options(
-        method, seed, sampler or SamplerSettings(), challenge, max_refits, predict_from, evidence, data.clock == taken
+        method,
+        seed,
+        sampler or SamplerSettings(),
+        challenge,
+        max_refits,
+        predict_from,
+        evidence,
+        data.clock == chosen_clock,
     )
     spill = TemporaryPosteriorStore() if len(parts) > MAX_IN_MEMORY else None
 
     def observations(part: Trajectories, specification: Specification) -> Transitions:
-        found = observed(part, method.closure, specification)
+        transitions = observed(part, method.closure, specification)
         if pooled := pooled_conditions(part, columns):
-            found = dataclasses.replace(found, cautions=(*found.cautions, pooled))
-        if predict_from is not None and len(parts) == 1 and not can_predict(found, predict_from):
+            transitions = dataclasses.replace(transitions, cautions=(*transitions.cautions, pooled))
+        if predict_from is not None and len(parts) == 1 and not can_predict(transitions, predict_from):
             raise InputError(
                 f"predict_from = {predict_from:g}: must lie within the observed times, after somebody has shared and "
                 "before the end"
             )
-        return found
+        return transitions
 
     jobs = (
         ConditionComparison(
@@ -152,23 +161,23 @@ def compare(
     results: list[ConditionResult] = []
     for result in compare_sequentially(jobs, strict=len(parts) == 1):
         if spill:
-            kept = result.posteriors.stored(spill, f"{len(results)}-")
-            result = dataclasses.replace(result, posteriors=kept)
+            stored = result.posteriors.stored(spill, f"{len(results)}-")
+            result = dataclasses.replace(result, posteriors=stored)
         results.append(result)
-    # Of numpy, JSON knows no numbers.
+    # `json` cannot serialise NumPy scalars.
     return Comparison(results, data, columns, int(seed))
 
 
 def compare_sequentially(jobs: Iterable[ConditionComparison], *, strict: bool = False) -> Iterator[ConditionResult]:
-    """Compare conditions one after the other: while the last is worked out, the next is sampled already.
+    """Compare conditions one after the other. While one is evaluated, the next is already being sampled.
 
     Parameters
     ----------
-    works : iterable of Condition
-        Taken one ahead, so that few are in memory at any time.
+    jobs : iterable of ConditionComparison
+        Read one ahead, so that few are in memory at any time.
     strict : bool
-        Whether an error of one ends all. Otherwise a condition that tells nothing, or that defeats the sampler, is
-        undecided, and its reason says why.
+        Whether an error in one condition ends the comparison. Otherwise a condition is undecided if its data carry no
+        information or cannot be sampled, and its reason says why.
     """
     waiting = iter(jobs)
     following = next(waiting, None)
@@ -192,18 +201,18 @@ def _compared(job: ConditionComparison, following: ConditionComparison | None, s
 
 
 def _reporting(progress: Progress | None, position: int, n_conditions: int) -> Report:
-    """Report progress within one condition as progress of the whole."""
+    """Return a callable that turns progress within one condition into progress of the whole comparison."""
 
-    def report(what: str, done: int, n_fits: int) -> None:
+    def report(step: str, done: int, n_fits: int) -> None:
         if progress:
-            progress(what, position * n_fits + min(done, n_fits - 1), n_conditions * n_fits)
+            progress(step, position * n_fits + min(done, n_fits - 1), n_conditions * n_fits)
 
     return report
 
 
 def _check_models(classes: Sequence[type[SIModel]]) -> None:
-    """Refuse two models of one name: results go by names, and the rivals have those of tworate's own."""
-    own = all_models()
+    """Refuse two models with the same name: results are stored by name, and rivals use the names of built-in models."""
+    built_in = all_models()
     for model in classes:
-        if any(other.name == model.name for other in (*classes, *own.values()) if other is not model):
+        if any(other.name == model.name for other in (*classes, *built_in.values()) if other is not model):
             raise InputError(f"two models are called {model.name!r}; give {model.__qualname__} a name of its own")

@@ -1,4 +1,4 @@
-"""A comparison as users hold it: the results, with their figures and their files."""
+"""The comparison that users work with: results, figures and files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Comparison(ComparisonResults):
-    """Which model each condition needs, and how sure we are.
+    """Which model each condition needs, and how sure that is.
 
     The fields and tables are those of :class:`tworate.inference.comparison.results.ComparisonResults`.
     """
@@ -25,7 +25,7 @@ class Comparison(ComparisonResults):
         return plots.plot_elpd(self.conditions[condition])
 
     def plot_pointwise_elpd(self, condition: int = 0) -> "Figure":
-        """Draw the pointwise difference in elpd over time, and its running sum."""
+        """Draw the pointwise difference in elpd over time, and its sum so far."""
         from . import comparison_plots as plots
 
         return plots.plot_pointwise_elpd(self.conditions[condition])
@@ -43,7 +43,7 @@ class Comparison(ComparisonResults):
         return plots.plot_pareto_k(self.conditions[condition])
 
     def plot_prediction(self, condition: int = 0) -> "Figure":
-        """Draw what each model would have spread again, over the observed trajectories."""
+        """Draw the curves that each model predicts for a repetition, over the observed trajectories."""
         from ..posterior.posterior_predictive import predict_curves
         from . import comparison_plots as plots
 
@@ -67,12 +67,12 @@ def load_comparison(folder: str | Path, models: Sequence[type[SIModel]] = ()) ->
     folder : path
         Folder of the comparison.
     models : sequence of type of SIModel
-        Classes of models that do not come with tworate.
+        Classes of models that are not part of tworate.
 
     Raises
     ------
     InputError
-        When the folder holds no comparison, or a file of it is missing or damaged.
+        When the folder holds no comparison, or one of its files is missing or damaged.
     """
     saved = read_comparison(Path(folder), models)
     return Comparison(saved.conditions, saved.trajectories, saved.by, saved.seed, saved.version)

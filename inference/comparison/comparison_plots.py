@@ -1,4 +1,4 @@
-"""Figures of a comparison. Each takes results and returns a matplotlib Figure; none computes a result."""
+"""Figures of a comparison. Each function takes results and returns a matplotlib Figure. None computes a result."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ from ..loo.loo import elpd_difference
 from ..posterior.arviz_adapter import group
 from .results import ConditionResult
 
-# Okabe & Ito (2008): told apart with any colour vision, and in grey by lightness.
+# Okabe & Ito (2008): distinguishable with any colour vision, and in grey by lightness.
 COLOURS = {
     "one-rate": BLUE,
     "two-rate": ORANGE,
@@ -33,7 +33,7 @@ _SUBSCRIPT = re.compile(r"_(\w+)")
 
 
 def colour(model: str, models: list[str]) -> str:
-    """Colour of a model, the same in every figure of a comparison."""
+    """Return the colour of a model, the same in every figure of a comparison."""
     others = [name for name in models if name not in COLOURS]
     return COLOURS.get(model) or _MORE_COLOURS[others.index(model) % len(_MORE_COLOURS)]
 
@@ -44,7 +44,7 @@ def symbol(text: str) -> str:
 
 
 def plot_prediction(trajectories: Trajectories, bands: dict[str, pd.DataFrame]) -> Figure:
-    """Predictive bands over the observed trajectories, the models side by side, three in a row.
+    """Draw predictive bands over the observed trajectories, the models side by side, three in a row.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def plot_prediction(trajectories: Trajectories, bands: dict[str, pd.DataFrame]) 
 
 
 def plot_elpd(result: ConditionResult) -> Figure:
-    """Expected log predictive density of each model as its difference from the best, with standard errors."""
+    """Draw the elpd of each model as its difference from the best model, with standard errors."""
     names = sorted(result.models, key=lambda name: result.models[name].elpd_loo)
     best = names[-1]
     with mpl.rc_context(STYLE):
@@ -113,7 +113,7 @@ def plot_elpd(result: ConditionResult) -> Figure:
 
 
 def plot_rates(result: ConditionResult) -> Figure:
-    """Posterior densities of the rates, and of parameters that are pure numbers, such as the weight; not of rivals."""
+    """Draw posterior densities of rates and of dimensionless parameters such as the weight. Rivals are left out."""
     panels: list[tuple[str, list[tuple[str, Parameter, Any]]]] = [("rates", []), ("pure numbers", [])]
     for model, outcome in result.models.items():
         if outcome.rival:
@@ -128,7 +128,7 @@ def plot_rates(result: ConditionResult) -> Figure:
         figure = Figure(figsize=(4.5 * len(panels), 3.0))
         axes = figure.subplots(1, len(panels), squeeze=False, width_ratios=[1.7, 1][: len(panels)])[0]
         for axis, (kind, curves) in zip(axes, panels, strict=True):
-            # A long thin tail must not push everything else against the axis.
+            # A long thin tail must not squeeze everything else against the axis.
             axis.set_xlim(0, 1.1 * max(np.quantile(draws, 0.98) for _, _, draws in curves))
             drawn: dict[str, int] = {}
             for model, spec, draws in curves:
@@ -148,9 +148,9 @@ def plot_rates(result: ConditionResult) -> Figure:
             axis.set_yticks([])
             axis.set_ylim(0, 1.35)
             axis.legend(loc="upper center", fontsize=8.5, ncols=2 if kind == "rates" else 1)
-            only = kind == "rates" or len(curves) > 1
+            several = kind == "rates" or len(curves) > 1
             label = "rate at full exposure, per unit of time" if kind == "rates" else "value"
-            axis.set_xlabel(label if only else curves[0][1].meaning)
+            axis.set_xlabel(label if several else curves[0][1].meaning)
         axes[0].set_ylabel("posterior density (peak = 1)")
         if all(spec.support[1] == 1.0 for _, spec, _ in panels[-1][1]):
             axes[-1].set_xlim(0, 1)
@@ -158,7 +158,7 @@ def plot_rates(result: ConditionResult) -> Figure:
 
 
 def plot_pareto_k(result: ConditionResult) -> Figure:
-    """Pareto k of every observation: whether PSIS-LOO can be trusted."""
+    """Draw the Pareto k of every unit: whether PSIS-LOO can be trusted."""
     names = list(result.models)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 3.0))
@@ -177,34 +177,34 @@ def plot_pareto_k(result: ConditionResult) -> Figure:
 
 
 def plot_pointwise_elpd(result: ConditionResult) -> Figure:
-    """Pointwise difference in elpd, two-rate minus one-rate, over time or by trajectory, and its running sum."""
-    named = {model.specification.model.name: model for model in reversed(result.models.values())}
-    if not {"one-rate", "two-rate"} <= set(named):
-        raise InputError("the difference is that of two-rate and one-rate; not both were fitted")
-    two, one = named["two-rate"], named["one-rate"]
+    """Draw the pointwise difference in elpd (two-rate minus one-rate) over time or trajectories, and its sum."""
+    by_model = {model.specification.model.name: model for model in reversed(result.models.values())}
+    if not {"one-rate", "two-rate"} <= set(by_model):
+        raise InputError("the figure shows elpd of two-rate minus elpd of one-rate, but not both models were fitted")
+    two, one = by_model["two-rate"], by_model["one-rate"]
     difference = two.elpd.pointwise - one.elpd.pointwise
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 4.2))
-        each, total = figure.subplots(2, 1, sharex=True)
+        points, running = figure.subplots(2, 1, sharex=True)
         if result.unit == "increment":
             time = np.asarray(group(result.posteriors[two.specification.name], "observed_data")["time"], dtype=float)
-            total.set_xlabel("time")
+            running.set_xlabel("time")
         else:
             time = np.arange(difference.size)
-            total.set_xlabel("number of the trajectory")
+            running.set_xlabel("number of the trajectory")
         by_time = pd.Series(difference).groupby(time).sum().cumsum()
-        each.scatter(time, difference, s=10, alpha=0.5, lw=0, color=INK)
-        each.set_ylabel(f"of one {result.unit}")
-        total.plot(by_time.index, by_time, color=INK, lw=2)
-        total.set_ylabel("sum so far")
-        for axis in (each, total):
+        points.scatter(time, difference, s=10, alpha=0.5, lw=0, color=INK)
+        points.set_ylabel(f"of one {result.unit}")
+        running.plot(by_time.index, by_time, color=INK, lw=2)
+        running.set_ylabel("sum so far")
+        for axis in (points, running):
             axis.axhline(0, color="#888888", lw=1)
-        each.set_title("elpd of two-rate minus elpd of one-rate")
+        points.set_title("elpd of two-rate minus elpd of one-rate")
     return figure
 
 
 def plot_prior_check(result: ConditionResult) -> Figure:
-    """What the priors expect of an increment beside what was observed, each as the share of susceptible agents."""
+    """Draw prior predictions and observations of increments, each as a share of the susceptible agents."""
     names = [name for name, model in result.models.items() if not model.rival]
     edges = np.geomspace(1e-5, 1.0, 41)
     with mpl.rc_context(STYLE):
@@ -220,7 +220,7 @@ def plot_prior_check(result: ConditionResult) -> Figure:
             )
         _step(axis, np.divide(observed, size, out=np.zeros_like(observed), where=size > 0), edges, INK, "observed")
         axis.set_xscale("log")
-        axis.set_xlabel("share of the susceptible agents that begin to share in one interval (0 apart)")
+        axis.set_xlabel("share of the susceptible agents that begin to share in one interval (zeros not shown)")
         axis.set_ylabel("frequency (peak = 1)")
         axis.set_ylim(0, 1.1)
         axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names) + 1, fontsize=9)

@@ -17,11 +17,11 @@ from ..posterior.posteriors import Posteriors
 from .verdict import Verdict
 
 _SHOWN = 20
-"""Conditions that a comparison says of itself on a console."""
+"""Number of conditions that `repr` of a comparison shows."""
 
 
 class ComparisonMethod(NamedTuple):
-    """How conditions are compared: closure and clock, each with why, likelihood, what LOO leaves out, priors."""
+    """How conditions are compared: closure and clock with their reasons, likelihood, unit of LOO, scale of priors."""
 
     closure: str
     closure_reason: str
@@ -34,7 +34,7 @@ class ComparisonMethod(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelResult:
-    """How one model did on one condition.
+    """Result of one model on one condition.
 
     Parameters
     ----------
@@ -51,11 +51,11 @@ class ModelResult:
     problems : list of str
         What is wrong with the sampling; empty when all is well.
     rival : bool
-        Whether it was fitted to challenge a two-rate verdict, and not asked for.
+        Whether the model was fitted only to challenge a two-rate verdict.
     log_evidence : float or None
-        Log marginal likelihood by sequential Monte Carlo, where it was asked for.
+        Log marginal likelihood by sequential Monte Carlo, if requested.
     elpd_future : array or None, shape (n_trajectories with a future,)
-        Log predictive density of the rest of each trajectory, where it was asked for.
+        Log predictive density of the rest of each trajectory, if requested.
     """
 
     specification: Specification
@@ -85,12 +85,12 @@ class ModelResult:
 
     @property
     def good_k(self) -> float:
-        """Limit of Pareto k."""
+        """Highest Pareto k at which PSIS can be trusted."""
         return self.elpd.good_k
 
     @property
     def pareto_k_bad(self) -> int:
-        """Number of units with a Pareto k above `good_k`, those refitted exactly apart."""
+        """Number of units with a Pareto k above `good_k`, without those that were refitted exactly."""
         return int(self.elpd.high_k_units.size)
 
 
@@ -105,9 +105,10 @@ class ConditionResult:
     verdict : {"one-rate", "two-rate", "undecided"}
         See :func:`tworate.inference.comparison.verdict.judge`.
     doubts : list of str
-        Names of :class:`tworate.inference.comparison.verdict.Doubt`: why the numbers cannot be trusted, if so.
+        Names of :class:`tworate.inference.comparison.verdict.Doubt`: why the numbers cannot be trusted; empty when
+        they can.
     reasons : list of str
-        Why, the decisive reason first.
+        Reasons for the verdict, the decisive one first.
     challenged_by : list of str
         Rival models that describe the data better than two rates, or as well with fewer parameters.
     elpd_diff, dse : float
@@ -115,18 +116,19 @@ class ConditionResult:
     closure, closure_reason : str
         Where exposure came from, and why it was chosen.
     likelihood, unit : str
-        Distribution of what was observed; what leave-one-out leaves out.
+        Distribution of what was observed; what leave-one-out leaves out at a time.
     clock, clock_reason : str
-        How time was taken, and why.
+        Clock of the fits, and why it was chosen.
     n_observations, n_increments : int
-        Increments compared, and increments in the data: where nobody is susceptible or exposed, one tells nothing.
+        Increments compared, and increments in the data. Increments with nobody susceptible or exposed carry no
+        information and are not compared.
     models : dict of str to ModelResult
     posteriors : Posteriors
-        Mapping of model to the posterior, as ArviZ has it.
+        Posterior of each model, in ArviZ's format.
     prior_scale : float
         Factor of the scales of all priors.
     predict_from : float or None
-        Time from which the rest of the curves was predicted, where it was asked for.
+        Time from which the rest of the curves was predicted, if requested.
     """
 
     condition: dict[str, Any]
@@ -160,15 +162,15 @@ class ConditionResult:
         return next((model.elpd.pointwise.size for model in self.models.values()), 0)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a model, the best first, as in :attr:`Comparison.table`."""
+        """Return one row per model, the best first, as in :attr:`Comparison.table`."""
         ranked = sorted(self.models.items(), key=lambda item: -item[1].elpd_loo)
         rows = []
         for name, model in ranked:
-            asked: dict[str, Any] = {}
+            optional: dict[str, Any] = {}
             if model.log_evidence is not None:
-                asked["log_evidence"] = model.log_evidence
+                optional["log_evidence"] = model.log_evidence
             if model.elpd_future is not None:
-                asked["elpd_future"] = float(model.elpd_future.sum())
+                optional["elpd_future"] = float(model.elpd_future.sum())
             rows.append(
                 {
                     **self.condition,
@@ -188,7 +190,7 @@ class ConditionResult:
                     "clock": self.clock,
                     "unit": self.unit,
                     "n_observations": self.n_observations,
-                    **asked,
+                    **optional,
                 }
             )
         return rows
@@ -201,20 +203,20 @@ def condition_label(condition: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class ComparisonResults:
-    """Which model each condition needs, and how sure we are: the numbers.
+    """Numbers of a comparison: which model each condition needs, and how sure that is.
 
     Parameters
     ----------
     conditions : list of ConditionResult
-        One a condition, in order of appearance.
+        One per condition, in order of appearance.
     trajectories : Trajectories
         The data.
     by : list of str
-        Columns that tell conditions apart.
+        Columns that distinguish the conditions.
     seed : int
         Seed of the fits.
     version : str
-        Version of tworate that made it.
+        Version of tworate that made the comparison.
     """
 
     conditions: list[ConditionResult]
@@ -225,26 +227,26 @@ class ComparisonResults:
 
     @property
     def verdict(self) -> Verdict | dict[str, Verdict]:
-        """The verdict; with several conditions, by condition."""
+        """The verdict. With several conditions, a dict by condition."""
         if len(self.conditions) == 1:
             return self.conditions[0].verdict
         return {result.label: result.verdict for result in self.conditions}
 
     @property
     def posteriors(self) -> Mapping[str, Posterior] | dict[str, Posteriors]:
-        """Posterior of each model; with several conditions, by condition."""
+        """Posterior of each model. With several conditions, a dict by condition."""
         if len(self.conditions) == 1:
             return self.conditions[0].posteriors
         return {result.label: result.posteriors for result in self.conditions}
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row a condition and model, the best model first; `log_evidence` and `elpd_future` where asked for."""
+        """One row per condition and model, the best model first; `log_evidence` and `elpd_future` if requested."""
         rows = [row for result in self.conditions for row in result.rows()]
         return pd.DataFrame(rows)
 
     def part(self, condition: int = 0) -> tuple[ConditionResult, Trajectories]:
-        """Result and data of one condition, by its number."""
+        """Return result and data of one condition, by its number."""
         parts = list(self.trajectories.split(self.by))
         return self.conditions[condition], parts[condition][1]
 
@@ -256,8 +258,8 @@ class ComparisonResults:
             + f": {result.reasons[0]}"
             for result in shown
         ]
-        left = len(self.conditions) - len(shown)
-        return "\n".join(["Comparison", *lines, *([f"… and {left} more conditions"] if left else [])])
+        n_hidden = len(self.conditions) - len(shown)
+        return "\n".join(["Comparison", *lines, *([f"… and {n_hidden} more conditions"] if n_hidden else [])])
 
     def _repr_html_(self) -> str:
         """Return the table for notebooks, under the verdict of each condition."""

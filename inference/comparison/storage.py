@@ -25,7 +25,7 @@ from .results import ComparisonResults, ConditionResult, ModelResult
 COMPARISON = "comparison.json"
 TABLE = "comparison.csv"
 REPORT = "report.html"
-"""Made of a saved comparison, by the commands."""
+"""Report that the commands make from a saved comparison."""
 TRAJECTORIES = "trajectories.parquet"
 
 
@@ -97,7 +97,7 @@ def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], 
 
 
 def discard_comparison(folder: Path) -> None:
-    """Remove what an earlier comparison left in a folder, where it is of other data; trajectories stay."""
+    """Remove the files that a comparison of other data left in a folder. Trajectories stay."""
     previous = _saved_posteriors(folder)
     _discard_numbers(folder)
     for stale in previous:
@@ -105,8 +105,8 @@ def discard_comparison(folder: Path) -> None:
 
 
 def save_comparison(comparison: ComparisonResults, folder: Path) -> None:
-    """Write a comparison to a folder; each file whole or not at all, `comparison.json` last."""
-    # Kept until the end: they may be those that are written.
+    """Write a comparison to a folder. Each file is written whole or not at all, `comparison.json` last."""
+    # Old posteriors are removed last: this comparison may hold them.
     previous = _saved_posteriors(folder)
     _discard_numbers(folder)
     files: dict[tuple[int, str], str] = {}
@@ -125,7 +125,7 @@ def save_comparison(comparison: ComparisonResults, folder: Path) -> None:
 
 
 def read_comparison(folder: Path, models: Sequence[type[SIModel]] = ()) -> ComparisonResults:
-    """Read the results that :func:`save_comparison` wrote; arguments and errors as of `load_comparison`."""
+    """Read the results that :func:`save_comparison` wrote; arguments and errors are those of `load_comparison`."""
     if folder.is_file():
         raise InputError(f"{folder}: is a file; give the folder of a comparison")
     path = folder / COMPARISON
@@ -151,17 +151,19 @@ def read_comparison(folder: Path, models: Sequence[type[SIModel]] = ()) -> Compa
         ) from error
 
 
-def _model(name: str, given: Sequence[type[SIModel]]) -> type[SIModel]:
-    for model in given:
+def _model(name: str, extra_models: Sequence[type[SIModel]]) -> type[SIModel]:
+    for model in extra_models:
         if model.name == name:
             return model
     try:
         return get_model(name)
     except ValueError as error:
-        raise InputError(f"{error}; for one of your own pass its class: load_comparison(folder, models=[…])") from error
+        raise InputError(
+            f"{error}; for a model of your own, pass its class: load_comparison(folder, models=[…])"
+        ) from error
 
 
-def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[SIModel]]) -> ConditionResult:
+def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[SIModel]]) -> ConditionResult:
     models: dict[str, ModelResult] = {}
     files: dict[str, Path | Posterior] = {}
     for name, model in entry["models"].items():
@@ -171,7 +173,7 @@ def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[
         posterior = read_posterior(file)
         attrs, future = posterior.attrs, model.get("elpd_future_pointwise")
         specification = Specification(
-            _model(attrs["model"], models_given),
+            _model(attrs["model"], extra_models),
             LIKELIHOODS[attrs["likelihood"]],
             attrs["clock"],
             bool(attrs["replicate_effects"]),
@@ -183,7 +185,7 @@ def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[
             elpd=Elpd.from_dataset(group(posterior, "loo")),
             weight=model["weight"],
             parameters=pd.DataFrame.from_dict(model["parameters"], orient="index").astype(float),
-            # JSON has no infinity: a time that is not reached.
+            # JSON has no infinity, which stands for a time that is never reached.
             derived=pd.DataFrame.from_dict(model["derived"], orient="index").fillna(math.inf),
             problems=model["problems"],
             rival=model["rival"],
@@ -193,7 +195,7 @@ def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[
         files[name] = file
     nan = float("nan")
     return ConditionResult(
-        # Files of before have none: their reasons say it in words.
+        # Files of earlier versions have no doubts: only their reasons state them.
         doubts=entry.get("doubts", []),
         **{
             key: entry[key]
@@ -210,19 +212,19 @@ def _condition(folder: Path, entry: dict[str, Any], models_given: Sequence[type[
 
 
 def _discard_numbers(folder: Path) -> None:
-    """Without them the folder holds no comparison: an interruption cannot leave old numbers beside new posteriors."""
+    """Remove the files of numbers, so that an interruption cannot leave old numbers beside new posteriors."""
     for numbers in (COMPARISON, TABLE, REPORT):
         (folder / numbers).unlink(missing_ok=True)
 
 
 def _saved_posteriors(folder: Path) -> set[str]:
-    """Posterior files that an earlier comparison in the folder names."""
+    """Return the posterior files that are named by an earlier comparison in the folder."""
     try:
         content = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
         named = {model["posterior"] for entry in content["conditions"] for model in entry["models"].values()}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
-    # Only what we would write ourselves: a file from elsewhere must not make us remove others.
+    # Only names that we would write: a foreign comparison.json must not make us remove other files.
     return {name for name in named if re.fullmatch(r"posteriors/[A-Za-z0-9._+-]+\.nc", name)}
 
 
@@ -234,7 +236,7 @@ def _slug(number: int, result: ConditionResult, n_conditions: int) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """Replace what JSON cannot say (NaN, infinity) by null, throughout."""
+    """Replace NaN and infinity by null, throughout: JSON has neither."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):

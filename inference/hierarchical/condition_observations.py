@@ -1,4 +1,4 @@
-"""Observations of a study: those of each condition one after the other, and what each condition's say of its rates."""
+"""Observations of a study, ordered by condition, and the likelihood of each condition."""
 
 import dataclasses
 import itertools
@@ -26,7 +26,7 @@ IntArray = NDArray[np.int64]
 CONDITION = "condition"
 """Column that names the condition in the table of conditions and in the trajectories."""
 _AT_ONCE = 2_000_000
-"""Predictions worked out at once: some tens of MB."""
+"""Predictions computed at once: some tens of MB."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class StudyObservations:
     Parameters
     ----------
     data : Transitions
-        The increments; the window is that of the whole study.
+        The increments. The window is that of the whole study.
     labels : tuple
         Labels of the conditions, in their order.
     condition : array of int, shape (n_observations,)
-        Number of the condition of each increment; does not fall.
+        Number of the condition of each increment, in ascending order.
     condition_of_path : array of int, shape (n_trajectories,)
         Number of the condition of each trajectory.
     starts : pandas.DataFrame
-        First rows of the trajectories: `population`, `infected`, and `degree` and `degrees` where they are known.
+        First rows of the trajectories: `population`, `infected`, and `degree` and `degrees` if they are known.
     """
 
     data: Transitions
@@ -57,31 +57,33 @@ class StudyObservations:
     def of(
         cls, labels: "pd.Series[Any]", trajectories: Trajectories, closure: str, specification: Specification
     ) -> "StudyObservations":
-        """Take the observations of the conditions with these labels.
+        """Collect the observations of the conditions with these labels.
 
         Raises
         ------
         InputError
-            When labels and trajectories do not belong together, or the trajectories tell nothing.
+            When labels and trajectories do not belong together, or the trajectories carry no information.
         """
         table = trajectories.table
         if CONDITION not in table:
-            raise InputError(f"{trajectories.source}: has no column {CONDITION!r}, which says whose trajectory it is")
+            raise InputError(
+                f"{trajectories.source}: has no column {CONDITION!r}, which names the condition of a trajectory"
+            )
         if labels.duplicated().any():
             raise InputError(f"conditions: {CONDITION} = {labels[labels.duplicated()].iloc[0]} comes twice")
-        known = pd.Index(labels)
+        index = pd.Index(labels)
         for missing, where, other in (
             (labels[~labels.isin(table[CONDITION])], "conditions", "it has no trajectory"),
-            (table[CONDITION][~table[CONDITION].isin(known)], trajectories.source, "the conditions have no such row"),
+            (table[CONDITION][~table[CONDITION].isin(index)], trajectories.source, "the conditions have no such row"),
         ):
             if len(missing):
                 raise InputError(f"{where}: {CONDITION} = {missing.iloc[0]}, but {other}")
         data = observed(trajectories, closure, specification)
-        # Numbered as `observe` numbers them: trajectories that never start are gone.
+        # Trajectories have the numbers that `observe` gives them: those that never start are dropped.
         started = (table["infected"] > 0).to_numpy()
         first = np.unique(trajectories.path_numbers[started], return_index=True)[1]
         starts = table[started].iloc[first].reset_index(drop=True)
-        of_path = known.get_indexer(starts[CONDITION])
+        of_path = index.get_indexer(starts[CONDITION])
         order = np.argsort(of_path[data.path], kind="stable")
         return cls(
             data=_taken(data, order),
@@ -98,11 +100,11 @@ class StudyObservations:
 
     @property
     def bounds(self) -> IntArray:
-        """Where the increments of each condition begin, and the last ones end; shape (n_conditions + 1,)."""
+        """Where the increments of each condition begin and the last ones end; shape (n_conditions + 1,)."""
         return np.searchsorted(self.condition, np.arange(self.n_conditions + 1))
 
     def without(self, numbers: NDArray[Any]) -> "StudyObservations":
-        """The same with the increments of some conditions left out of the likelihood."""
+        """Return a copy in which the increments of some conditions are left out of the likelihood."""
         weight = np.where(np.isin(self.condition, numbers), 0.0, self.data.weight)
         return dataclasses.replace(self, data=dataclasses.replace(self.data, weight=weight))
 
@@ -114,7 +116,7 @@ class StudyObservations:
 
 
 def _taken(data: Transitions, which: IntArray) -> Transitions:
-    """Some of the observations, in this order."""
+    """Return some of the observations, in the order of `which`."""
     arrays: dict[str, Any] = {
         field.name: values[which]
         for field in dataclasses.fields(data)
@@ -138,21 +140,21 @@ class ConditionLikelihood:
         self._family = specification.likelihood.family
         self._predictor = predictor(specification)
         self._quantities = quantities(specification.model)
-        kept = _taken(data, np.flatnonzero(data.weight > 0))
-        self._size = kept.size
-        if kept.size:
-            self._arrays = self._predictor.arrays(kept)
+        used = _taken(data, np.flatnonzero(data.weight > 0))
+        self._size = used.size
+        if used.size:
+            self._arrays = self._predictor.arrays(used)
             self._constant = float(constants(self._family, self._arrays["observed"], self._arrays["size"]).sum())
 
     def __call__(self, points: FloatArray, dispersion: FloatArray) -> FloatArray:
-        """Log-likelihood at each point, constants included.
+        """Return the log-likelihood at each point, constants included.
 
         Parameters
         ----------
         points : array, shape (n_points, n_quantities)
             Quantities on their scales, rates per window.
         dispersion : array, shape (n_points,)
-            Dispersion that goes with each point.
+            Dispersion of each point.
 
         Returns
         -------
@@ -168,5 +170,5 @@ class ConditionLikelihood:
         columns = {q.name: q.natural(column)[:, None] for q, column in zip(self._quantities, points.T, strict=True)}
         prediction = np.broadcast_to(self._predictor.predict(self._arrays, columns), (len(points), self._size))
         observed, size = self._arrays["observed"], self._arrays["size"]
-        found = log_densities(self._family, np.ascontiguousarray(prediction), dispersion, observed, size)
-        return found.sum(axis=1) + self._constant
+        log_density = log_densities(self._family, np.ascontiguousarray(prediction), dispersion, observed, size)
+        return log_density.sum(axis=1) + self._constant

@@ -1,4 +1,4 @@
-"""Rates and curves under conditions that were not simulated."""
+"""Predicted rates and curves under conditions that were not simulated."""
 
 import json
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ from .quantities import quantities
 
 
 class Prediction(NamedTuple):
-    """What a fit foretells.
+    """Predictions of a fit.
 
     Parameters
     ----------
     rates : pandas.DataFrame
-        One row a condition and quantity: `condition` (label of the row), `quantity`, `mean`, `median`, and the 95%
+        One row per condition and quantity: `condition` (label of the row), `quantity`, `mean`, `median`, and the 95%
         highest-density interval `hdi_low`, `hdi_high`; rates per unit of the data's time.
     curves : pandas.DataFrame
         Predictive bands of the prevalence: `condition`, `time`, and the quantiles `q2.5` to `q97.5`.
@@ -54,11 +54,12 @@ def predict(
     posterior : Posterior
         A fit of the hierarchical model.
     conditions : pandas.DataFrame
-        One row a condition, with the columns of the terms; `condition` names them, or the index.
+        One row per condition, with the columns of the terms. The column `condition`, or else the index, labels them.
     seed : int
         Seed.
     typical : bool
-        Predict the typical condition of these terms; by default a single one, which differs from it as conditions do.
+        Predict the typical condition with these terms. By default the prediction is for a single condition, which
+        differs from the typical one as conditions do.
     times : sequence of float, optional
         Times of the curves, from the start; by default the window of the study in its steps.
     population, infected0 : int, optional
@@ -71,7 +72,7 @@ def predict(
     Raises
     ------
     InputError
-        When a column or a level is not known, or the study does not say how the curves start.
+        When a column is missing, a level is unknown, or the study does not determine how the curves start.
     """
     draws, attrs = group(posterior, "posterior"), posterior.attrs
     values = effect_values(codings_from_json(json.loads(attrs["codings"])), conditions)
@@ -113,19 +114,19 @@ def predict(
 def _start(
     posterior: Posterior, population: int | None, infected0: int | None, degree: float | None
 ) -> "pd.Series[Any]":
-    """How a curve starts: what was asked for, and else as in the study, where that is the same for all."""
-    asked = {"population": population, "infected": infected0, "degree": degree}
-    known = group(posterior, "constant_data")
-    start = {name: value for name, value in asked.items() if value is not None}
+    """Return how a curve starts: the arguments, otherwise the value of the study if all trajectories share it."""
+    arguments = {"population": population, "infected": infected0, "degree": degree}
+    study = group(posterior, "constant_data")
+    start = {name: value for name, value in arguments.items() if value is not None}
     for name in ("population", "infected", "degree", "degrees"):
-        if name in start or name not in known or (name == "degrees" and degree is not None):
+        if name in start or name not in study or (name == "degrees" and degree is not None):
             continue
-        values = pd.unique(known[name].to_numpy())
+        values = pd.unique(study[name].to_numpy())
         if len(values) > 1:
             argument = {"infected": "infected0", "degrees": "degree"}.get(name, name)
             raise InputError(
-                f"the study's trajectories differ in {name} ({len(values)} values); give {argument} to say with which "
-                "the curves start"
+                f"the study's trajectories differ in {name} ({len(values)} values); give {argument} to set the "
+                "value with which the curves start"
             )
         start[name] = values[0]
     return pd.Series(start, dtype=object)

@@ -14,9 +14,9 @@ from ...errors import InputError
 FloatArray = NDArray[np.float64]
 
 TRAITS = ("O", "C", "E", "A", "N")
-"""Columns of the traits: the mean over the agents of -1 (low) and +1 (high)."""
+"""Columns of the traits: the mean over the agents, where -1 is low and +1 is high."""
 TERMS = (*TRAITS, "event_type", "fatalities")
-"""Terms of a study by default."""
+"""Default terms of a study."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Coding:
     name : str
         The column.
     kind : {"number", "tenfold", "label"}
-        As it is, as `log10(1 + number)`, or one number a label, 1 where the condition has it.
+        The number as it is; `log10(1 + number)`; or one indicator per label, 1 if the condition has it.
     levels : tuple of str
-        The labels, or of a number what its effect is for.
+        The labels; for a number, the change to which its effect refers.
     centre : float
-        Taken from a number, so that the intercept is that of an average condition.
+        Subtracted from a number, so that the intercept is that of an average condition.
     """
 
     name: str
@@ -44,8 +44,8 @@ class Coding:
     def of(cls, conditions: pd.DataFrame, name: str) -> "Coding":
         """Choose a coding by the name and the values of a column.
 
-        Traits stay as they are: 0 is in the middle of low and high. Fatalities are taken in powers of ten.
-        Other numbers are taken from their mean; all else are labels.
+        Traits stay as they are: 0 is midway between low and high. Fatalities enter in powers of ten. Other numbers are
+        centred at their mean. All other columns are labels.
 
         Raises
         ------
@@ -53,8 +53,10 @@ class Coding:
             When the column is not there, or a value is missing or out of range.
         """
         if name not in conditions:
-            there = ", ".join(map(str, conditions.columns))
-            raise InputError(f"the conditions have no column {name!r} for the term of this name; there are: {there}")
+            columns = ", ".join(map(str, conditions.columns))
+            raise InputError(
+                f"the conditions have no column {name!r} for the term of this name; the columns are: {columns}"
+            )
         values = conditions[name]
         if values.isna().any():
             missing = conditions.index[values.isna()][0]
@@ -70,20 +72,20 @@ class Coding:
         return cls(name, "number", ("one more",), float(values.mean()))
 
     def values(self, conditions: pd.DataFrame) -> FloatArray:
-        """What the effect of each level is multiplied with, shape (n_conditions, n_levels).
+        """Return the factor of the effect of each level, shape (n_conditions, n_levels).
 
         Raises
         ------
         InputError
             When a label is not among the levels.
         """
-        column = Coding.of(conditions, self.name)  # checks it
+        column = Coding.of(conditions, self.name)  # raises where the column cannot be used
         if self.kind == "label":
             unknown = [level for level in column.levels if level not in self.levels]
             if unknown:
                 raise InputError(
-                    f"conditions: {self.name} = {unknown[0]} was not in the study, so its effect is not known; there "
-                    f"are: {', '.join(self.levels)}"
+                    f"conditions: {self.name} = {unknown[0]} was not in the study, so its effect is unknown; "
+                    f"the levels are: {', '.join(self.levels)}"
                 )
             labels = conditions[self.name].astype(str).to_numpy()
             return np.asarray(labels[:, None] == np.array(self.levels), dtype=float)
@@ -94,7 +96,7 @@ class Coding:
 
     @property
     def contrasts(self) -> FloatArray:
-        """Effects of the levels from coefficients of variance 1, shape (n_levels, n_coefficients)."""
+        """Matrix that gives effects of the levels from coefficients of variance 1, shape (n_levels, n_coefficients)."""
         return zero_sum_contrasts(len(self.levels)) if self.kind == "label" else np.ones((1, 1))
 
 
@@ -105,11 +107,11 @@ class Design:
     Parameters
     ----------
     codings : tuple of Coding
-        One a term, of those whose effects the conditions tell apart.
+        One per term, for those terms whose effects the conditions can distinguish.
     matrix : array, shape (n_conditions, n_coefficients)
-        What the coefficients are multiplied with.
+        Factors of the coefficients.
     effect_values : array, shape (n_conditions, n_effects)
-        What the effects of the levels are multiplied with.
+        Factors of the effects of the levels.
     notes : tuple of str
         Terms that are left out, and why.
     """
@@ -126,29 +128,29 @@ class Design:
         Parameters
         ----------
         conditions : pandas.DataFrame
-            One row a condition.
+            One row per condition.
         terms : sequence of str, optional
-            Columns; by default those of :data:`TERMS` that are there.
+            Columns; by default those of :data:`TERMS` that exist.
 
         Raises
         ------
         InputError
-            When a column that was asked for cannot be used.
+            When a requested column cannot be used.
         """
         wanted = [name for name in TERMS if name in conditions] if terms is None else list(terms)
         absent = [] if terms is not None else [name for name in TERMS if name not in conditions]
         if len(set(wanted)) < len(wanted):
-            raise InputError(f"terms = {', '.join(wanted)}: each may come once")
+            raise InputError(f"terms = {', '.join(wanted)}: each term may be given only once")
         codings = {name: Coding.of(conditions, name) for name in wanted}
         candidates = [
             Term(name, coding.levels, coding.values(conditions) @ coding.contrasts, coding.contrasts)
             for name, coding in codings.items()
         ]
-        kept, notes = identified(candidates, len(conditions))
+        identifiable, notes = identified(candidates, len(conditions))
         if absent:
             notes.insert(0, f"left out, since the conditions have no such column: {', '.join(absent)}")
-        matrix = np.hstack([np.empty((len(conditions), 0)), *(term.columns for term in kept)])
-        used = tuple(codings[term.name] for term in kept)
+        matrix = np.hstack([np.empty((len(conditions), 0)), *(term.columns for term in identifiable)])
+        used = tuple(codings[term.name] for term in identifiable)
         return cls(used, matrix, effect_values(used, conditions), tuple(notes))
 
     @property
@@ -163,25 +165,25 @@ class Design:
 
     @property
     def contrasts(self) -> FloatArray:
-        """Effects from coefficients, shape (n_effects, n_coefficients)."""
+        """Matrix that gives effects from coefficients, shape (n_effects, n_coefficients)."""
         blocks = [coding.contrasts for coding in self.codings]
-        whole = np.zeros((sum(block.shape[0] for block in blocks), sum(block.shape[1] for block in blocks)))
+        joined = np.zeros((sum(block.shape[0] for block in blocks), sum(block.shape[1] for block in blocks)))
         row = column = 0
         for block in blocks:
-            whole[row : row + block.shape[0], column : column + block.shape[1]] = block
+            joined[row : row + block.shape[0], column : column + block.shape[1]] = block
             row, column = row + block.shape[0], column + block.shape[1]
-        return whole
+        return joined
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Codings, fit for JSON."""
+        """Return the codings in a form that JSON can express."""
         return [asdict(coding) for coding in self.codings]
 
 
 def effect_values(codings: Sequence[Coding], conditions: pd.DataFrame) -> FloatArray:
-    """What the effects are multiplied with in any conditions, shape (n_conditions, n_effects)."""
+    """Return the factors of the effects in any conditions, shape (n_conditions, n_effects)."""
     return np.hstack([np.empty((len(conditions), 0)), *(coding.values(conditions) for coding in codings)])
 
 
 def codings_from_json(saved: Sequence[dict[str, Any]]) -> tuple[Coding, ...]:
-    """Inverse of :meth:`Design.to_json`."""
-    return tuple(Coding(**{**each, "levels": tuple(each["levels"])}) for each in saved)
+    """Read codings that :meth:`Design.to_json` wrote."""
+    return tuple(Coding(**{**entry, "levels": tuple(entry["levels"])}) for entry in saved)

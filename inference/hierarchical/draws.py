@@ -1,4 +1,4 @@
-"""From a study to draws: preparing, sampling, and draws in the units of the data."""
+"""From a study to draws: preparation, sampling, and conversion to the units of the data."""
 
 import dataclasses
 import json
@@ -43,10 +43,10 @@ from .quantities import quantities
 FloatArray = NDArray[np.float64]
 
 SETTINGS = SamplerSettings(tune=400, draws=1000)
-"""By default. Draws hardly depend on each other; half of them would do for the means, but R̂ is looked at of every
+"""Default. Draws are hardly autocorrelated, and half of them would suffice for means. But R̂ is checked for every
 quantity of every condition, and the largest of hundreds must be below its limit."""
 TARGET_ACCEPT = 0.9
-"""By default: where the data of single conditions know little of a second rate, their posteriors have corners."""
+"""Default. The posteriors of conditions with little information on a second rate have corners."""
 
 
 def prepare(
@@ -56,7 +56,7 @@ def prepare(
     closure: str,
     terms: Any = None,
 ) -> HierarchicalData:
-    """Make a study of a table of conditions and their trajectories.
+    """Prepare a study from a table of conditions and their trajectories.
 
     Raises
     ------
@@ -65,30 +65,30 @@ def prepare(
     """
     observations = StudyObservations.of(conditions[CONDITION], trajectories, closure, specification)
     design = Design.of(conditions, terms)
-    found = approximate(
+    approximation = approximate(
         [ConditionLikelihood(specification, data) for data in observations.each()],
         design.matrix,
         quantities(specification.model),
         dispersed=specification.likelihood.dispersion is not None,
     )
-    return HierarchicalData(specification, observations, design, found)
+    return HierarchicalData(specification, observations, design, approximation)
 
 
 def with_design(study: HierarchicalData, design: Design) -> HierarchicalData:
-    """The same study with other terms."""
-    found = population(study.approximation, design.matrix, study.quantities)
-    return dataclasses.replace(study, design=design, approximation=found)
+    """Return the same study with other terms."""
+    approximation = population(study.approximation, design.matrix, study.quantities)
+    return dataclasses.replace(study, design=design, approximation=approximation)
 
 
 def without_condition(study: HierarchicalData, number: int) -> HierarchicalData:
-    """The same study without what was observed under one condition."""
-    known = study.approximation
-    precision, information = known.precision.copy(), known.information.copy()
+    """Return the same study without the observations of one condition."""
+    approximation = study.approximation
+    precision, information = approximation.precision.copy(), approximation.information.copy()
     precision[number], information[number] = 0.0, 0.0
     return dataclasses.replace(
         study,
         observations=study.observations.without(np.array([number])),
-        approximation=dataclasses.replace(known, precision=precision, information=information),
+        approximation=dataclasses.replace(approximation, precision=precision, information=information),
     )
 
 
@@ -98,10 +98,11 @@ class StudyTarget(SamplingTarget):
 
     study: HierarchicalData
 
-    # 15 leapfrog steps a draw are common, 63 the maximum. Where more would be needed, as with two rates on conditions
-    # that all have one, more would not do either and would take hours.
+    # At most 63 leapfrog steps per draw; 15 are common. Where these are too few, as with two rates on conditions that
+    # all have one rate, more steps would take hours and would not help either.
     max_tree_depth = 6
-    # Chains that lie apart here do so because conditions know little of a second rate, wherever the chains begin.
+    # Restarts do not help: chains disagree when conditions have little information on a second rate, wherever they
+    # start.
     restarts = False
 
     def sampler_model(self) -> SamplerModel:
@@ -113,17 +114,17 @@ class StudyTarget(SamplingTarget):
         return _in_units(trace, self.study)
 
     def summary(self, posterior: Posterior) -> pd.DataFrame:
-        """See :func:`summarize`."""
+        """Summarize the draws, see :func:`summarize`."""
         return summarize(posterior)
 
 
 def sample(study: HierarchicalData, *, seed: int, settings: SamplerSettings) -> SampledPosterior:
-    """Sample a study. Where the diagnostics are bad but chains do not lie apart, sample once more and longer.
+    """Sample a study. If the diagnostics are bad but the chains agree, sample once more and longer.
 
     Raises
     ------
     JobError
-        When the sampler gives up.
+        When sampling fails.
     """
     settings = dataclasses.replace(settings, target_accept=settings.target_accept or TARGET_ACCEPT)
     sampled = SamplingRun(StudyTarget(study), seed=seed, settings=settings).result()
@@ -145,7 +146,7 @@ def sample(study: HierarchicalData, *, seed: int, settings: SamplerSettings) -> 
 
 
 def _in_units(trace: Trace, study: HierarchicalData) -> Posterior:
-    """Draws in units of the data's time, from draws of what is sampled."""
+    """Convert draws of the sampled variables to draws in units of the data's time."""
     drawn = {
         name: trace.draws[name].reshape(*trace.draws[name].shape[:2], *shape)
         for name, shape in shapes_of(study).items()
@@ -160,7 +161,7 @@ def _in_units(trace: Trace, study: HierarchicalData) -> Posterior:
         above = intercept[..., names.index(quantity.below)] if quantity.below else None
         intercept[..., number] = sampled if above is None else above - np.exp(sampled)
     theta = np.empty((*sd.shape[:2], len(listed), study.observations.n_conditions))
-    known = study.approximation
+    approximation = study.approximation
     for draw in np.ndindex(sd.shape[:2]):
         theta[draw], _ = conditions_at(
             drawn[COORDINATES][draw],
@@ -168,8 +169,8 @@ def _in_units(trace: Trace, study: HierarchicalData) -> Posterior:
             drawn[EFFECT][draw],
             sd[draw],
             study.design.matrix,
-            known.precision,
-            known.information,
+            approximation.precision,
+            approximation.information,
         )
     dims = DIMENSIONS
     effects = np.einsum("lp,cdpq->cdlq", study.design.contrasts, drawn[EFFECT])
@@ -202,12 +203,12 @@ def _in_units(trace: Trace, study: HierarchicalData) -> Posterior:
 
 
 def summarize(posterior: Posterior) -> pd.DataFrame:
-    """Mean, sd, 95% highest-density interval, bulk ESS and R̂ of everything that was sampled, by name and place.
+    """Compute mean, sd, 95% highest-density interval, bulk ESS and R̂ of all quantities, by name and labels.
 
     Returns
     -------
     pandas.DataFrame
-        Index: such as `effect[O: high, beta]`; columns `mean`, `sd`, `hdi_low`, `hdi_high`, `ess_bulk`, `r_hat`.
+        Index such as `effect[O: high, beta]`; columns `mean`, `sd`, `hdi_low`, `hdi_high`, `ess_bulk`, `r_hat`.
     """
     draws = group(posterior, "posterior")
     ess, r_hat, hdi = effective_sample_sizes(draws), r_hats(draws), highest_density_intervals(draws, INTERVAL)

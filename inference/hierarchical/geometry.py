@@ -1,17 +1,19 @@
-"""Coordinates in which every condition is near standard normal, however much or little its data say.
+"""Coordinates in which every condition is close to standard normal, however informative its data are.
 
-Let θ be the quantities of a condition, of prior `N(μ, diag τ²)`, and let its log-likelihood be about
-`b'θ - θ'Λθ/2` (see :mod:`tworate.inference.hierarchical.approximation`). Then θ given μ and τ is about normal with
-precision `Λ + diag τ⁻²`. With the lower Cholesky factor `R` of `M = 1 + diag τ Λ diag τ`, and `u` the deviation in
+Let θ be the quantities of a condition with prior `N(μ, diag τ²)`, and let its log-likelihood be approximately
+`b'θ - θ'Λθ/2` (see :mod:`tworate.inference.hierarchical.approximation`). Then θ given μ and τ is approximately normal
+with precision `Λ + diag τ⁻²`. With the lower Cholesky factor `R` of `M = 1 + diag τ Λ diag τ`, and `u` the deviation in
 units of τ,
 
     θ = μ + τ u,    u = R⁻ᵀ (ζ + R⁻¹ τ (b - Λμ)),    log |dθ/dζ| = Σ log τ - Σ log R_ii,
 
-ζ is about standard normal. Where the data say nothing, Λ = 0, it is the usual non-centred form; where they say all, it
-is θ in units of what the data leave open. The transformation is exact whatever Λ and b are: they only decide how well
-the sampler walks. Log-prior and log-Jacobian together are `-u'u/2 - Σ log R_ii`, which has no τ left to divide by.
+ζ is approximately standard normal. Without information in the data, Λ = 0, this is the usual non-centred form. With
+very informative data, ζ is θ in units of its standard deviation given the data. The transformation is exact for any Λ
+and b: they affect only the efficiency of the sampler. The sum of log-prior and log-Jacobian is `-u'u/2 - Σ log R_ii`,
+without a division by τ.
 
-Compiled, with the gradient by hand: left to PyTensor, so many small steps take a minute to compile.
+The functions are compiled and the gradient is written by hand, because PyTensor takes a minute to compile so many small
+steps.
 """
 
 import math
@@ -76,7 +78,7 @@ def _shift(
 def outward(
     coordinates: FloatArray, mean: FloatArray, sd: FloatArray, precision: FloatArray, information: FloatArray
 ) -> tuple[FloatArray, float]:
-    """θ from ζ, with the log-prior of θ plus the log-Jacobian.
+    """Compute θ from ζ, with the log-prior of θ plus the log-Jacobian.
 
     Parameters
     ----------
@@ -113,7 +115,7 @@ def outward(
 def inward(
     theta: FloatArray, mean: FloatArray, sd: FloatArray, precision: FloatArray, information: FloatArray
 ) -> FloatArray:
-    """ζ from θ: the inverse of :func:`outward`."""
+    """Compute ζ from θ: the inverse of :func:`outward`."""
     coordinates, lower = np.empty(mean.shape), np.empty((sd.size, sd.size))
     for c in range(mean.shape[0]):
         _factor(sd, precision[c], lower)
@@ -136,13 +138,14 @@ def outward_gradient(
     by_theta: FloatArray,
     by_log_density: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Derivatives by ζ, μ and τ of what has these derivatives by the results of :func:`outward`.
+    """Compute derivatives by ζ, μ and τ of a function, from its derivatives by the results of :func:`outward`.
 
     Notes
     -----
-    Reverse differentiation. With `g` the derivative by u: that by ζ is `y = R⁻¹ g` and that by `τ (b - Λμ)` is
-    `s = R⁻ᵀ y`; R has `-u y' - s v'` (v = `R⁻¹ τ (b - Λμ)`) and `-1/R_ii` on the diagonal, and M what follows from it
-    by `R⁻ᵀ Φ(R' R̄) R⁻¹`, where Φ takes the lower triangle and half of the diagonal (Murray 2016, arXiv:1602.07527).
+    Reverse-mode differentiation. Let `g` be the derivative by u and `v = R⁻¹ τ (b - Λμ)`. The derivative by ζ is
+    `y = R⁻¹ g`, and the derivative by `τ (b - Λμ)` is `s = R⁻ᵀ y`. The derivative by R, `R̄`, is `-u y' - s v'`, with
+    `-1/R_ii` added on the diagonal. The derivative by M is `R⁻ᵀ Φ(R' R̄) R⁻¹`, where Φ keeps the lower triangle and half
+    of the diagonal (Murray 2016, arXiv:1602.07527).
     """
     n = sd.size
     by_coordinates, by_mean, by_sd = np.empty(mean.shape), by_theta.copy(), np.zeros(n)
@@ -168,7 +171,7 @@ def outward_gradient(
             for j in range(i + 1):
                 by_lower[i, j] = -u[i] * y[j] - s[i] * v[j]
             by_lower[i, i] -= by_log_density / lower[i, i]
-        # Φ(R' R̄), then its columns and its rows through R⁻ᵀ.
+        # Compute Φ(R' R̄), then multiply R⁻ᵀ with its columns and with its rows.
         for i in range(n):
             for j in range(n):
                 inner[j, i] = 0.0
@@ -203,7 +206,7 @@ def _means(intercept, coefficients, design):  # type: ignore[no-untyped-def]
 def conditions_at(  # type: ignore[no-untyped-def]
     coordinates, intercept, coefficients, sd, design, precision, information
 ):
-    """:func:`outward` with the means that intercepts and coefficients give; θ has the quantities as rows."""
+    """Apply :func:`outward` with means from intercepts and coefficients. θ has the quantities as rows."""
     theta, log_density = outward(
         np.ascontiguousarray(coordinates),
         _means(intercept, coefficients, design),
@@ -218,7 +221,7 @@ def conditions_at(  # type: ignore[no-untyped-def]
 def conditions_gradient(  # type: ignore[no-untyped-def]
     coordinates, intercept, coefficients, sd, design, precision, information, by_theta, by_log_density
 ):
-    """Derivatives by coordinates, intercepts, coefficients and τ of what has these by :func:`conditions_at`."""
+    """Compute derivatives by coordinates, intercepts, coefficients and τ, from those by :func:`conditions_at`."""
     by_coordinates, by_mean, by_sd = outward_gradient(
         np.ascontiguousarray(coordinates),
         _means(intercept, coefficients, design),

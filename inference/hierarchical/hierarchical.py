@@ -1,4 +1,4 @@
-"""The hierarchical model over the conditions of a study: what persona and event do to the rates."""
+"""The hierarchical model over the conditions of a study: effects of persona and event on the rates."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -53,34 +53,34 @@ def fit_hierarchical(
     sampler: SamplerSettings | None = None,
     progress: Progress | None = None,
 ) -> HierarchicalFit:
-    """Fit the rates of all conditions of a study at once, as functions of what the conditions differ in.
+    """Fit the rates of all conditions of a study at once, as functions of the conditions' terms.
 
     Parameters
     ----------
     conditions : pandas.DataFrame
-        One row a condition: `condition` (a label), and a column a term.
+        One row per condition: `condition` (a label), and one column per term.
     trajectories : Trajectories, DataFrame or path
-        The data; the condition column `condition` says whose each trajectory is.
+        The data. The column `condition` names the condition of each trajectory.
     model : {"two-rate", "one-rate"}
         The SI model of every condition.
     closure : {"recorded", "edge-based", "mean-field"}, optional
-        Where exposure comes from; by default the most exact that the data allow.
+        Where exposure comes from; by default the most exact closure that the data allow.
     clock : {"rounds", "continuous"}, optional
-        Synchronous rounds, or continuous time between observations; by default that of the simulation, where the data
-        record it, else rounds.
+        Synchronous rounds, or continuous time between observations; by default the clock of the simulation if the data
+        record it, otherwise rounds.
     likelihood : {"beta-binomial", "binomial"}
         Distribution of new sharers given the past.
     terms : sequence of str, optional
         Columns of `conditions`: numbers (fatalities in powers of ten), or labels, whose effects sum to zero. By default
-        those of O, C, E, A, N, event_type and fatalities that are there. What does not vary, or cannot be told apart
-        from terms before it, is left out with a note.
+        those of O, C, E, A, N, event_type and fatalities that exist. A term is left out with a note if it does not vary
+        or cannot be distinguished from earlier terms.
     seed : int
         Seed of sampling.
     sampler : SamplerSettings, optional
-        How to sample; by default 400 warm-up and 1000 kept draws of 4 chains, with target acceptance 0.9. When the
-        diagnostics are bad the model is sampled once more, longer or harder.
+        How to sample; by default 400 warm-up and 1000 kept draws of 4 chains, with target acceptance 0.9. If the
+        diagnostics are bad, the model is sampled once more, longer or harder.
     progress : callable, optional
-        Called with steps done and in all.
+        Called with the number of steps done, and their total.
 
     Returns
     -------
@@ -91,12 +91,12 @@ def fit_hierarchical(
     InputError
         When the data, a term or a name cannot be used.
     JobError
-        When the sampler gives up.
+        When sampling fails.
 
     Notes
     -----
-    `θ_c ~ N(intercept + Σ effects, sd²)` for the log-rates and the logit of the weight of condition c, and the exact
-    likelihood of all increments given θ; see docs/hierarchy.md.
+    The log-rates and the logit of the weight of condition c are `θ_c ~ N(intercept + Σ effects, sd²)`. The likelihood
+    of all increments given θ is exact. See docs/hierarchy.md.
 
     Examples
     --------
@@ -115,17 +115,17 @@ def fit_hierarchical(
     >>> bool(effect["ratio_low"] < (0.3 / 0.2) ** 0.5 < effect["ratio_high"])
     True
     """
-    told = progress or (lambda done, total: None)
-    told(0, 3)
+    report = progress or (lambda done, total: None)
+    report(0, 3)
     study = study_of(
         conditions, trajectories, model=model, closure=closure, clock=clock, likelihood=likelihood, terms=terms
     )
     check_names(likelihood, seed)
-    told(1, 3)
+    report(1, 3)
     sampled = sample(study, seed=seed, settings=sampler or SETTINGS)
-    told(2, 3)
+    report(2, 3)
     fit = HierarchicalFit(sampled.posterior, sampled.summary, study)
-    told(3, 3)
+    report(3, 3)
     return fit
 
 
@@ -139,35 +139,35 @@ def study_of(
     likelihood: str = "beta-binomial",
     terms: Sequence[str] | None = None,
 ) -> HierarchicalData:
-    """Return what the hierarchical model is made of; arguments and errors as of :func:`fit_hierarchical`."""
+    """Return the data of the hierarchical model. Arguments and errors are those of :func:`fit_hierarchical`."""
     if model not in MODELS:
-        raise InputError(f"the hierarchical model is of {' or '.join(MODELS)}, not {model!r}")
+        raise InputError(f"the SI model of the hierarchical model must be {' or '.join(MODELS)}, not {model!r}")
     check_names(likelihood, 0)
     if LIKELIHOODS[likelihood].kind != "transition":
         raise InputError(
             f"the hierarchical model takes a likelihood of increments, beta-binomial or binomial, not {likelihood}"
         )
     if CONDITION not in conditions:
-        raise InputError(f"the table of conditions has no column {CONDITION!r}, which names each")
+        raise InputError(f"the table of conditions has no column {CONDITION!r}, which names each condition")
     data = as_trajectories(trajectories)
-    name, _ = choose_closure(data, closure)
-    taken, _ = choose_clock(data, clock)
-    specification = Specification(get_model(model), LIKELIHOODS[likelihood], taken)
-    return prepare(conditions.reset_index(drop=True), data, specification, name, terms)
+    chosen_closure, _ = choose_closure(data, closure)
+    chosen_clock, _ = choose_clock(data, clock)
+    specification = Specification(get_model(model), LIKELIHOODS[likelihood], chosen_clock)
+    return prepare(conditions.reset_index(drop=True), data, specification, chosen_closure, terms)
 
 
 def build_hierarchical(
     conditions: pd.DataFrame, trajectories: "Trajectories | pd.DataFrame | str | Path", **how: Any
 ) -> "pm.Model":
-    """Return the hierarchical model as a PyMC model, to be looked at or sampled by other means.
+    """Return the hierarchical model as a PyMC model, to inspect it or to sample it by other means.
 
-    Here the quantities of the conditions are plain normal variables; what :func:`fit_hierarchical` samples is the same
-    model in other coordinates.
+    Here the quantities of the conditions are plain normal variables. :func:`fit_hierarchical` samples the same model in
+    other coordinates.
 
     Parameters
     ----------
     conditions, trajectories, **how
-        As of :func:`study_of`.
+        See :func:`study_of`.
     """
     from .hierarchical_model import build_hierarchical as build
 
@@ -184,14 +184,14 @@ def load_hierarchical(
     Parameters
     ----------
     path : path
-        From :meth:`HierarchicalFit.save`.
+        File that :meth:`HierarchicalFit.save` wrote.
     conditions, trajectories : optional
-        What it was fitted to, for what needs the data.
+        Data of the fit. Leaving conditions out needs them.
 
     Raises
     ------
     InputError
-        When the file is not there, or is no such fit.
+        When the file does not exist, or holds no such fit.
     """
     path = Path(path)
     if not path.is_file():
@@ -207,8 +207,8 @@ def load_hierarchical(
             posterior.close()
     study = None
     if conditions is not None and trajectories is not None:
-        how = {name: posterior.attrs[name] for name in ("model", "closure", "clock", "likelihood")}
-        study = study_of(conditions, trajectories, terms=[coding.name for coding in codings], **how)
+        settings = {name: posterior.attrs[name] for name in ("model", "closure", "clock", "likelihood")}
+        study = study_of(conditions, trajectories, terms=[coding.name for coding in codings], **settings)
     return HierarchicalFit(posterior, summarize(posterior), study)
 
 
@@ -220,28 +220,28 @@ def compare_terms(
     refit: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Which terms matter: leave-one-condition-out with each term left out in turn.
+    """Compare fits with each term left out in turn, by leave-one-condition-out: which terms matter?
 
     Parameters
     ----------
     fit : HierarchicalFit
         A fit with all terms, and its data.
     conditions : pandas.DataFrame
-        The conditions that it was fitted to.
+        The conditions of the fit.
     seed : int, optional
         Seed of the further fits; by default that of the fit.
     refit : int
-        As of :meth:`HierarchicalFit.loo`.
+        See :meth:`HierarchicalFit.loo`.
     progress : callable, optional
-        Called with models done and in all.
+        Called with the number of models done, and their total.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model: `si_model`, `left_out` (a term, empty for the model with all, or `all terms`), `elpd_loo`,
-        `se`, `p_loo`, `elpd_diff` (elpd with all terms less that of the row: above 0 where the term helps to foretell a
-        condition), `dse` (its standard error), `pareto_k_bad` (conditions for which PSIS cannot be trusted), and
-        `problems` of sampling.
+        One row per model: `si_model`, `left_out` (a term, empty for the model with all, or `all terms`), `elpd_loo`,
+        `se`, `p_loo`, `elpd_diff` (elpd with all terms minus that of the row: above 0 if the term helps to predict a
+        condition), `dse` (its standard error), `pareto_k_bad` (number of conditions for which PSIS cannot be trusted),
+        and `problems` of sampling.
 
     Raises
     ------
@@ -253,19 +253,19 @@ def compare_terms(
     if not terms:
         raise InputError("the fit has no terms to leave out; its notes say why")
     left_out = [(), *((term,) for term in terms), *([terms] if len(terms) > 1 else [])]
-    rows, whole = [], None
+    rows, elpd_of_all = [], None
     for number, absent in enumerate(left_out):
         if progress:
             progress(number, len(left_out))
-        one = fit
+        reduced = fit
         if absent:
             design = Design.of(conditions.reset_index(drop=True), [term for term in terms if term not in absent])
             smaller = with_design(study, design)
             sampled = sample(smaller, seed=seed, settings=fit.settings)
-            one = HierarchicalFit(sampled.posterior, sampled.summary, smaller)
-        elpd = one.loo(refit=refit, seed=seed)
-        whole = elpd if whole is None else whole
-        difference, dse = elpd_difference(whole.pointwise, elpd.pointwise)
+            reduced = HierarchicalFit(sampled.posterior, sampled.summary, smaller)
+        elpd = reduced.loo(refit=refit, seed=seed)
+        elpd_of_all = elpd if elpd_of_all is None else elpd_of_all
+        difference, dse = elpd_difference(elpd_of_all.pointwise, elpd.pointwise)
         rows.append(
             {
                 "si_model": study.specification.name,
@@ -276,7 +276,7 @@ def compare_terms(
                 "elpd_diff": difference,
                 "dse": dse,
                 "pareto_k_bad": elpd.high_k_units.size,
-                "problems": "; ".join(one.problems),
+                "problems": "; ".join(reduced.problems),
             }
         )
     if progress:

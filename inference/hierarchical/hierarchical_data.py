@@ -1,4 +1,4 @@
-"""All that the hierarchical model follows from, as data."""
+"""All inputs of the hierarchical model, as data."""
 
 from dataclasses import dataclass
 
@@ -17,12 +17,12 @@ FloatArray = NDArray[np.float64]
 EFFECT, SD_BETWEEN, CONDITION = "coefficient", "sd_between", "condition"
 """Names of the coefficients, the standard deviations between conditions, and the conditions' quantities."""
 COORDINATES = "coordinates"
-"""Name of what stands for the conditions' quantities while they are sampled."""
+"""Name of the sampled coordinates of the conditions' quantities."""
 
 
 @dataclass(frozen=True)
 class HierarchicalData:
-    """All that the hierarchical model follows from.
+    """All inputs of the hierarchical model.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class HierarchicalData:
     observations : StudyObservations
         Increments of all conditions.
     design : Design
-        What the conditions differ in.
+        How the conditions differ.
     approximation : Approximation
-        Gaussian approximation of each condition's likelihood; decides how fast sampling is, and nothing else.
+        Gaussian approximation of each condition's likelihood. It affects only the speed of sampling.
     """
 
     specification: Specification
@@ -47,14 +47,14 @@ class HierarchicalData:
         return quantities(self.specification.model)
 
     def arrays(self) -> dict[str, FloatArray]:
-        """Return all arrays that the model takes, by name, each of one dimension."""
+        """Return all arrays that the model takes, by name, each flattened to one dimension."""
         data = self.observations.data
         arrays = predictor(self.specification).arrays(data)
         path = arrays["node_path"].astype(int) if "node_path" in arrays else data.path
-        found = arrays | {
+        named = arrays | {
             "place": self.observations.condition_of_path[path],
             "design": self.design.matrix.ravel(),
             "precision": self.approximation.precision.ravel(),
             "information": self.approximation.information.ravel(),
         }
-        return {name: np.ascontiguousarray(value, dtype=float) for name, value in found.items()}
+        return {name: np.ascontiguousarray(value, dtype=float) for name, value in named.items()}

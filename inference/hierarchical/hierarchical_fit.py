@@ -1,4 +1,4 @@
-"""A fit of the hierarchical model, and what it says."""
+"""A fit of the hierarchical model and its results."""
 
 import json
 from dataclasses import dataclass, field
@@ -31,13 +31,13 @@ class HierarchicalFit:
     Parameters
     ----------
     posterior : Posterior
-        Group `posterior`: `intercept`, `effect` and `sd_between` on the scale of the logarithm (rates, per unit of the
-        data's time) or the logit (weight); the dispersion; and the rates and the weight of each condition. Group
-        `sample_stats`. The attributes say how it was made.
+        Group `posterior`: `intercept`, `effect` and `sd_between` on the log scale (rates, per unit of the data's time)
+        or the logit scale (weight); the dispersion; and the rates and the weight of each condition. Group
+        `sample_stats`. The attributes record how the fit was made.
     summary : pandas.DataFrame
-        Mean, sd, interval, bulk ESS and R̂ of all of it; see `tworate.inference.hierarchical.draws.summarize`.
+        Mean, sd, interval, bulk ESS and R̂ of all of these; see `tworate.inference.hierarchical.draws.summarize`.
     study : HierarchicalData or None
-        What was fitted; None where a fit was read from a file without its data.
+        What was fitted; None if the fit was read from a file without its data.
     """
 
     posterior: Posterior
@@ -56,7 +56,7 @@ class HierarchicalFit:
 
     @property
     def has_terms(self) -> bool:
-        """Whether there is a term whose effects could be told."""
+        """Whether the effects of at least one term could be estimated."""
         return group(self.posterior, "posterior").sizes["term_level"] > 0
 
     @property
@@ -66,11 +66,11 @@ class HierarchicalFit:
         Returns
         -------
         pandas.DataFrame
-            One row a quantity and level: `si_model`, `quantity`, `term`, `level`, `mean` and `sd` (on the scale of the
-            logarithm or the logit), `ratio` with `ratio_low` and `ratio_high` (exponentials of the mean and of the ends
-            of the 95% highest-density interval: a rate ratio, or the odds ratio of the weight), `ess_bulk`, `r_hat`.
-            The ratio of an intercept is the rate itself (or the odds) where all effects are zero; that of
-            `between conditions (sd)` the factor by which like conditions typically differ.
+            One row per quantity and level: `si_model`, `quantity`, `term`, `level`, `mean` and `sd` (on the log or the
+            logit scale), `ratio` with `ratio_low` and `ratio_high` (exponentials of the mean and of the ends of the 95%
+            highest-density interval: a rate ratio, or the odds ratio of the weight), `ess_bulk`, `r_hat`. The ratio of
+            an intercept is the rate itself (or the odds) where all effects are zero. The ratio of `between conditions
+            (sd)` is the factor by which conditions with the same terms typically differ.
         """
         draws = group(self.posterior, "posterior")
         rows = []
@@ -82,40 +82,41 @@ class HierarchicalFit:
                 names.append((str(term), str(level), f"effect[{effect}, {quantity}]"))
             names.append((BETWEEN, "", f"{SD_BETWEEN}[{quantity}]"))
             for term, level, name in names:
-                found = self.summary.loc[name]
-                ratios = np.exp([found["mean"], found["hdi_low"], found["hdi_high"]])
+                summary_row = self.summary.loc[name]
+                ratios = np.exp([summary_row["mean"], summary_row["hdi_low"], summary_row["hdi_high"]])
                 rows.append(
                     {
                         "si_model": self.posterior.attrs["model"],
                         "quantity": quantity,
                         "term": term,
                         "level": level,
-                        "mean": found["mean"],
-                        "sd": found["sd"],
+                        "mean": summary_row["mean"],
+                        "sd": summary_row["sd"],
                         **dict(zip(("ratio", "ratio_low", "ratio_high"), ratios, strict=True)),
-                        "ess_bulk": found["ess_bulk"],
-                        "r_hat": found["r_hat"],
+                        "ess_bulk": summary_row["ess_bulk"],
+                        "r_hat": summary_row["r_hat"],
                     }
                 )
         return pd.DataFrame(rows)
 
     def loo(self, *, refit: int = 0, seed: int | None = None) -> Elpd:
-        """Leave one condition out: how well the others tell what would be observed under it.
+        """Leave one condition out at a time: how well do the others predict what was observed under it?
 
-        The quantities of the condition that is left out are integrated over what the others and its terms say of them.
-        By importance sampling (PSIS) over the draws.
+        The quantities of the omitted condition are integrated over their distribution given its terms and the other
+        conditions. The draws are weighted by importance sampling (PSIS).
 
         Parameters
         ----------
         refit : int
-            Up to so many conditions for which PSIS cannot be trusted are left out by fitting again, the worst first.
+            At most this many conditions for which PSIS cannot be trusted are left out by fitting again, the worst
+            first.
         seed : int, optional
             Seed; by default that of the fit.
 
         Returns
         -------
         Elpd
-            One unit a condition, in their order.
+            One unit per condition, in their order.
 
         Raises
         ------
@@ -131,12 +132,12 @@ class HierarchicalFit:
         return leave_conditions_out(study, self.posterior, seed=seed, refitted=refitted, most=refit)
 
     def predict(self, conditions: pd.DataFrame, *, seed: int, **how: Any) -> Prediction:
-        """Rates and curves under conditions that were not simulated.
+        """Predict rates and curves under conditions that were not simulated.
 
         Parameters
         ----------
         conditions : pandas.DataFrame
-            One row a condition, with the columns of the terms.
+            One row per condition, with the columns of the terms.
         seed : int
             Seed of the prediction.
         **how
@@ -149,12 +150,12 @@ class HierarchicalFit:
         Raises
         ------
         InputError
-            When a column or a level is not known.
+            When a column is missing or a level is unknown.
         """
         return predict(self.posterior, conditions, seed=seed, **how)
 
     def save(self, path: str | Path) -> None:
-        """Write the posterior as netCDF, whole or not at all."""
+        """Write the posterior as netCDF. An interruption leaves no incomplete file."""
         path = Path(path)
         check_writable(path)
         unfinished = path.with_name(path.name + ".unfinished")
@@ -171,11 +172,11 @@ class HierarchicalFit:
 
     @property
     def settings(self) -> SamplerSettings:
-        """How it was sampled at last."""
+        """Settings of the last sampling."""
         return SamplerSettings(**json.loads(self.posterior.attrs["sampler"]))
 
     def needed_study(self) -> HierarchicalData:
-        """Return what was fitted; raises an InputError where the fit was read without its data."""
+        """Return what was fitted. Raise an InputError if the fit was read without its data."""
         if self.study is None:
             raise InputError(
                 "the fit was read without its data; give conditions and trajectories to load_hierarchical to leave "

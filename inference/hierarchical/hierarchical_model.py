@@ -19,25 +19,25 @@ def build_hierarchical(study: HierarchicalData, xp: Any = pt, *, informed: bool 
     """Make the PyMC model of a study.
 
     Every condition has its quantities (such as the logarithms of its rates and the logit of its weight) as a row of
-    `condition`, normal about what the terms say with a standard deviation `sd_between` each; the likelihood is that of
-    all increments. Rates are per observed window.
+    `condition`. Each quantity is normal about the prediction of the terms, with a standard deviation `sd_between`. The
+    likelihood is that of all increments. Rates are per observed window.
 
     Parameters
     ----------
-    study : Study
+    study : HierarchicalData
         Data and design.
     xp : module
-        `pytensor.tensor`, or what computes the same.
+        `pytensor.tensor`, or a module with the same functions.
     informed : bool
         Whether the conditions are sampled in the coordinates of
-        :mod:`tworate.inference.hierarchical.geometry`, or as they are. The model and its posterior are the same.
+        :mod:`tworate.inference.hierarchical.geometry`, or directly. The model and its posterior are the same.
 
     Notes
     -----
-    The population tells the fast rate from the slow one: its intercept is higher by `log_ratio > 0`. Single conditions
-    are not bound by this order, so the posterior has no edge where the data do not show a second rate.
+    Only the population orders the two rates: the intercept of the fast one is higher by `log_ratio > 0`. In single
+    conditions the order is free, so the posterior has no edge where the data do not show a second rate.
     """
-    how, listed, likelihood = predictor(study.specification), study.quantities, study.specification.likelihood
+    curve, listed, likelihood = predictor(study.specification), study.quantities, study.specification.likelihood
     n = len(listed)
     with pm.Model() as result:
         held = {name: pm.Data(DATA + name, value) for name, value in study.arrays().items()}
@@ -72,7 +72,7 @@ def build_hierarchical(study: HierarchicalData, xp: Any = pt, *, informed: bool 
             theta = pm.Normal(CONDITION, intercept + matrix @ coefficient, sd, shape=(n_conditions, n)).T
         natural = {quantity.name: quantity.natural(theta[i], xp) for i, quantity in enumerate(listed)}
         place = held["place"].astype("int64")
-        prediction = how.predict(held, {name: value[place] for name, value in natural.items()}, None, xp)
+        prediction = curve.predict(held, {name: value[place] for name, value in natural.items()}, None, xp)
         total, _, _ = LogLikelihood(likelihood.family)(
             prediction, dispersion, held["observed"], held["size"], held["weight"]
         )

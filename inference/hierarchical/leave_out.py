@@ -1,12 +1,13 @@
-"""Leaving out one condition: its predictive density, with its own quantities integrated out.
+"""Leave-one-condition-out: the predictive density of a condition, with its own quantities integrated out.
 
-A condition that is left out has quantities of its own that nothing else has seen, so its likelihood under a draw is
+The quantities θ of an omitted condition are unknown, so its likelihood under a draw is
 
     ∫ L(θ, ρ) N(θ; μ, diag τ²) dθ
 
-with μ, τ and the dispersion ρ of the draw. Weighting draws by the likelihood at *their* θ would be hopeless. The
-integral is that of the Gaussian approximation Q of L, which has a closed form, times the mean of L/Q; and that ratio is
-near 1, so importance sampling finds it to a few digits with some thousand points, the same for all draws.
+with μ, τ and the dispersion ρ of the draw. Weights by the likelihood at the θ of each draw would be far too variable.
+The integral equals that of the Gaussian approximation Q of L, which has a closed form, times the mean of L/Q. That
+ratio is near 1, so importance sampling estimates its mean to a few digits with some thousand points. All draws share
+the points.
 """
 
 import itertools
@@ -29,52 +30,52 @@ from .hierarchical_data import SD_BETWEEN, HierarchicalData
 FloatArray = NDArray[np.float64]
 
 _DRAWS = 1000
-"""Draws that are weighted: more only repeat each other."""
+"""Number of draws that are weighted. More draws add little information."""
 _POINTS = 500
-_MOST_POINTS = 16_000
+_MAX_POINTS = 16_000
 _ENOUGH = 50.0
-"""Effective number of points of an integral, below which there are twice as many."""
+"""The number of points is doubled while their effective number in an integral is below this."""
 _CENTRES = 200
-"""Draws about whose conditional distributions the points lie."""
+"""Number of draws whose conditional distributions are mixed to draw the points."""
 _DEGREES, _WIDER = 7.0, 1.2
-"""Points are of Student's t distribution, somewhat wider than the approximation: the likelihood's tails are there."""
+"""Points have Student's t distribution, somewhat wider than the approximation, to reach the likelihood's tails."""
 _DISPERSION_NODES = 5
-"""The log-likelihood of a point is taken for a polynomial in log(1 + ρ n) over what the posterior leaves open of it."""
+"""The log-likelihood of a point is interpolated by a polynomial in log(1 + ρ n) over the posterior's range of ρ."""
 _ROWS = 250
 
 
 class Population:
-    """Draws of what is common to all conditions, in the study's own units.
+    """Draws of the parameters that all conditions share, in the study's own units.
 
     Parameters
     ----------
-    study : Study
+    study : HierarchicalData
         The study.
     posterior : Posterior
         A fit of it.
     most : int
-        Draws that are kept, spread evenly.
+        Number of draws to keep, evenly spaced.
     """
 
     def __init__(self, study: HierarchicalData, posterior: Posterior, most: int = _DRAWS) -> None:
         draws = group(posterior, "posterior")
         total = draws.sizes["chain"] * draws.sizes["draw"]
-        kept = np.linspace(0, total - 1, min(most, total)).astype(int)
+        selected = np.linspace(0, total - 1, min(most, total)).astype(int)
 
         def joined(name: str, *dims: str) -> FloatArray:
             values = draws[name].transpose("chain", "draw", *dims).to_numpy()
-            return values.reshape(total, *values.shape[2:])[kept]
+            return values.reshape(total, *values.shape[2:])[selected]
 
         window = np.log(study.observations.data.window)
         per_window = np.array([window if quantity.is_rate else 0.0 for quantity in study.quantities])
         self.intercept = joined("intercept", "quantity") + per_window
         self.effect = joined("effect", "term_level", "quantity")
         self.sd = joined(SD_BETWEEN, "quantity")
-        self.dispersion = dispersion_of(draws)[kept]
+        self.dispersion = dispersion_of(draws)[selected]
         self.most_susceptible = int(study.observations.data.n_susceptible.max())
 
     def means(self, values: FloatArray) -> FloatArray:
-        """μ of a condition with these values of the terms, shape (n_draws, n_quantities)."""
+        """Return μ of a condition with these values of the terms, shape (n_draws, n_quantities)."""
         return self.intercept + np.einsum("l,slq->sq", values, self.effect)
 
 
@@ -86,25 +87,25 @@ def leave_conditions_out(
     refitted: Callable[[int], Posterior | None] | None = None,
     most: int = 0,
 ) -> Elpd:
-    """Expected log predictive density of a condition that was not simulated, by PSIS over conditions.
+    """Estimate the expected log predictive density of a condition that was not simulated, by PSIS over conditions.
 
     Parameters
     ----------
-    study : Study
+    study : HierarchicalData
         The study.
     posterior : Posterior
         A fit of it.
     seed : int
-        Seed of the points at which integrals are worked out.
+        Seed of the points at which integrals are evaluated.
     refitted : callable, optional
-        Fits the study without the condition of a number; None when that fit cannot be trusted.
+        Takes the number of a condition and fits the study without it. Returns None if that fit cannot be trusted.
     most : int
-        So many conditions of bad Pareto k are refitted, the worst first.
+        At most this many conditions with a high Pareto k are refitted, the worst first.
 
     Returns
     -------
     Elpd
-        One unit a condition, in their order.
+        One unit per condition, in their order.
     """
     values = condition_log_likelihood(study, Population(study, posterior), seed=seed)
     draws = group(posterior, "posterior")
@@ -120,7 +121,7 @@ def leave_conditions_out(
 
 
 def exact_density(study: HierarchicalData, without: Posterior, number: int, *, seed: int) -> float:
-    """Log predictive density of a condition, by a fit that has not seen it."""
+    """Return the log predictive density of a condition, by a fit that has not seen it."""
     values = condition_log_likelihood(study, Population(study, without), seed=seed, which=[number])[:, 0]
     return log_mean_exp(values)
 
@@ -128,11 +129,11 @@ def exact_density(study: HierarchicalData, without: Posterior, number: int, *, s
 def condition_log_likelihood(
     study: HierarchicalData, population: Population, *, seed: int, which: Any = None
 ) -> FloatArray:
-    """Log-likelihood of whole conditions under draws of the population, constants included.
+    """Return the log-likelihood of whole conditions under draws of the population, constants included.
 
     Parameters
     ----------
-    study : Study
+    study : HierarchicalData
         The study.
     population : Population
         The draws.
@@ -146,25 +147,29 @@ def condition_log_likelihood(
     array, shape (n_draws, n_conditions)
     """
     data = list(study.observations.each())
-    of_effects = study.design.effect_values
+    effect_values = study.design.effect_values
     numbers = range(len(data)) if which is None else which
 
-    def of(number: int) -> FloatArray:
+    def log_likelihood(number: int) -> FloatArray:
         likelihood = ConditionLikelihood(study.specification, data[number])
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
-        known = study.approximation
-        gaussian = (known.precision[number], known.information[number], float(known.constant[number]))
+        approximation = study.approximation
+        gaussian = (
+            approximation.precision[number],
+            approximation.information[number],
+            float(approximation.constant[number]),
+        )
         n_points = _POINTS
         while True:
-            found, effective = _integrals(
-                likelihood, population.means(of_effects[number]), population, gaussian, n_points, rng
+            values, effective = _integrals(
+                likelihood, population.means(effect_values[number]), population, gaussian, n_points, rng
             )
-            if np.quantile(effective, 0.05) >= _ENOUGH or n_points >= _MOST_POINTS:
-                return found
+            if np.quantile(effective, 0.05) >= _ENOUGH or n_points >= _MAX_POINTS:
+                return values
             n_points *= 2
 
     with ThreadPoolExecutor() as pool:
-        return np.stack(list(pool.map(of, numbers)), axis=1)
+        return np.stack(list(pool.map(log_likelihood, numbers)), axis=1)
 
 
 def _integrals(
@@ -175,7 +180,7 @@ def _integrals(
     n_points: int,
     rng: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
-    """Log-integral under each draw, and the effective number of points that it rests on."""
+    """Return the logarithm of the integral under each draw, and its effective number of points."""
     precision, information, constant = gaussian
     weight, n = population.sd**-2.0, mean.shape[1]
     posterior_precision = precision + np.einsum("sq,qr->sqr", weight, np.eye(n))
@@ -194,30 +199,30 @@ def _integrals(
     nodes, share = _over_dispersion(population.dispersion, population.most_susceptible)
     log_l = np.array([likelihood(points, np.full(n_points, node)) for node in nodes])
     features = np.hstack([-0.5 * points**2, points, np.ones((n_points, 1))])
-    found, effective = np.empty(len(mean)), np.empty(len(mean))
+    log_integrals, effective = np.empty(len(mean)), np.empty(len(mean))
     for start in range(0, len(mean), _ROWS):
         rows = slice(start, start + _ROWS)
         log_normal = np.hstack([weight[rows], weight[rows] * mean[rows], np.zeros((len(mean[rows]), 1))]) @ features.T
-        # What is the same for all points cancels in the ratio.
+        # Factors that all points share cancel in the ratio.
         above = log_normal + share[rows] @ log_l - log_density
         below = log_normal + log_q - log_density
         greatest = above.max(axis=1, keepdims=True)
         terms = np.exp(above - greatest)
         total = terms.sum(axis=1)
-        found[rows] = log_gaussian[rows] + np.log(total) + greatest[:, 0] - logsumexp(below, axis=1)
+        log_integrals[rows] = log_gaussian[rows] + np.log(total) + greatest[:, 0] - logsumexp(below, axis=1)
         effective[rows] = total**2 / (terms**2).sum(axis=1)
-    return found, effective
+    return log_integrals, effective
 
 
 def _points(
     centres: FloatArray, variances: FloatArray, n_points: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
-    """Points of a mixture of t distributions, and the mixture's log-density there."""
+    """Draw points from a mixture of t distributions, and compute the mixture's log-density there."""
     n = centres.shape[1]
     scale = _WIDER * np.linalg.cholesky(variances)
-    of = np.arange(n_points) % len(centres)
+    component = np.arange(n_points) % len(centres)
     stretched = rng.standard_normal((n_points, n)) / np.sqrt(rng.chisquare(_DEGREES, (n_points, 1)) / _DEGREES)
-    points = centres[of] + np.einsum("kqr,kr->kq", scale[of], stretched)
+    points = centres[component] + np.einsum("kqr,kr->kq", scale[component], stretched)
     inverse = np.linalg.inv(scale)
     constant = gammaln((_DEGREES + n) / 2) - gammaln(_DEGREES / 2) - n / 2 * np.log(_DEGREES * np.pi)
     densities = np.empty((len(centres), n_points))
@@ -228,7 +233,7 @@ def _points(
 
 
 def _over_dispersion(dispersion: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
-    """Dispersions at which to work out the log-likelihood, and the share of each in that at each draw's."""
+    """Return nodes of the dispersion, and the weights that interpolate the log-likelihood to the draws' dispersions."""
     at = np.log1p(dispersion * n)
     middle, half = (at.max() + at.min()) / 2, (at.max() - at.min()) / 2
     if half == 0.0:

@@ -1,4 +1,4 @@
-"""Where the conditions of the hierarchical model lie, as a node of the graph."""
+"""Quantities of the conditions of the hierarchical model, as a node of the graph."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ class Conditions(Op):  # type: ignore[misc]
     """Quantities of the conditions from their coordinates, with log-prior and log-Jacobian.
 
     Inputs: coordinates (n_conditions by n_quantities), intercepts (n_quantities), coefficients (n_coefficients by
-    n_quantities), standard deviations (n_quantities), the design (n_conditions
-    by n_coefficients), and precision and information of the approximation. Outputs: quantities (n_quantities by
+    n_quantities), standard deviations (n_quantities), the design (n_conditions by n_coefficients), and precision and
+    information of the approximation. Outputs: quantities (n_quantities by
     n_conditions), and the log-density. See :func:`tworate.inference.hierarchical.geometry.outward`.
     """
 
@@ -29,27 +29,27 @@ class Conditions(Op):  # type: ignore[misc]
         return Apply(self, [pt.as_tensor_variable(i) for i in inputs], [pt.dmatrix(), pt.dscalar()])
 
     def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
-        """Evaluate, where the graph runs in Python."""
+        """Evaluate the node when the graph runs in Python."""
         theta, log_density = conditions_at(*inputs)
         output_storage[0][0], output_storage[1][0] = theta, np.asarray(log_density)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Say that no derivative by the data and the approximation exists."""
+        """Declare that derivatives by the design and the approximation do not exist."""
         return [[True] * 2] * 4 + [[False] * 2] * 3
 
     def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:
-        """Chain rule."""
+        """Apply the chain rule."""
         by_outputs = (
             output.zeros_like() if isinstance(cotangent.type, DisconnectedType) else cotangent
             for output, cotangent in zip(outputs, cotangents, strict=True)
         )
         return [*_ConditionsGradient()(*inputs, *by_outputs), *(DisconnectedType()() for _ in range(3))]
 
-    L_op = pullback  # the name before PyTensor 3
+    L_op = pullback  # its name before PyTensor 3
 
 
 class _ConditionsGradient(Op):  # type: ignore[misc]
-    """Derivatives of :class:`Conditions` by its first four inputs, from those by its outputs, which come last."""
+    """Derivatives of :class:`Conditions` by its first four inputs. Derivatives by its outputs are the last inputs."""
 
     __props__ = ()
 
@@ -59,13 +59,13 @@ class _ConditionsGradient(Op):  # type: ignore[misc]
 
     def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
         *arrays, by_log_density = inputs
-        found = conditions_gradient(*arrays, float(by_log_density))
-        for storage, value in zip(output_storage, found, strict=True):
+        derivatives = conditions_gradient(*arrays, float(by_log_density))
+        for storage, value in zip(output_storage, derivatives, strict=True):
             storage[0] = value
 
 
-# No keys for PyTensor's cache, which does not see when the functions that are called here change; `program` keeps the
-# whole.
+# These nodes have no key in PyTensor's cache: it would not notice changes in the functions that are called here. The
+# whole density is cached by `population_density`.
 @register_funcify_and_cache_key(Conditions)
 def _numba_conditions(op: Conditions, node: Apply, **_: Any) -> tuple[Any, None]:
     @njit

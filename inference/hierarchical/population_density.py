@@ -1,4 +1,4 @@
-"""The hierarchical model's log-density as machine code, kept on disk as that of a single fit is."""
+"""Log-density of the hierarchical model as machine code, cached on disk like that of a single fit."""
 
 import hashlib
 import platform
@@ -25,19 +25,19 @@ from .quantities import ordered_pair
 FloatArray = NDArray[np.float64]
 
 SOURCES = ("models", "inference/likelihood", "inference/hierarchical")
-"""Folders whose sources the machine code follows from."""
+"""Folders whose sources determine the machine code."""
 
 _programs: dict[Specification, Any] = {}
 _compiling = threading.Lock()
 
 
 def compiled_density(study: HierarchicalData) -> Any:
-    """Return the log-density as a numba C function: from memory, from disk, or compiled now.
+    """Return the log-density as a numba C function: from memory, from disk, or newly compiled.
 
     Parameters
     ----------
-    study : Study
-        Any study of the specification; it only gives the arrays.
+    study : HierarchicalData
+        Any study of the specification. It only provides the arrays.
     """
     with _compiling:
         if study.specification not in _programs:
@@ -48,7 +48,7 @@ def compiled_density(study: HierarchicalData) -> Any:
 
 
 def key(specification: Specification) -> str:
-    """Hash of what the machine code follows from."""
+    """Return a hash of all that determines the machine code."""
     packages = ("pymc", "pytensor", "numba", "llvmlite", "nutpie", "numpy", "scipy")
     parts = (
         "hierarchical",
@@ -78,7 +78,7 @@ def _numba_density(study: HierarchicalData) -> Any:
 
 
 def shapes_of(study: HierarchicalData) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of what is sampled, in order: intercepts, coefficients, standard deviations, conditions."""
+    """Return names and shapes of the sampled variables: intercepts, coefficients, standard deviations, conditions."""
     listed = study.quantities
     scalars = [quantity.sampled_name for quantity in listed]
     if study.specification.likelihood.dispersion is not None:
@@ -93,7 +93,7 @@ def shapes_of(study: HierarchicalData) -> dict[str, tuple[int, ...]]:
 def sampler_model(study: HierarchicalData) -> SamplerModel:
     """Return the compiled log-density with the data. Its variables are unconstrained.
 
-    Chains start around the population that the approximation found, with the conditions drawn from it.
+    Chains start around the estimated population of the approximation. Conditions start at random draws from it.
     """
     shapes = shapes_of(study)
     population = study.approximation

@@ -1,4 +1,4 @@
-"""What the hierarchical model says of each condition, and all of its priors.
+"""The quantities of each condition in the hierarchical model, and all priors.
 
 Rates are per observed window of the whole study, so the priors do not depend on the unit of time.
 """
@@ -14,34 +14,34 @@ from ...models import SIModel
 from ...models.parameters import RATE_PRIOR
 
 EFFECT_SD = 1.0
-"""Effects of terms are normal about 0 with this standard deviation, on the scale of the logarithm or the logit: high
-against low multiplies a rate by anything between 1/50 and 50."""
+"""Prior standard deviation of the effects of terms, which are normal about 0 on the log or logit scale. The ratio of a
+rate at high to that at low is between 1/50 and 50."""
 INTERCEPT = "intercept_"
 """Prefix of the names of intercepts."""
 LOG_RATIO = "log_ratio"
 """Name of the difference between the intercepts of the fast and the slow rate."""
 LOG_RATIO_SD = 1.5
-"""Scale of its half-normal prior: the typical ratio of the rates is below 19 with 95%, and most probably 1."""
+"""Scale of its half-normal prior. The ratio of the rates is below 19 with probability 95%, and its mode is 1."""
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A quantity of each condition: linear in the terms on its own scale, with a spread between conditions.
+    """A quantity of each condition. It is linear in the terms on its own scale and varies between conditions.
 
     Parameters
     ----------
     name : str
         Name in results.
     link : {"log", "logit"}
-        Its scale.
+        Scale of the quantity.
     mean, sd : float
-        Normal prior of its intercept, on that scale. It is not used where `below` is given.
+        Normal prior of its intercept, on that scale. It is not used if `below` is set.
     between : float
         Scale of the half-normal prior of the standard deviation between conditions.
     is_rate : bool
-        Whether it is per unit of time.
+        Whether the quantity is per unit of time.
     below : str, optional
-        Name of another quantity. The intercept of this one is that of the other less a positive number.
+        Name of another quantity. The intercept of this one is that of the other minus a positive number.
     """
 
     name: str
@@ -54,22 +54,22 @@ class Quantity:
 
     @property
     def sampled_name(self) -> str:
-        """Name of what is sampled for the intercept."""
+        """Name of the sampled variable that determines the intercept."""
         return LOG_RATIO if self.below else INTERCEPT + self.name
 
     def natural(self, value: Any, xp: Any = np) -> Any:
-        """Value of the quantity from its value on its scale."""
+        """Return the value of the quantity from its value on its scale."""
         return xp.exp(value) if self.link == "log" else 1.0 / (1.0 + xp.exp(-value))
 
 
 def _rate(name: str, below: str | None = None) -> Quantity:
-    # Conditions that are alike in all terms have rates within a factor of about 2.7: two standard deviations of 0.5.
+    # The rates of conditions with the same terms are within a factor of about 2.7: two standard deviations of 0.5.
     return Quantity(name, "log", float(np.log(RATE_PRIOR.median)), RATE_PRIOR.sigma, 0.5, is_rate=True, below=below)
 
 
 _MODELS = {
     "one-rate": (_rate("beta"),),
-    # The standard normal on the logit of a weight is near the Beta(2, 2) that a single comparison takes.
+    # A standard normal on the logit of a weight is close to the Beta(2, 2) prior of a single comparison.
     "two-rate": (
         _rate("beta_fast"),
         _rate("beta_slow", below="beta_fast"),
@@ -81,12 +81,12 @@ MODELS = tuple(_MODELS)
 
 
 def quantities(model: type[SIModel]) -> tuple[Quantity, ...]:
-    """Quantities of each condition: the model's parameters, in order."""
+    """Return the quantities of each condition: the model's parameters, in order."""
     return _MODELS[model.name]
 
 
 def ordered_pair(listed: Sequence[Quantity]) -> tuple[int, int] | None:
-    """Return the places of the two quantities of which one lies below the other; None where there are none."""
+    """Return the places of the two quantities of which one is below the other; None if there is no such pair."""
     names = [quantity.name for quantity in listed]
     for place, quantity in enumerate(listed):
         if quantity.below:

@@ -1,4 +1,4 @@
-"""Resolved counts as data: decisions by persona, sighting and trajectory, and the exposure that they reach."""
+"""Decision counts as data: decisions by persona, sighting and trajectory, and the exposure that they reach."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 REACH = 0.95
-"""The exposure that the data reach: so many of the decisions came before it."""
+"""Fraction of all decisions that come before the exposure that the data reach."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ class DecisionCounts:
     personas : tuple of str, length n_personas
         Labels.
     n_sightings : int
-        Sightings told apart; the last stands for all later ones.
+        Number of distinct sightings. The last one stands for all later ones.
     persona, sighting, trajectory : array of int
-        Where the cell belongs: numbers from 0.
+        Persona, sighting and trajectory of the cell, numbered from 0.
     decisions, new_sharers : array of int
-        How many decided, and how many of them shared: binomial, given all that came before.
+        Number of decisions, and number of them to share. The latter is binomial, given all that came before.
     shares : array, shape (n_personas,)
         Share of each persona among the initially susceptible agents.
     reach : float
-        Sightings that an agent which had not shared had behind it on average when :data:`REACH` of all decisions had
+        Mean number of sightings of an agent that had not shared, at the time when :data:`REACH` of all decisions had
         been made.
     visibility : float
-        Probability that a showing is seen in a round, where it is known; 0 for continuous time, or where it is not.
+        Probability that a showing is seen in a round; 0 for continuous time, or if it is unknown.
     trajectories : tuple of str
         Labels of the trajectories.
     """
@@ -61,11 +61,11 @@ class DecisionCounts:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Personas and sightings."""
+        """Number of personas and of sightings."""
         return len(self.personas), self.n_sightings
 
     def totals(self, kept: NDArray[np.bool_] | None = None) -> tuple[FloatArray, FloatArray]:
-        """Decisions and new sharers by persona and sighting, each of shape (n_personas, n_sightings).
+        """Return decisions and new sharers by persona and sighting, each of shape (n_personas, n_sightings).
 
         Parameters
         ----------
@@ -73,25 +73,25 @@ class DecisionCounts:
             Cells to count; by default all.
         """
         weight = np.ones(self.persona.size) if kept is None else kept.astype(float)
-        found = np.zeros((2, *self.shape))
-        np.add.at(found[0], (self.persona, self.sighting), weight * self.decisions)
-        np.add.at(found[1], (self.persona, self.sighting), weight * self.new_sharers)
-        return found[0], found[1]
+        totals_by_cell = np.zeros((2, *self.shape))
+        np.add.at(totals_by_cell[0], (self.persona, self.sighting), weight * self.decisions)
+        np.add.at(totals_by_cell[1], (self.persona, self.sighting), weight * self.new_sharers)
+        return totals_by_cell[0], totals_by_cell[1]
 
 
 def decision_counts(data: Trajectories) -> DecisionCounts:
-    """Take the resolved counts of trajectories.
+    """Read the decision counts of trajectories.
 
     Raises
     ------
     InputError
-        When there are none, or nobody decided.
+        When there are no counts, or nobody decided.
     """
     if data.counts is None:
         raise InputError(missing_counts(data.source))
     rows = data.counts[data.counts["sighting"] > 0]
     if rows.empty or not rows["decisions"].any():
-        raise InputError(f"{data.source}: in the counts nobody decides; who or when cannot be told")
+        raise InputError(f"{data.source}: nobody decides in the counts, so who and when cannot be distinguished")
     start = data.counts[data.counts["sighting"] == 0]
     left = (start["agents"] - start["new_sharers"]).groupby(start["persona"].astype(str), sort=False).sum()
     deciding = rows["persona"].astype(str)
@@ -103,22 +103,22 @@ def decision_counts(data: Trajectories) -> DecisionCounts:
         )
     # Trajectories of several conditions may have the same label.
     paths = rows.groupby(["trajectory", *data.conditions], sort=False, dropna=False).ngroup()
-    found = (
+    cells = (
         rows.assign(persona=deciding, path=paths)
         .groupby(["persona", "sighting", "path"])[["decisions", "new_sharers"]]
         .sum()
         .reset_index()
     )
-    found = found[found["decisions"] > 0]
+    cells = cells[cells["decisions"] > 0]
     labels = rows["trajectory"].groupby(paths).first()
     return DecisionCounts(
         personas,
-        int(found["sighting"].max()),
-        pd.Index(personas).get_indexer(found["persona"]).astype(np.int64),
-        found["sighting"].to_numpy(dtype=np.int64) - 1,
-        found["path"].to_numpy(dtype=np.int64),
-        found["decisions"].to_numpy(dtype=np.int64),
-        found["new_sharers"].to_numpy(dtype=np.int64),
+        int(cells["sighting"].max()),
+        pd.Index(personas).get_indexer(cells["persona"]).astype(np.int64),
+        cells["sighting"].to_numpy(dtype=np.int64) - 1,
+        cells["path"].to_numpy(dtype=np.int64),
+        cells["decisions"].to_numpy(dtype=np.int64),
+        cells["new_sharers"].to_numpy(dtype=np.int64),
         (left[left > 0] / left.sum()).to_numpy(dtype=float),
         _reach(data, rows),
         _visibility(data),
@@ -127,7 +127,7 @@ def decision_counts(data: Trajectories) -> DecisionCounts:
 
 
 def missing_counts(source: str) -> str:
-    """Say that resolved counts are missing, and what writes them."""
+    """Return a message that counts are missing, and which commands write them."""
     is_file = source.endswith((".parquet", ".csv"))
     beside = f" ({counts_path(Path(source)).name} is not beside it)" if is_file else ""
     return (
@@ -137,10 +137,10 @@ def missing_counts(source: str) -> str:
 
 
 def _reach(data: Trajectories, rows: pd.DataFrame) -> float:
-    """Exposure in sightings by which :data:`REACH` of all decisions were made.
+    """Return the exposure, in sightings, by which :data:`REACH` of all decisions were made.
 
-    In an interval, a susceptible agent has so many sightings as there were decisions for each agent that was
-    susceptible, the mean of start and end.
+    The sightings of a susceptible agent in an interval are the decisions in the interval divided by the number of
+    susceptible agents (the mean of start and end).
     """
     table = data.table.assign(path=data.path_numbers)
     left = table["population"] - table["infected"]
@@ -148,22 +148,22 @@ def _reach(data: Trajectories, rows: pd.DataFrame) -> float:
     keys = ["trajectory", "time", *data.conditions]
     decided = rows.groupby(keys, dropna=False)["decisions"].sum().rename("shown").reset_index()
     shown = table[keys].merge(decided, how="left", on=keys)["shown"].fillna(0.0).to_numpy(dtype=float)
-    each = np.divide(shown, susceptible, out=np.zeros_like(shown), where=(susceptible > 0) & (shown > 0))
-    behind = pd.Series(each).groupby(table["path"].to_numpy()).cumsum().to_numpy()
-    order = np.argsort(behind, kind="stable")
+    sightings = np.divide(shown, susceptible, out=np.zeros_like(shown), where=(susceptible > 0) & (shown > 0))
+    reached = pd.Series(sightings).groupby(table["path"].to_numpy()).cumsum().to_numpy()
+    order = np.argsort(reached, kind="stable")
     made = np.cumsum(shown[order])
-    return float(behind[order][np.searchsorted(made, REACH * made[-1])])
+    return float(reached[order][np.searchsorted(made, REACH * made[-1])])
 
 
 def _visibility(data: Trajectories) -> float:
-    """Visibility of a showing, where one is known that holds throughout and time passes in rounds; else 0."""
+    """Return the visibility of a showing if it is known, constant, and time passes in rounds; otherwise 0."""
     if "visibility" in data.table.columns and data.table["visibility"].nunique() == 1:
         in_rounds = "clock" not in data.table.columns or set(data.table["clock"]) == {"rounds"}
-        known = {float(data.table["visibility"].iloc[0]) if in_rounds else 0.0}
+        visibilities = {float(data.table["visibility"].iloc[0]) if in_rounds else 0.0}
     else:
         spreads: list[Mapping[str, Any]] = list((data.record or {}).get("spreads", ()))
-        known = {
-            float(each["visibility"]) if each.get("clock") == "rounds" and not each.get("interventions") else 0.0
-            for each in spreads
+        visibilities = {
+            float(spread["visibility"]) if spread.get("clock") == "rounds" and not spread.get("interventions") else 0.0
+            for spread in spreads
         }
-    return known.pop() if len(known) == 1 and max(known) <= 1.0 else 0.0
+    return visibilities.pop() if len(visibilities) == 1 and max(visibilities) <= 1.0 else 0.0

@@ -1,9 +1,9 @@
-"""The split: how much of the fall of the hazard is who, and how much is when.
+"""Decomposition of the fall of the hazard: how much is due to who, and how much to when.
 
-As exposure mounts, the probability that the next sighting persuades falls, averaged over the agents that have not
-shared: because those who share readily have gone (*who*), and because later sightings persuade less (*when*). That
-fall is what two rates describe. It follows from the decision table exactly, and so do the falls of three other tables:
-with personas made alike, with sightings made alike, and both.
+The probability that the next sighting persuades is averaged over the agents that have not shared. It falls as exposure
+grows, for two reasons: agents that share readily have already shared (*who*), and later sightings persuade less
+(*when*). Two rates describe this fall. It follows exactly from the decision table. So do the falls of three other
+tables: with personas made alike, with sightings made alike, and with both made alike.
 """
 
 from typing import NamedTuple
@@ -17,29 +17,29 @@ from ...models import decision_curve, sighting_weights
 FloatArray = NDArray[np.float64]
 
 _CHUNK = 250
-"""Draws whose curves are worked out at once."""
+"""Draws whose curves are computed at once."""
 N_POINTS = 61
-"""Points of the curves that are drawn."""
+"""Points of each plotted curve."""
 CURVE_DRAWS = 400
-"""Draws of which they are made."""
+"""Posterior draws from which the plotted curves are made."""
 
 
 class Exposure(NamedTuple):
-    """The exposure over which the fall is taken.
+    """The range of exposure over which the fall is measured.
 
     Parameters
     ----------
     sightings : float
-        Its end, as a number of sightings.
+        End of the range, as a number of sightings.
     visibility : float
-        Of a showing in a round; 0 for continuous time, or where it is not known.
+        Probability that a showing is seen in a round; 0 for continuous time, or if it is unknown.
     """
 
     sightings: float
     visibility: float
 
     def points(self, n_points: int) -> FloatArray:
-        """Exposures from 0 to the end, both included: at most so many, and whole numbers of showings in rounds."""
+        """Return at most `n_points` exposures from 0 to the end, both included; whole showings in rounds."""
         if self.visibility == 0:
             return np.linspace(0.0, self.sightings, n_points)
         last = max(1, round(self.sightings / self.visibility))
@@ -54,7 +54,7 @@ class HazardDecline(NamedTuple):
     fall : array
         `log h(0) - log h(end)`: log of the factor by which the hazard per sighting falls; negative where it rises.
     who, when : array
-        The parts, whose sum it is.
+        The two parts of the fall, which add up to it.
     """
 
     fall: FloatArray
@@ -65,7 +65,7 @@ class HazardDecline(NamedTuple):
 def counterfactual(
     tables: FloatArray, shares: FloatArray, exposure: Exposure, *, who: bool, when: bool
 ) -> tuple[FloatArray, FloatArray]:
-    """Decision tables with a mechanism switched off, and the shares of their personas.
+    """Return decision tables with mechanisms switched off, and the shares of their personas.
 
     Parameters
     ----------
@@ -74,10 +74,10 @@ def counterfactual(
     shares : array, shape (n_personas,)
         Share of each persona among the initially susceptible agents.
     exposure : Exposure
-        Gives sightings their weights.
+        Determines the weights of the sightings.
     who, when : bool
-        Whether personas differ, and sightings do. Personas are made alike by their shares; sightings by the part that
-        each has in what an agent sees that does not share.
+        Whether personas differ, and whether sightings do. To make personas alike, their shares are used as weights. To
+        make sightings alike, the weight of each is its part in all sightings of an agent that does not share.
     """
     if not when:
         weights = sighting_weights(exposure.sightings, tables.shape[2])
@@ -97,14 +97,14 @@ def decompose(tables: FloatArray, shares: FloatArray, exposure: Exposure) -> Haz
     shares : array, shape (n_personas,)
         Share of each persona among the initially susceptible agents.
     exposure : Exposure
-        Over which the fall is taken.
+        Range over which the fall is measured.
 
     Notes
     -----
-    With S(a) the fall under the table in which only the mechanisms a are at work, `who = (S(who) - S(neither) + S(both)
-    - S(when)) / 2` and `when = (S(when) - S(neither) + S(both) - S(who)) / 2`: what each adds, on average over the two
-    orders in which they can be switched on. S(neither) is 0. Shapley (1953), Contributions to the Theory of Games II,
-    307, doi:10.1515/9781400881970-018.
+    S(a) is the fall under the table in which only the mechanisms a act. The parts are `who = (S(who) - S(neither) +
+    S(both) - S(when)) / 2` and `when = (S(when) - S(neither) + S(both) - S(who)) / 2`: what each mechanism adds,
+    averaged over the two orders in which they can be switched on. S(neither) is 0. Shapley (1953), Contributions to the
+    Theory of Games II, 307, doi:10.1515/9781400881970-018.
 
     Examples
     --------
@@ -114,14 +114,14 @@ def decompose(tables: FloatArray, shares: FloatArray, exposure: Exposure) -> Haz
     (True, True)
     """
     both, who, when = (
-        _fall(*counterfactual(tables, shares, exposure, **on), exposure)
-        for on in ({"who": True, "when": True}, {"who": True, "when": False}, {"who": False, "when": True})
+        _fall(*counterfactual(tables, shares, exposure, **active), exposure)
+        for active in ({"who": True, "when": True}, {"who": True, "when": False}, {"who": False, "when": True})
     )
     return HazardDecline(both, 0.5 * (who + both - when), 0.5 * (when + both - who))
 
 
 def hazard_curves(tables: FloatArray, shares: FloatArray, exposure: Exposure, interval: float) -> pd.DataFrame:
-    """Hazard per sighting over exposure: as it is, with only who, and with only when.
+    """Compute the hazard per sighting over exposure: with both mechanisms, with only who, and with only when.
 
     Parameters
     ----------
@@ -136,19 +136,19 @@ def hazard_curves(tables: FloatArray, shares: FloatArray, exposure: Exposure, in
         Columns `table` (`both`, `who`, `when`), `sightings`, and `median`, `low`, `high` of the hazard, and `survival`
         (its median).
     """
-    kept = tables[np.linspace(0, len(tables) - 1, min(len(tables), CURVE_DRAWS)).astype(int)]
-    at = exposure.points(N_POINTS)
+    selected = tables[np.linspace(0, len(tables) - 1, min(len(tables), CURVE_DRAWS)).astype(int)]
+    exposures = exposure.points(N_POINTS)
     outside = (1.0 - interval) / 2.0
     parts = []
-    for name, on in (("both", (True, True)), ("who", (True, False)), ("when", (False, True))):
-        changed, weights = counterfactual(kept, shares, exposure, who=on[0], when=on[1])
-        curve = decision_curve(changed, weights, at, exposure.visibility)
+    for name, active in (("both", (True, True)), ("who", (True, False)), ("when", (False, True))):
+        altered, weights = counterfactual(selected, shares, exposure, who=active[0], when=active[1])
+        curve = decision_curve(altered, weights, exposures, exposure.visibility)
         low, middle, high = np.quantile(curve.hazard, [outside, 0.5, 1.0 - outside], axis=0)
         parts.append(
             pd.DataFrame(
                 {
                     "table": name,
-                    "sightings": at,
+                    "sightings": exposures,
                     "median": middle,
                     "low": low,
                     "high": high,

@@ -1,16 +1,16 @@
-"""Log-density of the accounts of who and when, compiled once to disk and sampled by nutpie.
+"""Log-density of the mechanism models (who and when), compiled once to disk and sampled by nutpie.
 
-`logit P[z, m] = μ + a_z + b_m + c_zm`, where a, b, and the rows and columns of c sum to zero: a table taken apart as in
-the analysis of variance. Under that constraint they are normal with standard deviations σ_persona, σ_sighting and
-σ_interaction, which pulls each part towards zero as far as the data let it. An account has some of the parts. Since
-decisions are binomial given all that came before, their totals by persona and sighting say all, and an evaluation
+`logit P[z, m] = μ + a_z + b_m + c_zm`, where a, b, and the rows and columns of c sum to zero, as in the analysis of
+variance. Under this constraint the effects are normal with standard deviations σ_persona, σ_sighting and σ_interaction,
+which shrink each part towards zero as far as the data allow. A mechanism model has some of these parts. Decisions are
+binomial, given all that came before. Their totals by persona and sighting are therefore sufficient, and an evaluation
 costs microseconds.
 
-Effects that sum to zero are a rotation of one fewer free numbers y (as in Stan and PyMC), so that no direction of the
-point is without data. What is sampled of a free number is `y sqrt(1 + σ² J) / σ`, with J the information that the data
-have on it, roughly: where its spread σ is small beside what the data tell, that is `y / σ` (non-centred), and where it
-is large, `y sqrt(J)` (centred). So neither strong nor weak data make a funnel. A table whose every cell had a conjugate
-prior of its own would need no sampler, but would know nothing of rows and columns.
+Effects that sum to zero are a rotation of free numbers y, of which there is one fewer (as in Stan and PyMC). So the
+data inform every direction of the point. The sampled coordinate is `y sqrt(1 + σ² J) / σ`, where J is roughly the
+information of the data on y. It is about `y / σ` (non-centred) when the data say little, σ² J << 1, and about `y
+sqrt(J)` (centred) when they say much. So neither weak nor strong data make a funnel. A conjugate prior for each cell
+would need no sampler, but rows and columns would not share information.
 """
 
 import math
@@ -28,9 +28,9 @@ from ..posterior.nutpie_adapter import SamplerModel
 FloatArray = NDArray[np.float64]
 
 POINT = "point"
-"""Name of the one variable that is sampled."""
+"""Name of the only variable that is sampled."""
 PARTS = ("persona", "sighting", "interaction")
-"""Parts that an account may have, beside the mean."""
+"""Parts that a mechanism model may have in addition to the mean."""
 MEAN_PRIOR = (-2.0, 2.0)
 """Mean and standard deviation of the normal prior of μ: P(share) from 0.003 to 0.88 in 95%."""
 SD_PRIOR = {"persona": 1.5, "sighting": 1.5, "interaction": 0.5}
@@ -39,23 +39,23 @@ SD_PRIOR = {"persona": 1.5, "sighting": 1.5, "interaction": 0.5}
 
 @dataclass(frozen=True)
 class Layout:
-    """Which parts an account has, for a table of some shape, and where they stand in a point.
+    """The parts of a mechanism model and their places in a point, for a table of a given shape.
 
-    A point is μ, then the log standard deviation of each part, then the scaled free numbers of each part.
+    A point holds μ, then the log standard deviation of each part, then the scaled free numbers of each part.
 
     Parameters
     ----------
     shape : tuple of int
-        Personas and sightings.
+        Number of personas and of sightings.
     parts : tuple of str
-        Among :data:`PARTS`, in their order.
+        A subset of :data:`PARTS`, in the same order.
     """
 
     shape: tuple[int, int]
     parts: tuple[str, ...]
 
     def size(self, part: str) -> int:
-        """Number of free numbers of a part."""
+        """Return how many free numbers a part has."""
         personas, sightings = (n - 1 for n in self.shape)
         return {"persona": personas, "sighting": sightings, "interaction": personas * sightings}[part]
 
@@ -65,17 +65,17 @@ class Layout:
         return 1 + sum(1 + self.size(part) for part in self.parts)
 
     def slices(self) -> dict[str, slice]:
-        """Place of the effects of each part in a point."""
-        found, start = {}, 1 + len(self.parts)
+        """Return the place of the free numbers of each part in a point."""
+        places, start = {}, 1 + len(self.parts)
         for part in self.parts:
-            found[part] = slice(start, start + self.size(part))
+            places[part] = slice(start, start + self.size(part))
             start += self.size(part)
-        return found
+        return places
 
 
 @njit("inference/mechanisms", error_model="numpy")
 def _widen(free, effects):  # type: ignore[no-untyped-def]
-    """Effects that sum to zero, from one fewer free numbers: a rotation."""
+    """Write effects that sum to zero, from free numbers, of which there is one fewer: a rotation."""
     n = effects.size
     total = free.sum()
     for i in range(n - 1):
@@ -85,7 +85,7 @@ def _widen(free, effects):  # type: ignore[no-untyped-def]
 
 @njit("inference/mechanisms", error_model="numpy")
 def _narrow(slopes, free):  # type: ignore[no-untyped-def]
-    """Derivatives by the free numbers, from those by the effects: the transpose of :func:`_widen`."""
+    """Write derivatives by the free numbers, from those by the effects: the transpose of :func:`_widen`."""
     n = slopes.size
     shared = slopes[: n - 1].sum() / (math.sqrt(n) + n) + slopes[n - 1] / math.sqrt(n)
     for i in range(n - 1):
@@ -94,7 +94,7 @@ def _narrow(slopes, free):  # type: ignore[no-untyped-def]
 
 @njit("inference/mechanisms", error_model="numpy")
 def log_density(point, gradient, data):  # type: ignore[no-untyped-def]
-    """Log-density at a point, up to a constant; its gradient is written beside.
+    """Return the log-density at a point, up to a constant, and write its gradient into `gradient`.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def log_density(point, gradient, data):  # type: ignore[no-untyped-def]
             small = math.exp(-abs(log_odds))
             chance = (1.0 if log_odds > 0.0 else small) / (1.0 + small)
             total += shared[cell] * log_odds - decisions[cell] * (max(log_odds, 0.0) + math.log1p(small))
-            # From here on the derivative by the log-odds stands in the place of the interaction.
+            # The interaction is no longer needed. Its array now holds the derivative by the log-odds.
             both[z, m] = shared[cell] - decisions[cell] * chance
     gradient[0] += both.sum()
 
@@ -162,15 +162,15 @@ def log_density(point, gradient, data):  # type: ignore[no-untyped-def]
             log_sd = point[number]
             variance = math.exp(2.0 * log_sd)
             above = variance / (scale[part] * scale[part])
-            # Half-normal prior of the standard deviation, sampled by its logarithm.
+            # Half-normal prior of the standard deviation; its logarithm is sampled.
             total += log_sd - 0.5 * above
             by_log_sd = 1.0 - above
             for i in range(offset, offset + sizes[part]):
-                known = 1.0 / (1.0 + variance * information[i])
+                remaining = 1.0 / (1.0 + variance * information[i])
                 pull = free[i] / variance
-                total += 0.5 * (math.log(known) - free[i] * pull)
-                by_log_sd += (known - 1.0) * (1.0 - free[i] * pull) + known * free[i] * slopes[i]
-                gradient[place] = math.sqrt(variance * known) * (slopes[i] - pull)
+                total += 0.5 * (math.log(remaining) - free[i] * pull)
+                by_log_sd += (remaining - 1.0) * (1.0 - free[i] * pull) + remaining * free[i] * slopes[i]
+                gradient[place] = math.sqrt(variance * remaining) * (slopes[i] - pull)
                 place += 1
             gradient[number] = by_log_sd
             number += 1
@@ -180,32 +180,32 @@ def log_density(point, gradient, data):  # type: ignore[no-untyped-def]
 
 @cfunc(DENSITY_SIGNATURE, "inference/mechanisms")
 def density(dim, point, gradient, value, data):  # type: ignore[no-untyped-def]
-    """:func:`log_density` as nutpie calls it: a status other than 0 where there is no number."""
+    """Evaluate :func:`log_density` as nutpie calls it; return a status other than 0 when a result is not finite."""
     start = data[0]
     slope = carray(gradient, (dim,))
-    found = log_density(carray(point, (dim,)), slope, carray(start, (np.int64(start[0]),)))
-    if not (np.isfinite(found) and np.all(np.isfinite(slope))):
+    log_p = log_density(carray(point, (dim,)), slope, carray(start, (np.int64(start[0]),)))
+    if not (np.isfinite(log_p) and np.all(np.isfinite(slope))):
         return 1
-    value[0] = found
+    value[0] = log_p
     return 0
 
 
 def buffer_of(layout: Layout, decisions: FloatArray, new_sharers: FloatArray) -> FloatArray:
-    """Pack what the density needs.
+    """Pack all that the density needs into one array.
 
-    Its own length, personas, sightings, which parts there are, the priors, decisions and new sharers by persona and
-    sighting, and the information on the free numbers of each part.
+    The array holds its own length, the numbers of personas and sightings, flags of the parts, the priors, decisions and
+    new sharers by persona and sighting, and the information on the free numbers of each part.
 
     Parameters
     ----------
     layout : Layout
-        Of the account.
+        Layout of the mechanism model.
     decisions, new_sharers : array, shape (n_personas, n_sightings)
-        Totals.
+        Totals by persona and sighting.
     """
-    # Of binomial log-odds. It is rough, and decides how the posterior is walked, not what it is.
+    # Information on binomial log-odds. It is rough: it affects the speed of the sampler, not the posterior.
     rate = (new_sharers + 0.5) / (decisions + 1.0)
-    known = decisions * rate * (1.0 - rate)
+    information = decisions * rate * (1.0 - rate)
     packed = [
         [float(n) for n in layout.shape],
         [float(part in layout.parts) for part in PARTS],
@@ -213,28 +213,28 @@ def buffer_of(layout: Layout, decisions: FloatArray, new_sharers: FloatArray) ->
         [SD_PRIOR[part] for part in PARTS],
         decisions.ravel(),
         new_sharers.ravel(),
-        known.sum(axis=1)[:-1],
-        known.sum(axis=0)[:-1],
-        known[:-1, :-1].ravel(),
+        information.sum(axis=1)[:-1],
+        information.sum(axis=0)[:-1],
+        information[:-1, :-1].ravel(),
     ]
     flat = np.concatenate(packed)
     return np.concatenate([[flat.size + 1.0], flat])
 
 
 def widened(free: FloatArray, axis: int) -> FloatArray:
-    """Effects that sum to zero along an axis, from one fewer free numbers: what the density does, for many draws."""
+    """Return effects that sum to zero along an axis, as :func:`_widen` does, for many draws."""
     n = free.shape[axis] + 1
     total = free.sum(axis=axis, keepdims=True)
     return np.concatenate([free - total / (np.sqrt(n) + n), -total / np.sqrt(n)], axis=axis)
 
 
 def effects_of(layout: Layout, buffer: FloatArray, points: FloatArray) -> dict[str, FloatArray]:
-    """Draws of what a point stands for.
+    """Return draws of the parameters that a point stands for.
 
     Parameters
     ----------
     layout : Layout
-        Of the account.
+        Layout of the mechanism model.
     buffer : array
         From :func:`buffer_of`.
     points : array, shape (n_draws, n_dim)
@@ -248,23 +248,23 @@ def effects_of(layout: Layout, buffer: FloatArray, points: FloatArray) -> dict[s
     n_personas, n_sightings = layout.shape
     ends = np.cumsum([layout.size(part) for part in PARTS])
     information = dict(zip(PARTS, np.split(buffer[11 + 2 * n_personas * n_sightings :], ends[:-1]), strict=True))
-    found = {"mean_logit": points[:, 0]}
+    draws = {"mean_logit": points[:, 0]}
     log_odds = np.broadcast_to(points[:, 0, None, None], (len(points), n_personas, n_sightings)).copy()
-    for number, (part, where) in enumerate(layout.slices().items()):
+    for number, (part, place) in enumerate(layout.slices().items()):
         sd = np.exp(points[:, 1 + number, None])
-        found[f"sd_{part}"] = sd[:, 0]
-        free = sd / np.sqrt(1.0 + sd**2 * information[part]) * points[:, where]
+        draws[f"sd_{part}"] = sd[:, 0]
+        free = sd / np.sqrt(1.0 + sd**2 * information[part]) * points[:, place]
         if part == "interaction":
             log_odds += widened(widened(free.reshape(-1, n_personas - 1, n_sightings - 1), 2), 1)
         else:
             effects = widened(free, 1)
             log_odds += effects[:, :, None] if part == "persona" else effects[:, None, :]
-    found["p_share"] = expit(log_odds)
-    return found
+    draws["p_share"] = expit(log_odds)
+    return draws
 
 
 def sampler_model(layout: Layout, buffer: FloatArray) -> SamplerModel:
-    """Return the compiled log-density with its data; its one variable is the point."""
+    """Return the compiled log-density with its data. Its only variable is the point."""
     start = np.zeros(layout.n_dim)
     start[0] = MEAN_PRIOR[0]
     start[1 : 1 + len(layout.parts)] = np.log(0.3)

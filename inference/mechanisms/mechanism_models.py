@@ -1,4 +1,4 @@
-"""Fitting one account of the resolved counts, and how well it predicts decisions that it has not seen."""
+"""Fit of one mechanism model to decision counts, and how well it predicts decisions that it has not seen."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -32,20 +32,20 @@ MECHANISM_MODELS: dict[str, tuple[str, ...]] = {
     "when": ("sighting",),
     "both": ("persona", "sighting", "interaction"),
 }
-"""Accounts, and the parts of each; the simpler come first."""
+"""Mechanism models and their parts, the simpler models first."""
 UNITS = ("cell", "trajectory")
-"""What is left out at a time; the first is the default."""
+"""What is left out at a time. The first is the default."""
 MAX_GROUPS = 50
-"""More trajectories than this are left out in so many groups."""
+"""If there are more trajectories than this, they are left out in this many groups."""
 TARGET_ACCEPT = 0.9
 
 _CHUNK = 2000
-"""Units whose log-likelihood is held at once."""
+"""Cells whose log-likelihood is held in memory at once."""
 
 
 @dataclass(frozen=True)
 class MechanismFit:
-    """An account as it was fitted.
+    """A mechanism model as it was fitted.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class MechanismFit:
     elpd : Elpd
         Leave-one-out.
     lpd : array, shape (n_units,)
-        Log predictive density of each unit by draws that have seen it: never below that by draws that have not.
+        Log predictive density of each unit by draws that have seen it. Draws that have not seen it never give more.
     problems : list of str
         What is wrong with the sampling; empty when all is well.
     """
@@ -73,7 +73,7 @@ class MechanismFit:
 
     @property
     def bound(self) -> FloatArray:
-        """Expected log predictive density of each unit, or what it cannot exceed where PSIS cannot be trusted.
+        """Expected log predictive density of each unit; an upper bound for units where PSIS cannot be trusted.
 
         `p(y | others) = 1 / E[1 / p(y | θ)] <= E[p(y | θ)]` over the posterior, by Jensen's inequality.
         """
@@ -88,7 +88,7 @@ class MechanismFit:
 
 
 def offered(data: DecisionCounts) -> list[str]:
-    """Accounts that the data can tell apart: with one persona it is not *who*, with one sighting not *when*."""
+    """Return the mechanism models that the data can distinguish: *who* needs two personas, *when* two sightings."""
     varies = {"persona": data.shape[0] > 1, "sighting": data.shape[1] > 1}
     return [name for name, parts in MECHANISM_MODELS.items() if all(varies.get(part, True) for part in parts)]
 
@@ -96,7 +96,7 @@ def offered(data: DecisionCounts) -> list[str]:
 def fit_mechanism_model(
     name: str, data: DecisionCounts, *, seed: int, settings: SamplerSettings, unit: str, max_refits: int
 ) -> MechanismFit:
-    """Fit an account, and leave out each unit.
+    """Fit a mechanism model, and leave out each unit.
 
     Parameters
     ----------
@@ -107,11 +107,11 @@ def fit_mechanism_model(
     seed : int
         Seed.
     settings : SamplerSettings
-        How to sample; when the diagnostics are bad it is tried once more, longer or harder.
+        How to sample. If the diagnostics are bad, sampling is repeated once, longer or harder.
     unit : {"cell", "trajectory"}
         What is left out at a time: one cell (persona, sighting, trajectory), or a whole trajectory.
     max_refits : int
-        Up to this many units of high Pareto k are left out exactly, by refitting.
+        Units with a high Pareto k are left out exactly, by refitting, if there are at most this many.
     """
     layout = Layout(data.shape, MECHANISM_MODELS[name])
     decisions, new_sharers = data.totals()
@@ -126,7 +126,7 @@ def fit_mechanism_model(
 
 
 def log_likelihood(table: FloatArray, data: DecisionCounts, cells: Any = slice(None)) -> FloatArray:
-    """Log-probability of the new sharers in some cells, by draw; shape (n_draws, n_cells)."""
+    """Return the log-probability of the new sharers in some cells, by draw; shape (n_draws, n_cells)."""
     n, y = data.decisions[cells].astype(float), data.new_sharers[cells].astype(float)
     chance = np.clip(table, 1e-300, 1.0 - 1e-16)[:, data.persona[cells], data.sighting[cells]]
     constant = gammaln(n + 1.0) - gammaln(y + 1.0) - gammaln(n - y + 1.0)
@@ -135,14 +135,14 @@ def log_likelihood(table: FloatArray, data: DecisionCounts, cells: Any = slice(N
 
 @dataclass(frozen=True)
 class MechanismTarget(SamplingTarget):
-    """An account of counted decisions as a target of sampling."""
+    """A mechanism model of decision counts as a target of sampling."""
 
     layout: Layout
     data: DecisionCounts
     buffer: FloatArray
 
     max_tree_depth = 10
-    # The density scales its coordinates by what the data know: correlations are weak.
+    # The density scales its coordinates by the information of the data, so correlations are weak.
     low_rank = False
 
     def sampler_model(self) -> SamplerModel:
@@ -150,7 +150,7 @@ class MechanismTarget(SamplingTarget):
         return sampler_model(self.layout, self.buffer)
 
     def posterior(self, trace: Trace) -> Posterior:
-        """Return the table of decisions, its parts, and the statistics of the sampler."""
+        """Return the decision table, its parts, and the statistics of the sampler."""
         statistics = sample_stats(trace)
         points = trace.draws[POINT]
         values = effects_of(self.layout, self.buffer, points.reshape(-1, self.layout.n_dim))
@@ -188,7 +188,7 @@ def _table_of(posterior: Posterior) -> FloatArray:
 
 
 def _units(data: DecisionCounts, unit: str) -> NDArray[np.int64]:
-    """Number of the unit that each cell belongs to; the cells of a unit that has several stand anywhere."""
+    """Return the number of each cell's unit. Cells of the same unit need not be adjacent."""
     group = data.trajectory
     n_paths = len(data.trajectories)
     if n_paths > MAX_GROUPS:
@@ -208,17 +208,17 @@ def _loo(
     elpd, lpd, pareto_k = [], [], []
     good_k, first = 0.7, 0
     while first < starts.size:
-        # As many units as have so many cells, and one at least.
+        # As many units as fit into the chunk of cells, and at least one.
         last = max(first + 1, int(np.searchsorted(ends, starts[first] + _CHUNK, side="right")))
         cells = order[starts[first] : ends[last - 1]]
         values = np.add.reduceat(log_likelihood(table, data, cells), starts[first:last] - starts[first], axis=1)
-        found = leave_one_out(values, efficiency)
-        elpd.append(found.elpd)
-        lpd.append(found.lpd)
-        pareto_k.append(found.pareto_k)
-        good_k, first = found.good_k, last
-    pointwise, seen = np.concatenate(elpd), np.concatenate(lpd)
-    return Elpd(pointwise, np.concatenate(pareto_k), good_k, float((seen - pointwise).sum())), seen
+        result = leave_one_out(values, efficiency)
+        elpd.append(result.elpd)
+        lpd.append(result.lpd)
+        pareto_k.append(result.pareto_k)
+        good_k, first = result.good_k, last
+    pointwise, by_seen = np.concatenate(elpd), np.concatenate(lpd)
+    return Elpd(pointwise, np.concatenate(pareto_k), good_k, float((by_seen - pointwise).sum())), by_seen
 
 
 def _refitted(
@@ -229,13 +229,13 @@ def _refitted(
     seed: int,
     settings: SamplerSettings,
 ) -> Elpd:
-    """Leave out exactly what PSIS cannot be trusted for; what cannot be sampled without it stays as it was."""
+    """Leave out exactly the units of high Pareto k. A unit keeps its PSIS value if sampling without it fails."""
 
     def exact(number: int) -> float | None:
-        out = units == number
-        sampled = _sampled(layout, data, *data.totals(~out), seed, settings)
+        left_out = units == number
+        sampled = _sampled(layout, data, *data.totals(~left_out), seed, settings)
         if sampled.problems:
             return None
-        return log_mean_exp(log_likelihood(_table_of(sampled.posterior), data, out).sum(axis=1))
+        return log_mean_exp(log_likelihood(_table_of(sampled.posterior), data, left_out).sum(axis=1))
 
     return elpd.refitted(elpd.high_k_units, exact)

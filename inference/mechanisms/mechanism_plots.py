@@ -1,4 +1,4 @@
-"""The figure of an explanation: takes a result and returns a matplotlib Figure; computes none."""
+"""The figure of an explanation. The function takes a result and returns a matplotlib Figure."""
 
 import matplotlib as mpl
 import numpy as np
@@ -13,7 +13,7 @@ _LABELS = {"both": "as it is", "who": "who only (sightings alike)", "when": "whe
 
 
 def plot_explanation(explanation: Explanation) -> Figure:
-    """Hazard per sighting over exposure, with each mechanism alone, and the factors by which it falls."""
+    """Draw the hazard per sighting over exposure, also with each mechanism alone, and the factors by which it falls."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9.4, 3.7))
         curve, parts = figure.subplots(1, 2, width_ratios=[1.5, 1])

@@ -1,4 +1,4 @@
-"""Which account the resolved counts need: the verdict on who and when."""
+"""The verdict on who and when: which mechanism model the decision counts need."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -18,28 +18,29 @@ MEANING = {
     "when": "sightings differ, and personas do not",
     "both": "personas differ, and sightings too",
 }
-"""What each account says."""
+"""What each mechanism model says."""
 
 
 def judge_mechanisms(
     pointwise: Mapping[str, NDArray[np.float64]], doubts: Sequence[str] = ()
 ) -> tuple[Account, list[str]]:
-    """Choose the simplest account to which no richer one adds enough.
+    """Choose the simplest mechanism model to which no richer model adds enough.
 
-    The accounts are nested, so the rule is that of one rate and two: a part is needed when it gains more than 4 in elpd
-    and more than two standard errors. Where it gains more than 4 but not two standard errors, nothing is decided.
+    The models are nested, so the rule is the same as for one rate and two: a part is needed when it gains more than 4
+    in elpd and more than two standard errors. If it gains more than 4, but not two standard errors, the verdict is
+    undecided.
 
     Parameters
     ----------
     pointwise : mapping of str to array, shape (n_units,)
-        Expected log predictive density of each unit, by account.
+        Expected log predictive density of each unit, by mechanism model.
     doubts : sequence of str
         Why the numbers cannot be trusted; empty when they can.
 
     Returns
     -------
     account : str
-        An account, or `undecided`.
+        Name of a mechanism model, or `undecided`.
     reasons : list of str
         Sentences, the decisive one first.
     """

@@ -1,4 +1,4 @@
-"""Who or when: what makes the hazard fall, told from resolved counts."""
+"""Who or when: which mechanism makes the hazard fall, inferred from decision counts."""
 
 import json
 import math
@@ -26,47 +26,48 @@ from .mechanism_models import UNITS, MechanismFit, fit_mechanism_model, offered
 from .mechanism_verdict import Account, judge_mechanisms
 
 MAX_REFITS = 10
-"""With more units than this of high Pareto k none is refitted."""
+"""If more units than this have a high Pareto k, none is refitted."""
 _PLURAL = {"cell": "cells", "trajectory": "trajectories"}
 _SAME = 1e-9
-"""Draws of a part that differ by less are all of the same number."""
+"""Draws of a part that differ by less than this count as constant."""
 _MUCH_VARIATION = 4.0
-"""Standard deviations of the sum of squares beyond which decisions vary more than binomial ones would."""
+"""Decisions vary more than binomial ones if their sum of squares is beyond this many standard deviations."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with what begins now, and numbers of fits done and in all."""
+"""Called with what begins now, the number of fits done, and their total."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Who or when, of one condition.
+    """Who or when, for one condition.
 
     Parameters
     ----------
     condition : dict
         Values of the condition columns; empty when there is one condition.
     account : {"neither", "who", "when", "both", "undecided"}
-        The simplest account of the counts to which no richer one adds enough, see
+        The simplest mechanism model to which no richer model adds enough, see
         :func:`tworate.inference.mechanisms.mechanism_verdict.judge_mechanisms`.
     reasons, cautions : list of str
-        Why, the decisive reason first; and what in the data the accounts do not provide for.
+        Reasons for the account, the decisive one first; features of the data that the mechanism models ignore.
     fits : dict of str to MechanismFit
-        The accounts, as they were fitted.
+        Fits of the mechanism models.
     decomposition : pandas.DataFrame
         Index `fall`, `who`, `when`; columns `mean`, `sd`, `hdi_low`, `hdi_high` (in nats: log of the factor by which
         the hazard per sighting falls), `factor`, `factor_low`, `factor_high` (the exponentials), `ess_bulk`, `r_hat`.
-        From the richest account, which holds the others.
+        All come from the richest mechanism model, of which the others are special cases.
     sightings : float
-        Exposure over which the fall is taken, as a number of sightings of an agent that does not share.
+        Exposure over which the fall is measured, as a number of sightings of an agent that does not share.
     visibility : float
-        Of a showing in a round; 0 where it is not known, or in continuous time: sightings are Poisson then.
+        Probability that a showing is seen in a round. It is 0 if it is unknown or time is continuous; sightings are
+        then Poisson.
     curves : pandas.DataFrame
         See :func:`tworate.inference.mechanisms.decomposition.hazard_curves`.
     table : pandas.DataFrame
-        One row a persona and sighting: `persona`, `share` (of the initially susceptible), `sighting`, `decisions`,
+        One row per persona and sighting: `persona`, `share` (of the initially susceptible), `sighting`, `decisions`,
         `new_sharers`, and `mean`, `low`, `high` of P(share).
     unit : {"cell", "trajectory"}
-        What leave-one-out left out.
+        What leave-one-out left out at a time.
     n_trajectories : int
         Trajectories of the condition.
     """
@@ -86,12 +87,12 @@ class Explanation:
 
     @property
     def label(self) -> str:
-        """The condition in words; empty when there is one."""
+        """The condition in words; empty when there is one condition."""
         return condition_label(self.condition)
 
     @property
     def direction(self) -> str:
-        """Whether the hazard per sighting `falls`, `rises`, or neither clearly: `stays`."""
+        """Whether the hazard per sighting `falls`, `rises`, or `stays` (does neither clearly)."""
         fall = self._part("fall")
         low, high = float(fall["hdi_low"]), float(fall["hdi_high"])
         if self.account == "neither" or low <= 0 <= high:
@@ -113,28 +114,28 @@ class Explanation:
                 f"(by a factor of {total})."
             )
         who, when = self._part("who"), self._part("when")
-        which = {
+        opening = {
             "who": "Who: personas differ, and sightings do not",
             "when": "When: sightings differ, and personas do not",
             "both": "Both: personas differ, and sightings too",
-            "undecided": f"Undecided ({self.reasons[0]}), for what it is worth",
+            "undecided": f"Undecided ({self.reasons[0]}); the numbers that follow are only indicative",
         }[self.account]
         verb = "falls" if self.direction == "falls" else "rises"
-        told = f"{which}. The probability that the next sighting persuades {verb} by a factor of {total} {reach}: "
+        text = f"{opening}. The probability that the next sighting persuades {verb} by a factor of {total} {reach}: "
         if "who" not in self.fits:
-            return told + "with one persona it can only be when."
+            return text + "with one persona it can only be when."
         if "when" not in self.fits:
-            return told + "with one sighting it can only be who."
-        told += f"a factor of {_factor(who)} is who, of {_factor(when)} when"
+            return text + "with one sighting it can only be who."
+        text += f"a factor of {_factor(who)} is who, of {_factor(when)} when"
         if self.direction == "falls" and who["mean"] > 0 and when["mean"] > 0:
             share = who["mean"] / (who["mean"] + when["mean"])
-            told += f" ({share:.0%} who, {1 - share:.0%} when, on the log scale)"
+            text += f" ({share:.0%} who, {1 - share:.0%} when, on the log scale)"
         if self.direction == "falls" and when["hdi_high"] < 0:
-            told += "; repetition persuades here, which works against the fall"
-        return told + "."
+            text += "; repetition persuades here, which works against the fall"
+        return text + "."
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but draws and curves, fit for JSON."""
+        """Return everything except draws and curves, in a form that JSON can express."""
         accounts = {
             name: {
                 "elpd_loo": fit.elpd.elpd_loo,
@@ -162,7 +163,7 @@ class Explanation:
             "accounts": accounts,
             "table": self.table.to_dict("records"),
         }
-        # What JSON cannot say is null.
+        # NaN and infinity become null: JSON has neither.
         plain = json.loads(json.dumps(content, default=float), parse_constant=lambda _: None)
         return dict(plain)
 
@@ -178,31 +179,32 @@ def explain(
     only: Callable[[dict[str, Any]], bool] | None = None,
     progress: Progress | None = None,
 ) -> list[Explanation]:
-    """Tell who from when by the counts by persona and sighting.
+    """Distinguish who from when by the counts by persona and sighting.
 
     Parameters
     ----------
     trajectories : Trajectories or path
         Data with counts, see :mod:`tworate.simulate.counts`.
     by : str or sequence of str, optional
-        Condition columns: each condition is explained apart.
+        Condition columns: each condition is explained separately.
     unit : {"cell", "trajectory"}
         What leave-one-out leaves out at a time.
     max_refits : int
-        Up to this many units of high Pareto k are left out exactly, by refitting; with more nothing is decided.
+        Units with a high Pareto k are left out exactly, by refitting, if there are at most this many. If there are
+        more, none is refitted.
     seed : int
         Seed of every fit, so that a condition gives the same result alone or among many.
     sampler : SamplerSettings, optional
         How to sample.
     only : callable, optional
-        Whether a condition is wanted.
+        Returns whether a condition is to be explained.
     progress : callable, optional
         Called when each fit begins.
 
     Returns
     -------
     list of Explanation
-        One a condition, in order of appearance.
+        One per condition, in order of appearance.
 
     Raises
     ------
@@ -214,8 +216,8 @@ def explain(
     >>> from tworate import random_regular, spread
     >>> network = random_regular(500, degree=8, seed=1)
     >>> data = spread(network, [[0.3, 0.05]], replicates=5, seed=2)  # agents alike; the first sighting persuades
-    >>> found = explain(data, seed=3)
-    >>> found[0].account
+    >>> explanations = explain(data, seed=3)
+    >>> explanations[0].account
     'when'
     """
     if unit not in UNITS:
@@ -225,7 +227,7 @@ def explain(
     data = as_trajectories(trajectories)
     columns = [by] if isinstance(by, str) else list(by or [])
     parts = [(condition, part) for condition, part in data.split(columns) if only is None or only(condition)]
-    found = []
+    explanations = []
     for number, (condition, part) in enumerate(parts):
         counts = decision_counts(part)
         names = offered(counts)
@@ -241,8 +243,8 @@ def explain(
                 name, counts, seed=seed, settings=sampler or SamplerSettings(), unit=unit, max_refits=max_refits
             )
         cautions = [*filter(None, [pooled_conditions(part, columns)]), *_cautions(part, counts)]
-        found.append(_explanation(condition, counts, fits, unit, cautions))
-    return found
+        explanations.append(_explanation(condition, counts, fits, unit, cautions))
+    return explanations
 
 
 def explanation_record(explanations: Sequence[Explanation], source: str, seed: int) -> dict[str, Any]:
@@ -251,7 +253,7 @@ def explanation_record(explanations: Sequence[Explanation], source: str, seed: i
         "versions": versions(PACKAGES),
         "source": source,
         "seed": seed,
-        "conditions": [each.to_json() for each in explanations],
+        "conditions": [explanation.to_json() for explanation in explanations],
     }
 
 
@@ -267,9 +269,9 @@ def _explanation(
     tables = richest.p_share
     summary, problems = _summary_of(decompose(tables, counts.shares, exposure), richest)
     doubts = [
-        f"the sampler's numbers for {name} cannot be trusted: {'; '.join(found)}"
-        for name, found in {**{name: fit.problems for name, fit in fits.items()}, "the split": problems}.items()
-        if found
+        f"the sampler's numbers for {name} cannot be trusted: {'; '.join(texts)}"
+        for name, texts in {**{name: fit.problems for name, fit in fits.items()}, "the split": problems}.items()
+        if texts
     ]
     n_units = richest.elpd.pointwise.size
     if (sharers := int(counts.new_sharers.sum())) < MIN_SHARERS:
@@ -282,12 +284,12 @@ def _explanation(
         for name, fit in fits.items()
         if fit.elpd.high_k_units.size
     }
-    # An account that is far off has high Pareto k for being far off: an upper bound there is enough to refuse it.
+    # A bad fit can cause a high Pareto k. An upper bound of the elpd is then enough to reject the model.
     account, reasons = judge_mechanisms({name: fit.bound for name, fit in fits.items()}, doubts)
     if account in high_k_units:
         account, reasons = "undecided", [high_k_units[account]]
     elif not doubts:
-        reasons += [f"{text}; it was given what it cannot exceed there" for text in high_k_units.values()]
+        reasons += [f"{text}; an upper bound of the elpd was used there" for text in high_k_units.values()]
     return Explanation(
         condition=condition,
         account=account,
@@ -305,7 +307,7 @@ def _explanation(
 
 
 def _summary_of(parts: HazardDecline, richest: MechanismFit) -> tuple[pd.DataFrame, list[str]]:
-    """Posterior of the fall and its parts, and what the diagnostics say is wrong with it."""
+    """Summarize the posterior of the fall and its parts, and return problems that the diagnostics find."""
     draws = group(richest.posterior, "posterior")
     shape = (draws.sizes["chain"], draws.sizes["draw"])
     varying = {name: values for name, values in parts._asdict().items() if np.ptp(values) > _SAME}
@@ -315,7 +317,7 @@ def _summary_of(parts: HazardDecline, richest: MechanismFit) -> tuple[pd.DataFra
     )
     summary = summarize(posterior) if varying else pd.DataFrame()
     problems = diagnose(posterior, summary) if varying else []
-    # A mechanism that the data cannot hold, since there is one persona or one sighting, has no part.
+    # A mechanism has no part if the data cannot show it: with one persona, or with one sighting.
     columns = ["mean", "sd", "hdi_low", "hdi_high", "ess_bulk", "r_hat"]
     constant = pd.Series([0.0, 0.0, 0.0, 0.0, np.nan, np.nan], index=columns)
     summary = pd.DataFrame(
@@ -327,7 +329,7 @@ def _summary_of(parts: HazardDecline, richest: MechanismFit) -> tuple[pd.DataFra
 
 
 def _decisions(counts: DecisionCounts, tables: Any) -> pd.DataFrame:
-    """The decision table as the counts tell it."""
+    """Return the decision table as estimated from the counts."""
     n_personas, n_sightings = counts.shape
     decisions, new_sharers = counts.totals()
     outside = (1.0 - INTERVAL) / 2.0
@@ -347,19 +349,19 @@ def _decisions(counts: DecisionCounts, tables: Any) -> pd.DataFrame:
 
 
 def _cautions(part: Trajectories, counts: DecisionCounts) -> list[str]:
-    """What in the data the accounts do not provide for."""
-    found = []
+    """Return cautions about features of the data that the mechanism models ignore."""
+    cautions = []
     if "intervention" in part.table and part.table["intervention"].astype(str).str.contains("counter").any():
-        found.append(
-            "caution: a counter-message changes the probability of sharing with time, which the accounts do not know; "
-            "later sightings can look less persuasive for it"
+        cautions.append(
+            "caution: a counter-message changes the probability of sharing with time, which the mechanism models "
+            "ignore; later sightings can look less persuasive because of it"
         )
-    # Pearson's sum of squares about the pooled rates, beside the mean and variance that binomial decisions give it.
+    # Pearson's sum of squares about the pooled rates, compared with its mean and variance for binomial decisions.
     decisions, new_sharers = counts.totals()
-    where = (counts.persona, counts.sighting)
+    place = (counts.persona, counts.sighting)
     rate = new_sharers / np.maximum(decisions, 1.0)
-    p, n = rate[where], counts.decisions.astype(float)
-    share = n / decisions[where]
+    p, n = rate[place], counts.decisions.astype(float)
+    share = n / decisions[place]
     used = (p > 0) & (p < 1) & (share < 1)
     if used.any():
         p, n, share = p[used], n[used], share[used]
@@ -369,12 +371,12 @@ def _cautions(part: Trajectories, counts: DecisionCounts) -> list[str]:
             float(((1.0 - share) ** 2 * (2.0 + (1.0 - 6.0 * p * (1.0 - p)) / (n * p * (1.0 - p)))).sum())
         )
         if squares.sum() - expected > _MUCH_VARIATION * spread:
-            found.append(
+            cautions.append(
                 f"caution: decisions vary between trajectories {squares.sum() / expected:.2f} times as much as "
                 "binomial ones would; something that differs between trajectories is neither persona nor sighting, and "
                 "the intervals are too narrow"
             )
-    return found
+    return cautions
 
 
 def _factor(row: "pd.Series[Any]") -> str:

@@ -1,4 +1,4 @@
-"""Are the intervals honest, and how often is the verdict wrong? Minutes; run by `make calibrate`."""
+"""Coverage of intervals, and error rates of the verdict. Takes minutes; `make calibrate` runs it."""
 
 import numpy as np
 import pytest
@@ -28,15 +28,15 @@ def test_ninety_percent_intervals_cover_over_200_data_sets(make_trajectories):
 
 @pytest.mark.parametrize("degree", [4, 8])
 def test_one_rate_on_a_network_is_not_taken_for_two(degree):
-    # Truth: one probability for every agent and sighting. At most 2% false verdicts are meant to come; 4 or more among
-    # 40 would come with probability 0.8% then.
+    # Truth: one probability for every agent and sighting. The target is at most 2% false verdicts. Then 4 or more of 40
+    # have probability 0.8%.
     verdicts = []
     for seed in range(40):
         network = random_regular(500, degree, seed=seed)
         trajectories = spread(network, [[0.5 / degree]], visibility=1.0, replicates=5, seed=seed)
         verdicts.append(compare(trajectories, seed=seed, challenge=False).verdict)
     assert verdicts.count("two-rate") < 4, verdicts
-    # And the simpler model is chosen, not merely not rejected.
+    # The simpler model is also chosen, not only not rejected.
     assert verdicts.count("one-rate") >= 34, verdicts
 
 
@@ -48,5 +48,5 @@ def test_two_rates_four_times_apart_are_found():
         members = np.random.default_rng(seed).permutation(500) % 2
         trajectories = spread(network, [[0.12], [0.03]], members, visibility=1.0, replicates=5, seed=seed)
         verdicts.append(compare(trajectories, seed=seed, challenge=False).verdict)
-    # The right verdict in 98% is the goal; fewer than 36 of 40 would come with probability 0.2% then.
+    # The target is the right verdict in 98%. Then fewer than 36 of 40 have probability 0.2%.
     assert verdicts.count("two-rate") >= 36, verdicts

@@ -1,4 +1,4 @@
-"""Are the effects of the hierarchical model what they claim to be, on studies simulated by agents?"""
+"""Calibration of the effects of the hierarchical model, on studies simulated by agents."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ N_STUDIES = 40
 
 @pytest.fixture(scope="module")
 def places(make_study):
-    """Where the truth lies in each posterior, as a fraction of its draws: a row an effect, of 40 studies."""
+    """Return the rank of the truth in each posterior, as a fraction of its draws; one row per effect, of 40 studies."""
     rows = []
     for seed in range(N_STUDIES):
         conditions, trajectories, truth = make_study(seed=100 + seed, n_traits=4, agents=300, replicates=3)
@@ -37,19 +37,19 @@ def places(make_study):
 
 @pytest.mark.parametrize("quantity", ["beta_fast", "beta_slow", "weight_fast"])
 def test_intervals_of_effects_cover_as_often_as_they_say(places, quantity):
-    of = places[(places["quantity"] == quantity) & ~places["term"].str.startswith(("intercept", "between"))]
-    # Of two event types the second effect is the first with the other sign.
-    of = of[of["level"] != "Protests"]
-    assert len(of) == N_STUDIES * 5
+    effects = places[(places["quantity"] == quantity) & ~places["term"].str.startswith(("intercept", "between"))]
+    # With two event types, the second effect is minus the first.
+    effects = effects[effects["level"] != "Protests"]
+    assert len(effects) == N_STUDIES * 5
     for mass in (0.5, 0.9):
-        inside = int(((of["place"] - 0.5).abs() < mass / 2).sum())
-        # A false alarm once in a thousand of these six.
-        assert stats.binomtest(inside, len(of), mass).pvalue > 0.001 / 6, (mass, inside / len(of))
+        inside = int(((effects["place"] - 0.5).abs() < mass / 2).sum())
+        # One false alarm in a thousand runs of these six.
+        assert stats.binomtest(inside, len(effects), mass).pvalue > 0.001 / 6, (mass, inside / len(effects))
 
 
 @pytest.mark.parametrize("term", ["intercept", "between conditions (sd)"])
 def test_intervals_of_what_is_common_cover(places, term):
-    of = places[places["term"] == term]
-    inside = int(((of["place"] - 0.5).abs() < 0.45).sum())
-    # Three quantities of each study. The prior of the spread has a say in it and may make intervals careful.
-    assert stats.binomtest(inside, len(of), 0.9, alternative="less").pvalue > 0.001 / 2, inside / len(of)
+    selected = places[places["term"] == term]
+    inside = int(((selected["place"] - 0.5).abs() < 0.45).sum())
+    # Three quantities per study. The prior of the spread can make intervals conservative, so the test is one-sided.
+    assert stats.binomtest(inside, len(selected), 0.9, alternative="less").pvalue > 0.001 / 2, inside / len(selected)

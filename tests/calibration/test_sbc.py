@@ -25,7 +25,7 @@ CASES += [
     for degree, effects in ((4, False), (None, True))
 ]
 LEVEL = 0.01 / (7 * len(CASES))
-"""One false alarm in a hundred runs of all: no specification has more than seven scalars."""
+"""Level that gives one false alarm in a hundred runs of all cases. No specification has more than seven scalars."""
 
 
 def data_sets(specification):
@@ -39,9 +39,9 @@ def test_ranks_are_uniform(specification, design):
     n = data_sets(specification)
     ranks = simulated_ranks(specification, n, seed=20261125, design=design)
     assert len(ranks) >= 0.8 * n
-    found = uniformity(ranks)
-    assert len(found) <= 7
-    assert found.min() > LEVEL, found.to_dict()
+    p_values = uniformity(ranks)
+    assert len(p_values) <= 7
+    assert p_values.min() > LEVEL, p_values.to_dict()
 
 
 @pytest.mark.parametrize("model", [OneRateSI, TwoRateSI])

@@ -1,4 +1,4 @@
-"""Are the intervals of the split honest, and how often is the account wrong? Minutes; run by `make calibrate`."""
+"""Coverage of the decomposition, and error rates of the account. Takes minutes; `make calibrate` runs it."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ N_PERSONAS, N_SIGHTINGS = 8, 4
 
 
 def drawn_table(rng):
-    """A decision table whose parts differ in size from data set to data set."""
+    """Draw a decision table whose parts differ in size from data set to data set."""
     sd = np.abs(rng.normal(scale=[1.0, 1.0, 0.3]))
     return expit(
         rng.normal(-2.0, 0.5)
@@ -40,11 +40,11 @@ def test_ninety_percent_intervals_of_the_split_cover_over_200_data_sets():
         counts = decision_counts(simulated(table, seed))
         fit = fit_mechanism_model("both", counts, seed=seed, settings=SamplerSettings(), unit="cell", max_refits=0)
         exposure = Exposure(counts.reach, counts.visibility)
-        # Sightings that nobody had are not in the data, nor in the table that the fall is of.
+        # Sightings that nobody had are missing from the data, so the true table omits them too.
         truth = decompose(table[None, :, : counts.n_sightings], counts.shares, exposure)
-        found = decompose(fit.p_share, counts.shares, exposure)
+        decline = decompose(fit.p_share, counts.shares, exposure)
         for part in hits:
-            low, high = np.quantile(getattr(found, part), [0.05, 0.95])
+            low, high = np.quantile(getattr(decline, part), [0.05, 0.95])
             hits[part] += low < getattr(truth, part)[0] < high
     coverage = {part: count / 200 for part, count in hits.items()}
     # A binomial with n = 200 and p = 0.9 leaves [0.825, 0.96] with probability 0.1%.
@@ -61,6 +61,6 @@ def test_account_is_the_truth_over_40_data_sets(truth):
         "both": who * when * 5,
     }
     accounts = [explain(simulated(tables[truth], seed), seed=seed)[0].account for seed in range(40)]
-    # The rule is conservative: a part that is not there is taken up in at most 2% by intent, and 4 or more of 40 would
-    # come with probability 0.8% then. Parts as large as these are found.
+    # The rule is conservative: the target is that an absent part is included in at most 2%. Then 4 or more of 40 have
+    # probability 0.8%. Parts as large as these are found.
     assert accounts.count(truth) >= 37, accounts

@@ -1,4 +1,4 @@
-"""Who or when through spreading on networks, where the truth is one, the other, both, or neither; and the command."""
+"""Who or when, inferred from spreading on networks with a known truth (who, when, both, neither); and the command."""
 
 import json
 import sys
@@ -30,7 +30,7 @@ TRUTHS = {
 
 
 def command(arguments, monkeypatch, capsys):
-    """Exit status and output of the command, in this process."""
+    """Return exit status and output of the command, run in this process."""
     monkeypatch.setattr(sys, "argv", ["tworate", *map(str, arguments)])
     with pytest.raises(SystemExit) as left:
         main()
@@ -47,38 +47,38 @@ def simulated(table, seed, **settings):
 
 
 @pytest.fixture(scope="module")
-def found():
+def explanations():
     return {name: explain(simulated(table, 10 + k), seed=k)[0] for k, (name, table) in enumerate(TRUTHS.items())}
 
 
 @pytest.mark.parametrize("truth", TRUTHS)
-def test_account_is_the_truth_and_the_split_holds_its_numbers(found, truth):
-    result = found[truth]
+def test_account_is_the_truth_and_the_split_holds_its_numbers(explanations, truth):
+    result = explanations[truth]
     assert result.account == {"reinforced": "when"}.get(truth, truth), result.reasons
     assert result.direction == {"neither": "stays", "reinforced": "rises"}.get(truth, "falls")
     assert result.cautions == []
     exact = decompose(TRUTHS[truth][None], np.full(4, 0.25), Exposure(result.sightings, result.visibility))
     for part in ("fall", "who", "when"):
         row, value = result.decomposition.loc[part], getattr(exact, part)[0]
-        # Five truths of three parts: beyond four standard deviations none would come. A part that is absent cannot be
-        # estimated below zero where it is who, so it comes out a little above.
+        # There are fifteen parts, so an error of four standard deviations is implausible. The part of who is never
+        # below zero, so its estimate is a little above zero where it is absent.
         assert abs(row["mean"] - value) < 4 * row["sd"]
     assert result.decomposition.loc["who", "mean"] + result.decomposition.loc["when", "mean"] == pytest.approx(
         result.decomposition.loc["fall", "mean"]
     )
 
 
-def test_sentence_says_who_when_and_which_way(found):
-    assert found["neither"].sentence.startswith("Nothing to explain")
-    assert "falls by a factor of" in found["both"].sentence
-    assert "% who," in found["both"].sentence
-    assert "rises by a factor of" in found["reinforced"].sentence
-    # Personas that differ lessen a hazard that repetition raises: the sign is told.
-    assert found["reinforced"].decomposition.loc["when", "hdi_high"] < 0
+def test_sentence_says_who_when_and_which_way(explanations):
+    assert explanations["neither"].sentence.startswith("Nothing to explain")
+    assert "falls by a factor of" in explanations["both"].sentence
+    assert "% who," in explanations["both"].sentence
+    assert "rises by a factor of" in explanations["reinforced"].sentence
+    # Here repetition raises the hazard, so the part of when is negative.
+    assert explanations["reinforced"].decomposition.loc["when", "hdi_high"] < 0
 
 
-def test_table_is_that_of_the_truth(found):
-    table = found["both"].table
+def test_table_is_that_of_the_truth(explanations):
+    table = explanations["both"].table
     assert table["share"].iloc[::3].sum() == pytest.approx(1.0)
     truth = pd.Series(TRUTHS["both"].ravel())
     inside = truth.between(table["low"], table["high"])
@@ -86,14 +86,14 @@ def test_table_is_that_of_the_truth(found):
     assert inside.sum() >= 9
 
 
-def test_cells_and_trajectories_say_the_same_and_trajectories_less_surely(found):
+def test_cells_and_trajectories_say_the_same_and_trajectories_less_surely(explanations):
     data = simulated(TRUTHS["both"], 13)
-    by_cell = found["both"]
+    by_cell = explanations["both"]
     by_path = explain(data, seed=3, unit="trajectory", max_refits=10)[0]
     assert by_path.account == "both"
     for simpler in ("neither", "who", "when"):
-        gains = [each.fits["both"].elpd.elpd_loo - each.fits[simpler].elpd.elpd_loo for each in (by_cell, by_path)]
-        # A trajectory is a fifth of the data: leaving out as much at a time costs the richer account some parameters.
+        gains = [fits["both"].elpd.elpd_loo - fits[simpler].elpd.elpd_loo for fits in (by_cell.fits, by_path.fits)]
+        # A trajectory is a fifth of the data: leaving out so much at a time costs the richer model some precision.
         assert gains[0] == pytest.approx(gains[1], rel=0.15)
 
 
@@ -101,23 +101,23 @@ def test_same_seed_same_numbers_alone_and_among_others():
     parts = [simulated(TRUTHS[name], k, conditions={"event": name}) for k, name in enumerate(("who", "when"))]
     data = Trajectories(pd.concat([p.table for p in parts]), counts=pd.concat([p.counts for p in parts]))
     both = explain(data, by="event", seed=5, max_refits=0)
-    assert [each.condition for each in both] == [{"event": "who"}, {"event": "when"}]
+    assert [explanation.condition for explanation in both] == [{"event": "who"}, {"event": "when"}]
     (alone,) = explain(data, by="event", seed=5, max_refits=0, only=lambda condition: condition["event"] == "when")
     pd.testing.assert_frame_equal(both[1].decomposition, alone.decomposition)
     pooled = explain(data, seed=5, max_refits=0)[0]
-    # Probabilities that differ between trajectories are noticed, whether or not a column tells of them.
+    # Probabilities that differ between trajectories are noticed, with or without a column that shows it.
     assert any("event (2 values)" in text for text in pooled.cautions)
     assert any("times as much as binomial" in text for text in pooled.cautions)
 
 
 def test_an_account_that_is_far_off_is_refused_however_much_there_is_to_refuse_it_by():
-    # Twelve trajectories of two cells: each is a surprise to one probability for all, and PSIS cannot leave it out.
+    # Twelve trajectories of two cells: the model with one probability fits none of them, so PSIS fails for each.
     network, members = random_regular(600, 8, seed=1), np.random.default_rng(1).permutation(600) % 2
     data = spread(network, [[0.4], [0.1]], members, rounds=30, replicates=12, seed=1)
     result = explain(data, seed=1)[0]
     assert result.fits["neither"].elpd.high_k_units.size > 10
     assert result.account == "who"
-    assert "it was given what it cannot exceed there" in result.reasons[-1]
+    assert "an upper bound of the elpd was used there" in result.reasons[-1]
     for fit in result.fits.values():
         assert np.all(fit.bound >= fit.elpd.pointwise)
 
@@ -140,14 +140,14 @@ def test_what_the_accounts_do_not_provide_for_is_told():
     assert any("counter-message" in text for text in explain(message, seed=1, max_refits=0)[0].cautions)
 
 
-def test_figure_has_labelled_axes(found):
-    figure = plot_explanation(found["both"])
+def test_figure_has_labelled_axes(explanations):
+    figure = plot_explanation(explanations["both"])
     assert all(axis.get_xlabel() for axis in figure.axes)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder as a comparison of two events leaves it, but for posteriors and report, which are not looked at."""
+    """Return a folder as a comparison of two events leaves it, without posteriors and report, which are not read."""
     folder = tmp_path_factory.mktemp("compared")
     parts = [simulated(TRUTHS[name], k, conditions={"event": name}) for k, name in enumerate(("both", "neither"))]
     data = Trajectories(pd.concat([p.table for p in parts]), counts=pd.concat([p.counts for p in parts]))
@@ -176,16 +176,16 @@ def test_command_explains_two_rate_verdicts_and_leaves_files(folder, tmp_path, m
 
 
 def test_what_is_asked_about_follows_from_the_folder(folder, tmp_path):
-    asked = open_results(folder)
-    assert (asked.by, asked.n_wanted) == (["event"], 1)
-    assert asked.wants({"event": "both"})
-    assert not asked.wants({"event": "neither"})
+    selection = open_results(folder)
+    assert (selection.by, selection.n_wanted) == (["event"], 1)
+    assert selection.wants({"event": "both"})
+    assert not selection.wants({"event": "neither"})
     everything = open_results(folder, everything=True)
     assert everything.n_wanted is None
     assert everything.wants({"event": "neither"})
     alone = open_results(folder / "trajectories.parquet", ["event"])
     assert (alone.by, alone.n_wanted) == (["event"], None)
-    # A study: rows of SI models and closures, one verdict under any of them is enough.
+    # A study has rows of SI models and closures. One two-rate verdict among them is enough.
     data = read_trajectories(folder / "trajectories.parquet")
     numbered = [
         frame.assign(condition=(frame["event"] == "neither").astype(int)) for frame in (data.table, data.counts)

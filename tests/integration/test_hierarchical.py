@@ -29,7 +29,7 @@ def study(make_study):
 
 @pytest.fixture(scope="module")
 def fitted(study):
-    """Only one of the traits is known, so that few numbers are common to all conditions."""
+    """Fit with one trait as the only term, so that all conditions share few parameters."""
     conditions, trajectories, _ = study
     return fit_hierarchical(conditions, trajectories, terms=["O"], sampler=SamplerSettings(draws=2000), **HOW)
 
@@ -40,37 +40,37 @@ class Exact:
     def __init__(self, fit):
         study = fit.study
         trait = study.design.effect_values[:, 0]
-        # Of one step, so that sums and differences of the first two are few.
+        # The first two grids have the same step, so their sums and differences take few values.
         self.axes = (np.linspace(1.8, 3.6, 91), np.linspace(-0.6, 0.6, 61), np.geomspace(0.01, 2.0, 60))
         a, g, sd = np.meshgrid(*self.axes, indexing="ij")
         prior = stats.norm.logpdf(a, np.log(RATE_PRIOR.median), RATE_PRIOR.sigma) + stats.norm.logpdf(g)
-        # Even in the logarithm of the standard deviation.
+        # The grid of the standard deviation is even in its logarithm.
         self.log_prior = prior + stats.halfnorm.logpdf(sd, scale=0.5) + np.log(sd)
         rate = np.linspace(0.0, 5.0, 2501)
-        each = []
+        log_likelihoods = []
         for c, observed in enumerate(study.observations.each()):
             values = ConditionLikelihood(study.specification, observed)(rate[:, None], np.zeros(rate.size))
             near = values > values.max() - 40.0
             weight = np.exp(values[near] - values.max())
-            # Of a mean and a standard deviation, each over its own values.
+            # One density for each distinct mean and standard deviation.
             means = np.unique(np.round(a + g * trait[c], 9))
             spread = self.axes[2][:, None, None]
             density = stats.norm.pdf(rate[near], means[:, None], spread) @ weight * (rate[1] - rate[0])
             index = np.searchsorted(means, np.round(a + g * trait[c], 9))
             with np.errstate(divide="ignore"):
-                each.append(values.max() + np.log(density[np.arange(sd.shape[2]), index]))
-        self.log_likelihood = np.array(each)
+                log_likelihoods.append(values.max() + np.log(density[np.arange(sd.shape[2]), index]))
+        self.log_likelihood = np.array(log_likelihoods)
         self.weight = np.exp(self.log_posterior() - logsumexp(self.log_posterior()))
 
     def log_posterior(self, without=None):
-        kept = [values for c, values in enumerate(self.log_likelihood) if c != without]
-        return self.log_prior + np.sum(kept, axis=0)
+        terms = [values for c, values in enumerate(self.log_likelihood) if c != without]
+        return self.log_prior + np.sum(terms, axis=0)
 
     def divergence(self, without):
-        """Kullback-Leibler divergence of the posterior without a condition from that with all."""
-        part, somewhere = self.log_posterior(without), self.weight > 1e-12
-        weight = self.weight[somewhere]
-        return float(np.sum(weight * (np.log(weight) - part[somewhere] + logsumexp(part))))
+        """Return the Kullback-Leibler divergence of the posterior without a condition from that with all."""
+        part, support = self.log_posterior(without), self.weight > 1e-12
+        weight = self.weight[support]
+        return float(np.sum(weight * (np.log(weight) - part[support] + logsumexp(part))))
 
     def mean(self, which):
         other = tuple(axis for axis in range(3) if axis != which)
@@ -92,7 +92,7 @@ def test_posterior_is_that_of_quadrature(fitted, exact):
     draws, window = group(fitted.posterior, "posterior"), fitted.posterior.attrs["window"]
     for which, values in enumerate((draws["intercept"] + np.log(window), draws["effect"], np.log(draws["sd_between"]))):
         values = values.to_numpy().reshape(4, -1)
-        # Draws hardly depend on each other; half of them is a careful count.
+        # Draws are hardly autocorrelated: half of them is a cautious effective number.
         error = values.std() / np.sqrt(values.size / 2)
         assert values.mean() == pytest.approx(exact.mean(which), abs=4 * error), which
 
@@ -104,12 +104,12 @@ def test_leaving_conditions_out_is_that_of_quadrature(fitted, exact):
     error = weights.std(axis=0) / weights.mean(axis=0) / np.sqrt(len(weights) / 2)
     # Integrals by importance sampling add less than 0.02.
     assert np.all(np.abs(elpd.pointwise - exact.elpd()) < 4 * error + 0.02)
-    # Eight conditions know little of what lies between them: those that move the posterior may be beyond
-    # weighting, others not.
+    # Eight conditions carry little information on their spread. PSIS may fail for those that move the posterior, but
+    # not for others.
     moved = np.array([exact.divergence(c) for c in range(8)])
     assert np.all(moved[elpd.high_k_units] > np.median(moved)), (elpd.pareto_k, moved)
-    # By the likelihood at the conditions' own rates it would look far too good.
-    own = [
+    # The likelihood at the conditions' own rates would be far too optimistic.
+    at_their_rates = [
         ConditionLikelihood(fitted.study.specification, observed)(
             np.log(draws.to_numpy().ravel() * observed.window)[:, None], np.zeros(draws.size)
         )
@@ -119,19 +119,19 @@ def test_leaving_conditions_out_is_that_of_quadrature(fitted, exact):
             strict=True,
         )
     ]
-    assert np.mean(own, axis=1).sum() > exact.elpd().sum() + 5
+    assert np.mean(at_their_rates, axis=1).sum() > exact.elpd().sum() + 5
 
 
 def test_a_fit_without_a_condition_tells_what_weighting_does(fitted, exact):
-    # As if weighting could not be trusted anywhere: the worst condition is fitted without.
+    # As if PSIS had failed, the study is fitted without its worst condition.
     study = fitted.study
     worst = int(np.argmin(exact.elpd()))
     again = sample(without_condition(study, worst), seed=1, settings=SamplerSettings(draws=500)).posterior
-    found = exact_density(study, again, worst, seed=1)
+    log_density = exact_density(study, again, worst, seed=1)
     values = condition_log_likelihood(study, Population(study, again), seed=1, which=[worst])
     likelihoods = np.exp(values - values.max())
     error = likelihoods.std() / likelihoods.mean() / np.sqrt(likelihoods.size / 2)
-    assert found == pytest.approx(exact.elpd()[worst], abs=4 * error + 0.02)
+    assert log_density == pytest.approx(exact.elpd()[worst], abs=4 * error + 0.02)
 
 
 def test_effects_problems_and_predictions_are_kept(fitted, study, tmp_path):
@@ -176,38 +176,45 @@ def test_intervals_cover_over_studies_and_not_those_of_other_effects(make_study)
     for seed in range(n_studies):
         conditions, trajectories, truth = make_study(seed=50 + seed, n_traits=2, agents=150, rounds=20, **ONE_RATE)
         posterior = group(fit_hierarchical(conditions, trajectories, sampler=sampler, **HOW).posterior, "posterior")
-        known = truth.set_index("level", append=False)["value"]
+        by_level = truth.set_index("level", append=False)["value"]
         values = truth.set_index("term")["value"]
         for label, true, other in (
             ("O: high", values["O"], values["C"]),
             ("C: high", values["C"], values["O"]),
-            ("event_type: Battles", known["Battles"], -known["Battles"]),
+            ("event_type: Battles", by_level["Battles"], -by_level["Battles"]),
         ):
             draws = posterior["effect"].sel(term_level=label)
             inside += abs(float((draws < true).mean()) - 0.5) < 0.45
             swapped += abs(float((draws < other).mean()) - 0.5) < 0.45
-    # Of 18 intervals of 90%, 16.2 are expected; fewer than 12 come with probability 0.1%.
+    # 16.2 of 18 intervals of 90% are expected to hold the truth. Fewer than 12 have probability 0.1%.
     assert inside >= 12
-    # Control: intervals so wide that they held any such effect would say nothing.
+    # Control: the intervals are not so wide that they hold any such effect.
     assert stats.binomtest(swapped, 3 * n_studies, 0.9).pvalue < 0.001
 
 
 def test_terms_that_matter_are_told_from_those_that_do_not(make_study):
-    how = {"n_traits": 3, "event_types": ("Riots",), "agents": 150, "rounds": 20, "effect_sd": 0.0, "between": (0.05,)}
-    conditions, slow, _ = make_study(seed=11, centre=(0.0,), **how)
-    _, fast, _ = make_study(seed=12, centre=(np.log(2.0),), **how)
-    # Only E has an effect: half of the conditions are those of twice the rate.
+    settings = {
+        "n_traits": 3,
+        "event_types": ("Riots",),
+        "agents": 150,
+        "rounds": 20,
+        "effect_sd": 0.0,
+        "between": (0.05,),
+    }
+    conditions, slow, _ = make_study(seed=11, centre=(0.0,), **settings)
+    _, fast, _ = make_study(seed=12, centre=(np.log(2.0),), **settings)
+    # Only E has an effect: half of the conditions have twice the rate.
     high = set(conditions.loc[conditions["E"] > 0, "condition"])
     table = pd.concat(
         [data.table[data.table["condition"].isin(high) == chosen] for data, chosen in ((slow, False), (fast, True))]
     )
     sampler = SamplerSettings(tune=300, draws=300)
     fit = fit_hierarchical(conditions, table, sampler=sampler, **HOW)
-    told = compare_terms(fit, conditions).set_index("left_out")
-    assert list(told.index) == ["", "O", "C", "E", "all terms"]
-    assert told.loc["E", "elpd_diff"] > max(2 * told.loc["E", "dse"], 4)
+    comparison = compare_terms(fit, conditions).set_index("left_out")
+    assert list(comparison.index) == ["", "O", "C", "E", "all terms"]
+    assert comparison.loc["E", "elpd_diff"] > max(2 * comparison.loc["E", "dse"], 4)
     for trait in "OC":
-        assert told.loc[trait, "elpd_diff"] < 4
+        assert comparison.loc[trait, "elpd_diff"] < 4
     effect = fit.effects.set_index("term").loc["E"]
     assert effect["ratio_low"] < 2.0**0.5 < effect["ratio_high"]
     assert "left out, since it does not vary here: event_type" in fit.notes

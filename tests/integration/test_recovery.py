@@ -1,4 +1,4 @@
-"""A study of recovery: resumed after a kill it equals an uninterrupted one; a sample of the targets."""
+"""A recovery study: resumed after a kill it equals an uninterrupted one; a sample of the targets."""
 
 import json
 import os
@@ -37,7 +37,7 @@ recover(GRID, {folder!r}, seed=7, workers=1)
 
 
 def test_a_killed_study_goes_on_and_equals_an_uninterrupted_one(tmp_path):
-    whole = recover(GRID, tmp_path / "whole", seed=7, workers=2)
+    uninterrupted = recover(GRID, tmp_path / "whole", seed=7, workers=2)
     folder = tmp_path / "killed"
     code = KILLED.format(here=os.path.dirname(__file__), folder=str(folder))  # noqa: PTH120
     running = subprocess.Popen([sys.executable, "-c", code])
@@ -46,24 +46,24 @@ def test_a_killed_study_goes_on_and_equals_an_uninterrupted_one(tmp_path):
         time.sleep(0.02)
     running.send_signal(signal.SIGKILL)
     running.wait()
-    kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("parts/*.json")}
-    assert len(kept) == 1
+    finished = {path.name: path.stat().st_mtime_ns for path in folder.glob("parts/*.json")}
+    assert len(finished) == 1
     assert read_recovery(folder)[1].shape[0] == 2
     seen = []
     resumed = recover(GRID, folder, seed=7, workers=1, progress=lambda done, total: seen.append((done, total)))
-    # What was there is not done again.
+    # Finished data sets are not simulated again.
     assert seen == [(2, 4), (4, 4)]
-    assert all((folder / "parts" / name).stat().st_mtime_ns == when for name, when in kept.items())
-    assert_frame_equal(whole.drop(columns=[*TIMES]), resumed.drop(columns=[*TIMES]), check_exact=True)
+    assert all((folder / "parts" / name).stat().st_mtime_ns == modified for name, modified in finished.items())
+    assert_frame_equal(uninterrupted.drop(columns=[*TIMES]), resumed.drop(columns=[*TIMES]), check_exact=True)
     assert_frame_equal(read_recovery(folder)[1], resumed)
 
-    # Truths are drawn afresh, within their bounds, and others by another seed.
-    rates = whole.loc[whole["label"] == "one", "truth_rate"]
+    # Truths are drawn for each data set within their bounds. Another seed gives other truths.
+    rates = uninterrupted.loc[uninterrupted["label"] == "one", "truth_rate"]
     assert rates.nunique() == 2
     assert rates.between(0.5, 0.9).all()
     assert GRID.cells[0].draw(8, 0) != GRID.cells[0].draw(7, 0)
 
-    # Another study is refused, naming what differs.
+    # Another study is refused, and the message names what differs.
     with pytest.raises(InputError, match="seed = 7, not 8"):
         recover(GRID, folder, seed=8)
     with pytest.raises(InputError, match=r"it has the cell who .*; choose another folder"):
@@ -73,7 +73,7 @@ def test_a_killed_study_goes_on_and_equals_an_uninterrupted_one(tmp_path):
 def test_fixed_seed_sample_of_the_targets(tmp_path):
     middle = {"agents": (500, 700), "degree": (4, 16), "replicates": 5, "data_sets": 2}
     networks = ("random-regular", "barabasi-albert", "watts-strogatz", "complete")
-    found = recover(
+    rows = recover(
         Grid(
             "sample",
             (
@@ -84,29 +84,29 @@ def test_fixed_seed_sample_of_the_targets(tmp_path):
         tmp_path,
         seed=11,
     )
-    assert (found.loc[found["label"] == "one", "verdict"] != "two-rate").all()
-    assert (found.loc[found["label"] == "who", "verdict"] == "two-rate").all()
-    # What leave-one-out expects comes true: a gain of hundreds on data that no model has seen.
-    two = found[found["label"] == "who"]
+    assert (rows.loc[rows["label"] == "one", "verdict"] != "two-rate").all()
+    assert (rows.loc[rows["label"] == "who", "verdict"] == "two-rate").all()
+    # The gain that leave-one-out predicts has the same sign on fresh data, which no model has seen.
+    two = rows[rows["label"] == "who"]
     assert (np.sign(two["fresh_diff"]) == np.sign(two["elpd_diff"])).all()
-    assert isinstance(found, pd.DataFrame)
+    assert isinstance(rows, pd.DataFrame)
     assert json.loads((tmp_path / "study.json").read_text())["seed"] == 11
 
 
 def test_the_command_writes_rows_numbers_and_figures_and_fails_on_a_missed_target(tmp_path, monkeypatch, capsys):
-    # Judged as if they had to be found: rates so alike that none can be, which must count as missed.
+    # Two rates that are too similar to be found, under the label of a target: it must count as missed.
     alike = Cell("found: who", "who", {"rate": 0.7, "ratio": 1.05, "weight": 0.5}, **SMALL, data_sets=2)
     monkeypatch.setitem(recovery_grids.GRIDS, "quick", lambda: Grid("quick", (alike,)))
-    monkeypatch.setattr("tworate.inference.calibration.recovery_summary.FEWEST", 2)
+    monkeypatch.setattr("tworate.inference.calibration.recovery_summary.MIN_DATA_SETS", 2)
     command = ["tworate", "recover", "--quick", "--check", "--json", "--workers", "1", "--out", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 1
-    said = capsys.readouterr()
-    assert "1 of the targets missed: two rates found (who)" in " ".join(said.err.split())
-    found = json.loads(said.out)
-    assert found == json.loads((tmp_path / "summary.json").read_text())
-    assert found["data_sets"] == 2
+    printed = capsys.readouterr()
+    assert "1 of the targets missed: two rates found (who)" in " ".join(printed.err.split())
+    summary = json.loads(printed.out)
+    assert summary == json.loads((tmp_path / "summary.json").read_text())
+    assert summary["data_sets"] == 2
     assert len(pd.read_parquet(tmp_path / "rows.parquet")) == 2
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"confusion.png", "targets.png", "power.png"}

@@ -1,4 +1,4 @@
-"""Truths: what is simulated is what the truth says."""
+"""Truths: simulated agents behave as the truth states."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ ALL = (
 
 
 def first_round(truth, clock="rounds", agents=2000):
-    """New sharers of the first round, in many replicates on a complete network: there all see alike."""
+    """Return new sharers of the first round, in many replicates on a complete network, where all see the same."""
     network = make_network("complete", agents, 2, seed=1)
     table = truth.spread(network, rounds=1, replicates=400, clock=clock, seed=3).table
     infected = table.pivot(index="trajectory", columns="time", values="infected").to_numpy()
@@ -44,25 +44,25 @@ def first_round(truth, clock="rounds", agents=2000):
     ],
 )
 def test_the_first_round_has_the_mean_rate(truth, mean_rate, outside):
-    # Five sharers among 2000: each susceptible shares at the mean rate times 5/1999, so that more sightings than one
-    # and the curvature of exp change the mean by less than 0.5%, which is below the standard error.
+    # Five of 2000 agents share at the start, so each susceptible agent shares at the mean rate times 5/1999. Repeated
+    # sightings and the curvature of exp then change the mean by less than 0.5%, which is below the standard error.
     new = first_round(truth)
     expected = 1995 * (1 - (1 - outside) * np.exp(-mean_rate * 5 / 1999))
     error = new.std() / np.sqrt(new.size)
     assert abs(new.mean() - expected) < 4 * error
-    # And the test could tell half as much more.
+    # The test has power: an error of half the mean would be noticed.
     assert 0.5 * expected > 8 * error
 
 
 def test_replicates_vary_as_much_as_they_are_meant_to():
     factors = Varying(0.6, 0.3).factors(4000, np.random.default_rng(5))
-    # Kolmogorov and Smirnov at a level of 0.1%.
+    # Kolmogorov-Smirnov test at a level of 0.1%.
     assert stats.kstest(np.log(factors), stats.norm(0, 0.3).cdf).pvalue > 0.001
     assert np.all(OneRate(0.6).factors(3, np.random.default_rng(5)) == 1)
 
 
 def test_a_gamma_truth_keeps_mean_and_variance():
-    # 64 classes lose only the variance within each: below 3% of it at a coefficient of variation of 1.
+    # 64 classes lose only the variance within each class: below 3% in total at a coefficient of variation of 1.
     process = Gamma(0.6, 1.0).process(1e6, "continuous")
     rates = process.table[:, 0] * 1e6
     assert np.average(rates, weights=process.weights) == pytest.approx(0.6, rel=1e-9)

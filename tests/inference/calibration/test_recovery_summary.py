@@ -1,4 +1,4 @@
-"""Numbers of a study, from rows made by hand."""
+"""Numbers of a recovery study, from rows made by hand."""
 
 import numpy as np
 import pandas as pd
@@ -36,12 +36,12 @@ def judged(table, name):
 
 @pytest.mark.parametrize(("wrong", "status"), [(0, "met"), (1, "open"), (3, "open"), (4, "missed")])
 def test_a_target_is_missed_only_beyond_luck(wrong, status):
-    found = judged(rows(40, verdict=verdicts(40, wrong)), "(complete)")
-    assert (found.errors, found.n, found.status) == (wrong, 40, status)
-    # By the binomial distribution itself.
+    target = judged(rows(40, verdict=verdicts(40, wrong)), "(complete)")
+    assert (target.errors, target.n, target.status) == (wrong, 40, status)
+    # The same by the binomial distribution.
     assert (stats.binom.sf(wrong - 1, 40, 0.02) < 0.01) == (status == "missed")
-    # Clopper and Pearson by beta quantiles.
-    assert found.high == pytest.approx(stats.beta.ppf(0.975, wrong + 1, 40 - wrong))
+    # Clopper-Pearson interval by beta quantiles.
+    assert target.high == pytest.approx(stats.beta.ppf(0.975, wrong + 1, 40 - wrong))
 
 
 def test_few_data_sets_decide_nothing():
@@ -49,17 +49,17 @@ def test_few_data_sets_decide_nothing():
 
 
 def test_a_challenged_verdict_excuses_imitators_but_not_one_rate():
-    found = rows(40, verdict="two-rate", challenged=True)
-    assert judged(found, "(complete)").errors == 40
-    found = found.assign(label="imitated: varying", truth="varying")
-    assert judged(found, "(varying)").errors == 0
-    assert judged(found.assign(challenged=False), "(varying)").errors == 40
-    # One rate imitates two where time is not what it is taken for.
-    found = rows(40, verdict="two-rate", challenged=True, label="imitated: clock", taken_as="rounds")
-    assert judged(found, "(clock)").errors == 40
-    found["clock"] = "continuous"
-    assert judged(found, "(clock)").errors == 0
-    assert judged(found.assign(challenged=False), "(clock)").errors == 40
+    table = rows(40, verdict="two-rate", challenged=True)
+    assert judged(table, "(complete)").errors == 40
+    table = table.assign(label="imitated: varying", truth="varying")
+    assert judged(table, "(varying)").errors == 0
+    assert judged(table.assign(challenged=False), "(varying)").errors == 40
+    # One rate imitates two when the fit has the wrong clock.
+    table = rows(40, verdict="two-rate", challenged=True, label="imitated: clock", taken_as="rounds")
+    assert judged(table, "(clock)").errors == 40
+    table["clock"] = "continuous"
+    assert judged(table, "(clock)").errors == 0
+    assert judged(table.assign(challenged=False), "(clock)").errors == 40
 
 
 def test_one_rate_is_an_error_only_where_fresh_data_tell():
@@ -79,11 +79,11 @@ def test_confusion_power_and_calibration_count():
     assert power["two_rate"].to_dict() == {2.0: 1.0, 8.0: 0.5}
     rng = np.random.default_rng(1)
     drawn = rows(400, elpd_diff=rng.normal(8, 3, 400), fresh_diff=rng.normal(8, 3, 400), dse=3.0, fresh_dse=3.0)
-    found = summary.calibration(drawn)
-    assert found["n"].sum() == 400
-    # All together z is standard normal here; within a bin, which looks at one of the two, it is not.
+    calibration = summary.calibration(drawn)
+    assert calibration["n"].sum() == 400
+    # z is standard normal over all data sets. It is not within a bin, because bins are chosen by elpd_diff.
     z = (drawn["elpd_diff"] - drawn["fresh_diff"]) / np.hypot(3, 3)
-    assert np.average(found["z_mean"], weights=found["n"]) == pytest.approx(z.mean())
+    assert np.average(calibration["z_mean"], weights=calibration["n"]) == pytest.approx(z.mean())
 
 
 def test_other_rules_are_tried_on_saved_numbers():
@@ -98,7 +98,7 @@ def test_grids_hold_no_cell_twice():
     for name, make in GRIDS.items():
         grid = make()
         assert (grid.name, grid.data_sets) == (name, sum(cell.data_sets for cell in grid.cells))
-        # The record is plain data that survives being written.
+        # The record is plain data, so it can be written.
         assert len({cell["key"] for cell in grid.record(0)["cells"]}) == len(grid.cells)
     cell = Cell("a", "one-rate", {"rate": 0.5})
     with pytest.raises(InputError, match="the cells a and b are the same"):

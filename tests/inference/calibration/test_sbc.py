@@ -1,4 +1,4 @@
-"""The parts of simulation-based calibration; the studies themselves are in tests/calibration."""
+"""The parts of simulation-based calibration. The studies themselves are in tests/calibration."""
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ def test_uniform_ranks_pass_and_others_fail(rng):
 
 def test_p_values_are_uniform_themselves(rng):
     values = uniformity(pd.DataFrame(rng.integers(0, N_RANKS, (200, 400))))
-    # Of 400, 20 are expected below 0.05; a binomial exceeds 38 with probability 0.01%.
+    # 20 of 400 are expected below 0.05. A binomial exceeds 38 with probability 0.01%.
     assert 4 < (values < 0.05).sum() < 38
 
 
@@ -34,7 +34,7 @@ def test_coverage_counts_central_intervals():
 @pytest.mark.integration
 def test_one_rate_is_calibrated_and_without_dispersion_it_is_not():
     dispersed, plain = (Specification(OneRateSI, LIKELIHOODS[name]) for name in ("beta-binomial", "binomial"))
-    # The more agents, the more it matters that they are not independent.
+    # With more agents, ignoring their dependence does more harm.
     design = Design(population=2000, infected0=100, replicates=3)
     right = simulated_ranks(dispersed, 40, seed=1, design=design)
     wrong = simulated_ranks(dispersed, 40, seed=1, design=design, fitted=plain)

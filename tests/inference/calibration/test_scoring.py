@@ -1,4 +1,4 @@
-"""What a data set of a known truth is scored by, with a scripted comparison."""
+"""Scores of a data set with a known truth, with a scripted comparison."""
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,7 @@ def data():
 
 
 def posterior_of(specification, data, rng):
-    """Draws about fixed values, with the log-likelihood of the data under them."""
+    """Return draws about fixed values, with the log-likelihood of the data under them."""
     centres = {"beta": 0.6, "beta_fast": 0.7, "beta_slow": 0.5, "weight_fast": 0.5, "heterogeneity": 0.1}
     draws = xr.Dataset(
         {
@@ -60,13 +60,13 @@ def result_of(data, **changes):
         elpd = Elpd(np.full(n, -1.0 - 0.1 * number), np.zeros(n), 0.7, 1.0)
         empty = pd.DataFrame()
         models[name] = ModelResult(specification, elpd, 0.5, empty, empty, [], rival=name == "gamma-rate")
-    given = {
+    fields = {
         "condition": {}, "verdict": "one-rate", "doubts": [], "reasons": ["because"], "challenged_by": [],
         "elpd_diff": -7.0, "dse": 0.5, "closure": "recorded", "closure_reason": "", "likelihood": "binomial",
         "clock": "rounds", "clock_reason": "", "unit": "increment", "n_observations": n, "n_increments": n,
         "models": models, "posteriors": Posteriors(posteriors),
     }  # fmt: skip
-    return ConditionResult(**{**given, **changes})
+    return ConditionResult(**{**fields, **changes})
 
 
 def scored(data, monkeypatch, process=None, **changes):
@@ -79,13 +79,13 @@ def test_rows_hold_the_verdict_and_all_that_it_was_drawn_from(data, monkeypatch)
     _, row = scored(data, monkeypatch, challenged_by=["gamma-rate"])
     assert row["verdict"] == "one-rate"
     assert (row["elpd_diff"], row["dse"], row["reason"], row["challenged"]) == (-7.0, 0.5, "because", True)
-    # The rival's difference from two rates: 0.1 a unit.
+    # The rival's difference from two rates is 0.1 per unit.
     assert row["rival_diff_gamma-rate"] == pytest.approx(-0.1 * row["n_observations"])
 
 
 @pytest.mark.parametrize(("doubts", "trusted"), [([], True), (["SAMPLER"], False)])
 def test_numbers_are_trusted_unless_the_verdict_doubts_them(data, monkeypatch, doubts, trusted):
-    # Whatever the sentences say: they may be worded anew.
+    # The wording of the reasons must not matter: it may change.
     _, row = scored(data, monkeypatch, doubts=doubts, reasons=["for what they are worth"])
     assert row["trusted"] is trusted
 

@@ -1,4 +1,4 @@
-"""The rule by which a two-rate verdict is challenged, at and around its limits."""
+"""The rule by which rivals challenge a two-rate verdict, at and around its limits."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The comparison of one condition, with scripted draws in place of the sampler's."""
+"""The comparison of one condition, with scripted draws instead of the sampler."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ class ScriptedRun:
 
 
 def draws_near_the_maximum(specification, data, rng):
-    """Unconstrained draws of each scalar: the maximum of the binomial likelihood with a little noise."""
+    """Return unconstrained draws of each scalar: the maximum of the binomial likelihood with a little noise."""
     scalars = specification.scalars
     start = np.array([unconstrain(spec, spec.distribution.median()) for spec in scalars.values()])
 
@@ -75,7 +75,7 @@ def draws_near_the_maximum(specification, data, rng):
 
 @pytest.fixture
 def comparison_of(monkeypatch):
-    """Make a comparison whose runs are scripted; the runs that were begun are kept in a list."""
+    """Return a function that makes a comparison with scripted runs, the list of its runs, and its progress reports."""
 
     def make(trajectories, specifications=(ONE, TWO), script=None, clock_known=True, **changes):
         method = ComparisonMethod("edge-based", "asked for", "binomial", "rounds", "asked for", "increment")
@@ -160,13 +160,15 @@ def test_a_sampler_that_gives_up_ends_the_comparison_but_not_a_challenge(compari
     comparison, runs, _ = comparison_of(two_rates, script={"one-rate": {"failure": failure}})
     with pytest.raises(JobError, match="gave up"):
         comparison.compared()
-    # What was begun beside it is stopped.
+    # The run that started together with it is stopped.
     assert [run.aborted for run in runs] == [False, True]
     comparison, _, _ = comparison_of(two_rates, script={"gamma-rate": {"failure": failure}})
     result = comparison.compared()
     assert result.verdict == "two-rate"
     assert "gamma-rate" not in result.models
-    assert any("challenge by gamma-rate could not be judged: the sampler gave up" in each for each in result.reasons)
+    assert any(
+        "challenge by gamma-rate could not be judged: the sampler gave up" in reason for reason in result.reasons
+    )
 
 
 def test_data_that_cannot_be_compared_say_so_when_they_are_waited_for(comparison_of, two_rates):

@@ -16,20 +16,20 @@ def test_gaussian_likelihoods_are_approximated_by_themselves(rng):
         lambda points, _, centre=centre, precision=precision: -0.5 * precision * (points[:, 0] - centre) ** 2
         for centre, precision in zip(centres, precisions, strict=True)
     ]
-    found = approximate(likelihoods, NO_TERMS, ONE_RATE, dispersed=False)
-    np.testing.assert_allclose(found.precision[:, 0, 0], precisions, rtol=1e-4)
-    np.testing.assert_allclose(found.information[:, 0], precisions * centres, rtol=1e-4)
-    np.testing.assert_allclose(found.constant, -0.5 * precisions * centres**2, rtol=1e-4)
+    approximation = approximate(likelihoods, NO_TERMS, ONE_RATE, dispersed=False)
+    np.testing.assert_allclose(approximation.precision[:, 0, 0], precisions, rtol=1e-4)
+    np.testing.assert_allclose(approximation.information[:, 0], precisions * centres, rtol=1e-4)
+    np.testing.assert_allclose(approximation.constant, -0.5 * precisions * centres**2, rtol=1e-4)
 
 
 @pytest.mark.parametrize("slope", [0.1, 30.0])
 def test_slopes_without_curvature_do_not_blow_the_population_up(slope):
-    # As of a weight that conditions want at one end or the other: the likelihood rises for ever. Taken at its word by
-    # the estimate of the population, with no curvature to say how far, it would end in infinity.
+    # The likelihood of a weight can rise towards 0 or 1 without end. Such a slope without curvature would drive the
+    # estimates of the population to infinity.
     likelihoods = [
         lambda points, _, sign=sign: sign * slope * points[:, 0] for sign in np.resize([1.0, -1.0], N_CONDITIONS)
     ]
-    found = approximate(likelihoods, NO_TERMS, ONE_RATE, dispersed=False)
-    for values in (found.precision, found.information, found.constant, found.sd):
+    approximation = approximate(likelihoods, NO_TERMS, ONE_RATE, dispersed=False)
+    for values in (approximation.precision, approximation.information, approximation.constant, approximation.sd):
         assert np.isfinite(values).all()
-    assert abs(found.intercept[0] - ONE_RATE[0].mean) < 0.1
+    assert abs(approximation.intercept[0] - ONE_RATE[0].mean) < 0.1

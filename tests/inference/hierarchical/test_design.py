@@ -46,7 +46,7 @@ def test_effects_of_labels_sum_to_zero_and_say_the_same_as_coefficients(rng):
 
 
 def test_terms_that_are_not_there_do_not_vary_or_repeat_others_are_noted():
-    # One event of each type: its fatalities say no more than its type.
+    # One event of each type: its type determines its fatalities.
     conditions = CONDITIONS.assign(
         C=1.0, fatalities=CONDITIONS["event_type"].map({"Riots": 0, "Battles": 3, "Protests": 8})
     )
@@ -73,7 +73,7 @@ def test_codings_are_the_same_when_read_back():
         ({}, ["mood"], "no column 'mood'"),
         ({"O": [np.nan, 1, 1, 1, 1, 1]}, None, "O is missing"),
         ({"fatalities": -1}, None, "below 0"),
-        ({}, ["O", "O"], "each may come once"),
+        ({}, ["O", "O"], "each term may be given only once"),
     ],
 )
 def test_what_cannot_be_coded_is_refused(change, terms, message):

@@ -14,7 +14,7 @@ def case(request, rng):
     n = request.param
     root = rng.normal(size=(N_CONDITIONS, n, n))
     precision = np.einsum("cij,ckj->cik", root, root)
-    # One condition whose data say nothing, and one whose data say all.
+    # One condition without information in its data, and one with very informative data.
     precision[0], precision[1] = 0.0, 1e6 * precision[1]
     return {
         "coordinates": rng.normal(size=(N_CONDITIONS, n)),
@@ -26,22 +26,22 @@ def case(request, rng):
 
 
 def by_linear_algebra(mean, sd, precision, information):
-    """Mean, scale and log-Jacobian of a condition given the population, from the precision."""
-    whole = precision + np.diag(sd**-2.0)
-    centre = np.linalg.solve(whole, information + mean / sd**2)
+    """Return mean, scale and log-Jacobian of a condition given the population, from the precision."""
+    total = precision + np.diag(sd**-2.0)
+    centre = np.linalg.solve(total, information + mean / sd**2)
     # R' of `1 + τΛτ` is an upper triangle: the scale is τ R⁻ᵀ.
     lower = np.linalg.cholesky(np.eye(sd.size) + sd[:, None] * precision * sd)
     scale = sd[:, None] * np.linalg.inv(lower).T
-    np.testing.assert_allclose(scale @ scale.T @ whole, np.eye(sd.size), atol=1e-8)
-    return centre, scale, -0.5 * np.linalg.slogdet(whole)[1]
+    np.testing.assert_allclose(scale @ scale.T @ total, np.eye(sd.size), atol=1e-8)
+    return centre, scale, -0.5 * np.linalg.slogdet(total)[1]
 
 
 def test_standard_normal_coordinates_are_the_conditional_distribution(case):
     theta, log_density = outward(**case)
     expected = 0.0
     for c in range(N_CONDITIONS):
-        of = [case["mean"][c], case["sd"], case["precision"][c], case["information"][c]]
-        centre, scale, log_jacobian = by_linear_algebra(*of)
+        inputs = [case["mean"][c], case["sd"], case["precision"][c], case["information"][c]]
+        centre, scale, log_jacobian = by_linear_algebra(*inputs)
         np.testing.assert_allclose(theta[c], centre + scale @ case["coordinates"][c], rtol=1e-8, atol=1e-10)
         expected += stats.norm.logpdf(theta[c], case["mean"][c], case["sd"]).sum() + log_jacobian
     assert log_density == pytest.approx(expected, rel=1e-10)
@@ -55,7 +55,7 @@ def test_without_data_they_are_the_usual_ones(case):
 def test_inward_is_the_inverse(case):
     theta, _ = outward(**case)
     rest = {name: value for name, value in case.items() if name != "coordinates"}
-    # Where the data say all, a part in 1e6 of θ is one unit of the coordinates.
+    # With very informative data, a relative change of 1e-6 in θ is one unit of the coordinates.
     np.testing.assert_allclose(inward(theta, **rest), case["coordinates"], atol=1e-8)
 
 
@@ -72,13 +72,13 @@ def test_gradient_is_that_of_finite_differences(case, rng):
     }
     fixed = (design, case["precision"], case["information"])
     by_theta, by_log_density = rng.normal(size=(n, N_CONDITIONS)), 1.7
-    found = conditions_gradient(*free.values(), *fixed, by_theta, by_log_density)
+    gradient = conditions_gradient(*free.values(), *fixed, by_theta, by_log_density)
 
     def value(values):
         theta, log_density = conditions_at(*values.values(), *fixed)
         return (theta * by_theta).sum() + by_log_density * log_density
 
-    for (name, array), slope in zip(free.items(), found, strict=True):
+    for (name, array), slope in zip(free.items(), gradient, strict=True):
         for index in np.ndindex(array.shape):
             step = np.zeros(array.shape)
             step[index] = 1e-5

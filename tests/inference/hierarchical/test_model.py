@@ -1,4 +1,4 @@
-"""The hierarchical model: its density against SciPy, in plain and in the sampler's coordinates, and compiled."""
+"""The hierarchical model: its density against SciPy, in plain coordinates and in the sampler's, and compiled."""
 
 import numpy as np
 import pytest
@@ -26,14 +26,14 @@ def data(make_study):
 
 
 def at(model, values):
-    """Log-density without the Jacobians of PyMC's own transforms, at named values of what is sampled."""
+    """Return the log-density without the Jacobians of PyMC's own transforms, at named values of the variables."""
     names = [value.name for value in model.value_vars]
     logp = model.compile_fn(model.logp(jacobian=False), inputs=model.value_vars, mode="FAST_COMPILE")
     return float(logp({name: values[name.split("_log")[0] if name not in values else name] for name in names}))
 
 
 def test_density_is_prior_times_likelihood_by_scipy(data, rng):
-    """Everything by SciPy, for two rates with dispersion; rates are per window."""
+    """Compute everything by SciPy, for two rates with dispersion. Rates are per window."""
     conditions, trajectories = data
     study = study_of(conditions, trajectories)
     model = build_hierarchical(conditions, trajectories)
@@ -62,9 +62,9 @@ def test_density_is_prior_times_likelihood_by_scipy(data, rng):
         )
         p, spread = 1.0 - after / before, (1.0 - dispersion) / dispersion
         terms = stats.betabinom.logpmf(observed.incidence, observed.n_susceptible, p * spread, (1 - p) * spread)
-        found = ConditionLikelihood(study.specification, observed)(theta[c][None], np.array([dispersion]))
-        assert found[0] == pytest.approx(terms.sum(), rel=1e-9)
-        # The model's density leaves out what no parameter changes: binomial coefficients.
+        log_likelihood = ConditionLikelihood(study.specification, observed)(theta[c][None], np.array([dispersion]))
+        assert log_likelihood[0] == pytest.approx(terms.sum(), rel=1e-9)
+        # The model's density leaves out constants: binomial coefficients.
         n, k = observed.n_susceptible, observed.incidence
         total += (terms - gammaln(n + 1) + gammaln(k + 1) + gammaln(n - k + 1)).sum()
     values = {
@@ -76,7 +76,7 @@ def test_density_is_prior_times_likelihood_by_scipy(data, rng):
         "sd_between_log__": np.log(sd),
         "condition": theta,
     }
-    # SciPy's beta-binomial is a difference of large logarithms.
+    # SciPy's beta-binomial is a difference of large logarithms, which loses digits.
     assert at(model, values) == pytest.approx(expected + total, rel=1e-8)
 
 
@@ -85,7 +85,7 @@ def test_density_is_prior_times_likelihood_by_scipy(data, rng):
     [
         ("one-rate", "rounds"),
         ("two-rate", "rounds"),
-        # PyTensor takes long over the flow between two observations.
+        # PyTensor takes long to compile the flow between two observations.
         pytest.param("two-rate", "continuous", marks=pytest.mark.calibration),
     ],
 )
@@ -107,19 +107,19 @@ def test_in_the_samplers_coordinates_it_is_the_same_density_times_the_jacobian(d
     intercept = np.array([2.2] if n == 1 else [2.5, 2.5 - np.exp(-0.1), 0.2])
     mean = intercept + study.design.matrix @ coefficient
     theta = mean + sd * rng.normal(size=mean.shape)
-    known = study.approximation
-    coordinates = inward(theta, mean, sd, known.precision, known.information)
-    whole = known.precision + np.diag(sd**-2.0)
-    log_jacobian = -0.5 * np.linalg.slogdet(whole)[1].sum()
+    approximation = study.approximation
+    coordinates = inward(theta, mean, sd, approximation.precision, approximation.information)
+    precision = approximation.precision + np.diag(sd**-2.0)
+    log_jacobian = -0.5 * np.linalg.slogdet(precision)[1].sum()
     expected = at(plain, {**values, "condition": theta}) + log_jacobian
     assert at(informed, {**values, "coordinates": coordinates}) == pytest.approx(expected, rel=1e-10)
 
 
 def test_compiled_density_is_that_of_pymc_on_other_data_than_it_was_compiled_with(data, make_study, rng):
-    how = {"model": "one-rate", "likelihood": "binomial"}
-    compiled = program.compiled_density(study_of(*data, **how))
+    settings = {"model": "one-rate", "likelihood": "binomial"}
+    compiled = program.compiled_density(study_of(*data, **settings))
     conditions, trajectories, _ = make_study(seed=4, n_traits=1, centre=(0.0,), between=(0.1,), agents=80, rounds=15)
-    study = study_of(conditions, trajectories, **how)
+    study = study_of(conditions, trajectories, **settings)
     model = build(study)
     density, slope = (make(mode="FAST_COMPILE") for make in (model.compile_logp, model.compile_dlogp))
     shapes = program.shapes_of(study)
@@ -132,7 +132,7 @@ def test_compiled_density_is_that_of_pymc_on_other_data_than_it_was_compiled_wit
         assert status == 0
         assert value == pytest.approx(float(density(named)), rel=1e-12)
         np.testing.assert_allclose(gradient, slope(named), rtol=1e-9, atol=1e-9)
-        # And the gradient is one.
+        # The gradient also agrees with finite differences.
         direction = rng.normal(size=point.size)
         up, down = (call(compiled, point + sign * 1e-5 * direction, buffer)[1] for sign in (1, -1))
         assert gradient @ direction == pytest.approx((up - down) / 2e-5, rel=1e-4, abs=1e-3)
@@ -140,37 +140,38 @@ def test_compiled_density_is_that_of_pymc_on_other_data_than_it_was_compiled_wit
 
 def test_approximation_is_near_the_likelihood_where_the_conditions_lie(data, rng):
     study = study_of(*data)
-    known = study.approximation
-    weight = known.sd**-2.0
-    mean = known.intercept + study.design.matrix @ known.coefficients
+    approximation = study.approximation
+    weight = approximation.sd**-2.0
+    mean = approximation.intercept + study.design.matrix @ approximation.coefficients
     for c, observed in enumerate(study.observations.each()):
         likelihood = ConditionLikelihood(study.specification, observed)
-        variance = np.linalg.inv(known.precision[c] + np.diag(weight))
-        centre = variance @ (known.information[c] + weight * mean[c])
+        variance = np.linalg.inv(approximation.precision[c] + np.diag(weight))
+        centre = variance @ (approximation.information[c] + weight * mean[c])
         points = rng.multivariate_normal(centre, variance, 100)
-        quadratic = known.constant[c] + points @ known.information[c]
-        quadratic -= 0.5 * np.einsum("kq,qr,kr->k", points, known.precision[c], points)
-        difference = likelihood(points, np.full(100, known.dispersion)) - quadratic
-        # Importance weights of this spread keep two thirds of the points; the log-likelihood itself is in the hundreds.
+        quadratic = approximation.constant[c] + points @ approximation.information[c]
+        quadratic -= 0.5 * np.einsum("kq,qr,kr->k", points, approximation.precision[c], points)
+        difference = likelihood(points, np.full(100, approximation.dispersion)) - quadratic
+        # With this spread of importance weights two thirds of the points are effective. The log-likelihood itself is in
+        # the hundreds.
         assert difference.std() < 0.6
         assert abs(np.median(difference)) < 0.6
 
 
 def test_conditions_of_one_rate_leave_the_approximation_positive(make_study):
-    # All agents alike: of fast and slow rate and weight only one combination is known.
+    # All agents are alike: the data determine only one combination of the fast rate, the slow rate and the weight.
     conditions, trajectories, _ = make_study(seed=5, centre=(0.0,), between=(0.1,), **SMALL)
     study = study_of(conditions, trajectories)
-    known = study.approximation
-    size = np.linalg.eigvalsh(known.precision)
+    approximation = study.approximation
+    size = np.linalg.eigvalsh(approximation.precision)
     assert np.all(size >= -1e-9 * size[:, -1:])
-    assert np.all(np.isfinite(known.information))
-    assert np.all((known.sd > 0) & (known.sd < 5))
+    assert np.all(np.isfinite(approximation.information))
+    assert np.all((approximation.sd > 0) & (approximation.sd < 5))
 
 
 def test_keys_tell_specifications_and_sources_apart(data, monkeypatch):
     specifications = [
-        study_of(*data, **how).specification
-        for how in ({}, {"model": "one-rate"}, {"likelihood": "binomial"}, {"clock": "continuous"})
+        study_of(*data, **settings).specification
+        for settings in ({}, {"model": "one-rate"}, {"likelihood": "binomial"}, {"clock": "continuous"})
     ]
     keys = [program.key(specification) for specification in specifications]
     assert len(set(keys)) == len(keys)
@@ -179,7 +180,7 @@ def test_keys_tell_specifications_and_sources_apart(data, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("change", "how", "message"),
+    ("change", "settings", "message"),
     [
         ({}, {"model": "gamma-rate"}, "one-rate or two-rate"),
         ({}, {"likelihood": "normal"}, "likelihood of increments"),
@@ -188,10 +189,10 @@ def test_keys_tell_specifications_and_sources_apart(data, monkeypatch):
         ({}, {"terms": ["mood"]}, "no column 'mood'"),
     ],
 )
-def test_what_does_not_fit_together_is_refused(data, change, how, message):
+def test_what_does_not_fit_together_is_refused(data, change, settings, message):
     conditions, trajectories = data
     with pytest.raises(InputError, match=message):
-        study_of(conditions.assign(**change), trajectories, **how)
+        study_of(conditions.assign(**change), trajectories, **settings)
 
 
 def test_trajectories_of_unknown_conditions_are_refused(data):

@@ -1,4 +1,4 @@
-"""Resolved counts as data."""
+"""Decision counts as data."""
 
 import numpy as np
 import pandas as pd
@@ -20,24 +20,24 @@ def data():
 
 
 def test_cells_hold_every_decision_and_shares_are_of_the_susceptible(data):
-    found = decision_counts(data)
+    counts = decision_counts(data)
     rows = data.counts[data.counts["sighting"] > 0]
-    for number in range(found.persona.size):
+    for number in range(counts.persona.size):
         same = rows[
-            (rows["persona"] == found.personas[found.persona[number]])
-            & (rows["sighting"] == found.sighting[number] + 1)
-            & (rows["trajectory"].astype(str) == found.trajectories[found.trajectory[number]])
+            (rows["persona"] == counts.personas[counts.persona[number]])
+            & (rows["sighting"] == counts.sighting[number] + 1)
+            & (rows["trajectory"].astype(str) == counts.trajectories[counts.trajectory[number]])
         ]
-        assert found.decisions[number] == same["decisions"].sum()
-        assert found.new_sharers[number] == same["new_sharers"].sum()
-    assert found.decisions.sum() == rows["decisions"].sum()
-    decisions, new_sharers = found.totals()
+        assert counts.decisions[number] == same["decisions"].sum()
+        assert counts.new_sharers[number] == same["new_sharers"].sum()
+    assert counts.decisions.sum() == rows["decisions"].sum()
+    decisions, new_sharers = counts.totals()
     assert (decisions.sum(), new_sharers.sum()) == (rows["decisions"].sum(), rows["new_sharers"].sum())
     start = data.counts[data.counts["sighting"] == 0]
     left = {p: (part["agents"] - part["new_sharers"]).sum() for p, part in start.groupby("persona")}
-    np.testing.assert_allclose(found.shares, [left["a"] / sum(left.values()), left["b"] / sum(left.values())])
-    kept = found.trajectory == 1
-    assert found.totals(kept)[0].sum() == found.decisions[kept].sum()
+    np.testing.assert_allclose(counts.shares, [left["a"] / sum(left.values()), left["b"] / sum(left.values())])
+    chosen = counts.trajectory == 1
+    assert counts.totals(chosen)[0].sum() == counts.decisions[chosen].sum()
 
 
 def test_reach_is_the_exposure_by_which_most_decisions_were_made(data):

@@ -1,4 +1,4 @@
-"""The split of the fall, against closed forms and a plain loop over orders; and the verdict on who and when."""
+"""Decomposition of the fall, against closed forms and a plain loop over orders; the verdict on who and when."""
 
 import itertools
 
@@ -21,22 +21,22 @@ def fall(table, shares, exposure):
 
 @pytest.mark.parametrize("exposure", EXPOSURES)
 def test_parts_are_what_each_mechanism_adds_over_the_orders_of_switching_on(exposure):
-    found = decompose(TABLES, SHARES, exposure)
+    decline = decompose(TABLES, SHARES, exposure)
     for number, table in enumerate(TABLES):
         added = {"who": [], "when": []}
         for order in itertools.permutations(added):
-            on = {"who": False, "when": False}
+            active = {"who": False, "when": False}
             before = 0.0
             for mechanism in order:
-                on[mechanism] = True
-                changed, weights = counterfactual(table[None], SHARES, exposure, **on)
-                now = fall(changed[0], weights, exposure)
+                active[mechanism] = True
+                altered, weights = counterfactual(table[None], SHARES, exposure, **active)
+                now = fall(altered[0], weights, exposure)
                 added[mechanism].append(now - before)
                 before = now
-        assert found.who[number] == pytest.approx(np.mean(added["who"]))
-        assert found.when[number] == pytest.approx(np.mean(added["when"]))
-        assert found.fall[number] == pytest.approx(fall(table, SHARES, exposure))
-        assert found.who[number] + found.when[number] == pytest.approx(found.fall[number])
+        assert decline.who[number] == pytest.approx(np.mean(added["who"]))
+        assert decline.when[number] == pytest.approx(np.mean(added["when"]))
+        assert decline.fall[number] == pytest.approx(fall(table, SHARES, exposure))
+        assert decline.who[number] + decline.when[number] == pytest.approx(decline.fall[number])
 
 
 @pytest.mark.parametrize("exposure", EXPOSURES)
@@ -65,20 +65,20 @@ def test_each_mechanism_alone_has_the_whole_of_its_closed_form():
 
 
 def test_repetition_that_persuades_has_a_negative_part_and_a_mixture_never():
-    found = decompose(TABLES, SHARES, EXPOSURES[0])
-    assert found.when[1] < 0 < found.when[0]
-    assert np.all(found.who > 0)
+    decline = decompose(TABLES, SHARES, EXPOSURES[0])
+    assert decline.when[1] < 0 < decline.when[0]
+    assert np.all(decline.who > 0)
 
 
 def test_curves_begin_and_end_where_the_split_does():
     exposure = Exposure(6.1, 0.25)
     curves = hazard_curves(TABLES[:1], SHARES, exposure, 0.95)
-    whole = curves[curves["table"] == "both"]
-    assert np.log(whole["median"].iloc[0] / whole["median"].iloc[-1]) == pytest.approx(
+    as_it_is = curves[curves["table"] == "both"]
+    assert np.log(as_it_is["median"].iloc[0] / as_it_is["median"].iloc[-1]) == pytest.approx(
         decompose(TABLES[:1], SHARES, exposure).fall[0]
     )
-    # Whole numbers of showings.
-    np.testing.assert_allclose(whole["sightings"] / 0.25, np.arange(25))
+    # Exposures are whole numbers of showings.
+    np.testing.assert_allclose(as_it_is["sightings"] / 0.25, np.arange(25))
     assert list(curves["table"].unique()) == ["both", "who", "when"]
 
 
@@ -95,14 +95,14 @@ def pointwise(**means):
         ({"neither": 0, "who": 1, "when": 50, "both": 53}, "when"),
         ({"neither": 0, "who": 50, "when": 40, "both": 90}, "both"),
         ({"neither": 0, "when": 50}, "when"),
-        # Who and when each do, and cannot be told apart.
+        # Who and when explain the data equally well.
         ({"neither": 0, "who": 50, "when": 51, "both": 52}, "undecided"),
         ({"neither": 0, "who": 30, "when": 51, "both": 52}, "when"),
     ],
 )
 def test_account_is_the_simplest_to_which_none_adds_enough(means, account):
-    found, reasons = judge_mechanisms(pointwise(**means))
-    assert found == account
+    verdict, reasons = judge_mechanisms(pointwise(**means))
+    assert verdict == account
     assert reasons
 
 

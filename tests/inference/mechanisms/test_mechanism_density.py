@@ -1,4 +1,4 @@
-"""The log-density of the accounts against PyMC's, and what is sampled of it against quadrature."""
+"""The log-density of the mechanism models against PyMC's, and draws from it against quadrature."""
 
 import itertools
 import warnings
@@ -29,7 +29,7 @@ SHARED = np.array([[10.0, 3.0, 2.0], [20.0, 15.0, 0.0], [1.0, 0.0, 1.0], [9.0, 9
 
 
 def pymc_model(layout):
-    """The model as one would write it in PyMC."""
+    """Return the model as one would write it in PyMC."""
     n_personas, n_sightings = layout.shape
     with pm.Model() as model:
         log_odds = pm.Normal("mean_logit", *MEAN_PRIOR) * np.ones(layout.shape)
@@ -46,26 +46,26 @@ def pymc_model(layout):
 
 
 def free_numbers(layout, buffer, point):
-    """What stands behind a point: the free numbers of each part, and the log-Jacobian of scaling them."""
+    """Return the free numbers of each part that a point stands for, and the log-Jacobian of scaling them."""
     sizes = [layout.size(part) for part in ("persona", "sighting", "interaction")]
     information = dict(
         zip(MECHANISM_MODELS["both"], np.split(buffer[-sum(sizes) :], np.cumsum(sizes)[:-1]), strict=True)
     )
-    found, jacobian = {}, 0.0
-    for number, (part, where) in enumerate(layout.slices().items()):
+    free, jacobian = {}, 0.0
+    for number, (part, place) in enumerate(layout.slices().items()):
         scale = 1.0 / np.sqrt(np.exp(-2.0 * point[1 + number]) + information[part])
-        found[part] = scale * point[where]
+        free[part] = scale * point[place]
         jacobian += np.log(scale).sum()
-    return found, jacobian
+    return free, jacobian
 
 
 def log_posterior(layout, buffer, point):
-    """Plainly: binomial decisions under the table that a point stands for, priors, and the Jacobian."""
-    found = effects_of(layout, buffer, point[None])
+    """Compute it plainly: binomial decisions under the table of a point, priors, and the Jacobian."""
+    effects = effects_of(layout, buffer, point[None])
     free, jacobian = free_numbers(layout, buffer, point)
-    total = binom.logpmf(SHARED, DECISIONS, found["p_share"][0]).sum() + norm.logpdf(point[0], *MEAN_PRIOR) + jacobian
+    total = binom.logpmf(SHARED, DECISIONS, effects["p_share"][0]).sum() + norm.logpdf(point[0], *MEAN_PRIOR) + jacobian
     for number, part in enumerate(layout.parts):
-        sd = found[f"sd_{part}"][0]
+        sd = effects[f"sd_{part}"][0]
         assert sd == pytest.approx(np.exp(point[1 + number]))
         total += halfnorm.logpdf(sd, scale=SD_PRIOR[part]) + point[1 + number] + norm.logpdf(free[part], scale=sd).sum()
     return total
@@ -83,7 +83,7 @@ def test_density_is_binomial_decisions_with_priors_and_has_its_gradient(name):
         differences.append(log_density(point, gradient, buffer) - log_posterior(layout, buffer, point))
         slope = approx_fprime(point, lambda at: log_density(at, np.empty(layout.n_dim), buffer), 1e-6)
         np.testing.assert_allclose(gradient, slope, atol=2e-3, rtol=2e-5)
-    # They differ by what no parameter changes.
+    # They differ by a constant.
     np.testing.assert_allclose(differences, differences[0], atol=1e-8)
 
 
@@ -92,7 +92,7 @@ def test_it_is_that_of_the_pymc_model_in_other_coordinates():
     buffer = buffer_of(layout, DECISIONS, SHARED)
     model = pymc_model(layout)
     with warnings.catch_warnings():
-        # PyTensor's advice on compilers, of which none is wanted here.
+        # PyTensor advises to install a compiler, which is not needed here.
         warnings.simplefilter("ignore")
         theirs_of = model.compile_fn(model.logp(), mode="FAST_COMPILE")
     rng = np.random.default_rng(1)
@@ -118,7 +118,7 @@ def test_effects_sum_to_zero_and_are_as_long_as_what_they_are_made_of():
 
 
 def counts_of(decisions, shared):
-    """Counts with these numbers by trajectory, persona and sighting."""
+    """Return counts with these numbers by trajectory, persona and sighting."""
     n_paths, n_personas, n_sightings = decisions.shape
     where = np.array(list(itertools.product(range(n_paths), range(n_personas), range(n_sightings)))).T
     return DecisionCounts(
@@ -133,13 +133,13 @@ def small():
 
 
 def leave_out(chances, weight, data, unit):
-    """Predictive density of each unit by those of the others, exactly, and its coefficient of variation among them."""
-    each = binom.logpmf(data.new_sharers, data.decisions, chances[:, 0, data.sighting])
+    """Return the exact log predictive density of each unit given the others, and the variation of its density."""
+    log_pmf = binom.logpmf(data.new_sharers, data.decisions, chances[:, 0, data.sighting])
     units = data.trajectory if unit == "trajectory" else np.arange(data.persona.size)
     mean, variation = [], []
     for number in range(units.max() + 1):
-        others = weight * np.exp(each[:, units != number].sum(axis=1))
-        density = np.exp(each[:, units == number].sum(axis=1))
+        others = weight * np.exp(log_pmf[:, units != number].sum(axis=1))
+        density = np.exp(log_pmf[:, units == number].sum(axis=1))
         mean.append((others * density).sum() / others.sum())
         variation.append(np.sqrt((others * density**2).sum() / others.sum() / mean[-1] ** 2 - 1))
     return np.log(mean), np.array(variation)
@@ -153,7 +153,7 @@ def test_posterior_and_leave_one_out_are_those_of_quadrature(small, name, unit):
         chances = np.repeat(expit(mean)[:, None, None], 2, axis=2)
         weight = norm.pdf(mean, *MEAN_PRIOR)
     else:
-        # Two sightings: one free number, and effects of it by 1 / sqrt(2) and -1 / sqrt(2).
+        # Two sightings have one free number. Their effects are 1 / sqrt(2) and -1 / sqrt(2) times that.
         log_sd, number = np.linspace(-6.0, 2.5, 43), np.linspace(-5.0, 5.0, 81)
         at, spread, free = (grid.ravel() for grid in np.meshgrid(mean, np.exp(log_sd), number, indexing="ij"))
         effect = spread * free / np.sqrt(2.0)
@@ -165,20 +165,20 @@ def test_posterior_and_leave_one_out_are_those_of_quadrature(small, name, unit):
     decisions, shared = small.totals()
     posterior = weight * np.exp(binom.logpmf(shared, decisions, chances).sum(axis=(1, 2)))
     posterior /= posterior.sum()
-    found = fit.p_share[:, 0]
+    draws = fit.p_share[:, 0]
     expected = (posterior[:, None] * chances[:, 0]).sum(axis=0)
     sd = np.sqrt((posterior[:, None] * (chances[:, 0] - expected) ** 2).sum(axis=0))
-    # In units of the Monte-Carlo standard error, with at least 1000 effective draws of the 8000; half as many when they
-    # are weighted.
-    assert np.all(np.abs(found.mean(axis=0) - expected) < 4 * sd / np.sqrt(1000))
-    np.testing.assert_allclose(found.std(axis=0), sd, rtol=4 / np.sqrt(2 * 1000))
+    # Tolerances are in units of the Monte-Carlo standard error: at least 1000 of the 8000 draws are effective, and half
+    # as many when they are weighted.
+    assert np.all(np.abs(draws.mean(axis=0) - expected) < 4 * sd / np.sqrt(1000))
+    np.testing.assert_allclose(draws.std(axis=0), sd, rtol=4 / np.sqrt(2 * 1000))
     left, variation = leave_out(chances, weight, small, unit)
     assert np.all(np.abs(fit.elpd.pointwise - left) < 4 * variation / np.sqrt(500))
 
 
 def test_what_psis_cannot_be_trusted_for_is_left_out_exactly(small):
     settings = SamplerSettings(chains=2, tune=300, draws=1000)
-    # One cell has nearly all the data: without it the posterior is another.
+    # One cell has nearly all the data, so without it the posterior differs much.
     lone = counts_of(np.array([[[400, 6]], [[3, 5]]]), np.array([[[200, 1]], [[0, 1]]]))
     by_psis = fit_mechanism_model("when", lone, seed=1, settings=settings, unit="cell", max_refits=0)
     exact = fit_mechanism_model("when", lone, seed=1, settings=settings, unit="cell", max_refits=4)
@@ -192,6 +192,6 @@ def test_what_psis_cannot_be_trusted_for_is_left_out_exactly(small):
 def test_a_unit_that_psis_cannot_weigh_counts_for_what_it_cannot_exceed():
     elpd = Elpd(np.array([-3.0, -9.0, -4.0]), np.array([0.2, 0.9, np.nan]), good_k=0.7, p_loo=1.0)
     fit = MechanismFit("who", None, None, elpd, np.array([-2.5, -6.0, -3.5]), [])
-    # Only the unit of high Pareto k; one that was refitted is exact.
+    # Only the unit of high Pareto k is bounded. The refitted unit (NaN) is exact.
     np.testing.assert_array_equal(fit.bound, [-3.0, -6.0, -4.0])
     np.testing.assert_array_equal(elpd.pointwise, [-3.0, -9.0, -4.0])
