@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ... import __version__
-from ...errors import InputError, JobError
+from ...common.sources import source_digest
+from ...errors import InputError, JobError, check_seed
 from ...files import atomic_path, write_text
 from ...models.clock import Clock
 from ...simulate import Trajectories
@@ -37,6 +37,14 @@ TIMES = ("seconds", "cpu_seconds")
 _LOGARITHMIC = ("ratio", "agents", "degree", "rate")
 """Drawn evenly on the log scale."""
 _WHOLE = ("agents", "degree", "replicates", "rounds")
+
+
+SOURCES = (
+    "models",
+    "simulate",
+    *(f"inference/{room}" for room in ("data", "likelihood", "posterior", "loo", "comparison", "calibration")),
+)
+"""Folders whose sources the rows of a study follow from."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +200,9 @@ class Grid:
     def record(self, seed: int) -> dict[str, Any]:
         """Return all that determines the rows of the study."""
         cells = [{"key": cell.key, **asdict(cell)} for cell in self.cells]
-        return json.loads(json.dumps({"grid": self.name, "version": __version__, "seed": seed, "cells": cells}))
+        return json.loads(
+            json.dumps({"grid": self.name, "sources": source_digest(*SOURCES), "seed": seed, "cells": cells})
+        )
 
 
 class _Block(NamedTuple):
@@ -240,8 +250,7 @@ def recover(
     workers = (os.cpu_count() or 1) if workers is None else workers
     if workers < 1:
         raise InputError(f"workers = {workers}: must be at least 1")
-    if not 0 <= seed < 2**32:
-        raise InputError(f"seed = {seed}: must be from 0 to 4294967295")
+    check_seed(seed)
     _claim(folder, grid.record(seed))
     blocks = list(_blocks(grid))
     missing = [block for block in blocks if not (folder / PARTS / block.name).is_file()]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ... import __version__
 from ...errors import InputError
-from ...files import atomic_path, write_text
+from ...files import atomic_path, without_nan, write_text
 from ...models import SIModel, get_model
 from ...simulate import read_trajectories
 from ..likelihood.likelihoods import LIKELIHOODS
@@ -92,7 +92,7 @@ def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], 
         "seed": comparison.seed,
         "conditions": conditions,
     }
-    finite: dict[str, Any] = _finite(content)
+    finite: dict[str, Any] = without_nan(content)
     return finite
 
 
@@ -233,14 +233,3 @@ def _slug(number: int, result: ConditionResult, n_conditions: int) -> str:
         return ""
     label = "-".join(str(value) for value in result.condition.values())
     return f"{number + 1:03}-{re.sub(r'[^A-Za-z0-9.]+', '-', label)[:60]}-"
-
-
-def _finite(value: Any) -> Any:
-    """Replace NaN and infinity by null, throughout: JSON has neither."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

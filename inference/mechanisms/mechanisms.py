@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...errors import InputError
+from ...errors import InputError, check_seed
 from ...simulate import Trajectories
 from ...simulate.trajectories import as_trajectories
 from ..comparison.results import condition_label
@@ -222,8 +222,7 @@ def explain(
     """
     if unit not in UNITS:
         raise InputError(f"unit {unit!r} is unknown; choose one of {', '.join(UNITS)}")
-    if not 0 <= seed < 2**32:
-        raise InputError(f"seed = {seed}: must be from 0 to 4294967295")
+    check_seed(seed)
     data = as_trajectories(trajectories)
     columns = [by] if isinstance(by, str) else list(by or [])
     parts = [(condition, part) for condition, part in data.split(columns) if only is None or only(condition)]
