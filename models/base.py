@@ -105,6 +105,13 @@ class SIModel(ABC):
         """
         return {}
 
+    @classmethod
+    def uses_time(cls) -> bool:
+        """Return whether the survival function depends on time besides the exposure."""
+        values = {name: np.array([spec.support[0] + 0.25]) for name, spec in cls.parameters().items()}
+        early, late = (cls.log_survival(np.array([0.7]), np.array([time]), values) for time in (0.5, 2.0))
+        return bool(np.any(early != late))
+
     @property
     def values(self) -> dict[str, float]:
         """Parameter values by name."""

@@ -218,8 +218,13 @@ def spread_in_rounds(
     decide: Decisions,
     schedule: Schedule,
     key: NDArray[np.uint64],
+    shared_at: NDArray[np.int32],
 ) -> Counts:
-    """Run one replicate in synchronous rounds; `state` holds the state of each agent and is overwritten."""
+    """Run one replicate in synchronous rounds.
+
+    `state` holds the state of each agent and is overwritten. The round in which an agent shared is written to
+    `shared_at`, shape (n_agents,), or nothing is written if it is empty.
+    """
     n_agents, n_rounds = state.size, schedule.table.size
     counts = no_counts(n_rounds, decide.following.size)
     stream = open_stream(key)
@@ -237,6 +242,9 @@ def spread_in_rounds(
     n_si = 0
     for t in range(n_rounds + 1):
         size, gain = _share(newly, n_newly, indptr, indices, state, pool, size)
+        if shared_at.size > 0:
+            for i in range(n_newly):
+                shared_at[newly[i]] = t
         n_si += gain
         n_infected += n_newly
         counts.infected[t] = n_infected

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +22,12 @@ from .network import AnyNetwork, CompleteNetwork, Network
 from .records import Replicate, count_rows, degree_text
 from .seeding import PERSONA, RANDOM, Agents, check_who, choose, persona_row
 
+if TYPE_CHECKING:
+    from .histories import EventHistories
+
 INT16_STATES = 2**15
+NEVER = -1
+"""Round of a share that did not happen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +54,13 @@ class Spread:
     seed: int | Sequence[int] = field(kw_only=True)
     conditions: Mapping[str, Any] = field(default_factory=dict)
     persona_labels: Sequence[str] | None = None
+    histories: bool = False
 
     def __post_init__(self) -> None:
+        if self.histories and (isinstance(self.network, CompleteNetwork) or self.clock != "rounds" or self._blocks):
+            raise InputError(
+                "histories are recorded on a network, in rounds, and without blocked agents; leave histories out"
+            )
         table, members = _checked(self.network, self.probabilities, self.personas)
         labels = self.persona_labels
         if labels is not None and (len(labels) != table.shape[0] or len(set(labels)) < len(labels)):
@@ -126,9 +136,9 @@ class Spread:
         started = self._by_persona(members[starters])
         if isinstance(self.network, CompleteNetwork):
             counts = self._run_complete(agents - started, starters.size, key, rng)
-            degree, degrees = float(agents.sum() - 1), None
+            degree, degrees, shared_at = float(agents.sum() - 1), None, None
         else:
-            counts, (degree, degrees) = self._run_network(self.network, free, starters, key)
+            counts, (degree, degrees), shared_at = self._run_network(self.network, free, starters, key)
         shape = (self.rounds + 1, *self.probabilities.shape)
         return Replicate(
             index=index,
@@ -139,6 +149,7 @@ class Spread:
             agents=agents,
             degree=degree,
             degrees=degrees,
+            shared_at=shared_at,
         )
 
     def begin(self, index: int) -> tuple[NDArray[np.bool_] | None, NDArray[np.int32], np.random.Generator]:
@@ -168,6 +179,14 @@ class Spread:
                 yield under_way.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def histories_of(self, replicates: Sequence[Replicate]) -> "EventHistories":
+        """Return who shared when in replicates that recorded it."""
+        from .histories import histories_of
+
+        network = cast(Network, self.network)  # checked when the spread was made
+        members = self._agents.members
+        return histories_of(replicates, network, members, self.labels, self.rounds, self.columns)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -249,7 +268,7 @@ class Spread:
         free: NDArray[np.bool_] | None,
         starters: NDArray[np.int32],
         key: NDArray[np.uint64],
-    ) -> tuple[Counts, tuple[float, str | None]]:
+    ) -> tuple[Counts, tuple[float, str | None], NDArray[np.int32] | None]:
         n_sightings = self.probabilities.shape[1]
         small = self.probabilities.size < INT16_STATES
         # The state of an agent is one number for the row of its persona and its sightings so far.
@@ -263,8 +282,11 @@ class Spread:
             degrees = float(remaining.mean()), degree_text(remaining)
             if degrees[0] == 0.0:
                 raise InputError(f"{name_of(self._blocks)} leaves no two agents that are neighbours; block fewer")
-        kernel = spread_in_rounds if self.clock == "rounds" else spread_in_time
-        return kernel(network.indptr, network.indices, state, starters, *self._decide, key), degrees
+        arguments = (network.indptr, network.indices, state, starters, *self._decide, key)
+        if self.clock != "rounds":
+            return spread_in_time(*arguments), degrees, None
+        shared_at = np.full(network.n_agents if self.histories else 0, NEVER, dtype=np.int32)
+        return spread_in_rounds(*arguments, shared_at), degrees, shared_at if self.histories else None
 
 
 def check_process(

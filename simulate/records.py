@@ -30,6 +30,8 @@ class Replicate:
         Neighbours of an agent; the mean if agents differ.
     degrees : str or None
         Number of agents by number of neighbours, if agents differ.
+    shared_at : array of int32, shape (n_agents,), optional
+        Round in which each agent shared, -1 if it did not, where this was recorded.
     """
 
     index: int
@@ -40,6 +42,7 @@ class Replicate:
     agents: NDArray[np.int64]
     degree: float
     degrees: str | None
+    shared_at: NDArray[np.int32] | None = None
 
 
 def count_rows(

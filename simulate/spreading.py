@@ -1,6 +1,7 @@
 """Simulation in memory: every replicate of one or more spreads."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ def spread(
     seed: int | Sequence[int],
     conditions: Mapping[str, Any] | None = None,
     persona_labels: Sequence[str] | None = None,
+    histories: bool = False,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trajectories:
@@ -78,6 +80,8 @@ def spread(
         Condition columns to add, such as `{"event": "VAR1"}`.
     persona_labels : sequence of str, optional
         Names of the personas in the counts; by default their rows in the table.
+    histories : bool
+        Also record who shared when, as `histories` of the result: on a network, in rounds, without blocked agents.
     threads : int, optional
         Number of replicates simulated at once; the number of cores by default.
     progress : callable, optional
@@ -117,6 +121,7 @@ def spread(
         seed=seed,
         conditions=conditions or {},
         persona_labels=persona_labels,
+        histories=histories,
     )
     return simulate([process], threads, progress)
 
@@ -135,6 +140,8 @@ def simulate(
             if progress:
                 progress(done, total)
         tables.append(tables_of(replicates, process.columns, process.labels))
+        if process.histories and len(spreads) == 1:
+            return replace(combined(tables, record_of(spreads)), histories=process.histories_of(replicates))
     return combined(tables, record_of(spreads))
 
 

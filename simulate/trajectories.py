@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from ..errors import InputError
 from ..files import check_writable, read_csv
 from .counts import counts_path, counts_where, read_counts, read_labels, validated_counts
 from .tables import read_parquet, write_table
+
+if TYPE_CHECKING:
+    from .histories import EventHistories
 
 REQUIRED = ("trajectory", "time", "infected", "population")
 NUMERIC = ("time", "infected", "population", "si_edges", "sightings", "degree")
@@ -44,6 +47,9 @@ class Trajectories:
     record : mapping, optional
         Settings of the simulation, in a form that JSON can hold; saved in Parquet files.
 
+    histories : EventHistories, optional
+        Who shared when, where it was recorded.
+
     Raises
     ------
     InputError
@@ -54,6 +60,7 @@ class Trajectories:
     source: str = "trajectories"
     counts: pd.DataFrame | None = None
     record: Mapping[str, Any] | None = None
+    histories: "EventHistories | None" = None
 
     def __post_init__(self) -> None:
         def row(index: Any) -> str:
@@ -106,7 +113,8 @@ class Trajectories:
         for values, part in self.table.groupby(list(by), sort=False, dropna=False):
             condition = dict(zip(by, (_plain(value) for value in values), strict=True))
             counts = None if self.counts is None else counts_where(self.counts, condition)
-            yield condition, Trajectories(part, self.source, counts, self.record)
+            histories = None if self.histories is None else self.histories.where(condition)
+            yield condition, Trajectories(part, self.source, counts, self.record, histories)
 
     def save(self, path: str | Path) -> None:
         """Write as Parquet (`.parquet`) or CSV (`.csv`), atomically; counts go to a file beside it, see `counts_path`.

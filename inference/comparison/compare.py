@@ -11,10 +11,12 @@ import pandas as pd
 from ...errors import InputError, JobError
 from ...models import SIModel, all_models, get_model
 from ...simulate import Trajectories
+from ...simulate.histories import EventHistories
 from ...simulate.trajectories import as_trajectories
+from ..data.individual import CONTACTS, observe_histories
 from ..data.observations import Transitions, choose_clock, choose_closure, pooled_conditions
 from ..likelihood.likelihoods import LIKELIHOODS
-from ..likelihood.specification import Specification
+from ..likelihood.specification import Level, Specification
 from ..loo.loo import UNITS
 from ..posterior.fitting import check_closure_of, check_names, check_prior_scale, observed
 from ..posterior.posteriors import MAX_IN_MEMORY, TemporaryPosteriorStore
@@ -33,14 +35,16 @@ MAX_REFITS = 10
 
 
 def compare(
-    trajectories: "Trajectories | pd.DataFrame | str | Path",
+    trajectories: "Trajectories | EventHistories | pd.DataFrame | str | Path",
     models: ModelLike | Sequence[ModelLike] = DEFAULT_MODELS,
     by: str | Sequence[str] | None = None,
     *,
-    likelihood: str = "beta-binomial",
+    likelihood: str | None = None,
     closure: str | None = None,
     clock: str | None = None,
-    unit: str = "increment",
+    unit: str | None = None,
+    level: str | None = None,
+    contact: str = "edges",
     replicate_effects: bool = False,
     prior_scale: float = 1.0,
     challenge: bool = True,
@@ -55,7 +59,7 @@ def compare(
 
     Parameters
     ----------
-    trajectories : Trajectories, DataFrame or path
+    trajectories : Trajectories, EventHistories, DataFrame or path
         The data, see :class:`tworate.simulate.Trajectories`.
     models : sequence of str or type of SIModel
         Models to compare. The verdict is between one-rate and two-rate.
@@ -63,7 +67,12 @@ def compare(
         Condition columns: each condition is compared separately.
     likelihood, closure, clock, replicate_effects, prior_scale, sampler
         See :func:`tworate.inference.fit`.
-    unit : {"increment", "trajectory"}
+    level : {"individual", "count"}, optional
+        `individual` uses every agent's own exposure, from event histories; it is the default where the data have them
+        and neither a closure nor a likelihood of counts is asked for. `count` uses the counts and a closure.
+    contact : {"edges", "fraction"}
+        At the individual level: exposure by the number of sharing neighbours, or by their fraction.
+    unit : {"increment", "trajectory", "agent"}, optional
         What leave-one-out leaves out at a time.
     challenge : bool
         Whether a two-rate verdict is challenged by rivals: gamma-rate, online-offline, one rate that differs between
@@ -101,11 +110,19 @@ def compare(
     >>> list(comparison.table["model"])
     ['one-rate', 'two-rate']
     """
+    data = trajectories.to_trajectories() if isinstance(trajectories, EventHistories) else as_trajectories(trajectories)
+    chosen_level, level_reason = choose_level(data, level, closure, likelihood, predict_from)
+    individual = chosen_level == "individual"
+    likelihood = likelihood or ("binomial" if individual else "beta-binomial")
+    unit = unit or ("agent" if individual else "increment")
     check_names(likelihood, seed)
     check_prior_scale(prior_scale)
     if unit not in UNITS:
         raise InputError(f"unit {unit!r} is unknown; choose one of {', '.join(UNITS)}")
-    data = as_trajectories(trajectories)
+    if unit == ("increment" if individual else "agent"):
+        raise InputError(f"unit {unit!r} does not go with level {chosen_level}; choose another")
+    if contact not in CONTACTS:
+        raise InputError(f"contact {contact!r} is unknown; choose one of {', '.join(CONTACTS)}")
     try:
         requested = [models] if isinstance(models, str | type) else models
         classes = list(dict.fromkeys(get_model(model) for model in requested))
@@ -123,11 +140,22 @@ def compare(
     columns = [by] if isinstance(by, str) else list(dict.fromkeys(by or []))
     parts = list(data.split(columns))
     chosen_clock, clock_reason = choose_clock(data, clock)
-    method = ComparisonMethod(*choose_closure(data, closure), likelihood, chosen_clock, clock_reason, unit, prior_scale)  # type: ignore[arg-type]
+    closure_and_why = ("event histories", f"exposure of every agent by {contact}")
+    method = ComparisonMethod(
+        *(closure_and_why if individual else choose_closure(data, closure)),
+        likelihood,
+        chosen_clock,
+        clock_reason,
+        unit,  # type: ignore[arg-type]
+        prior_scale,
+        chosen_level,
+        level_reason,
+    )
     specifications = [
-        Specification(model, LIKELIHOODS[likelihood], chosen_clock, replicate_effects, prior_scale) for model in classes
+        Specification(model, LIKELIHOODS[likelihood], chosen_clock, replicate_effects, prior_scale, level=chosen_level)
+        for model in classes
     ]
-    for specification in specifications:
+    for specification in specifications if not individual else ():
         check_closure_of(specification, method.closure)
     options = Options(
         method,
@@ -142,7 +170,16 @@ def compare(
     spill = TemporaryPosteriorStore() if len(parts) > MAX_IN_MEMORY else None
 
     def observations(part: Trajectories, specification: Specification) -> Transitions:
-        transitions = observed(part, method.closure, specification)
+        if individual:
+            transitions = observe_histories(
+                part.histories,  # type: ignore[arg-type]
+                specification.clock,
+                contact,  # type: ignore[arg-type]
+                by_time=specification.model.uses_time(),
+                by_trajectory=specification.replicate_effects or unit == "trajectory",
+            )
+        else:
+            transitions = observed(part, method.closure, specification)
         if pooled := pooled_conditions(part, columns):
             transitions = dataclasses.replace(transitions, cautions=(*transitions.cautions, pooled))
         if predict_from is not None and len(parts) == 1 and not can_predict(transitions, predict_from):
@@ -208,6 +245,42 @@ def _reporting(progress: Progress | None, position: int, n_conditions: int) -> R
             progress(step, position * n_fits + min(done, n_fits - 1), n_conditions * n_fits)
 
     return report
+
+
+def choose_level(
+    data: Trajectories, level: str | None, closure: str | None, likelihood: str | None, predict_from: float | None
+) -> tuple[Level, str]:
+    """Return the level of the comparison, and why: the one asked for, or the most exact that the data allow.
+
+    Raises
+    ------
+    InputError
+        When there is no such level, or the data or other settings do not go with it.
+    """
+    if level not in (None, "individual", "count"):
+        raise InputError(f"level {level!r} is unknown; choose individual or count")
+    of_counts = {
+        "closure": closure,
+        "likelihood": None if likelihood == "binomial" else likelihood,
+        "predict_from": predict_from,
+    }
+    named = [name for name, value in of_counts.items() if value is not None]
+    if level == "individual":
+        if data.histories is None:
+            raise InputError(
+                f"{data.source}: the individual level needs event histories (who shared when) and a network; give them "
+                "or choose level count"
+            )
+        if named:
+            raise InputError(f"{named[0]} goes with level count; leave it out or choose level count")
+        return "individual", "asked for"
+    if level == "count":
+        return "count", "asked for"
+    if data.histories is None:
+        return "count", "the data do not say who shared when and who sees whom"
+    if named:
+        return "count", f"{named[0]} was given, which goes with counts"
+    return "individual", "the data say who shared when and who sees whom"
 
 
 def _check_models(classes: Sequence[type[SIModel]]) -> None:

@@ -14,7 +14,16 @@ from ...models import GammaRateSI, OneRateSI, OnlineOfflineSI, SIModel
 from ...models.clock import Clock
 from ..data.observations import Transitions
 from ..likelihood.specification import Specification
-from ..loo.loo import Elpd, elpd_difference, future_density, loo, refit_bad, stacking_weights, unit_log_likelihood
+from ..loo.loo import (
+    Elpd,
+    elpd_difference,
+    future_density,
+    loo,
+    of_each_agent,
+    refit_bad,
+    stacking_weights,
+    unit_log_likelihood,
+)
 from ..posterior.arviz_adapter import Posterior, add_groups, group
 from ..posterior.derived_quantities import derive
 from ..posterior.diagnostics import prior_sensitivity
@@ -119,7 +128,7 @@ class ConditionComparison:
         self.data: Transitions
         self.fits: dict[str, ModelFit] = {}
         self._runs: dict[Specification, SamplingRun] = {}
-        self._data: dict[Clock, Transitions] = {}
+        self._data: dict[tuple[Clock, bool], Transitions] = {}
         self._begun = False
         self._error: InputError | None = None
 
@@ -195,7 +204,7 @@ class ConditionComparison:
             elpd_diff=elpd_diff,
             dse=dse,
             **self.options.method._asdict(),
-            n_observations=self.data.size,
+            n_observations=self._n_observations,
             n_increments=self.data.n_increments,
             models={spec.name: self._result(spec, weights[spec.name]) for spec in fitted},
             posteriors=Posteriors({name: fit.posterior for name, fit in self.fits.items()}),
@@ -224,16 +233,27 @@ class ConditionComparison:
         return VerdictInput(
             elpd_diff=elpd_diff,
             dse=dse,
-            n_observations=self.data.size,
+            n_observations=self._n_observations,
             bad_k={name: int(self.fits[name].elpd.high_k_units.size) for name in pair},
             problems={name: self.fits[name].problems for name in pair},
             closure=self.options.method.closure,
             unit=self.options.method.unit,
             n_units=self.fits[pair[1]].elpd.pointwise.size,
-            n_later=int((self.data.exposure_start > 0).sum()),
+            n_later=self._n_later,
             n_sharers=int(self.data.incidence.sum()),
             doubted_clock=self._clock_is_assumed and not self.options.challenge,
         )
+
+    @property
+    def _n_observations(self) -> int:
+        """Number of increments, or of agents of event histories."""
+        return self.data.size if self.data.units is None else self.data.units.agent.size
+
+    @property
+    def _n_later(self) -> int:
+        """Number of observations that begin after some exposure."""
+        later = self.data.exposure_start > 0
+        return int(later.sum() if self.data.units is None else self.data.n_susceptible[later].sum())
 
     def _cautions(self) -> list[str]:
         """Return what in the data or the likelihood the model of the process does not provide for."""
@@ -279,10 +299,18 @@ class ConditionComparison:
         return self.options.method.clock == "rounds" and not self.options.clock_known
 
     def _data_of(self, specification: Specification) -> Transitions:
-        """Return the data as a specification takes them. Exposure depends on its clock."""
-        if specification.clock not in self._data:
-            self._data[specification.clock] = self._observe(specification)
-        return self._data[specification.clock]
+        """Return the data as a specification takes them.
+
+        Exposure depends on the clock. Agents of event histories are kept apart by trajectory or time where the model
+        looks at it.
+        """
+        apart = specification.level == "individual" and (
+            specification.replicate_effects or specification.model.uses_time()
+        )
+        key = (specification.clock, apart)
+        if key not in self._data:
+            self._data[key] = self._observe(specification)
+        return self._data[key]
 
     @property
     def has_future(self) -> bool:
@@ -306,6 +334,8 @@ class ConditionComparison:
             return unit_log_likelihood(specification, group(again.posterior, "posterior"), data, unit)
 
         elpd = refit_bad(loo(specification, posterior, data, unit), data, unit, refitted, options.max_refits)
+        if unit == "agent":
+            elpd = of_each_agent(elpd, data)
         add_groups(posterior, loo=elpd.to_dataset())
         summary = sampled.summary.assign(prior_sensitivity=prior_sensitivity(posterior))
         self.fits[specification.name] = ModelFit(specification, posterior, elpd, summary, sampled.problems)

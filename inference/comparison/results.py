@@ -10,7 +10,7 @@ import pandas as pd
 
 from ... import __version__
 from ...simulate import Trajectories
-from ..likelihood.specification import Specification
+from ..likelihood.specification import Level, Specification
 from ..loo.loo import Elpd, Unit
 from ..posterior.arviz_adapter import Posterior
 from ..posterior.posteriors import Posteriors
@@ -30,6 +30,8 @@ class ComparisonMethod(NamedTuple):
     clock_reason: str
     unit: Unit
     prior_scale: float = 1.0
+    level: Level = "count"
+    level_reason: str = "the data are counts"
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ class ConditionResult:
         Posterior of each model, in ArviZ's format.
     prior_scale : float
         Factor of the scales of all priors.
+    level, level_reason : str
+        `individual` where every agent's own exposure is known, else `count`; and why.
     predict_from : float or None
         Time from which the rest of the curves was predicted, if requested.
     """
@@ -150,6 +154,8 @@ class ConditionResult:
     posteriors: Posteriors = field(repr=False)
     prior_scale: float = 1.0
     predict_from: float | None = None
+    level: Level = "count"
+    level_reason: str = "the data are counts"
 
     @property
     def label(self) -> str:
@@ -189,6 +195,7 @@ class ConditionResult:
                     "likelihood": self.likelihood,
                     "clock": self.clock,
                     "unit": self.unit,
+                    "level": self.level,
                     "n_observations": self.n_observations,
                     **optional,
                 }

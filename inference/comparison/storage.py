@@ -78,6 +78,8 @@ def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], 
                 "clock": result.clock,
                 "clock_reason": result.clock_reason,
                 "unit": result.unit,
+                "level": result.level,
+                "level_reason": result.level_reason,
                 "prior_scale": result.prior_scale,
                 "predict_from": result.predict_from,
                 "n_observations": result.n_observations,
@@ -179,6 +181,7 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
             bool(attrs["replicate_effects"]),
             float(attrs["prior_scale"]),
             names_clock=attrs["clock"] != entry["clock"],
+            level=entry.get("level", "count"),
         )
         models[name] = ModelResult(
             specification=specification,
@@ -197,6 +200,8 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
     return ConditionResult(
         # Files of earlier versions have no doubts: only their reasons state them.
         doubts=entry.get("doubts", []),
+        level=entry.get("level", "count"),
+        level_reason=entry.get("level_reason", "the data are counts"),
         **{
             key: entry[key]
             for key in (

@@ -275,4 +275,4 @@ def only(count: int, noun: str, verb: str) -> str:
 
 def plural(unit: str) -> str:
     """Return the plural of a unit that is left out."""
-    return {"increment": "increments", "trajectory": "trajectories"}[unit]
+    return {"increment": "increments", "trajectory": "trajectories", "agent": "agents"}[unit]

@@ -24,6 +24,30 @@ _LATE = 0.5
 
 
 @dataclass(frozen=True)
+class AgentUnits:
+    """Which observations each agent of event histories contributes to.
+
+    Agents of equal exposures are of one type. A type has a row for the time until the interval in which the agents
+    shared, and a row for that interval; -1 where it has none.
+
+    Parameters
+    ----------
+    row_before, row_event : array of int, shape (n_types,)
+        Numbers of the two observations of each type.
+    type_of_agent : array of int, shape (n_agents,)
+        Type of each agent, in an order that does not depend on the types.
+    path, agent : array of int, shape (n_agents,)
+        Number of the trajectory, and of the agent in its network.
+    """
+
+    row_before: IntArray
+    row_event: IntArray
+    type_of_agent: IntArray
+    path: IntArray
+    agent: IntArray
+
+
+@dataclass(frozen=True)
 class Transitions:
     """Increments of the count; arrays of shape (n_observations,) unless said otherwise.
 
@@ -56,6 +80,8 @@ class Transitions:
         Increments in the data, those included that tell nothing.
     cautions : tuple of str
         What in the data the model of the process does not provide for.
+    units : AgentUnits, optional
+        Which observations each agent contributes to, where the data are event histories.
     """
 
     exposure_start: FloatArray
@@ -76,6 +102,7 @@ class Transitions:
     paths: pd.DataFrame
     n_increments: int
     cautions: tuple[str, ...]
+    units: AgentUnits | None = None
 
     @property
     def size(self) -> int:

@@ -125,7 +125,8 @@ def _key(specification: Specification) -> str | None:
     parts = (
         specification.model.__qualname__,
         specification.likelihood,
-        specification.clock,
+        # Event histories are predicted as rounds are, on either clock.
+        specification.clock if specification.level == "count" else "rounds",
         specification.replicate_effects,
         specification.prior_scale,
         platform.python_version(),

@@ -251,7 +251,9 @@ def predictor(specification: Specification) -> Predictor:
     """Return how a specification predicts."""
     if specification.likelihood.kind == "trajectory":
         return CurvePredictor(specification)
-    return FlowPredictor(specification) if specification.clock == "continuous" else RoundsPredictor(specification)
+    # Event histories have the exposure of every agent at both ends of its interval, whatever the clock.
+    flows = specification.clock == "continuous" and specification.level == "count"
+    return FlowPredictor(specification) if flows else RoundsPredictor(specification)
 
 
 def _of(factors: Any, arrays: Arrays, index: str) -> Any:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,6 +23,10 @@ _REPLICATE_SD = Parameter(
 )
 
 
+Level = Literal["count", "individual"]
+"""Level of the observations."""
+
+
 @dataclass(frozen=True)
 class Specification:
     """A model as it is fitted.
@@ -41,6 +45,9 @@ class Specification:
         Factor of the scales of all priors: 2 for priors twice as wide as the model states them.
     names_clock : bool
         Whether the name says the clock, because it is another than that of the comparison.
+    level : {"count", "individual"}
+        Whether observations are increments of the count, with exposure from a closure, or event histories, with each
+        agent's own exposure.
     """
 
     model: type[SIModel]
@@ -49,6 +56,7 @@ class Specification:
     replicate_effects: bool = False
     prior_scale: float = 1.0
     names_clock: bool = False
+    level: Level = "count"
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from ..data.observations import Transitions
+from ..data.observations import AgentUnits, Transitions
 from ..likelihood.density_kernels import BINOMIAL
 from ..likelihood.likelihoods import pointwise_log_likelihood
 from ..likelihood.specification import REPLICATE_EFFECT, REPLICATE_SD, Specification
@@ -21,7 +21,7 @@ from .psis import leave_one_out
 
 FloatArray = NDArray[np.float64]
 
-Unit = Literal["increment", "trajectory"]
+Unit = Literal["increment", "trajectory", "agent"]
 UNITS: tuple[str, ...] = get_args(Unit)
 """What is left out at a time, by name; the first is the default."""
 _NODES = np.linspace(-10.0, 10.0, 41)
@@ -65,7 +65,9 @@ class Elpd:
         worst = np.argsort(-np.nan_to_num(self.pareto_k, nan=-np.inf), kind="stable")
         return worst[self.pareto_k[worst] > self.good_k]
 
-    def refitted(self, numbers: Iterable[int], exact: Callable[[int], float | None]) -> "Elpd":
+    def refitted(
+        self, numbers: Iterable[int], exact: Callable[[int], float | None], counts: NDArray[np.int64] | None = None
+    ) -> "Elpd":
         """Replace units by exact leave-one-out.
 
         Parameters
@@ -75,6 +77,8 @@ class Elpd:
         exact : callable
             Refits the model without a unit and returns the log predictive density of that unit; None where the refit
             cannot be trusted, which leaves the unit as it was.
+        counts : array of int, shape (n_units,), optional
+            How often each unit counts; once by default.
         """
         pointwise, pareto_k, p_loo = self.pointwise.copy(), self.pareto_k.copy(), self.p_loo
         for number in numbers:
@@ -82,7 +86,7 @@ class Elpd:
             if density is None:
                 continue
             # p_loo is the log predictive density of the data seen, minus elpd.
-            p_loo += pointwise[number] - density
+            p_loo += (1 if counts is None else int(counts[number])) * (pointwise[number] - density)
             pointwise[number], pareto_k[number] = density, np.nan
         return Elpd(pointwise, pareto_k, self.good_k, p_loo)
 
@@ -116,14 +120,29 @@ def loo(specification: Specification, posterior: Posterior, data: Transitions, u
         The fit.
     data : Transitions
         What it was fitted to.
-    unit : {"increment", "trajectory"}
+    unit : {"increment", "trajectory", "agent"}
         What is left out at a time.
     """
     draws = group(posterior, "posterior")
     seen = group(posterior, "log_likelihood")[specification.likelihood.observed]
     values = unit_log_likelihood(specification, draws, data, unit, np.asarray(seen).reshape(-1, data.size))
     found = leave_one_out(values, efficiency=mean_efficiency(draws))
-    return Elpd(found.elpd, found.pareto_k, found.good_k, p_loo=float((found.lpd - found.elpd).sum()))
+    counts = np.ones(found.elpd.size, dtype=np.int64)
+    if unit == "agent":
+        counts = np.bincount(_units_of(data).type_of_agent, minlength=found.elpd.size)
+    return Elpd(found.elpd, found.pareto_k, found.good_k, p_loo=float((counts * (found.lpd - found.elpd)).sum()))
+
+
+def of_each_agent(elpd: Elpd, data: Transitions) -> Elpd:
+    """Repeat what was worked out for each type of agents, so that every agent is a unit."""
+    types = _units_of(data).type_of_agent
+    return Elpd(elpd.pointwise[types], elpd.pareto_k[types], elpd.good_k, elpd.p_loo)
+
+
+def _units_of(data: Transitions) -> AgentUnits:
+    if data.units is None:
+        raise ValueError("agents can be left out of event histories only")
+    return data.units
 
 
 def unit_log_likelihood(
@@ -146,7 +165,7 @@ def unit_log_likelihood(
         Posterior draws.
     data : Transitions
         The observations.
-    unit : {"increment", "trajectory"}
+    unit : {"increment", "trajectory", "agent"}
         What is left out at a time.
     pointwise : array, shape (n_draws, n_observations), optional
         Log-likelihood of each observation, where it is known already.
@@ -155,6 +174,10 @@ def unit_log_likelihood(
     if unit == "trajectory" and specification.replicate_effects:
         return _marginal_log_likelihood(specification, draws, data, starts)
     values = _log_likelihood(specification, draws, data) if pointwise is None else pointwise
+    if unit == "agent":
+        # A row holds the log-likelihood of all agents of its type. They are alike, so each has the same part of it.
+        units, of_one = _units_of(data), np.column_stack([values / data.n_susceptible, np.zeros(len(values))])
+        return np.asarray(of_one[:, units.row_before] + of_one[:, units.row_event])
     return values if unit == "increment" else np.add.reduceat(values, starts, axis=1)
 
 
@@ -201,7 +224,7 @@ def refit_bad(
         By PSIS.
     data : Transitions
         What was fitted.
-    unit : {"increment", "trajectory"}
+    unit : {"increment", "trajectory", "agent"}
         What was left out at a time.
     refitted : callable
         Given data in which some observations have weight 0, fits them and returns the log-likelihood of every unit
@@ -213,11 +236,19 @@ def refit_bad(
         return elpd
 
     def exact(number: int) -> float | None:
-        out = np.arange(data.size) == number if unit == "increment" else data.path == np.unique(data.path)[number]
-        again = refitted(dataclasses.replace(data, weight=np.where(out, 0.0, data.weight)))
+        if unit == "agent":
+            rows = np.array([_units_of(data).row_before[number], _units_of(data).row_event[number]])
+            without = data.weight.copy()
+            # One agent of the type is left out, not all of them.
+            without[rows[rows >= 0]] -= 1.0 / data.n_susceptible[rows[rows >= 0]]
+        else:
+            out = np.arange(data.size) == number if unit == "increment" else data.path == np.unique(data.path)[number]
+            without = np.where(out, 0.0, data.weight)
+        again = refitted(dataclasses.replace(data, weight=without))
         return None if again is None else log_mean_exp(again[:, number])
 
-    return elpd.refitted(elpd.high_k_units, exact)
+    counts = np.bincount(_units_of(data).type_of_agent) if unit == "agent" else None
+    return elpd.refitted(elpd.high_k_units, exact, counts)
 
 
 def log_mean_exp(values: FloatArray) -> float:

@@ -1,0 +1,247 @@
+"""From event histories to observations: every agent's own exposure.
+
+Given the history of the others, an agent that shared in `(a, b]` contributes `G(Λ(a)) - G(Λ(b))`. An agent that had not
+shared by the end contributes `G(Λ(end))`. With exact times the density `-G'(Λ) x` takes the place of the difference; it
+is computed as a difference over a very short time. Each is a product of `G(Λ(a))`, the probability of not sharing until
+a, and `1 - G(Λ(b))/G(Λ(a))`. Both are terms of a binomial law, so agents of equal exposures are one observation with a
+count.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...common.compiled import njit
+from ...errors import InputError
+from ...models import DegreeDistribution, RandomRegular
+from ...models.clock import Clock
+from ...simulate.histories import EventHistories
+from .observations import AgentUnits, Transitions
+
+FloatArray = NDArray[np.float64]
+
+Contact = Literal["edges", "fraction"]
+"""Exposure by the number of sharing neighbours, or by their fraction."""
+CONTACTS: tuple[Contact, ...] = get_args(Contact)
+LEVEL = "individual"
+
+_INSTANT = 1e-7
+"""Length of an exact time, as a share of the observed window."""
+
+
+@njit("inference/data")
+def _exposures(indptr, indices, weights, share_time, end, back):  # type: ignore[no-untyped-def]
+    """Exposure of every agent until its end and until `back` before it, the rate then, and the first exposure.
+
+    An agent's end is its share, or the end of the observation. A neighbour is visible from its own share on.
+    """
+    n = share_time.size
+    until_end, until_before = np.zeros(n), np.zeros(n)
+    rate, first = np.zeros(n), np.full(n, np.inf)
+    for j in range(n):
+        shared = share_time[j]
+        if shared > end:
+            continue
+        for edge in range(indptr[j], indptr[j + 1]):
+            i = indices[edge]
+            own_end = min(share_time[i], end)
+            if shared >= own_end:
+                continue
+            weight = weights[edge] if weights.size else 1.0
+            if weight == 0.0:
+                continue
+            until_end[i] += weight * (own_end - shared)
+            until_before[i] += weight * max(own_end - back - shared, 0.0)
+            rate[i] += weight
+            first[i] = min(first[i], shared)
+    return until_end, until_before, rate, first
+
+
+@dataclass(frozen=True)
+class AgentExposure:
+    """Exposure of the agents that were exposed and are no initial sharers; arrays of shape (n,).
+
+    Parameters
+    ----------
+    path, agent : array of int
+        Number of the trajectory and of the agent.
+    before, end : array
+        Cumulative exposure Λ at the start and the end of the interval in which the agent shared; where it did not
+        share both are that at the end of the observation.
+    time_first, time_before, time_end : array
+        Times of the first exposure and of the interval, since the start of the trajectory.
+    shared : array of bool
+        Whether the agent shared.
+    """
+
+    path: NDArray[np.int64]
+    agent: NDArray[np.int64]
+    before: FloatArray
+    end: FloatArray
+    time_first: FloatArray
+    time_before: FloatArray
+    time_end: FloatArray
+    shared: NDArray[np.bool_]
+
+
+def agent_exposure(
+    histories: EventHistories, clock: Clock, contact: Contact = "edges"
+) -> tuple[AgentExposure, NDArray[np.int64]]:
+    """Compute the exposure of every agent of event histories.
+
+    Parameters
+    ----------
+    histories : EventHistories
+        Who shared when, and who is shown whose posts.
+    clock : {"rounds", "continuous"}
+        In rounds a share at time t was decided in the round from t - 1 to t. In continuous time it happened at t.
+    contact : {"edges", "fraction"}
+        Whether exposure is the weight of the sharing neighbours over its mean, or over that of the agent's own
+        neighbours.
+
+    Returns
+    -------
+    exposure : AgentExposure
+    spontaneous : array of int, shape (n_trajectories,)
+        Agents that shared after the start without exposure: further initial sharers.
+    """
+    network = histories.network
+    weights = np.empty(0) if network.weights is None else network.weights
+    scale = np.full(network.n_agents, network.mean_weight_in)
+    if contact == "fraction":
+        scale = np.where(network.weights_in > 0, network.weights_in, 1.0)
+    starts, ends = histories.starts, histories.ends
+    window = float((ends - starts).max())
+    back = 1.0 if clock == "rounds" else _INSTANT * window
+    parts, spontaneous = [], np.zeros(histories.n_trajectories, dtype=np.int64)
+    for number, label in enumerate(histories.labels):
+        share_time, seeds = histories.share_times(label), histories.seeds(label)
+        until_end, until_before, rate, first = _exposures(
+            network.indptr, network.indices, weights, share_time, ends[number], back
+        )
+        shared = np.isfinite(share_time)
+        spontaneous[number] = int(np.sum(shared & ~seeds & (rate == 0)))
+        agent = np.flatnonzero(~seeds & (rate > 0))
+        has_shared = shared[agent]
+        own_end = np.minimum(share_time, ends[number])[agent]
+        end = until_end[agent] / scale[agent]
+        parts.append(
+            AgentExposure(
+                path=np.full(agent.size, number),
+                agent=agent,
+                before=np.where(has_shared, until_before[agent] / scale[agent], end),
+                end=end,
+                time_first=first[agent] - starts[number],
+                time_before=np.where(has_shared, own_end - back, own_end) - starts[number],
+                time_end=own_end - starts[number],
+                shared=has_shared,
+            )
+        )
+    names = AgentExposure.__dataclass_fields__
+    return AgentExposure(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names}), spontaneous
+
+
+def observe_histories(
+    histories: EventHistories,
+    clock: Clock,
+    contact: Contact = "edges",
+    *,
+    by_time: bool = False,
+    by_trajectory: bool = False,
+) -> Transitions:
+    """Turn event histories into observations: agents of equal exposures are one observation with a count.
+
+    Parameters
+    ----------
+    histories : EventHistories
+        Who shared when, and who is shown whose posts.
+    clock, contact
+        As of :func:`agent_exposure`.
+    by_time : bool
+        Whether agents of equal exposures but other times are kept apart: for models that look at time.
+    by_trajectory : bool
+        Whether agents of different trajectories are kept apart: for effects of replicates.
+
+    Raises
+    ------
+    InputError
+        When nobody shares who was exposed, or times in rounds are not whole numbers.
+    """
+    if clock == "rounds" and (histories.shares["time"] % 1 != 0).any():
+        raise InputError(
+            f"{histories.source}: times in rounds must be whole numbers; if time is continuous, use the clock "
+            "continuous"
+        )
+    exposure, spontaneous = agent_exposure(histories, clock, contact)
+    if not exposure.shared.any():
+        raise InputError(f"{histories.source}: nobody shares who was exposed; there is nothing to compare")
+    columns = [exposure.shared.astype(float), exposure.before, exposure.end]
+    columns += [exposure.time_first, exposure.time_before, exposure.time_end] if by_time else []
+    columns += [exposure.path.astype(float)] if by_trajectory else []
+    types, first, of_agent, counts = np.unique(
+        np.stack(columns), axis=1, return_index=True, return_inverse=True, return_counts=True
+    )
+    shared = types[0] > 0
+    # A first row for the time until the interval, a second one for the interval of those who shared.
+    has_before = exposure.before[first] > 0
+    before, event = np.flatnonzero(has_before), np.flatnonzero(shared)
+    rows = np.concatenate([before, event])
+    is_event = np.arange(rows.size) >= before.size
+    # Observations of a trajectory stand together.
+    order = np.argsort(exposure.path[first[rows]], kind="stable") if by_trajectory else np.arange(rows.size)
+    place = np.empty(rows.size, dtype=np.int64)
+    place[order] = np.arange(rows.size)
+    row_before, row_event = np.full(first.size, -1), np.full(first.size, -1)
+    row_before[before] = place[: before.size]
+    row_event[event] = place[before.size :]
+    rows, is_event = rows[order], is_event[order]
+    at = first[rows]
+    ends, starts = histories.ends, histories.starts
+    trajectories = histories.to_trajectories().table.groupby("trajectory", sort=False).first()
+    paths = pd.DataFrame({"trajectory": histories.labels, "population": histories.network.n_agents})
+    paths["infected0"] = [int(histories.seeds(label).sum()) for label in histories.labels]
+    paths["degree"] = histories.network.mean_weight_in
+    size = counts[rows]
+    return Transitions(
+        exposure_start=np.where(is_event, exposure.before[at], 0.0),
+        exposure_end=np.where(is_event, exposure.end[at], exposure.before[at]),
+        exposure_rate=np.zeros(rows.size),
+        elasticity=np.ones(rows.size),
+        time_start=np.where(is_event, exposure.time_before[at], exposure.time_first[at]),
+        time_end=np.where(is_event, exposure.time_end[at], exposure.time_before[at]),
+        n_susceptible=size,
+        incidence=np.where(is_event, size, 0),
+        population=np.full(rows.size, histories.network.n_agents),
+        weight=np.ones(rows.size),
+        path=exposure.path[at] if by_trajectory else np.zeros(rows.size, dtype=np.int64),
+        time=np.where(is_event, exposure.time_end[at], exposure.time_before[at]) + starts[exposure.path[at]],
+        closure="event histories",
+        formulas=tuple(_formula(histories) for _ in range(len(trajectories))),
+        window=float((ends - starts).max()),
+        paths=paths,
+        n_increments=exposure.agent.size,
+        cautions=_notes(histories, spontaneous),
+        units=AgentUnits(row_before, row_event, np.asarray(of_agent).ravel(), exposure.path, exposure.agent),
+    )
+
+
+def _formula(histories: EventHistories) -> RandomRegular | DegreeDistribution:
+    """Closed formula of the network, for curves that are solved forward."""
+    degrees = np.rint(histories.network.weights_in).astype(int)
+    values, counts = np.unique(degrees, return_counts=True)
+    if values.size == 1 and values[0] >= 2:
+        return RandomRegular(float(values[0]))
+    return DegreeDistribution.from_counts(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+
+
+def _notes(histories: EventHistories, spontaneous: NDArray[np.int64]) -> tuple[str, ...]:
+    notes = list(histories.notes)
+    if spontaneous.sum():
+        notes.append(
+            f"{spontaneous.sum()} agents shared when none of their neighbours had; they are taken as further initial "
+            "sharers"
+        )
+    return tuple(notes)

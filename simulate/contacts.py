@@ -1,0 +1,251 @@
+"""Who is shown whose posts: a directed, weighted network with the labels of its agents."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .network import Network
+from .tables import read_parquet
+
+SOURCE, TARGET, WEIGHT = "source", "target", "weight"
+"""Columns of a table of edges: the target is shown what the source posts."""
+
+
+@dataclass(frozen=True, eq=False)
+class ContactNetwork:
+    """Who is shown whose posts.
+
+    Parameters
+    ----------
+    name : str
+        Name in results and messages.
+    indptr : array of int64, shape (n_agents + 1,)
+        Position in `indices` at which the audience of each agent begins.
+    indices : array of int32, shape (n_edges,)
+        Agents that are shown the posts of an agent, agent by agent.
+    weights : array of float64, shape (n_edges,), optional
+        Factor of the exposure along each edge; 1 by default.
+    labels : pandas.Index, optional
+        Labels of the agents in the user's data; by default their numbers.
+    notes : tuple of str
+        What was dropped or merged when the network was made, in words.
+
+    Raises
+    ------
+    InputError
+        When a weight is negative or not finite, or no edge has a weight above 0.
+    """
+
+    name: str
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int32]
+    weights: NDArray[np.float64] | None = None
+    labels: pd.Index | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.indices.size == 0:
+            raise InputError(f"network {self.name}: has no edges between two agents, so nobody is exposed to anybody")
+        if self.weights is not None:
+            if not (np.isfinite(self.weights).all() and (self.weights >= 0).all()):
+                raise InputError(f"network {self.name}: weights must be numbers of 0 or more")
+            if not self.weights.any():
+                raise InputError(f"network {self.name}: all weights are 0, so nobody is exposed to anybody")
+
+    @property
+    def n_agents(self) -> int:
+        """Number of agents."""
+        return self.indptr.size - 1
+
+    @property
+    def n_edges(self) -> int:
+        """Number of directed edges."""
+        return self.indices.size
+
+    @property
+    def weights_in(self) -> NDArray[np.float64]:
+        """Sum of the weights of the edges that lead to each agent, shape (n_agents,)."""
+        return np.bincount(self.indices, weights=self.weights, minlength=self.n_agents).astype(float)
+
+    @property
+    def mean_weight_in(self) -> float:
+        """Mean over the agents of the summed weights of their edges: k of docs/individual.md."""
+        total = self.indices.size if self.weights is None else self.weights.sum()
+        return float(total / self.n_agents)
+
+    @classmethod
+    def of_network(cls, network: Network) -> "ContactNetwork":
+        """Take over an undirected network of the simulation: neighbours are shown each other's posts."""
+        return cls(network.name, network.indptr, network.indices)
+
+    @classmethod
+    def of_edges(
+        cls,
+        edges: pd.DataFrame,
+        *,
+        name: str = "network",
+        directed: bool = True,
+        agents: Sequence[Any] | pd.Index | None = None,
+    ) -> "ContactNetwork":
+        """Make a network of a table of edges.
+
+        Parameters
+        ----------
+        edges : pandas.DataFrame
+            Columns `source` and `target`, labels of agents of any kind; optional `weight`. The target is shown what
+            the source posts. Edges of an agent to itself are dropped; repeated edges are merged, and their weights
+            added up.
+        name : str
+            Name in results and messages.
+        directed : bool
+            Whether an edge leads from source to target only.
+        agents : sequence, optional
+            Labels of further agents, who may have no edges.
+
+        Raises
+        ------
+        InputError
+            When a column is missing, or nothing is left.
+
+        Examples
+        --------
+        >>> follows = pd.DataFrame({"source": ["a", "a", "b"], "target": ["b", "c", "c"]})
+        >>> ContactNetwork.of_edges(follows).weights_in
+        array([0., 1., 2.])
+        """
+        for column in (SOURCE, TARGET):
+            if column not in edges:
+                raise InputError(
+                    f"{name}: has no column {column!r}; an edge needs source and target: the target is shown what the "
+                    f"source posts. There are: {', '.join(map(str, edges.columns))}"
+                )
+            if edges[column].isna().any():
+                row = int(np.flatnonzero(edges[column].isna())[0])
+                raise InputError(f"{name}, line {row + 2}: {column} is empty; name an agent or remove the line")
+        further = pd.Index([]) if agents is None else pd.Index(agents)
+        both = pd.concat([edges[SOURCE], edges[TARGET], further.to_series()], ignore_index=True)
+        codes, labels = pd.factorize(both)
+        n = len(edges)
+        source, target = codes[:n], codes[n : 2 * n]
+        weight = _weights(edges, name)
+        notes = []
+        loops = source == target
+        if loops.any():
+            notes.append(f"{loops.sum()} edges of an agent to itself are left out")
+            source, target, weight = source[~loops], target[~loops], weight[~loops]
+        if not directed:
+            source, target = np.concatenate([source, target]), np.concatenate([target, source])
+            weight = np.concatenate([weight, weight])
+        key = source.astype(np.int64) * len(labels) + target
+        order = np.argsort(key, kind="stable")
+        unique, first = np.unique(key[order], return_index=True)
+        if unique.size < key.size:
+            notes.append(f"{key.size - unique.size} repeated edges are merged, and their weights added up")
+        merged = np.add.reduceat(weight[order], first) if unique.size else np.empty(0)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(unique // len(labels), minlength=len(labels)))])
+        if WEIGHT not in edges and unique.size == key.size:
+            weights = None
+        elif WEIGHT not in edges:
+            # Repetitions of an edge without weights say nothing new.
+            weights, notes = None, [note.removesuffix(", and their weights added up") for note in notes]
+        else:
+            weights = merged
+        return cls(
+            name, indptr.astype(np.int64), (unique % len(labels)).astype(np.int32), weights, labels, tuple(notes)
+        )
+
+    @classmethod
+    def of_graph(cls, graph: Any, *, name: str = "network") -> "ContactNetwork":
+        """Take over a graph of networkx, igraph or scipy.sparse; a directed edge leads to whom the post is shown.
+
+        Raises
+        ------
+        InputError
+            When it is no such graph.
+        """
+        import networkx as nx
+        from scipy import sparse
+
+        if isinstance(graph, cls):
+            return graph
+        if isinstance(graph, Network):
+            return cls.of_network(graph)
+        if isinstance(graph, nx.Graph):
+            weighted = any(WEIGHT in data for _, _, data in graph.edges(data=True))
+            edges = nx.to_pandas_edgelist(graph)[[SOURCE, TARGET, *([WEIGHT] if weighted else [])]]
+            return cls.of_edges(edges, name=name, directed=graph.is_directed(), agents=list(graph))
+        if sparse.issparse(graph):
+            entries = graph.tocoo()
+            edges = pd.DataFrame({SOURCE: entries.row, TARGET: entries.col, WEIGHT: entries.data.astype(float)})
+            return cls.of_edges(edges, name=name, agents=range(graph.shape[0]))
+        if type(graph).__module__.split(".")[0] == "igraph" and hasattr(graph, "get_edge_dataframe"):
+            labels = graph.vs["name"] if "name" in graph.vs.attributes() else range(graph.vcount())
+            pairs = np.array(graph.get_edgelist(), dtype=int).reshape(-1, 2)
+            table: dict[str, Any] = {SOURCE: np.asarray(labels)[pairs[:, 0]], TARGET: np.asarray(labels)[pairs[:, 1]]}
+            if WEIGHT in graph.es.attributes():
+                table[WEIGHT] = graph.es[WEIGHT]
+            return cls.of_edges(pd.DataFrame(table), name=name, directed=graph.is_directed(), agents=list(labels))
+        raise InputError(
+            f"{name}: a {type(graph).__name__} is not a graph; give a network of tworate, networkx, igraph or "
+            "scipy.sparse, or a table with the columns source and target"
+        )
+
+
+def read_contacts(path: str | Path) -> ContactNetwork:
+    """Read who is shown whose posts: an edge list (`.csv`, `.csv.gz`, `.parquet`) or GraphML.
+
+    An edge list has the columns `source` and `target`, and optionally `weight`: the target is shown what the source
+    posts. GraphML is directed or not as it says.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file")
+    if path.suffix.lower() == ".graphml":
+        import networkx as nx
+
+        try:
+            return ContactNetwork.of_graph(nx.read_graphml(path), name=path.name)
+        except (OSError, ValueError, TypeError, KeyError, nx.NetworkXError) as error:
+            raise InputError(f"{path}: is not readable GraphML ({error})") from error
+    return ContactNetwork.of_edges(read_table(path), name=str(path))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table from CSV, compressed or not, or from Parquet.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read as a table.
+    """
+    if path.suffix.lower() == ".parquet":
+        return read_parquet(path)[0]
+    try:
+        # Labels stay as they are written: 007 and 7 are two agents.
+        return pd.read_csv(path, dtype=dict.fromkeys(("source", "target", "agent"), str), skipinitialspace=True)
+    except (OSError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{path}: is not a readable CSV file ({error}); save it as CSV in UTF-8") from error
+
+
+def _weights(edges: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    if WEIGHT not in edges:
+        return np.ones(len(edges))
+    weight = pd.to_numeric(edges[WEIGHT], errors="coerce").to_numpy(dtype=float)
+    wrong = ~(np.isfinite(weight) & (weight >= 0))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise InputError(f"{name}, line {row + 2}: weight = {edges[WEIGHT].iloc[row]!r} must be a number of 0 or more")
+    return weight
