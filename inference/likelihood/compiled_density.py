@@ -35,8 +35,7 @@ FloatArray = NDArray[np.float64]
 
 _POINTER = CPointer(float64)
 DENSITY_SIGNATURE = int64(uint64, _POINTER, _POINTER, _POINTER, CPointer(_POINTER))
-"""Arguments: length of a point, point, gradient, value, data. The returned status is not 0 if the value is not finite.
-"""
+"""Arguments: length of a point, point, gradient, value, data. The status is not 0 where the value is not finite."""
 
 SOURCES = ("models", "inference/likelihood")
 """Folders whose sources determine the machine code."""

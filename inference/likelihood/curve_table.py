@@ -25,7 +25,7 @@ interpolation is below 1e-9."""
 
 
 def tabulated(formulas: Sequence[tuple[float, Closure]]) -> tuple[FloatArray, FloatArray]:
-    """Tabulate exposure rates and their slopes. A slope is the rise to the next row if the rate were linear.
+    """Tabulate exposure rates and their slopes. Each slope is given as the rise per row.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ _compiled = kept_njit("models", "inference/likelihood", error_model="numpy", fas
 
 @intrinsic
 def _bits(typing_context: Any, number: Any) -> Any:
-    """Bits of a double, as an integer."""
+    """Return the bits of a double as an integer."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.IntType(64))
@@ -68,7 +68,7 @@ def _bits(typing_context: Any, number: Any) -> Any:
 
 @intrinsic
 def _double(typing_context: Any, number: Any) -> Any:
-    """Double with the bits of an integer."""
+    """Return the double with the bits of an integer."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.DoubleType())
@@ -78,7 +78,7 @@ def _double(typing_context: Any, number: Any) -> Any:
 
 @intrinsic
 def _fma(typing_context: Any, factor: Any, other: Any, term: Any) -> Any:
-    """`factor * other + term`, rounded once. It stays one instruction under all optimisations."""
+    """Compute `factor * other + term`, rounded once. It stays one instruction under all optimisations."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)
@@ -88,7 +88,7 @@ def _fma(typing_context: Any, factor: Any, other: Any, term: Any) -> Any:
 
 @inlined
 def _polynomial(x: float, coefficients: tuple[float, ...]) -> float:
-    """Polynomial by Horner's rule. The constant term is the first coefficient."""
+    """Evaluate a polynomial by Horner's rule. The constant term is the first coefficient."""
     total = coefficients[-1]
     for i in range(len(coefficients) - 2, -1, -1):
         total = _fma(total, x, coefficients[i])
@@ -97,7 +97,7 @@ def _polynomial(x: float, coefficients: tuple[float, ...]) -> float:
 
 @inlined
 def _split(x: float) -> tuple[float, float]:
-    """Exponent e and mantissa m in [sqrt(1/2), sqrt(2)) with x = m 2^e > 0."""
+    """Return the exponent e and the mantissa m in [sqrt(1/2), sqrt(2)) with x = m 2^e > 0."""
     shifted = _bits(x) - _SQRT_HALF
     exponent = _double((shifted >> 52) + 0x4330000000000400) - (2.0**52 + 1024.0)
     return exponent, _double((shifted & 0xFFFFFFFFFFFFF) + _SQRT_HALF)
@@ -105,7 +105,7 @@ def _split(x: float) -> tuple[float, float]:
 
 @inlined
 def log_positive(x: float) -> float:
-    """Logarithm of x > 0, by `log(1 + f) = f - (f²/2 - s (f²/2 + s² ...))` with `s = f / (2 + f)`."""
+    """Compute the logarithm of x > 0 by `log(1 + f) = f - (f²/2 - s (f²/2 + s² ...))` with `s = f / (2 + f)`."""
     exponent, mantissa = _split(x)
     f = mantissa - 1.0
     s = f / (2.0 + f)
@@ -116,7 +116,7 @@ def log_positive(x: float) -> float:
 
 @inlined
 def log1p_and_deficit(z: float) -> tuple[float, float]:
-    """`log1p(z)` and `(z - log1p(z)) / z²` for z >= 0 (1/2 at 0), without loss of digits."""
+    """Compute `log1p(z)` and `(z - log1p(z)) / z²` for z >= 0 (1/2 at 0), without loss of digits."""
     exponent, mantissa = _split(1.0 + z)
     near = exponent == 0.0
     f = z if near else mantissa - 1.0
@@ -131,7 +131,7 @@ def log1p_and_deficit(z: float) -> tuple[float, float]:
 
 @inlined
 def exp_and_expm1(x: float) -> tuple[float, float]:
-    """`exp(x)` and `expm1(x)`. Below -700 they equal those of -700, above 709.5 they are infinite."""
+    """Compute `exp(x)` and `expm1(x)`. Below -700 they equal those of -700, above 709.5 they are infinite."""
     within = -700.0 if x < -700.0 else x
     exp, expm1 = _exp_and_expm1_within(0.0 if x > 709.5 else within)
     return (np.inf, np.inf) if x > 709.5 else (exp, expm1)
@@ -139,7 +139,7 @@ def exp_and_expm1(x: float) -> tuple[float, float]:
 
 @inlined
 def _exp_and_expm1_within(x: float) -> tuple[float, float]:
-    """`exp(x)` and `expm1(x)` for x from -700 to 709.5."""
+    """Compute `exp(x)` and `expm1(x)` for x from -700 to 709.5."""
     rounded = _fma(x, 1.4426950408889634, _ROUNDING)
     n = rounded - _ROUNDING
     r = _fma(n, -_LOG2_LOW, _fma(n, -_LOG2_HIGH, x))
@@ -150,7 +150,7 @@ def _exp_and_expm1_within(x: float) -> tuple[float, float]:
 
 @inlined
 def _rising_far(k: float, p: float, log_p: float, theta: float) -> tuple[float, float, float]:
-    """A(k, p) with its derivatives by p and θ, where `p >= 8 θ >= 0` and k >= 0."""
+    """Compute A(k, p) and its derivatives by p and θ, for `p >= 8 θ >= 0` and k >= 0."""
     grown = _fma(k, theta, p)
     both = 1.0 / (p * grown)
     by_p = both * grown
@@ -168,7 +168,7 @@ def _rising_far(k: float, p: float, log_p: float, theta: float) -> tuple[float, 
 
 @inlined
 def _rising(k: float, p: float, theta: float) -> tuple[float, float, float]:
-    """A(k, p) with its derivatives by p and θ, for k >= 0, p > 0, θ >= 0. Smaller p are replaced by 1e-36."""
+    """Compute A(k, p) and its derivatives by p and θ, for k >= 0, p > 0, θ >= 0. A p below 1e-36 counts as 1e-36."""
     p = max(p, _SMALLEST)
     later = p + _SHIFT * theta
     value, by_p, by_theta = _rising_far(k, later, log_positive(later), theta)
@@ -256,7 +256,10 @@ def _add_non_sharers(
 def _beta_binomial(
     log_escape: FloatArray, dispersion: float, incidence: FloatArray, n_susceptible: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Log-probabilities without log C(n, k), and their derivatives by `log_escape` and ρ. All arrays have one shape."""
+    """Compute log-probabilities without log C(n, k), and their derivatives by `log_escape` and ρ.
+
+    All arrays have one shape.
+    """
     theta = dispersion / (1.0 - dispersion)
     n = log_escape.size
     p, q = np.empty(n), np.empty(n)
@@ -269,7 +272,7 @@ def _beta_binomial(
 
 @_compiled
 def _negative_binomial(mean: float, dispersion: float, incidence: float) -> tuple[float, float, float]:
-    """Log-probability without log k!, and its derivatives by the mean and α."""
+    """Compute the log-probability without log k!, and its derivatives by the mean and α."""
     if mean <= 0.0:
         return (0.0, -1.0, 0.0) if incidence == 0 else (-np.inf, 0.0, 0.0)
     z = dispersion * mean
@@ -289,7 +292,7 @@ def _negative_binomial(mean: float, dispersion: float, incidence: float) -> tupl
 
 @_compiled
 def _normal(mean: float, sd: float, observed: float) -> tuple[float, float, float]:
-    """Log-density without log(2π)/2, and its derivatives by the mean and the standard deviation."""
+    """Compute the log-density without log(2π)/2, and its derivatives by the mean and the standard deviation."""
     z = (observed - mean) / sd
     return -0.5 * z * z - math.log(sd), z / sd, (z * z - 1.0) / sd
 
@@ -298,7 +301,7 @@ def _normal(mean: float, sd: float, observed: float) -> tuple[float, float, floa
 def _log_density(
     family: int, prediction: FloatArray, dispersion: float, observed: FloatArray, size: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Log-density of each observation without constants, and its derivatives by prediction and dispersion."""
+    """Compute each observation's log-density without constants, and its derivatives by prediction and dispersion."""
     if family == BINOMIAL:
         return _beta_binomial(prediction, dispersion, observed, size)
     n = prediction.size
@@ -314,7 +317,7 @@ def _log_density(
 
 @_compiled
 def _weighted_sum(weight: FloatArray, value: FloatArray) -> float:
-    """Sum of products. Terms of weight 0 are skipped, because their value may be `-inf`, and 0 times infinity is NaN.
+    """Sum products. Terms of weight 0 are skipped, because their value may be `-inf`, and 0 times infinity is NaN.
 
     Four partial sums run in parallel, because each addition waits for the one before it. Their order is fixed here,
     because an order chosen by the compiler would change the rounding.

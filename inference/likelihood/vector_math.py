@@ -27,19 +27,19 @@ from .density_kernels import exp_and_expm1, inlined, log1p_and_deficit, log_posi
 
 @inlined
 def _exp(x: float) -> float:
-    """`exp(x)`, or 1e-304 where `exp(x)` is smaller."""
+    """Compute `exp(x)`, or 1e-304 where `exp(x)` is smaller."""
     return exp_and_expm1(x)[0]
 
 
 @inlined
 def _expm1(x: float) -> float:
-    """`expm1(x)`."""
+    """Compute `expm1(x)`."""
     return exp_and_expm1(x)[1]
 
 
 @inlined
 def _log(x: float) -> float:
-    """`log(x)`. Subnormal numbers are not supported."""
+    """Compute `log(x)`. Positive numbers must not be subnormal."""
     inside = (x > 0.0) & (x < np.inf)
     result = log_positive(x if inside else 1.0)
     return result if inside else (-np.inf if x == 0.0 else (x if x > 0.0 else np.nan))
@@ -47,7 +47,7 @@ def _log(x: float) -> float:
 
 @inlined
 def _log1p(z: float) -> float:
-    """`log1p(z)`."""
+    """Compute `log1p(z)`."""
     inside = (z > -1.0) & (z < np.inf)
     result = log1p_and_deficit(z if inside else 0.0)[0]
     return result if inside else (-np.inf if z == -1.0 else (z if z > -1.0 else np.nan))

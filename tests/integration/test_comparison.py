@@ -156,7 +156,8 @@ def test_requested_results_are_in_table_json_and_files(make_trajectories, tmp_pa
 
 
 def test_priors_are_scaled_named_and_saved(make_trajectories, tmp_path):
-    # Only five agents share in three replicates, so the prior matters: a narrower one keeps the rate nearer to its median.
+    # Only five agents share in three replicates: the prior matters, and a narrower one keeps the rate nearer to its
+    # median.
     table = make_trajectories(OneRateSI(0.02), MeanField(), seed=22, degree=None, replicates=3, rounds=12)
     usual, narrow = (compare(table, models=("one-rate",), prior_scale=scale, seed=1) for scale in (1.0, 0.25))
     rates = [comparison.posteriors["one-rate"].posterior["beta"] * 12 for comparison in (usual, narrow)]

@@ -108,9 +108,9 @@ def test_the_end_of_a_spread_is_left_out_where_degrees_differ():
     assert "2 agents shared when exposure" in data.cautions[0]
     # The formula of equal degrees never falls, and a whole curve keeps every increment.
     assert observe(Trajectories(pd.DataFrame(columns)), "edge-based").size == 4
-    whole = observe(Trajectories(pd.DataFrame({**columns, "degrees": "1:50 5:50"})), "edge-based", whole_curve=True)
-    assert whole.size == 4
-    assert whole.cautions == ()
+    curve = observe(Trajectories(pd.DataFrame({**columns, "degrees": "1:50 5:50"})), "edge-based", whole_curve=True)
+    assert curve.size == 4
+    assert curve.cautions == ()
 
 
 def test_the_end_begins_at_half_of_the_peak_of_the_exposure():
@@ -179,12 +179,12 @@ def test_prevalence_follows_a_logistic_curve_between_times_in_continuous_time():
 def test_a_whole_curve_keeps_increments_without_transitions():
     table = {"time": range(6), "infected": [0, 2, 4, 4, 10, 10]}
     assert observe(trajectories(**table), "mean-field").size == 3
-    whole = observe(trajectories(**table), "mean-field", whole_curve=True)
-    np.testing.assert_array_equal(whole.incidence, [2, 0, 6, 0])
-    np.testing.assert_allclose(whole.prevalence, [0.4, 0.4, 1.0, 1.0])
-    np.testing.assert_array_equal(whole.weight, 1.0)
+    curve = observe(trajectories(**table), "mean-field", whole_curve=True)
+    np.testing.assert_array_equal(curve.incidence, [2, 0, 6, 0])
+    np.testing.assert_allclose(curve.prevalence, [0.4, 0.4, 1.0, 1.0])
+    np.testing.assert_array_equal(curve.weight, 1.0)
     # The unit of time of the priors is the same for both kinds of likelihood.
-    assert whole.window == 3.0
+    assert curve.window == 3.0
 
 
 EDGES = [3, 4, 4, 0]

@@ -52,8 +52,8 @@ def observed(make_trajectories, specification, *, seed, replicates=2):
     table = make_trajectories(
         OneRateSI(0.5), RandomRegular(8), seed=seed, degree=8, replicates=replicates, rounds=10 + seed
     )
-    whole = specification.likelihood.kind == "trajectory"
-    return observe(Trajectories(table), "edge-based", specification.clock, whole_curve=whole)
+    is_curve = specification.likelihood.kind == "trajectory"
+    return observe(Trajectories(table), "edge-based", specification.clock, whole_curve=is_curve)
 
 
 def call(function, point, buffer):
@@ -112,10 +112,10 @@ def test_a_density_that_was_compiled_once_is_read_from_disk(specification, make_
         raise AssertionError("compiled again")
 
     monkeypatch.setattr(program, "_numba_density", refuse)
-    again = program._load_or_compile(specification, data)
-    assert again.cache_hits == 1
+    loaded = program._load_or_compile(specification, data)
+    assert loaded.cache_hits == 1
     point = np.zeros(FitTarget(specification, data).sampler_model().n_dim)
-    assert call(again, point, data_buffer(specification, data))[0] == 0
+    assert call(loaded, point, data_buffer(specification, data))[0] == 0
 
 
 WITHOUT_PYMC = """

@@ -22,8 +22,8 @@ def trajectories(make_trajectories):
 
 
 def observed(trajectories, specification):
-    whole = specification.likelihood.kind == "trajectory"
-    return observe(trajectories, "edge-based", specification.clock, whole_curve=whole)
+    is_curve = specification.likelihood.kind == "trajectory"
+    return observe(trajectories, "edge-based", specification.clock, whole_curve=is_curve)
 
 
 def log_prior(name, value):

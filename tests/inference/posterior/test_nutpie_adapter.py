@@ -79,9 +79,9 @@ def test_statistics_are_those_of_the_returned_draws():
 
 
 def test_seeds_determine_the_draws():
-    first, again, other = (NutpieRun(model(), seed=seed, chains=2, tune=50, draws=20, target_accept=0.8,
+    first, repeated, other = (NutpieRun(model(), seed=seed, chains=2, tune=50, draws=20, target_accept=0.8,
                                      max_tree_depth=6, low_rank=False).wait() for seed in (3, 3, 4))  # fmt: skip
-    np.testing.assert_array_equal(first.draws["b"], again.draws["b"])
+    np.testing.assert_array_equal(first.draws["b"], repeated.draws["b"])
     assert not np.array_equal(first.draws["b"], other.draws["b"])
 
 

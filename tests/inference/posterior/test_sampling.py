@@ -53,12 +53,12 @@ def test_thinning_keeps_every_second_draw_and_all_divergences():
     diverging = np.zeros((2, 12), dtype=bool)
     diverging[0, [1, 4, 6, 7]] = True
     statistics["diverging"] = diverging
-    kept = thinned(Trace(draws, statistics), 2)
-    np.testing.assert_array_equal(kept.draws["beta"], draws["beta"][:, 1::2])
-    np.testing.assert_array_equal(kept.statistics["logp"], statistics["logp"][:, 1::2])
+    thinned_trace = thinned(Trace(draws, statistics), 2)
+    np.testing.assert_array_equal(thinned_trace.draws["beta"], draws["beta"][:, 1::2])
+    np.testing.assert_array_equal(thinned_trace.statistics["logp"], statistics["logp"][:, 1::2])
     expected = np.zeros((2, 6), dtype=bool)
     expected[0, [0, 2, 3]] = True
-    np.testing.assert_array_equal(kept.statistics["diverging"], expected)
+    np.testing.assert_array_equal(thinned_trace.statistics["diverging"], expected)
 
 
 @pytest.mark.parametrize(
