@@ -258,8 +258,9 @@ def _validated(
         shares = shares[~repeated]
     if shares.empty:
         raise InputError(f"{source}: no share is by an agent of the network; check that both use the same names")
-    order = pd.Categorical(shares["trajectory"], shares["trajectory"].unique()[_appearance(shares)])
-    return shares.iloc[np.lexsort([shares["time"], order.codes])].reset_index(drop=True), notes
+    order = pd.Categorical(shares["trajectory"], shares["trajectory"].unique()[_appearance(shares)]).codes
+    by_trajectory = np.lexsort((shares["time"].to_numpy(), np.asarray(order)))
+    return shares.iloc[by_trajectory].reset_index(drop=True), notes
 
 
 def _appearance(shares: pd.DataFrame) -> NDArray[np.int64]:
@@ -269,7 +270,7 @@ def _appearance(shares: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _numbers_of(agents: "pd.Series[Any]", network: ContactNetwork) -> NDArray[np.int64]:
-    """Number of each agent in the network; -1 where it is not there."""
+    """Return the number of each agent in the network; -1 where it is not there."""
     if network.labels is None:
         numbers = pd.to_numeric(agents, errors="coerce").to_numpy(dtype=float)
         inside = (numbers >= 0) & (numbers < network.n_agents) & (numbers % 1 == 0)

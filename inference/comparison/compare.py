@@ -174,7 +174,7 @@ def compare(
             transitions = observe_histories(
                 part.histories,  # type: ignore[arg-type]
                 specification.clock,
-                contact,  # type: ignore[arg-type]
+                contact,
                 by_time=specification.model.uses_time(),
                 by_trajectory=specification.replicate_effects or unit == "trajectory",
             )

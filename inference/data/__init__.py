@@ -1,1 +1,1 @@
-"""Observations: increments of the count, with the exposure behind each."""
+"""Observations: increments of the count, with the exposure of each."""

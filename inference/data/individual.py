@@ -229,7 +229,7 @@ def observe_histories(
 
 
 def _formula(histories: EventHistories) -> RandomRegular | DegreeDistribution:
-    """Closed formula of the network, for curves that are solved forward."""
+    """Return the closed formula of the network, for curves that are solved forward."""
     degrees = np.rint(histories.network.weights_in).astype(int)
     values, counts = np.unique(degrees, return_counts=True)
     if values.size == 1 and values[0] >= 2:

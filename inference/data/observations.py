@@ -1,4 +1,4 @@
-"""From trajectories to observations: one increment of the count, given the past, is one observation."""
+"""Turn trajectories into observations. One observation is one increment of the count, given the past."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _LATE = 0.5
-"""Share of its peak under which exposure is not taken from a degree distribution."""
+"""Below this share of its peak, exposure from a degree distribution is not trusted."""
 
 
 @dataclass(frozen=True)
@@ -49,39 +49,40 @@ class AgentUnits:
 
 @dataclass(frozen=True)
 class Transitions:
-    """Increments of the count; arrays of shape (n_observations,) unless said otherwise.
+    """Increments of the count. Arrays have shape (n_observations,) unless another shape is stated.
 
     Parameters
     ----------
     exposure_start, exposure_end : array
-        Cumulative exposure Λ of a susceptible agent at the start and the end of the interval, from the observed path;
-        in synchronous rounds exposure stays for an interval as it is at its start.
+        Cumulative exposure Λ of a susceptible agent at the start and the end of the interval, from the observed path.
+        In synchronous rounds the exposure rate stays constant within an interval, at its value at the start.
     exposure_rate, elasticity : array
         Exposure rate x at the start, and elasticity `d log(1 - x) / d log s` of the closure there.
     time_start, time_end : array
         Time since the trajectory's start.
     n_susceptible, incidence, population : array
-        Susceptible agents at the start; new sharers in the interval; agents in all.
+        Susceptible agents at the start; new sharers in the interval; total number of agents.
     weight : array
-        How often each counts: 0 leaves it out.
+        How often each observation counts: 0 leaves it out.
     path : array
         Number of the trajectory, from 0.
     time : array
         Time at the end of the interval, as in the data.
     closure : str
         Name of the closure that gave the exposure.
-    formulas : tuple of Closure, one a trajectory
-        Formulas for prediction: the closure's, or, where exposure was recorded, that of the network.
+    formulas : tuple of Closure, one per trajectory
+        Formulas for prediction: the closure's formula, or the network's formula where exposure was recorded.
     window : float
-        Longest time from a start to the end of an interval that tells something: the time scale of the priors on rates.
-    paths : pandas.DataFrame, one row a trajectory
+        Longest time from the start of a trajectory to the end of an informative interval. It is the time scale of the
+        priors on rates.
+    paths : pandas.DataFrame, one row per trajectory
         `trajectory` (label), `population`, `infected0`, and `degree` where it is known.
     n_increments : int
-        Increments in the data, those included that tell nothing.
+        Number of increments in the data, including uninformative ones.
     cautions : tuple of str
-        What in the data the model of the process does not provide for.
+        Features of the data that the model of the process does not describe.
     units : AgentUnits, optional
-        Which observations each agent contributes to, where the data are event histories.
+        Observations that each agent contributes to, where the data are event histories.
     """
 
     exposure_start: FloatArray
@@ -120,7 +121,7 @@ class Transitions:
         return self.paths["trajectory"].astype(str).to_numpy().astype(object)
 
     def observed(self, name: str) -> NDArray[Any]:
-        """Return what a likelihood is of: `incidence` or `prevalence`."""
+        """Return the observed quantity of a likelihood: `incidence` or `prevalence`."""
         return self.incidence if name == "incidence" else self.prevalence
 
     @property
@@ -130,36 +131,38 @@ class Transitions:
 
 
 def choose_closure(trajectories: Trajectories, closure: str | None = None) -> tuple[str, str]:
-    """Return the name of the closure, and why: the one asked for, or the most exact that the data allow.
+    """Return the name of the closure and the reason for it.
+
+    The closure is the requested one. Without a request it is the most exact one that the data allow.
 
     Raises
     ------
     InputError
-        When the name is unknown or the data lack what the closure needs.
+        When the name is unknown, or the data lack the columns that the closure needs.
     """
     table = trajectories.table
-    # Neighbours of every agent alike; a mean of unequal numbers would need the numbers themselves.
+    # All agents have the same number of neighbours. Unequal numbers need the column `degrees`, not their mean.
     regular = "degree" in table and bool(((table["degree"] >= 2) & (table["degree"] % 1 == 0)).all())
-    has = {
+    available = {
         "recorded": {"si_edges", "degree"} <= set(table),
         "edge-based": "degrees" in table or regular,
         "mean-field": True,
     }
     reason = "asked for"
     if closure is None:
-        closure = next(name for name in CLOSURES if has[name])
-        without = "; on a network this can hide or imitate a second rate"
+        closure = next(name for name in CLOSURES if available[name])
+        danger = "; on a network this can hide or imitate a second rate"
         if closure == "recorded":
             reason = "the data record the susceptible-sharer edges (si_edges)"
         elif closure == "edge-based":
-            known = "degrees" if "degrees" in table else "a degree"
-            reason = f"the data have {known} but no count of susceptible-sharer edges (si_edges)"
+            column = "degrees" if "degrees" in table else "a degree"
+            reason = f"the data have {column} but no count of susceptible-sharer edges (si_edges)"
         elif "degree" in table:
-            reason = f"degree is a mean of unequal or too few neighbours, and there is no column degrees{without}"
+            reason = f"degree is a mean of unequal or too few neighbours, and there is no column degrees{danger}"
         else:
-            reason = f"the data have no column degree{without}"
+            reason = f"the data have no column degree{danger}"
     check_closure(closure)
-    if not has[closure]:
+    if not available[closure]:
         needs = {
             "recorded": "the columns si_edges and degree",
             "edge-based": "the column degree (a whole number of at least 2, the same for all agents) or degrees",
@@ -171,20 +174,23 @@ def choose_closure(trajectories: Trajectories, closure: str | None = None) -> tu
 
 
 def choose_clock(trajectories: Trajectories, clock: str | None = None) -> tuple[Clock, str]:
-    """Return the clock, and why: the one asked for, that of the simulation where the data record it, or rounds.
+    """Return the clock and the reason for it.
+
+    The clock is the requested one. Without a request it is the clock of the simulation, where the data record it, and
+    otherwise rounds.
 
     Raises
     ------
     InputError
         When there is no such clock.
     """
-    known = next((name for name in CLOCKS if name == trajectories.clock), None)
+    recorded = next((name for name in CLOCKS if name == trajectories.clock), None)
     if clock is None:
-        return (CLOCKS[0], "the data do not say theirs") if known is None else (known, "that of the simulation")
+        return (CLOCKS[0], "the data name no clock") if recorded is None else (recorded, "that of the simulation")
     chosen = next((name for name in CLOCKS if name == clock), None)
     if chosen is None:
         raise InputError(f"clock {clock!r} is unknown; choose one of {', '.join(CLOCKS)}")
-    return chosen, "asked for" if known in (None, clock) else f"asked for; that of the simulation was {known}"
+    return chosen, "asked for" if recorded in (None, clock) else f"asked for; that of the simulation was {recorded}"
 
 
 def check_closure(closure: str) -> None:
@@ -194,9 +200,9 @@ def check_closure(closure: str) -> None:
 
 
 def network_formula(row: Mapping[Any, Any], closure: str = "edge-based") -> Closure:
-    """Return the closed formula for a trajectory, from a row of it; mean-field where its network is not known.
+    """Return the closure formula for a trajectory from one of its rows; mean-field where the network is unknown.
 
-    The recorded closure has no formula of its own: its network's stands in where something is predicted.
+    The recorded closure has no formula. Predictions use the formula of the network instead.
     """
     if closure != "mean-field":
         if "degrees" in row:
@@ -212,8 +218,8 @@ def observe(
     """Turn trajectories into observed increments, with exposure from the observed path.
 
     A trajectory begins at the first time at which somebody has shared. Intervals in which nobody is susceptible or
-    exposed carry no information about a transition and are left out; so are those at the end of a spread for which the
-    formula of a degree distribution is not trusted (see docs/closures.md).
+    exposed carry no information about a transition and are left out. Intervals at the end of a spread are also left
+    out where the formula of a degree distribution is not trusted (see docs/closures.md).
 
     Parameters
     ----------
@@ -222,14 +228,15 @@ def observe(
     closure : str
         Name of the closure.
     clock : {"rounds", "continuous"}
-        Whether exposure stays as it is until the next time, or changes on the way.
+        Whether the exposure rate stays constant until the next time, or changes in between.
     whole_curve : bool
-        Keep every increment: where the curve is compared as a whole, one without transitions tells something too.
+        Keep every increment. Where the curve is compared as a whole, increments without transitions are informative
+        too.
 
     Raises
     ------
     InputError
-        When nothing is left to learn from, or somebody shared who, as recorded, was not exposed.
+        When no informative increment is left, or when somebody shared although the recorded exposure was zero.
     """
     table = trajectories.table.assign(path=trajectories.path_numbers)
     table = table[table["infected"] > 0]
@@ -239,7 +246,7 @@ def observe(
             f"{trajectories.source}: no trajectory goes on after somebody has shared; there is nothing to compare"
         )
 
-    # Trajectories that never start are gone: numbered anew.
+    # Trajectories in which nobody ever shares are dropped, so the rest is renumbered.
     start = first.set_index("path").rename(columns={"infected": "infected0"})
     path = np.searchsorted(start.index.to_numpy(), table["path"].to_numpy())
     time = table["time"].to_numpy(dtype=float)
@@ -250,11 +257,11 @@ def observe(
     formulas = _formulas(start, closure)
     rate, elasticity = _exposure(table, path, formulas, closure)
 
-    same = path[1:] == path[:-1]
-    step = np.where(same, np.diff(time), 0.0)
+    same_path = path[1:] == path[:-1]
+    step = np.where(same_path, np.diff(time), 0.0)
     mean_rate = rate[:-1] if clock == "rounds" else logistic_mean(rate[:-1], rate[1:])
-    gained = pd.Series(np.concatenate([[0.0], mean_rate * step])).groupby(path).cumsum().to_numpy()
-    begin = np.flatnonzero(same)
+    cumulative = pd.Series(np.concatenate([[0.0], mean_rate * step])).groupby(path).cumsum().to_numpy()
+    begin = np.flatnonzero(same_path)
     end = begin + 1
     incidence = infected[end] - infected[begin]
     exposed = rate[begin] > 0
@@ -268,14 +275,14 @@ def observe(
         raise InputError(
             f"{trajectories.source}: nobody shares after the start in any trajectory; there is nothing to compare"
         )
-    use = np.ones(begin.size, dtype=bool) if whole_curve else informative
-    cautions = _cautions(trajectories, np.diff(time)[same], clock)
+    selected = np.ones(begin.size, dtype=bool) if whole_curve else informative
+    cautions = _cautions(trajectories, np.diff(time)[same_path], clock)
     if not whole_curve and incidence[late].any():
-        cautions = (*cautions, _said_of_late(incidence[late]))
-    begin, end, incidence = begin[use], end[use], incidence[use]
+        cautions = (*cautions, _late_caution(incidence[late]))
+    begin, end, incidence = begin[selected], end[selected], incidence[selected]
     return Transitions(
-        exposure_start=gained[begin],
-        exposure_end=gained[end],
+        exposure_start=cumulative[begin],
+        exposure_end=cumulative[end],
         exposure_rate=rate[begin],
         elasticity=elasticity[begin],
         time_start=elapsed[begin],
@@ -288,7 +295,7 @@ def observe(
         time=time[end],
         closure=closure,
         formulas=formulas,
-        window=float(elapsed[np.flatnonzero(same)[informative] + 1].max()),
+        window=float(elapsed[np.flatnonzero(same_path)[informative] + 1].max()),
         paths=start[
             [name for name in ("trajectory", "population", "infected0", "degree") if name in start]
         ].reset_index(drop=True),
@@ -298,7 +305,10 @@ def observe(
 
 
 def pooled_conditions(part: Trajectories, by: Sequence[str]) -> str:
-    """Say which conditions are taken for one; a column in which every trajectory differs only tells them apart."""
+    """Return a caution that names the conditions that are pooled into one, or an empty string.
+
+    A column that differs in every trajectory is only a label and is ignored.
+    """
     first = part.table.groupby(part.path_numbers).first()
     counts = {name: first[name].nunique(dropna=False) for name in part.conditions if name not in by}
     varied = {name: count for name, count in counts.items() if 1 < count < len(first)}
@@ -306,35 +316,35 @@ def pooled_conditions(part: Trajectories, by: Sequence[str]) -> str:
         return ""
     described = ", ".join(f"{name} ({count} values)" for name, count in varied.items())
     return (
-        f"caution: trajectories that differ in {described} are taken for one condition, and rates that differ "
-        f"between them can look like two; --by {','.join([*by, *varied])} compares each apart"
+        f"caution: trajectories that differ in {described} are pooled into one condition; rates that differ between "
+        f"them can look like two rates; --by {','.join([*by, *varied])} compares them separately"
     )
 
 
 def _formulas(start: pd.DataFrame, closure: str) -> tuple[Closure, ...]:
     columns = [name for name in ("degree", "degrees") if name in start]
-    known: dict[tuple[Any, ...], Closure] = {}
-    found = []
+    by_network: dict[tuple[Any, ...], Closure] = {}
+    formulas = []
     for key in start[columns].itertuples(index=False, name=None):
-        if key not in known:
-            known[key] = network_formula(dict(zip(columns, key, strict=True)), closure)
-        found.append(known[key])
-    return tuple(found)
+        if key not in by_network:
+            by_network[key] = network_formula(dict(zip(columns, key, strict=True)), closure)
+        formulas.append(by_network[key])
+    return tuple(formulas)
 
 
 def _exposure(
     table: pd.DataFrame, path: IntArray, formulas: tuple[Closure, ...], closure: str
 ) -> tuple[FloatArray, FloatArray]:
-    """Exposure rate and elasticity at every row."""
+    """Return the exposure rate and the elasticity at every row."""
     population = table["population"].to_numpy(dtype=float)
     susceptible = 1.0 - table["infected"].to_numpy(dtype=float) / population
     susceptible0 = susceptible[np.searchsorted(path, path)]
     rate, elasticity = np.empty(path.size), np.empty(path.size)
     for formula in dict.fromkeys(formulas):
-        of = np.array([other == formula for other in formulas])[path]
-        s, s0 = susceptible[of], susceptible0[of]
-        rate[of] = np.maximum(formula.exposure_rate(s, s0), 0.0)
-        elasticity[of] = np.where(s > 0, formula.elasticity(np.maximum(s, 1e-12), s0), 1.0)
+        rows = np.array([other == formula for other in formulas])[path]
+        s, s0 = susceptible[rows], susceptible0[rows]
+        rate[rows] = np.maximum(formula.exposure_rate(s, s0), 0.0)
+        elasticity[rows] = np.where(s > 0, formula.elasticity(np.maximum(s, 1e-12), s0), 1.0)
     if closure == "recorded":
         rate = recorded_exposure_rate(
             table["si_edges"].to_numpy(dtype=float),
@@ -345,37 +355,38 @@ def _exposure(
 
 
 def _cautions(trajectories: Trajectories, steps: FloatArray, clock: Clock) -> tuple[str, ...]:
-    found = []
+    cautions = []
     if clock == "rounds" and steps.max() > steps.min() * (1 + 1e-9):
-        found.append(
+        cautions.append(
             f"caution: times are not evenly spaced (steps from {steps.min():g} to {steps.max():g}), but each step is "
-            "taken as one synchronous round of its length; if time is continuous, use the clock continuous"
+            "treated as one synchronous round of its length; if time is continuous, use the clock continuous"
         )
     table = trajectories.table
     if (table["infected"].groupby(trajectories.path_numbers).first() == 0).any():
-        found.append(
-            "caution: some trajectories begin before anybody has shared, so sharing came from outside; if it went on "
-            "coming, it can look like a second rate"
+        cautions.append(
+            "caution: some trajectories begin before anybody has shared, so sharing came from outside; if it continued "
+            "later, it can look like a second rate"
         )
-    return tuple(found)
+    return tuple(cautions)
 
 
 def _late(rate: FloatArray, path: IntArray, formulas: tuple[Closure, ...]) -> NDArray[np.bool_]:
-    """Rows at which the formula for a degree distribution is not trusted: exposure is under half of its peak so far.
+    """Mark rows with exposure below half of its peak so far: a degree distribution's formula is not trusted there.
 
-    There the last agents within reach, with few neighbours, are left. The formula is true of large networks; in a
-    network of some hundred agents their number is another, and on data of one rate the difference reads as a second.
+    Only the last reachable agents, with few neighbours, are still susceptible in these rows. The formula is exact in
+    large networks. In a network of a few hundred agents their number differs from the formula, and on data from one
+    rate this difference looks like a second rate.
     """
     peak = pd.Series(rate).groupby(path).cummax().to_numpy()
     uneven = np.array([isinstance(formula, DegreeDistribution) for formula in formulas])[path]
     return uneven & (rate < _LATE * peak)
 
 
-def _said_of_late(incidence: IntArray) -> str:
+def _late_caution(incidence: IntArray) -> str:
     increments = f"{incidence.size} increment{'s' * (incidence.size > 1)}"
     return (
-        f"caution: {incidence.sum()} agents shared when exposure, by the edge-based closure, was under half of its "
-        f"peak ({increments}, left out): in small or sparse networks the closure errs there; a count of "
+        f"caution: {incidence.sum()} agents shared when exposure by the edge-based closure was below half of its peak "
+        f"({increments}, left out): the closure is inaccurate there in small or sparse networks; a count of "
         "susceptible-sharer edges (si_edges) would be exact"
     )
 
@@ -385,6 +396,6 @@ def _refuse_unexposed(source: str, table: pd.DataFrame, begin: IntArray) -> None
         row = table.iloc[int(begin[0])]
         raise InputError(
             f"{source}: in trajectory {row['trajectory']} somebody shares after time {row['time']}, when no "
-            "susceptible agent was exposed (recorded closure); such sharing comes from outside, which neither one rate "
-            "nor two can say; compare with the mean-field closure, or check si_edges"
+            "susceptible agent was exposed (recorded closure); such sharing comes from outside, which neither the "
+            "one-rate nor the two-rate model describes; compare with the mean-field closure, or check si_edges"
         )

@@ -1,8 +1,9 @@
-"""The log-density of a PyMC model as machine code: compiled once a machine, kept on disk, called by nutpie.
+"""The log-density of a PyMC model as machine code: compiled once per machine, cached on disk, called by nutpie.
 
-Building and compiling a PyMC model costs seconds in every new process, most of them in functions that numba cannot
-cache. Here the model's log-density with its gradient becomes one C function of (point, data), cached by numba under a
-name that holds a hash of all it follows from; a process that finds it there needs neither PyMC nor a compiler.
+Building and compiling a PyMC model takes seconds in every new process, mostly in functions that numba cannot cache.
+This module compiles the log-density with its gradient to one C function of (point, data). numba caches it under a name
+that contains a hash of everything that determines the machine code. A process that finds it in the cache needs neither
+PyMC nor a compiler.
 """
 
 import hashlib
@@ -34,18 +35,17 @@ FloatArray = NDArray[np.float64]
 
 _POINTER = CPointer(float64)
 DENSITY_SIGNATURE = int64(uint64, _POINTER, _POINTER, _POINTER, CPointer(_POINTER))
-"""Length of a point, point, gradient, value, data; returns a status that is not 0 where the value is not finite."""
-
+"""Arguments: length of a point, point, gradient, value, data. The status is not 0 where the value is not finite."""
 
 SOURCES = ("models", "inference/likelihood")
-"""Folders whose sources the machine code follows from."""
+"""Folders whose sources determine the machine code."""
 
 density: Any = None
-"""What `_log_density` calls; each program puts its own in its place."""
+"""The function that `_log_density` calls. Each compiled copy of `_log_density` has its own."""
 
 
 def _log_density(dim, point, gradient, value, data):  # type: ignore[no-untyped-def]
-    # The arrays of the data lie one after the other in a buffer that begins with its length.
+    # The data arrays are packed in one buffer. Its first element is its length.
     start = data[0]
     buffer = carray(start, (np.int64(start[0]),))
     try:
@@ -70,9 +70,9 @@ def compiled_density(specification: Specification, data: Transitions) -> Any:
     Parameters
     ----------
     specification : Specification
-        What is fitted.
+        Model, likelihood and clock.
     data : Transitions
-        Any data of the kind; they only give the arrays.
+        Any data for this specification. They only give the arrays.
     """
     with _compiling:
         if specification not in _programs:
@@ -85,20 +85,20 @@ def _load_or_compile(specification: Specification, data: Transitions) -> Any:
 
 
 def load_or_compile(key: str | None, make: Callable[[], Any], sources: Sequence[str] = SOURCES) -> Any:
-    """Return a log-density as a numba C function: from disk, or compiled now and kept there.
+    """Return a log-density as a numba C function: from disk, or compiled now and saved to disk.
 
     Parameters
     ----------
     key : str or None
-        Hash of all that the machine code follows from; None: it is not kept.
+        Hash of everything that determines the machine code. With None it is not saved.
     make : callable
         Makes the numba function of (point, buffer) that gives the log-density and its gradient.
     sources : sequence of str
-        Folders whose sources it follows from.
+        Folders whose sources determine the machine code.
     """
     if key is not None:
         try:
-            # On a hit numba never looks at the function. On a miss there is nothing yet that it could call.
+            # On a cache hit numba does not use the function. On a miss compilation fails because `density` is None.
             with cache_folder(*sources):
                 return cfunc(DENSITY_SIGNATURE, cache=True)(_named(None, key))
         except NumbaError:
@@ -109,7 +109,7 @@ def load_or_compile(key: str | None, make: Callable[[], Any], sources: Sequence[
 
 
 def _named(called: Any, key: str) -> types.FunctionType:
-    """Copy `_log_density` with its own `density`, under a name by which numba's cache tells it from others."""
+    """Copy `_log_density` with its own `density`, under a name that identifies it in numba's cache."""
     namespace = {**_log_density.__globals__, "density": called}
     function = types.FunctionType(_log_density.__code__, namespace, f"_log_density_{key}")
     function.__qualname__ = function.__name__
@@ -117,7 +117,7 @@ def _named(called: Any, key: str) -> types.FunctionType:
 
 
 def _key(specification: Specification) -> str | None:
-    """Hash of what the machine code follows from; None for a model from outside, whose sources we do not know."""
+    """Hash everything that determines the machine code; None for a model outside the package (unknown sources)."""
     package = SIModel.__module__.rpartition(".")[0]
     if specification.model.__module__.rpartition(".")[0] != package:
         return None
@@ -162,9 +162,9 @@ def numba_density(
     build : callable
         Makes the model.
     names : sequence of str
-        Names of the arrays that it takes, in the order in which :func:`packed` has them.
+        Names of the data arrays, in the order of :func:`packed`.
     shapes : callable
-        Gives the shapes of what is sampled, in order, from the arrays by name.
+        Given the arrays by name, returns the shapes of the sampled variables in order.
     """
     import pytensor
     import pytensor.tensor as pt
@@ -172,10 +172,10 @@ def numba_density(
 
     from .pymc_model import DATA
 
-    # With PyTensor's permission to reorder arithmetic, what a sum rounds to depends on what the compiler puts together,
-    # and that on what other caches hold: the first run on a machine would draw otherwise than the second.
+    # PyTensor's default allows the compiler to reorder arithmetic. The rounding of a sum would then depend on the
+    # content of other caches, and the first run on a machine would give other draws than the second.
     with warnings.catch_warnings(), pytensor.config.change_flags(numba__fastmath=False):
-        # PyTensor advises on BLAS, which these graphs do not use, and on caches of other versions.
+        # PyTensor warns about BLAS, which these graphs do not use, and about caches of other versions.
         warnings.simplefilter("ignore")
         model = build()
         values = [model.rvs_to_values[variable] for variable in model.free_RVs]
@@ -191,26 +191,26 @@ def numba_density(
         flat = pt.concatenate([part.ravel() for part in gradient])
         outputs = clone_replace([logp, flat], inputs)
         function = pytensor.function([point, *arrays.values()], outputs, mode="NUMBA", on_unused_input="ignore")
-    return _of_buffer(function.vm.jit_fn, len(names))
+    return _taking_buffer(function.vm.jit_fn, len(names))
 
 
-def _of_buffer(function: Any, n_arrays: int) -> Any:
-    """Make a numba function of (point, buffer) of one of (point, array, array, ...)."""
+def _taking_buffer(function: Any, n_arrays: int) -> Any:
+    """Convert a numba function of (point, array, array, ...) to one of (point, buffer)."""
 
     @njit
-    def none(buffer):  # type: ignore[no-untyped-def]
+    def no_arrays(buffer):  # type: ignore[no-untyped-def]
         return ()
 
-    def further(before: Any, number: int) -> Any:
+    def one_more(before: Any, number: int) -> Any:
         @njit
         def arrays(buffer):  # type: ignore[no-untyped-def]
             return (*before(buffer), buffer[np.int64(buffer[number + 1]) : np.int64(buffer[number + 2])])
 
         return arrays
 
-    unpacked = none
+    unpacked = no_arrays
     for number in range(n_arrays):
-        unpacked = further(unpacked, number)
+        unpacked = one_more(unpacked, number)
 
     @njit
     def density(point, buffer):  # type: ignore[no-untyped-def]
@@ -220,21 +220,21 @@ def _of_buffer(function: Any, n_arrays: int) -> Any:
 
 
 def data_buffer(specification: Specification, data: Transitions) -> FloatArray:
-    """Pack the arrays of the data."""
+    """Pack the data arrays of a specification into one buffer."""
     return packed(predictor(specification).arrays(data))
 
 
 def packed(arrays: Mapping[str, FloatArray]) -> FloatArray:
-    """Pack arrays: length of all, where each begins and the last ends, then the arrays."""
+    """Pack arrays into one buffer: its length, the offset of each array, the end of the last, then the arrays."""
     offsets = len(arrays) + 2 + np.concatenate([[0], np.cumsum([value.size for value in arrays.values()])])
     return np.concatenate([[offsets[-1]], offsets, *arrays.values()])
 
 
 def constrain(spec: Parameter, value: Any) -> Any:
-    """Value of a scalar from the unconstrained number that is sampled, as PyMC's default transforms have it."""
+    """Transform the sampled unconstrained number to the value of a scalar, as PyMC's default transforms do."""
     return expit(value) if isinstance(spec.prior, Beta) else np.exp(value)
 
 
 def unconstrain(spec: Parameter, value: Any) -> Any:
-    """Inverse of :func:`constrain`."""
+    """Invert :func:`constrain`."""
     return logit(value) if isinstance(spec.prior, Beta) else np.log(value)

@@ -1,9 +1,9 @@
-"""Solutions of a model's one equation with their derivatives, as one node of a PyTensor graph.
+"""Solutions of a model's exposure equation with their derivatives, as one node of a PyTensor graph.
 
-A loop of PyTensor's own (`scan`) over a curve takes ten times as long, and most of a minute to compile: every step puts
-new arrays into memory, and the derivative walks all of them back. Here a solution carries along how it changes with
-each parameter; of a model's formula only :meth:`SIModel.log_survival` is needed, and its derivatives as PyTensor finds
-them, as a function of single numbers.
+PyTensor's loop (`scan`) over a curve takes ten times as long, and most of a minute to compile: every step allocates new
+arrays, and the derivative goes back through all of them. This solver integrates the derivatives by all parameters
+together with the solution. It needs only :meth:`SIModel.log_survival` and its derivatives, which PyTensor derives as a
+function of scalars.
 """
 
 from functools import cache
@@ -33,16 +33,16 @@ class CurveSolution(Op):  # type: ignore[misc]
     """Cumulative exposure at the nodes of several curves.
 
     Inputs: lengths of the steps (vector, shape (n_steps * n_curves,), curve by curve for each step), rates and rises of
-    the closures' tables (vectors, see :mod:`tworate.inference.likelihood.curve_table`), factor of each curve's
-    exposure (vector), parameters (vector, in the model's order). Outputs: exposure at the nodes (vector, shape
-    ((n_steps + 1) * n_curves,)), and its derivatives by each parameter and by the curve's factor (matrix, a row each).
+    the closures' tables (vectors, see :mod:`tworate.inference.likelihood.curve_table`), factor on the exposure of each
+    curve (vector), parameters (vector, in the model's order). Outputs: exposure at the nodes (vector, shape
+    ((n_steps + 1) * n_curves,)), and its derivatives: one row per parameter, and a last row for the curve's factor.
 
     Parameters
     ----------
     model : type of SIModel
         Gives the survival function.
     clock : {"rounds", "continuous"}
-        Whether a step is one of the map, or one of Runge and Kutta.
+        Whether a step is a step of the map or a Runge-Kutta step.
     """
 
     __props__ = ("model", "clock")
@@ -55,18 +55,18 @@ class CurveSolution(Op):  # type: ignore[misc]
         return Apply(self, [pt.as_tensor_variable(i) for i in inputs], [pt.dvector(), pt.dmatrix()])
 
     def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
-        """Evaluate, where the graph runs in Python."""
+        """Evaluate the node where the graph runs in Python."""
         output_storage[0][0], output_storage[1][0] = _solver(self.model, self.clock)(*inputs)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Say that no derivative by the data exists."""
+        """State that no derivatives by the data exist."""
         return [[False] * 2] * 3 + [[True] * 2] * 2
 
     def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:
-        """Chain rule; only the exposure is differentiated."""
-        moved = outputs[1] * cotangents[0]
-        by_factor = moved[-1].reshape((-1, inputs[3].shape[0])).sum(axis=0)
-        return [*(DisconnectedType()() for _ in range(3)), by_factor, moved[:-1].sum(axis=1)]
+        """Apply the chain rule. Only the exposure is differentiated."""
+        tangents = outputs[1] * cotangents[0]
+        by_factor = tangents[-1].reshape((-1, inputs[3].shape[0])).sum(axis=0)
+        return [*(DisconnectedType()() for _ in range(3)), by_factor, tangents[:-1].sum(axis=1)]
 
     L_op = pullback  # the name before PyTensor 3
 
@@ -80,61 +80,66 @@ def _numba_solution(op: CurveSolution, node: Apply, **_: Any) -> tuple[Any, None
 @cache
 def _solver(model: type[SIModel], clock: Clock) -> Any:
     """Make the numba function that evaluates the operation."""
-    log_survival, n_parameters, in_rounds = _of_numbers(model), len(model.parameters()), clock == "rounds"
+    log_survival, n_parameters, in_rounds = _scalar_log_survival(model), len(model.parameters()), clock == "rounds"
 
     @njit(error_model="numpy", fastmath=False)
-    def change(reached, moved, time, values, rates, rises, first, factor, by):  # type: ignore[no-untyped-def]
-        # The rate at which exposure grows, and into `by` that at which its derivatives `moved` do.
-        found = log_survival(reached, time, *to_fixed_tuple(values, n_parameters))
-        rate, slope = looked_up(found[0], rates, rises, first)
+    def change(reached, tangents, time, values, rates, rises, first, factor, slopes):  # type: ignore[no-untyped-def]
+        # Returns the growth rate of exposure, and writes the growth rates of its derivatives `tangents` to `slopes`.
+        # `log_survival` gives log G, its derivative by exposure, and its derivatives by the parameters.
+        log_g = log_survival(reached, time, *to_fixed_tuple(values, n_parameters))
+        rate, slope = looked_up(log_g[0], rates, rises, first)
         for i in range(n_parameters):
-            by[i] = factor * slope * (found[2 + i] + found[1] * moved[i])
-        by[n_parameters] = rate + factor * slope * found[1] * moved[n_parameters]
+            slopes[i] = factor * slope * (log_g[2 + i] + log_g[1] * tangents[i])
+        slopes[n_parameters] = rate + factor * slope * log_g[1] * tangents[n_parameters]
         return factor * rate
 
     @njit(error_model="numpy", fastmath=False)
     def solve(step, rates, rises, factor, values):  # type: ignore[no-untyped-def]
-        n_curves, n_moved = factor.size, n_parameters + 1
+        n_curves, n_tangents = factor.size, n_parameters + 1
         exposure = np.zeros(step.size + n_curves)
-        derivatives = np.zeros((n_moved, step.size + n_curves))
-        moved, at, by, total = np.empty(n_moved), np.empty(n_moved), np.empty(n_moved), np.empty(n_moved)
+        derivatives = np.zeros((n_tangents, step.size + n_curves))
+        tangents, at = np.empty(n_tangents), np.empty(n_tangents)
+        slopes, total = np.empty(n_tangents), np.empty(n_tangents)
         for curve in range(n_curves):
             reached, time, first = 0.0, 0.0, curve * SIZE
-            moved[:] = 0.0
+            tangents[:] = 0.0
             for node in range(curve, step.size, n_curves):
                 length = step[node]
-                rate = change(reached, moved, time, values, rates, rises, first, factor[curve], by)
+                rate = change(reached, tangents, time, values, rates, rises, first, factor[curve], slopes)
                 mean = rate
-                total[:] = by
+                total[:] = slopes
                 if not in_rounds:
-                    # Runge and Kutta's weights of the three other slopes, each taken where the one before leads.
+                    # Runge-Kutta: each further stage is evaluated where the stage before leads.
                     for share, weight in ((0.5, 2.0), (0.5, 2.0), (1.0, 1.0)):
-                        at[:] = moved + share * length * by
+                        at[:] = tangents + share * length * slopes
                         ahead, then = reached + share * length * rate, time + share * length
-                        rate = change(ahead, at, then, values, rates, rises, first, factor[curve], by)
+                        rate = change(ahead, at, then, values, rates, rises, first, factor[curve], slopes)
                         mean += weight * rate
-                        total += weight * by
+                        total += weight * slopes
                     mean /= 6.0
                     total /= 6.0
                 reached += length * mean
                 time += length
-                moved += length * total
+                tangents += length * total
                 exposure[node + n_curves] = reached
-                derivatives[:, node + n_curves] = moved
+                derivatives[:, node + n_curves] = tangents
         return exposure, derivatives
 
     return solve
 
 
-def _of_numbers(model: type[SIModel]) -> Any:
-    """Make a numba function of numbers (exposure, time, *parameters): `log_survival`, and its slopes but in time."""
+def _scalar_log_survival(model: type[SIModel]) -> Any:
+    """Make a numba function of scalars (exposure, time, *parameters).
+
+    It returns `log_survival` and its derivatives by the exposure and the parameters.
+    """
     exposure, time = pt.dscalar(), pt.dscalar()
     values = {name: pt.dscalar(name) for name in model.parameters()}
     log_g = model.log_survival(exposure, time, values, VectorMath())
     slopes = pytensor.gradient.grad(log_g, [exposure, *values.values()], disconnected_inputs="ignore")
     graph = FunctionGraph([exposure, time, *values.values()], [log_g, *slopes], clone=True)
     get_mode("NUMBA").excluding("fusion", "inplace").optimizer.rewrite(graph)
-    # Operations on arrays without dimensions, each in place of one on numbers.
+    # Replace each operation on arrays of dimension 0 by the operation on scalars.
     numbers: dict[Variable, Variable] = {variable: ps.float64() for variable in graph.inputs}
 
     def number(variable: Variable) -> Variable:

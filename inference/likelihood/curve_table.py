@@ -1,6 +1,6 @@
-"""A closure's formula as a table over how far the susceptible fraction has fallen: quick to read, for any closure.
+"""A closure's formula as a table over the fall of the susceptible fraction: one fast look-up serves all closures.
 
-All that is compiled is self-contained, because numba's cache knows of changes in the file of a function only.
+Compiled functions use only functions of this file, because numba's cache detects changes only in a function's own file.
 """
 
 import math
@@ -16,20 +16,21 @@ from ...models.closures import Closure
 FloatArray = NDArray[np.float64]
 
 SIZE = 801
-"""Rows of a table."""
+"""Number of rows of a table."""
 _SCALE = 0.01
 _STEP = math.log1p(40.0 / _SCALE) / (SIZE - 1)
-"""The closure's formula is tabulated over `f = -log(s / s0)` from 0 to 40, evenly in `log(1 + f / scale)`: where
-degrees differ greatly, exposure changes fast as the hubs go. Cubic interpolation leaves an error below 1e-9."""
+"""The closure's formula is tabulated over `f = -log(s / s0)` from 0 to 40, evenly in `log(1 + f / scale)`. Rows are
+dense at small f because exposure changes fast while hubs share, where degrees differ greatly. The error of cubic
+interpolation is below 1e-9."""
 
 
 def tabulated(formulas: Sequence[tuple[float, Closure]]) -> tuple[FloatArray, FloatArray]:
-    """Exposure rates, and their rise from a row to the next at the slope of the row.
+    """Tabulate exposure rates and their slopes. Each slope is given as the rise per row.
 
     Parameters
     ----------
     formulas : sequence of (float, Closure)
-        Susceptible fraction at the start, and closure.
+        Susceptible fraction at the start, and closure, of each table.
 
     Returns
     -------
@@ -46,23 +47,23 @@ def tabulated(formulas: Sequence[tuple[float, Closure]]) -> tuple[FloatArray, Fl
 
 @njit(error_model="numpy", fastmath=False, forceinline=True)
 def looked_up(log_g: float, rates: FloatArray, rises: FloatArray, first: int) -> tuple[float, float]:
-    """Exposure rate and its derivative by `log_g`: cubic Hermite interpolation in the table that begins at `first`."""
+    """Interpolate the exposure rate and its derivative by `log_g` (cubic Hermite) in the table at row `first`."""
     place = math.log1p(-log_g / _SCALE) / _STEP
     inside = (place >= 0.0) & (place <= SIZE - 1.001)
-    held = place if inside else (0.0 if place < 0.0 else SIZE - 1.001)
-    row = np.int64(held)
-    f, low = held - row, first + row
+    clipped = place if inside else (0.0 if place < 0.0 else SIZE - 1.001)
+    row = np.int64(clipped)
+    f, low = clipped - row, first + row
     rise, begin, end = rates[low + 1] - rates[low], rises[low], rises[low + 1]
     square, cube = 3.0 * rise - 2.0 * begin - end, begin + end - 2.0 * rise
     rate = rates[low] + f * (begin + f * (square + f * cube))
     slope = (begin + f * (2.0 * square + 3.0 * f * cube)) / (_STEP * (log_g - _SCALE))
-    # What is not a number stays so.
+    # NaN stays NaN.
     return rate if log_g == log_g else log_g, slope if inside else 0.0
 
 
 @kept_njit("models", "inference/likelihood", error_model="numpy", fastmath=False)
 def exposure_rates(log_g: FloatArray, rates: FloatArray, rises: FloatArray) -> FloatArray:
-    """Exposure rates of several tables.
+    """Look up exposure rates in several tables.
 
     Parameters
     ----------
@@ -71,8 +72,8 @@ def exposure_rates(log_g: FloatArray, rates: FloatArray, rises: FloatArray) -> F
     rates, rises : array, shape (n_tables * SIZE,)
         From :func:`tabulated`.
     """
-    found = np.empty(log_g.shape)
+    result = np.empty(log_g.shape)
     for i in range(log_g.shape[0]):
         for j in range(log_g.shape[1]):
-            found[i, j] = looked_up(log_g[i, j], rates, rises, j * SIZE)[0]
-    return found
+            result[i, j] = looked_up(log_g[i, j], rates, rises, j * SIZE)[0]
+    return result

@@ -1,19 +1,19 @@
-"""Densities of the likelihoods' families with their gradients, compiled once to disk for sampling and LOO alike.
+"""Densities of the likelihoods' families with their gradients, compiled to disk once for both sampling and LOO.
 
-The beta-binomial and the negative binomial are made of rising factorials, `A(k, p) = Σ_{j<k} log(p + j θ)`: with
-`θ = ρ / (1 - ρ)`, and θ = α, leaving out what no parameter changes,
+The beta-binomial (with `θ = ρ / (1 - ρ)`) and the negative binomial (with θ = α) consist of rising factorials
+`A(k, p) = Σ_{j<k} log(p + j θ)`. Without terms that depend on no parameter,
 
     log BB(k; n, p, ρ) = A(k, p) + A(n - k, 1 - p) - A(n, 1),
     log NB(k; μ, α) = A(k, 1) + k log μ - (k + 1/α) log1p(α μ).
 
-The textbook form, `A = lgamma(p / θ + k) - lgamma(p / θ) + k log θ`, loses all digits as θ → 0. Here, where
-`p >= 8 θ`, it is a difference of Stirling series with everything that cancels cancelled by hand, so that θ may be 0;
-smaller p are brought there by `A(k, p) = A(k, p + 8θ) - log Π_{j<8} (p + (k + j) θ) / (p + j θ)`.
+The textbook form, `A = lgamma(p / θ + k) - lgamma(p / θ) + k log θ`, loses all digits as θ → 0. For `p >= 8 θ` this
+module uses a difference of Stirling series in which the cancelling terms are removed analytically, so θ may be 0.
+Smaller p are shifted by `A(k, p) = A(k, p + 8θ) - log Π_{j<8} (p + (k + j) θ) / (p + j θ)`.
 
-Straight lines of arithmetic without branches or calls: compilers turn a loop over them into vector instructions, which
-they cannot where the mathematical library is called. Hence also the logarithm and the exponential below.
+Compilers turn loops into vector instructions only if the loop body is arithmetic without branches or library calls.
+Therefore this module also has its own logarithm and exponential.
 
-All that is compiled is in this one file, because numba's cache knows of changes in the file of a function only.
+All compiled functions are in this file, because numba's cache detects changes only in a function's own file.
 """
 
 import math
@@ -30,15 +30,15 @@ from ...common.compiled import njit as kept_njit
 FloatArray = NDArray[np.float64]
 
 BINOMIAL, NEGATIVE_BINOMIAL, NORMAL = range(3)
-"""Families of distributions; the beta-binomial is the binomial with a positive correlation."""
+"""Families of distributions. The beta-binomial is the binomial family with a positive correlation."""
 _SHIFT = 8
-"""From here on the Stirling series below are exact to double precision."""
+"""The Stirling series below are exact to double precision for arguments of at least this size."""
 _SMALLEST = 1e-36
-"""The product of eight of them is still a number; what is less probable counts as impossible."""
+"""Smaller probabilities count as 0. The product of eight numbers of this size does not underflow."""
 _LOG2_HIGH, _LOG2_LOW = float.fromhex("0x1.62e42feep-1"), float.fromhex("0x1.a39ef35793c76p-33")
-"""log 2 in two parts: multiples of the first by whole numbers are exact."""
+"""log 2 in two parts: integer multiples of the first part are exact."""
 _ROUNDING = 1.5 * 2.0**52
-"""Added to a number and taken away again, it rounds it to a whole one, which meanwhile stands in the lowest bits."""
+"""Adding and subtracting it rounds a number to an integer. The lowest bits of the sum hold that integer."""
 _SQRT_HALF = 0x3FE6A09E667F3BCD
 """Bits of sqrt(1/2)."""
 _ATANH = (2 / 3, 2 / 5, 2 / 7, 2 / 9, 2 / 11, 2 / 13, 2 / 15, 2 / 17, 2 / 19, 2 / 21)
@@ -50,15 +50,15 @@ _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 /
 _DIGAMMA = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12, -3617 / 8160)
 """`(log x - digamma(x) - 1/(2x)) x²` in 1/x², for x >= 8."""
 
-# Unless told otherwise numba compiles a function with the caller's permission to reorder arithmetic, and PyTensor's
-# functions have it: rounding by adding and taking away would be reordered into nothing.
+# numba compiles an inlined function with the caller's `fastmath` by default, and PyTensor's functions have it on. The
+# compiler would then reorder the rounding by `_ROUNDING` into nothing.
 inlined = njit(error_model="numpy", fastmath=False, forceinline=True)
 _compiled = kept_njit("models", "inference/likelihood", error_model="numpy", fastmath=False)
 
 
 @intrinsic
 def _bits(typing_context: Any, number: Any) -> Any:
-    """Bits of a double, as an integer."""
+    """Return the bits of a double as an integer."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.IntType(64))
@@ -68,7 +68,7 @@ def _bits(typing_context: Any, number: Any) -> Any:
 
 @intrinsic
 def _double(typing_context: Any, number: Any) -> Any:
-    """Double with the bits of an integer."""
+    """Return the double with the bits of an integer."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.DoubleType())
@@ -78,7 +78,7 @@ def _double(typing_context: Any, number: Any) -> Any:
 
 @intrinsic
 def _fma(typing_context: Any, factor: Any, other: Any, term: Any) -> Any:
-    """`factor * other + term`, rounded once: one instruction, wherever the compiler puts it."""
+    """Compute `factor * other + term`, rounded once. It stays one instruction under all optimisations."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)
@@ -88,7 +88,7 @@ def _fma(typing_context: Any, factor: Any, other: Any, term: Any) -> Any:
 
 @inlined
 def _polynomial(x: float, coefficients: tuple[float, ...]) -> float:
-    """Polynomial by Horner's rule, the constant term first."""
+    """Evaluate a polynomial by Horner's rule. The constant term is the first coefficient."""
     total = coefficients[-1]
     for i in range(len(coefficients) - 2, -1, -1):
         total = _fma(total, x, coefficients[i])
@@ -97,7 +97,7 @@ def _polynomial(x: float, coefficients: tuple[float, ...]) -> float:
 
 @inlined
 def _split(x: float) -> tuple[float, float]:
-    """Exponent e and mantissa m in [sqrt(1/2), sqrt(2)), of which x = m 2^e > 0 is made."""
+    """Return the exponent e and the mantissa m in [sqrt(1/2), sqrt(2)) with x = m 2^e > 0."""
     shifted = _bits(x) - _SQRT_HALF
     exponent = _double((shifted >> 52) + 0x4330000000000400) - (2.0**52 + 1024.0)
     return exponent, _double((shifted & 0xFFFFFFFFFFFFF) + _SQRT_HALF)
@@ -105,7 +105,7 @@ def _split(x: float) -> tuple[float, float]:
 
 @inlined
 def log_positive(x: float) -> float:
-    """Logarithm of x > 0, by `log(1 + f) = f - (f²/2 - s (f²/2 + s² ...))` with `s = f / (2 + f)`."""
+    """Compute the logarithm of x > 0 by `log(1 + f) = f - (f²/2 - s (f²/2 + s² ...))` with `s = f / (2 + f)`."""
     exponent, mantissa = _split(x)
     f = mantissa - 1.0
     s = f / (2.0 + f)
@@ -116,7 +116,7 @@ def log_positive(x: float) -> float:
 
 @inlined
 def log1p_and_deficit(z: float) -> tuple[float, float]:
-    """`log1p(z)` and `(z - log1p(z)) / z²` for z >= 0 (1/2 at 0), without loss of digits."""
+    """Compute `log1p(z)` and `(z - log1p(z)) / z²` for z >= 0 (1/2 at 0), without loss of digits."""
     exponent, mantissa = _split(1.0 + z)
     near = exponent == 0.0
     f = z if near else mantissa - 1.0
@@ -131,7 +131,7 @@ def log1p_and_deficit(z: float) -> tuple[float, float]:
 
 @inlined
 def exp_and_expm1(x: float) -> tuple[float, float]:
-    """`exp(x)` and `expm1(x)`; below -700 they are those of -700, above 709.5 infinite."""
+    """Compute `exp(x)` and `expm1(x)`. Below -700 they equal those of -700, above 709.5 they are infinite."""
     within = -700.0 if x < -700.0 else x
     exp, expm1 = _exp_and_expm1_within(0.0 if x > 709.5 else within)
     return (np.inf, np.inf) if x > 709.5 else (exp, expm1)
@@ -139,7 +139,7 @@ def exp_and_expm1(x: float) -> tuple[float, float]:
 
 @inlined
 def _exp_and_expm1_within(x: float) -> tuple[float, float]:
-    """`exp(x)` and `expm1(x)` for x from -700 to 709.5."""
+    """Compute `exp(x)` and `expm1(x)` for x from -700 to 709.5."""
     rounded = _fma(x, 1.4426950408889634, _ROUNDING)
     n = rounded - _ROUNDING
     r = _fma(n, -_LOG2_LOW, _fma(n, -_LOG2_HIGH, x))
@@ -150,7 +150,7 @@ def _exp_and_expm1_within(x: float) -> tuple[float, float]:
 
 @inlined
 def _rising_far(k: float, p: float, log_p: float, theta: float) -> tuple[float, float, float]:
-    """A(k, p) with its derivatives by p and θ, where `p >= 8 θ >= 0` and k >= 0."""
+    """Compute A(k, p) and its derivatives by p and θ, for `p >= 8 θ >= 0` and k >= 0."""
     grown = _fma(k, theta, p)
     both = 1.0 / (p * grown)
     by_p = both * grown
@@ -168,7 +168,7 @@ def _rising_far(k: float, p: float, log_p: float, theta: float) -> tuple[float, 
 
 @inlined
 def _rising(k: float, p: float, theta: float) -> tuple[float, float, float]:
-    """A(k, p) with its derivatives by p and θ, for k >= 0, p > 0, θ >= 0; p below 1e-36 is taken for that."""
+    """Compute A(k, p) and its derivatives by p and θ, for k >= 0, p > 0, θ >= 0. A p below 1e-36 counts as 1e-36."""
     p = max(p, _SMALLEST)
     later = p + _SHIFT * theta
     value, by_p, by_theta = _rising_far(k, later, log_positive(later), theta)
@@ -190,26 +190,26 @@ def _rising(k: float, p: float, theta: float) -> tuple[float, float, float]:
 
 @_compiled
 def _probabilities(log_escape: FloatArray, p: FloatArray, q: FloatArray) -> None:
-    """Write `1 - exp(log_escape)` and `exp(log_escape)`; in place."""
+    """Write `1 - exp(log_escape)` to `p` and `exp(log_escape)` to `q`."""
     for i in range(log_escape.size):
-        q[i], below = exp_and_expm1(log_escape[i])
-        p[i] = -below
+        q[i], expm1 = exp_and_expm1(log_escape[i])
+        p[i] = -expm1
 
 
 @_compiled
 def _count_below(limit: float, p: FloatArray) -> int:
     """Count numbers below a limit."""
-    found = 0
+    count = 0
     for i in range(p.size):
-        found += p[i] < limit
-    return found
+        count += p[i] < limit
+    return count
 
 
 @_compiled
 def _rising_each(
     k: FloatArray, p: FloatArray, theta: float, value: FloatArray, by_p: FloatArray, by_theta: FloatArray
 ) -> None:
-    """Write A(k, p) and its derivatives for arrays of one shape; in place."""
+    """Write A(k, p) and its derivatives to `value`, `by_p` and `by_theta`. All arrays have one shape."""
     if _count_below(max(_SHIFT * theta, _SMALLEST), p) == 0:
         for i in range(k.size):
             value[i], by_p[i], by_theta[i] = _rising_far(k[i], p[i], log_positive(p[i]), theta)
@@ -222,7 +222,7 @@ def _rising_each(
 
 
 @_compiled
-def _add_kept(
+def _add_non_sharers(
     k: FloatArray,
     n: FloatArray,
     q: FloatArray,
@@ -232,21 +232,21 @@ def _add_kept(
     by_escape: FloatArray,
     by_theta: FloatArray,
 ) -> None:
-    """Add A(n - k, q) - A(n, 1) to A(k, p), and make of the derivative by p that by log q; in place."""
+    """Add A(n - k, q) - A(n, 1) to A(k, p), and replace the derivative by p with the derivative by log q, in place."""
     if _count_below(max(_SHIFT * theta, _SMALLEST), q) == 0:
         for i in range(k.size):
-            kept, by_q, kept_theta = _rising_far(n[i] - k[i], q[i], log_q[i], theta)
-            whole, _, whole_theta = _rising_far(n[i], 1.0, 0.0, theta)
-            value[i] += kept - whole
+            non_sharers, by_q, non_sharers_by_theta = _rising_far(n[i] - k[i], q[i], log_q[i], theta)
+            total, _, total_by_theta = _rising_far(n[i], 1.0, 0.0, theta)
+            value[i] += non_sharers - total
             by_escape[i] = q[i] * (by_q - by_escape[i])
-            by_theta[i] += kept_theta - whole_theta
+            by_theta[i] += non_sharers_by_theta - total_by_theta
         return
     for i in range(k.size):
-        kept, by_q, kept_theta = _rising(n[i] - k[i], q[i], theta)
-        whole, _, whole_theta = _rising(n[i], 1.0, theta)
-        value[i] += kept - whole
+        non_sharers, by_q, non_sharers_by_theta = _rising(n[i] - k[i], q[i], theta)
+        total, _, total_by_theta = _rising(n[i], 1.0, theta)
+        value[i] += non_sharers - total
         by_escape[i] = q[i] * (by_q - by_escape[i])
-        by_theta[i] += kept_theta - whole_theta
+        by_theta[i] += non_sharers_by_theta - total_by_theta
     for i in range(k.size):
         if n[i] > k[i] and q[i] < _SMALLEST:
             value[i] = -np.inf
@@ -256,20 +256,23 @@ def _add_kept(
 def _beta_binomial(
     log_escape: FloatArray, dispersion: float, incidence: FloatArray, n_susceptible: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Log-probabilities without log C(n, k), and their derivatives by `log_escape` and ρ; arrays of one shape."""
+    """Compute log-probabilities without log C(n, k), and their derivatives by `log_escape` and ρ.
+
+    All arrays have one shape.
+    """
     theta = dispersion / (1.0 - dispersion)
     n = log_escape.size
     p, q = np.empty(n), np.empty(n)
     value, by_escape, by_theta = np.empty(n), np.empty(n), np.empty(n)
     _probabilities(log_escape, p, q)
     _rising_each(incidence, p, theta, value, by_escape, by_theta)
-    _add_kept(incidence, n_susceptible, q, log_escape, theta, value, by_escape, by_theta)
+    _add_non_sharers(incidence, n_susceptible, q, log_escape, theta, value, by_escape, by_theta)
     return value, by_escape, by_theta / (1.0 - dispersion) ** 2
 
 
 @_compiled
 def _negative_binomial(mean: float, dispersion: float, incidence: float) -> tuple[float, float, float]:
-    """Log-probability without log k!, and its derivatives by the mean and α."""
+    """Compute the log-probability without log k!, and its derivatives by the mean and α."""
     if mean <= 0.0:
         return (0.0, -1.0, 0.0) if incidence == 0 else (-np.inf, 0.0, 0.0)
     z = dispersion * mean
@@ -289,7 +292,7 @@ def _negative_binomial(mean: float, dispersion: float, incidence: float) -> tupl
 
 @_compiled
 def _normal(mean: float, sd: float, observed: float) -> tuple[float, float, float]:
-    """Log-density without log(2π)/2, and its derivatives by the mean and the standard deviation."""
+    """Compute the log-density without log(2π)/2, and its derivatives by the mean and the standard deviation."""
     z = (observed - mean) / sd
     return -0.5 * z * z - math.log(sd), z / sd, (z * z - 1.0) / sd
 
@@ -298,35 +301,35 @@ def _normal(mean: float, sd: float, observed: float) -> tuple[float, float, floa
 def _log_density(
     family: int, prediction: FloatArray, dispersion: float, observed: FloatArray, size: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Log-density of each observation without constants, and its derivatives by prediction and dispersion."""
+    """Compute each observation's log-density without constants, and its derivatives by prediction and dispersion."""
     if family == BINOMIAL:
         return _beta_binomial(prediction, dispersion, observed, size)
     n = prediction.size
     value, by_prediction, by_dispersion = np.empty(n), np.empty(n), np.empty(n)
     for i in range(n):
         if family == NEGATIVE_BINOMIAL:
-            found = _negative_binomial(prediction[i], dispersion, observed[i])
+            density = _negative_binomial(prediction[i], dispersion, observed[i])
         else:
-            found = _normal(prediction[i], dispersion, observed[i])
-        value[i], by_prediction[i], by_dispersion[i] = found
+            density = _normal(prediction[i], dispersion, observed[i])
+        value[i], by_prediction[i], by_dispersion[i] = density
     return value, by_prediction, by_dispersion
 
 
 @_compiled
 def _weighted_sum(weight: FloatArray, value: FloatArray) -> float:
-    """Sum of products; what is left out may be impossible, and 0 times infinity is no number.
+    """Sum products. Terms of weight 0 are skipped, because their value may be `-inf`, and 0 times infinity is NaN.
 
-    Four sums side by side: each addition waits for the one before it, and an order that the compiler chose would make
-    the rounding depend on it.
+    Four partial sums run in parallel, because each addition waits for the one before it. Their order is fixed here,
+    because an order chosen by the compiler would change the rounding.
     """
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    whole = value.size - value.size % 4
-    for i in range(0, whole, 4):
+    end = value.size - value.size % 4
+    for i in range(0, end, 4):
         a += weight[i] * value[i] if weight[i] > 0.0 else 0.0
         b += weight[i + 1] * value[i + 1] if weight[i + 1] > 0.0 else 0.0
         c += weight[i + 2] * value[i + 2] if weight[i + 2] > 0.0 else 0.0
         d += weight[i + 3] * value[i + 3] if weight[i + 3] > 0.0 else 0.0
-    for i in range(whole, value.size):
+    for i in range(end, value.size):
         a += weight[i] * value[i] if weight[i] > 0.0 else 0.0
     return (a + b) + (c + d)
 
@@ -340,7 +343,7 @@ def log_likelihood_and_gradient(
     size: FloatArray,
     weight: FloatArray,
 ) -> tuple[float, FloatArray, float]:
-    """Log-likelihood without constants, and its gradient.
+    """Compute the log-likelihood without constants, and its gradient.
 
     Parameters
     ----------
@@ -351,7 +354,7 @@ def log_likelihood_and_gradient(
     dispersion : float
         Intra-class correlation ρ in [0, 1), overdispersion α, or standard deviation.
     observed, size : array, shape (n_observations,)
-        What was observed, and susceptible agents at the start of the interval (looked at by the binomial only).
+        Observed values, and susceptible agents at the start of the interval (used by the binomial only).
     weight : array, shape (n_observations,)
         How often each observation counts: 0 leaves it out.
 
@@ -364,7 +367,7 @@ def log_likelihood_and_gradient(
     slope : float
         Derivative by `dispersion`.
     """
-    # Vector instructions want neighbours in memory; numba cannot know that a part of a buffer has them.
+    # Vector instructions need contiguous arrays, and numba cannot know that a slice of a buffer is contiguous.
     prediction, observed, size = (
         np.ascontiguousarray(prediction),
         np.ascontiguousarray(observed),
@@ -381,9 +384,10 @@ def log_likelihood_and_gradient(
 def log_densities(
     family: int, prediction: FloatArray, dispersion: FloatArray, observed: FloatArray, size: FloatArray
 ) -> FloatArray:
-    """Log-density of each observation under each draw without constants, shape (n_draws, n_observations).
+    """Compute the log-density of each observation under each draw without constants, shape (n_draws, n_observations).
 
-    Arguments as in :func:`log_likelihood_and_gradient`, but for a first axis of draws of `prediction` and `dispersion`.
+    Arguments are as in :func:`log_likelihood_and_gradient`, but `prediction` and `dispersion` have a first axis of
+    draws.
     """
     result = np.empty(prediction.shape)
     for draw in range(prediction.shape[0]):

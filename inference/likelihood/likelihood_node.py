@@ -1,7 +1,7 @@
 """The log-likelihood with its gradient as one node of a PyTensor graph.
 
-Apart from the PyMC model, because numba imports the modules of all functions that it reads from disk, and PyMC takes a
-fifth of a second that a comparison with compiled densities has no use for.
+This module is separate from the PyMC model because numba imports the modules of all functions that it reads from disk.
+Importing PyMC takes a fifth of a second, and a comparison with compiled densities does not need it.
 """
 
 from typing import Any
@@ -21,8 +21,8 @@ class LogLikelihood(Op):  # type: ignore[misc]
     """Log-likelihood with its gradient, as one node of the graph.
 
     Inputs: prediction (vector), dispersion (scalar), observed, size and weight (vectors). Outputs: the total, and its
-    derivatives by the first two. One node over a function compiled to disk keeps the rest of the graph
-    tiny; written out symbolically it takes twice as long to compile as all the rest.
+    derivatives by the first two inputs. The node calls a function compiled to disk, which keeps the graph small. A
+    symbolic likelihood takes twice as long to compile as the rest of the graph.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class LogLikelihood(Op):  # type: ignore[misc]
         return Apply(self, [pt.as_tensor_variable(i) for i in inputs], [pt.dscalar(), pt.dvector(), pt.dscalar()])
 
     def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
-        """Evaluate, where the graph runs in Python."""
+        """Evaluate the node where the graph runs in Python."""
         prediction, dispersion, observed, size, weight = inputs
         total, gradient, slope = log_likelihood_and_gradient(
             self.family, prediction, float(dispersion), observed, size, weight
@@ -50,11 +50,11 @@ class LogLikelihood(Op):  # type: ignore[misc]
         output_storage[2][0] = np.asarray(slope)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Say that no derivative by the data exists."""
+        """State that no derivatives by the data exist."""
         return [[True] * 3] * 2 + [[False] * 3] * 3
 
     def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:
-        """Chain rule; only the total is differentiated."""
+        """Apply the chain rule. Only the total is differentiated."""
         _, gradient, slope = outputs
         upstream = cotangents[0]
         return [upstream * gradient, upstream * slope] + [DisconnectedType()() for _ in inputs[2:]]
@@ -73,5 +73,6 @@ def _numba_log_likelihood(op: LogLikelihood, node: Apply, **_: Any) -> tuple[Any
         )
         return np.asarray(total), gradient, np.asarray(slope)
 
-    # No key: PyTensor's cache does not see when the function that is called here changes; `program` keeps the whole.
+    # No key: PyTensor's cache does not notice when the called function changes. `compiled_density` caches the whole
+    # density instead.
     return log_likelihood, None

@@ -1,7 +1,7 @@
-"""What a specification predicts of each observation: one formula for sampling (pytensor) and for draws (numpy).
+"""Prediction of each observation by a specification: one formula for sampling (pytensor) and for draws (numpy).
 
-A predictor names the arrays that it needs of the data and says how the prediction follows from them and the parameters.
-Times and exposures are in units of the observed window, rates per window.
+A predictor names the data arrays that it needs, and computes the prediction from them and the parameters. Times and
+exposures are in units of the observed window, rates are per window.
 """
 
 from abc import ABC, abstractmethod
@@ -22,27 +22,27 @@ FloatArray = NDArray[np.float64]
 Arrays = Mapping[str, Any]
 
 _CURVE_STEPS = 80
-"""Smallest number of steps over the window with which the ODE of a curve is solved."""
+"""Minimum number of steps per window for the ODE of a curve."""
 
 
 @dataclass(frozen=True)
 class Predictor(ABC):
-    """How predictions follow from arrays and parameters.
+    """Computes predictions from arrays and parameters.
 
     Parameters
     ----------
     specification : Specification
-        What is fitted.
+        Model, likelihood and clock.
     """
 
     specification: Specification
 
     draws_at_once: ClassVar[int] = 1 << 20
-    """Draws to predict together under numpy, so that what lies between fits into a processor's own memory."""
+    """Number of draws to predict together under numpy. Intermediate arrays must fit into the processor's cache."""
 
     @abstractmethod
     def needs(self, data: Transitions) -> dict[str, FloatArray]:
-        """Arrays of the data by name that the prediction needs; each of one dimension."""
+        """Return the data arrays by name that the prediction needs. Each has one dimension."""
 
     @abstractmethod
     def predict(self, arrays: Arrays, values: Mapping[str, Any], factors: Any = None, xp: Any = np) -> Any:
@@ -55,33 +55,33 @@ class Predictor(ABC):
         values : mapping of array
             Parameter values by name, rates per window: scalars, or shape (n_draws, 1).
         factors : array, shape (n_replicates,) or (n_draws, n_replicates), optional
-            Factor of transmission of each replicate, where they differ.
+            Transmission factor of each replicate, where replicates differ.
         xp : module
             Array namespace: numpy or pytensor.tensor.
 
         Returns
         -------
         array, shape (n_observations,) or (n_draws, n_observations)
-            What the likelihood's family takes, see :mod:`tworate.inference.likelihood.likelihoods`.
+            The prediction that the likelihood's family needs, see :mod:`tworate.inference.likelihood.likelihoods`.
         """
 
     def arrays(self, data: Transitions) -> dict[str, FloatArray]:
-        """Return all arrays by name: what was observed, and what the prediction needs."""
+        """Return all arrays by name: the observations, and what the prediction needs."""
         observed = data.observed(self.specification.likelihood.observed)
-        found = {"observed": observed, "size": data.n_susceptible, "weight": data.weight}
+        arrays = {"observed": observed, "size": data.n_susceptible, "weight": data.weight}
         if self.specification.replicate_effects:
-            found |= {"path": data.path, "replicate": np.arange(len(data.paths))}
-        found |= self.needs(data)
-        return {name: np.ascontiguousarray(value, dtype=float) for name, value in found.items()}
+            arrays |= {"path": data.path, "replicate": np.arange(len(data.paths))}
+        arrays |= self.needs(data)
+        return {name: np.ascontiguousarray(value, dtype=float) for name, value in arrays.items()}
 
 
 class RoundsPredictor(Predictor):
-    """Log-probability of not sharing in a synchronous round: exposure is that of the round's start."""
+    """Log-probability of not sharing in a synchronous round. The exposure rate is that at the start of the round."""
 
     draws_at_once = 100
 
     def needs(self, data: Transitions) -> dict[str, FloatArray]:  # noqa: D102
-        # An interval mostly begins where another ends: the survival function is worked out once for both.
+        # Most intervals begin where another ends. The survival function is computed once for both.
         start, end = ((data.path, data.time_start, data.exposure_start), (data.path, data.time_end, data.exposure_end))
         nodes, index = np.unique(np.hstack([start, end]), axis=1, return_inverse=True)
         path, time, exposure = nodes
@@ -95,7 +95,7 @@ class RoundsPredictor(Predictor):
         }
 
     def predict(self, arrays: Arrays, values: Mapping[str, Any], factors: Any = None, xp: Any = np) -> Any:  # noqa: D102
-        exposure = _of(factors, arrays, "node_path") * arrays["node_exposure"]
+        exposure = _factors_at(factors, arrays, "node_path") * arrays["node_exposure"]
         log_g = self.specification.model.log_survival(exposure, arrays["node_time"], values, xp)
         return _differences(log_g, arrays["node_start"], arrays["node_end"], xp)
 
@@ -113,7 +113,7 @@ class FlowPredictor(Predictor):
     def predict(self, arrays: Arrays, values: Mapping[str, Any], factors: Any = None, xp: Any = np) -> Any:  # noqa: D102
         model, names = self.specification.model, list(values)
         time = (arrays["time_start"], arrays["time_end"])
-        factor = 1.0 + 0.0 * arrays["exposure_start"] if factors is None else _of(factors, arrays, "path")
+        factor = 1.0 + 0.0 * arrays["exposure_start"] if factors is None else _factors_at(factors, arrays, "path")
         # Parameters of shape (n_draws, 1) give exposure the shape (n_draws, n_observations).
         start = factor * arrays["exposure_start"] + 0.0 * sum(values.values())
         step = (time[1] - time[0]) / FLOW_STEPS
@@ -144,26 +144,25 @@ class FlowPredictor(Predictor):
 class CurvePredictor(Predictor):
     """Expected incidence or prevalence from the ODE (clock `continuous`) or the map (clock `rounds`) from the start.
 
-    One solution for each start: susceptible fraction and network of a trajectory, and in rounds its times. With
-    replicate effects the factor multiplies the exposure of the solution that the replicate follows, so each has a
-    solution of its own.
+    Trajectories with the same initial susceptible fraction and network, and in rounds the same times, share one
+    solution. With replicate effects every replicate has its own solution, because its factor multiplies the exposure.
     """
 
     def needs(self, data: Transitions) -> dict[str, FloatArray]:  # noqa: D102
-        # In rounds a trajectory moves by its own steps; in continuous time any finer steps do.
+        # In rounds the steps of a solution are those of its trajectory. In continuous time any finer steps are valid.
         times = np.unique(np.concatenate([[0.0], data.time_start, data.time_end])) / data.window
         grids = [tuple(times)] * len(data.paths)
         if self.specification.clock == "rounds":
             grids = [
-                tuple(np.unique([0.0, *data.time_start[own], *data.time_end[own]]) / data.window)
-                for own in (data.path == number for number in range(len(data.paths)))
+                tuple(np.unique([0.0, *data.time_start[rows], *data.time_end[rows]]) / data.window)
+                for rows in (data.path == number for number in range(len(data.paths)))
             ]
         keys: list[Any] = list(zip(data.susceptible0, data.formulas, grids, strict=True))
         if self.specification.replicate_effects:
             keys = [(*key, number) for number, key in enumerate(keys)]
         solutions = list(dict.fromkeys(keys))
-        of_path = np.array([solutions.index(key) for key in keys])
-        of_observation = of_path[data.path]
+        path_solution = np.array([solutions.index(key) for key in keys])
+        observation_solution = path_solution[data.path]
         node_start, node_end = np.zeros(data.size), np.zeros(data.size)
         columns = []
         for number, (_, _, grid, *_) in enumerate(solutions):
@@ -172,25 +171,25 @@ class CurvePredictor(Predictor):
             if self.specification.clock == "continuous":
                 parts = np.ceil(steps * _CURVE_STEPS).astype(int)
             nodes = np.concatenate([[0], np.cumsum(parts)])
-            own = of_observation == number
-            node_start[own] = nodes[np.searchsorted(grid, data.time_start[own] / data.window)]
-            node_end[own] = nodes[np.searchsorted(grid, data.time_end[own] / data.window)]
+            rows = observation_solution == number
+            node_start[rows] = nodes[np.searchsorted(grid, data.time_start[rows] / data.window)]
+            node_end[rows] = nodes[np.searchsorted(grid, data.time_end[rows] / data.window)]
             columns.append(np.repeat(steps / parts, parts))
-        # A solution that is through early goes on in steps of no length.
+        # A shorter solution is padded with steps of length 0.
         step = np.zeros((max(column.size for column in columns), len(solutions)))
         for number, column in enumerate(columns):
             step[: column.size, number] = column
         rates, rises = tabulated([key[:2] for key in solutions])
         susceptible0 = np.array([key[0] for key in solutions])
-        # Nodes lie one after the other as steps do, those of the start before them.
+        # Nodes have the same order as steps. The nodes at time 0 come first.
         node = np.concatenate([np.zeros((1, len(solutions))), np.cumsum(step, axis=0)])
         return {
             "step": step.ravel(),
             "node_time": node.ravel(),
             "node_susceptible0": np.broadcast_to(susceptible0, node.shape).ravel(),
-            "node_start": node_start * len(solutions) + of_observation,
-            "node_end": node_end * len(solutions) + of_observation,
-            "solution_path": np.array([list(of_path).index(number) for number in range(len(solutions))]),
+            "node_start": node_start * len(solutions) + observation_solution,
+            "node_end": node_end * len(solutions) + observation_solution,
+            "solution_path": np.array([list(path_solution).index(number) for number in range(len(solutions))]),
             "population": data.population,
             "table_rate": rates,
             "table_rise": rises,
@@ -198,7 +197,9 @@ class CurvePredictor(Predictor):
 
     def predict(self, arrays: Arrays, values: Mapping[str, Any], factors: Any = None, xp: Any = np) -> Any:  # noqa: D102
         model = self.specification.model
-        factor = 1.0 + 0.0 * arrays["solution_path"] if factors is None else _of(factors, arrays, "solution_path")
+        factor = (
+            1.0 + 0.0 * arrays["solution_path"] if factors is None else _factors_at(factors, arrays, "solution_path")
+        )
         if xp is np:
             exposure = self.solved(arrays, values, factor)
         else:
@@ -214,7 +215,7 @@ class CurvePredictor(Predictor):
         return arrays["population"] * _differences(susceptible, arrays["node_end"], arrays["node_start"], xp)
 
     def solved(self, arrays: Arrays, values: Mapping[str, Any], factor: Any) -> Any:
-        """Cumulative exposure at the nodes.
+        """Solve the curves with numpy and return the cumulative exposure at the nodes.
 
         Parameters
         ----------
@@ -223,7 +224,7 @@ class CurvePredictor(Predictor):
         values : mapping of array
             Parameter values by name, rates per window: scalars, or shape (n_draws, 1).
         factor : array, shape (n_solutions,) or (n_draws, n_solutions)
-            Factor of each solution's exposure.
+            Factor on the exposure of each solution.
 
         Returns
         -------
@@ -248,7 +249,7 @@ class CurvePredictor(Predictor):
 
 
 def predictor(specification: Specification) -> Predictor:
-    """Return how a specification predicts."""
+    """Return the predictor of a specification."""
     if specification.likelihood.kind == "trajectory":
         return CurvePredictor(specification)
     # Event histories have the exposure of every agent at both ends of its interval, whatever the clock.
@@ -256,13 +257,13 @@ def predictor(specification: Specification) -> Predictor:
     return FlowPredictor(specification) if flows else RoundsPredictor(specification)
 
 
-def _of(factors: Any, arrays: Arrays, index: str) -> Any:
-    """Factors of the replicates that an array names; 1 where replicates do not differ."""
+def _factors_at(factors: Any, arrays: Arrays, index: str) -> Any:
+    """Return the factors of the replicates in an index array; 1 where replicates do not differ."""
     return 1.0 if factors is None else factors[..., arrays[index].astype("int64")]
 
 
 def _differences(values: Any, start: Any, end: Any, xp: Any) -> Any:
-    """Differences between elements along the last axis."""
+    """Compute differences between elements along the last axis."""
     if hasattr(xp, "differences"):
         return xp.differences(values, start, end)
     start, end = start.astype("int64"), end.astype("int64")

@@ -1,4 +1,4 @@
-"""From a specification and observations to a PyMC model."""
+"""Build a PyMC model from a specification and observations."""
 
 from typing import Any
 
@@ -13,27 +13,27 @@ from .predictor import predictor
 from .specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
 
 DATA = "data_"
-"""What the names of arrays begin with in the PyMC model, so that a parameter may be called as an array is."""
+"""Prefix of array names in the PyMC model. It allows a parameter and an array to have the same name."""
 
 
 def build_model(specification: Specification, data: Transitions, xp: Any = pt) -> pm.Model:
     """Make the PyMC model of a specification.
 
-    Its unit of time is the observed window: exposures and times are fractions of it, rates are per window. So neither
-    priors nor starting points depend on the data, and rescaling time changes nothing that is computed.
+    Its unit of time is the observed window: exposures and times are fractions of it, rates are per window. Therefore
+    neither priors nor starting points depend on the data, and rescaling time does not change the computation.
 
     Parameters
     ----------
     specification : Specification
         Model, likelihood and clock.
     data : Transitions
-        Observed increments; held in `pm.Data`, so that other data can take their place.
+        Observed increments. They are stored in `pm.Data`, so that other data can replace them.
     xp : module
-        `pytensor.tensor`, or what computes the same.
+        `pytensor.tensor`, or a namespace that computes the same.
     """
-    how = predictor(specification)
+    formula = predictor(specification)
     with pm.Model() as result:
-        held = {name: pm.Data(DATA + name, value) for name, value in how.arrays(data).items()}
+        arrays = {name: pm.Data(DATA + name, value) for name, value in formula.arrays(data).items()}
         scalars = {name: prior_variable(name, spec) for name, spec in specification.scalars.items()}
         values = {
             name: value if name in scalars else pm.Deterministic(name, value)
@@ -41,18 +41,18 @@ def build_model(specification: Specification, data: Transitions, xp: Any = pt) -
         }
         factors = None
         if specification.replicate_effects:
-            effect = pm.Normal(REPLICATE_EFFECT, shape=held["replicate"].shape)
+            effect = pm.Normal(REPLICATE_EFFECT, shape=arrays["replicate"].shape)
             factors = specification.replicate_factors(scalars[REPLICATE_SD], effect, xp)
-        prediction = how.predict(held, values, factors, xp)
+        prediction = formula.predict(arrays, values, factors, xp)
         total, _, _ = LogLikelihood(specification.likelihood.family)(
-            prediction, scalars.get(DISPERSION, pt.constant(0.0)), held["observed"], held["size"], held["weight"]
+            prediction, scalars.get(DISPERSION, pt.constant(0.0)), arrays["observed"], arrays["size"], arrays["weight"]
         )
         pm.Potential("log_likelihood", total)
     return result
 
 
 def prior_variable(name: str, spec: Parameter) -> Any:
-    """Make a scalar of a PyMC model, with its prior."""
+    """Make a scalar variable of a PyMC model with its prior."""
     prior = spec.prior
     if isinstance(prior, LogNormal):
         return pm.LogNormal(name, mu=np.log(prior.median), sigma=prior.sigma)

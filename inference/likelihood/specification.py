@@ -1,4 +1,4 @@
-"""What is fitted: a model with its likelihood and clock, apart from the thing that samples it."""
+"""What is fitted: a model with its likelihood and clock. Sampling is separate."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,7 @@ DISPERSION = "dispersion"
 REPLICATE_SD = "replicate_sd"
 """Name of the standard deviation of log-rates between replicates in the posterior."""
 REPLICATE_EFFECT = "replicate_effect"
-"""Name of the replicates' standardised effects (one each, non-centred) in the posterior."""
+"""Name of the standardised effects (non-centred, one per replicate) in the posterior."""
 
 _REPLICATE_SD = Parameter(
     "standard deviation of the log-rate between replicates", "", (0.0, float("inf")), Exponential(0.5), "σ_replicate"
@@ -40,14 +40,14 @@ class Specification:
     clock : {"rounds", "continuous"}
         Synchronous rounds, or a flow in continuous time between observations.
     replicate_effects : bool
-        Whether each replicate's transmission has a factor of its own, see :meth:`replicate_factors`.
+        Whether the transmission of each replicate has its own factor, see :meth:`replicate_factors`.
     prior_scale : float
-        Factor of the scales of all priors: 2 for priors twice as wide as the model states them.
+        Factor on the scales of all priors: 2 makes priors twice as wide as the model states them.
     names_clock : bool
-        Whether the name says the clock, because it is another than that of the comparison.
+        Whether the name includes the clock, because it differs from the clock of the comparison.
     level : {"count", "individual"}
-        Whether observations are increments of the count, with exposure from a closure, or event histories, with each
-        agent's own exposure.
+        `count`: observations are increments of the count, with exposure from a closure. `individual`: they are event
+        histories, with the exposure of each agent.
     """
 
     model: type[SIModel]
@@ -60,15 +60,15 @@ class Specification:
 
     @property
     def name(self) -> str:
-        """Name in results: the model's, marked where replicates have effects, or the clock is another."""
+        """Name in results: the name of the model, with marks for replicate effects and for another clock."""
         return self.model.name + "+replicates" * self.replicate_effects + f"+{self.clock}" * self.names_clock
 
     @staticmethod
     def replicate_factors(sd: Any, effects: Any, xp: Any = np) -> Any:
-        """Factor of transmission of each replicate, from the standard deviation and the standardised effects.
+        """Compute the transmission factor of each replicate from the standard deviation and the standardised effects.
 
-        They are taken from their mean, so that the rates are the replicates' geometric means: a shift of all effects
-        would only say the same as another rate, and samplers walk along that for long.
+        The mean of the effects is subtracted, so that the rates are geometric means over replicates. A common shift of
+        all effects is confounded with the rate and would slow sampling.
 
         Parameters
         ----------
@@ -81,26 +81,26 @@ class Specification:
 
     @property
     def n_parameters(self) -> int:
-        """Parameters of the spread: the model's, and the spread between replicates; effects and dispersion apart."""
+        """Number of parameters: those of the model and the replicate sd, without effects and dispersion."""
         return len(self.model.parameters()) + self.replicate_effects
 
     @cached_property
     def scalars(self) -> dict[str, Parameter]:
-        """Specifications of the scalars that are sampled, by name: coordinates, dispersion, and replicate sd."""
-        found = dict(self.model.coordinates())
+        """Specifications of the sampled scalars by name: coordinates, dispersion, and replicate sd."""
+        specifications = dict(self.model.coordinates())
         if self.likelihood.dispersion is not None:
-            found[DISPERSION] = self.likelihood.dispersion
+            specifications[DISPERSION] = self.likelihood.dispersion
         if self.replicate_effects:
-            found[REPLICATE_SD] = _REPLICATE_SD
-        return {name: spec.scaled(self.prior_scale) for name, spec in found.items()}
+            specifications[REPLICATE_SD] = _REPLICATE_SD
+        return {name: spec.scaled(self.prior_scale) for name, spec in specifications.items()}
 
     @property
     def described(self) -> dict[str, Parameter]:
-        """Specifications of all scalars of the posterior by name: the parameters, and what is sampled besides."""
-        # In the order of the parameters; those that are sampled with their priors.
+        """Specifications of all scalars of the posterior by name: parameters first, then other sampled scalars."""
+        # A sampled parameter keeps its place among the parameters, but has the specification with the scaled prior.
         return {**self.model.parameters(), **self.scalars}
 
     @property
     def rates(self) -> list[str]:
-        """Names of the scalars of the posterior that are per unit of time."""
+        """Names of the scalars of the posterior whose unit is 1/time."""
         return [name for name, spec in {**self.model.parameters(), **self.scalars}.items() if spec.is_rate]

@@ -1,4 +1,4 @@
-"""Leave-one-out cross-validation: PSIS as by ArviZ, exact refits where it fails, and leaving out the future."""
+"""Leave-one-out cross-validation: PSIS as in ArviZ, exact refits where PSIS fails, and leave-future-out."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -23,21 +23,21 @@ FloatArray = NDArray[np.float64]
 
 Unit = Literal["increment", "trajectory", "agent"]
 UNITS: tuple[str, ...] = get_args(Unit)
-"""What is left out at a time, by name; the first is the default."""
+"""Names of the units that are left out. The first is the default."""
 _NODES = np.linspace(-10.0, 10.0, 41)
-"""Where a replicate's effect is integrated out: in widths of the integrand, about a draw's own."""
+"""Nodes for integrating out a replicate's effect, in widths of the integrand around the draw's own effect."""
 
 
 @dataclass(frozen=True)
 class Elpd:
-    """Expected log predictive density of data that a model has not seen.
+    """Expected log predictive density of data that the model was not fitted to.
 
     Parameters
     ----------
     pointwise : array, shape (n_units,)
-        Of each increment or trajectory.
+        Log predictive density of each increment or trajectory.
     pareto_k : array, shape (n_units,)
-        Pareto k of PSIS; NaN where the model was refitted without the unit, which is exact.
+        Pareto k of PSIS. NaN marks units whose density is exact, from a refit without the unit.
     good_k : float
         Limit `min(1 - 1/log10(S), 0.7)` of Pareto k for S draws.
     p_loo : float
@@ -68,24 +68,24 @@ class Elpd:
     def refitted(
         self, numbers: Iterable[int], exact: Callable[[int], float | None], counts: NDArray[np.int64] | None = None
     ) -> "Elpd":
-        """Replace units by exact leave-one-out.
+        """Replace the PSIS estimates of units with exact leave-one-out.
 
         Parameters
         ----------
         numbers : iterable of int
             Numbers of the units.
         exact : callable
-            Refits the model without a unit and returns the log predictive density of that unit; None where the refit
-            cannot be trusted, which leaves the unit as it was.
+            Refits the model without a unit and returns the log predictive density of that unit. It returns None where
+            the refit cannot be trusted. That unit then keeps its PSIS estimate.
         counts : array of int, shape (n_units,), optional
-            How often each unit counts; once by default.
+            Number of times that each unit counts; 1 by default.
         """
         pointwise, pareto_k, p_loo = self.pointwise.copy(), self.pareto_k.copy(), self.p_loo
         for number in numbers:
             density = exact(int(number))
             if density is None:
                 continue
-            # p_loo is the log predictive density of the data seen, minus elpd.
+            # p_loo is the log predictive density of the fitted data, minus elpd.
             p_loo += (1 if counts is None else int(counts[number])) * (pointwise[number] - density)
             pointwise[number], pareto_k[number] = density, np.nan
         return Elpd(pointwise, pareto_k, self.good_k, p_loo)
@@ -96,7 +96,7 @@ class Elpd:
         return int(np.isnan(self.pareto_k).sum())
 
     def to_dataset(self) -> xr.Dataset:
-        """As it is saved beside the posterior."""
+        """Return the dataset that is saved with the posterior."""
         return xr.Dataset(
             {"elpd": ("unit", self.pointwise), "pareto_k": ("unit", self.pareto_k)},
             attrs={"good_k": self.good_k, "p_loo": self.p_loo},
@@ -104,13 +104,13 @@ class Elpd:
 
     @classmethod
     def from_dataset(cls, saved: xr.Dataset) -> "Elpd":
-        """Inverse of :meth:`to_dataset`."""
+        """Read the dataset of :meth:`to_dataset`."""
         pointwise, pareto_k = (np.asarray(saved[name], dtype=float) for name in ("elpd", "pareto_k"))
         return cls(pointwise, pareto_k, good_k=float(saved.attrs["good_k"]), p_loo=float(saved.attrs["p_loo"]))
 
 
 def loo(specification: Specification, posterior: Posterior, data: Transitions, unit: Unit = "increment") -> Elpd:
-    """Expected log predictive density by PSIS-LOO.
+    """Compute the expected log predictive density by PSIS-LOO.
 
     Parameters
     ----------
@@ -119,18 +119,18 @@ def loo(specification: Specification, posterior: Posterior, data: Transitions, u
     posterior : Posterior
         The fit.
     data : Transitions
-        What it was fitted to.
+        The data of the fit.
     unit : {"increment", "trajectory", "agent"}
         What is left out at a time.
     """
     draws = group(posterior, "posterior")
-    seen = group(posterior, "log_likelihood")[specification.likelihood.observed]
-    values = unit_log_likelihood(specification, draws, data, unit, np.asarray(seen).reshape(-1, data.size))
-    found = leave_one_out(values, efficiency=mean_efficiency(draws))
-    counts = np.ones(found.elpd.size, dtype=np.int64)
+    pointwise = group(posterior, "log_likelihood")[specification.likelihood.observed]
+    values = unit_log_likelihood(specification, draws, data, unit, np.asarray(pointwise).reshape(-1, data.size))
+    psis = leave_one_out(values, efficiency=mean_efficiency(draws))
+    counts = np.ones(psis.elpd.size, dtype=np.int64)
     if unit == "agent":
-        counts = np.bincount(_units_of(data).type_of_agent, minlength=found.elpd.size)
-    return Elpd(found.elpd, found.pareto_k, found.good_k, p_loo=float((counts * (found.lpd - found.elpd)).sum()))
+        counts = np.bincount(_units_of(data).type_of_agent, minlength=psis.elpd.size)
+    return Elpd(psis.elpd, psis.pareto_k, psis.good_k, p_loo=float((counts * (psis.lpd - psis.elpd)).sum()))
 
 
 def of_each_agent(elpd: Elpd, data: Transitions) -> Elpd:
@@ -152,10 +152,10 @@ def unit_log_likelihood(
     unit: Unit,
     pointwise: FloatArray | None = None,
 ) -> FloatArray:
-    """Log-likelihood of each unit under each draw, shape (n_draws, n_units).
+    """Compute the log-likelihood of each unit under each draw, shape (n_draws, n_units).
 
-    A trajectory's is the sum over its increments; where replicates have effects, the effect of one that is left out is
-    not known, and is integrated over its distribution.
+    The log-likelihood of a trajectory is the sum over its increments. With replicate effects, the effect of a left-out
+    replicate is unknown and is integrated over its distribution.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def unit_log_likelihood(
     unit : {"increment", "trajectory", "agent"}
         What is left out at a time.
     pointwise : array, shape (n_draws, n_observations), optional
-        Log-likelihood of each observation, where it is known already.
+        Log-likelihood of each observation, if already computed.
     """
     starts = np.flatnonzero(np.diff(data.path, prepend=-1))
     if unit == "trajectory" and specification.replicate_effects:
@@ -184,12 +184,13 @@ def unit_log_likelihood(
 def _marginal_log_likelihood(
     specification: Specification, draws: xr.Dataset, data: Transitions, starts: NDArray[np.int64]
 ) -> FloatArray:
-    """Log-likelihood of each trajectory with its own effect integrated out, shape (n_draws, n_trajectories).
+    """Compute the log-likelihood of each trajectory with its effect integrated out, shape (n_draws, n_trajectories).
 
-    Given the log-rates of the other R - 1 replicates, that of the one left out is normal about their mean with variance
-    `sd² R / (R - 1)`, as long as the prior of the rate is flat beside them. The integrand is narrow, so the nodes lie
-    around the draw's own effect, half a width apart: of a normal density the trapezoidal rule then loses nothing, and
-    1e-8 where the width is half of what was thought. That is `1/sqrt(new sharers)`, deflated by the dispersion.
+    The log-rate of the left-out replicate is normal around the mean of the other R - 1 log-rates, with variance
+    `sd² R / (R - 1)`, if the prior of the rate is flat compared with this distribution. The integrand is narrow, so the
+    nodes lie around the draw's own effect, half a width apart. The trapezoidal rule is then exact for a normal density,
+    and its error is 1e-8 if the true width is half of the assumed width. The assumed width is `1/sqrt(new sharers)`,
+    where the number of new sharers is divided by the inflation of the variance due to dispersion.
     """
     n_paths = len(data.paths)
     sd = np.asarray(draws[REPLICATE_SD]).reshape(-1, 1)
@@ -203,34 +204,36 @@ def _marginal_log_likelihood(
         scale = np.minimum(scale, 1.0 / np.sqrt(np.maximum(information, 1.0)))
     others = -log_factor / max(n_paths - 1, 1)
     spread = sd * np.sqrt(n_paths / max(n_paths - 1, 1))
-    used = np.unique(data.path)
+    paths = np.unique(data.path)
     terms = []
     for node in _NODES:
         at = log_factor + scale * node
         values = np.add.reduceat(_log_likelihood(specification, draws, data, np.exp(at)), starts, axis=1)
         density = -0.5 * ((at - others) / spread) ** 2 - np.log(spread) - 0.5 * np.log(2 * np.pi)
-        terms.append(density[:, used] + values)
-    return np.asarray(logsumexp(terms, axis=0) + np.log(scale[:, used] * (_NODES[1] - _NODES[0])))
+        terms.append(density[:, paths] + values)
+    return np.asarray(logsumexp(terms, axis=0) + np.log(scale[:, paths] * (_NODES[1] - _NODES[0])))
 
 
 def refit_bad(
     elpd: Elpd, data: Transitions, unit: Unit, refitted: Callable[[Transitions], FloatArray | None], most: int
 ) -> Elpd:
-    """Replace what PSIS cannot be trusted for by exact leave-one-out, if it is not too much.
+    """Replace units of high Pareto k with exact leave-one-out, unless there are too many.
 
     Parameters
     ----------
     elpd : Elpd
-        By PSIS.
+        Estimates by PSIS.
     data : Transitions
-        What was fitted.
+        The data of the fit.
     unit : {"increment", "trajectory", "agent"}
         What was left out at a time.
     refitted : callable
-        Given data in which some observations have weight 0, fits them and returns the log-likelihood of every unit
-        under the draws, shape (n_draws, n_units); None when the fit cannot be trusted, which leaves the unit bad.
+        Takes data in which some observations have weight 0, fits the model to them, and returns the log-likelihood of
+        every unit under the draws, shape (n_draws, n_units). It returns None when the fit cannot be trusted. The unit
+        then keeps its high Pareto k.
     most : int
-        With more bad units than this none is refitted: the verdict would be no surer.
+        Maximum number of units to refit. With more units of high Pareto k none is refitted, because the verdict would
+        not become more certain.
     """
     if not 0 < elpd.high_k_units.size <= most:
         return elpd
@@ -242,35 +245,36 @@ def refit_bad(
             # One agent of the type is left out, not all of them.
             without[rows[rows >= 0]] -= 1.0 / data.n_susceptible[rows[rows >= 0]]
         else:
-            out = np.arange(data.size) == number if unit == "increment" else data.path == np.unique(data.path)[number]
-            without = np.where(out, 0.0, data.weight)
-        again = refitted(dataclasses.replace(data, weight=without))
-        return None if again is None else log_mean_exp(again[:, number])
+            numbers = data.path if unit == "trajectory" else np.arange(data.size)
+            left_out = numbers == np.unique(numbers)[number]
+            without = np.where(left_out, 0.0, data.weight)
+        log_likelihood = refitted(dataclasses.replace(data, weight=without))
+        return None if log_likelihood is None else log_mean_exp(log_likelihood[:, number])
 
     counts = np.bincount(_units_of(data).type_of_agent) if unit == "agent" else None
     return elpd.refitted(elpd.high_k_units, exact, counts)
 
 
 def log_mean_exp(values: FloatArray) -> float:
-    """Logarithm of the mean of the exponentials of values, shape (n,)."""
+    """Compute the logarithm of the mean of the exponentials of values, shape (n,)."""
     return float(logsumexp(values) - np.log(values.size))
 
 
 def future_density(
     specification: Specification, posterior: Any, data: Transitions, future: NDArray[np.bool_]
 ) -> FloatArray:
-    """Log predictive density of the rest of each trajectory, by draws that have not seen it.
+    """Compute the log predictive density of the rest of each trajectory, with draws from a fit without it.
 
     Parameters
     ----------
     specification : Specification
         What was fitted.
     posterior : xarray.Dataset
-        Draws fitted with weight 0 for the future.
+        Draws of a fit in which the future has weight 0.
     data : Transitions
         All observations.
     future : array of bool, shape (n_observations,)
-        Which of them are to be predicted.
+        The observations to predict.
 
     Returns
     -------
@@ -289,7 +293,7 @@ def stacking_weights(elpds: Mapping[str, Elpd]) -> dict[str, float]:
 
 
 def elpd_difference(first: FloatArray, second: FloatArray) -> tuple[float, float]:
-    """Sum of the difference of two pointwise elpd and its standard error `sqrt(n Var(d_i))`, as in `arviz.compare`."""
+    """Sum the differences of two pointwise elpd, with standard error `sqrt(n Var(d_i))`, as in `arviz.compare`."""
     difference = first - second
     return float(difference.sum()), float(np.sqrt(difference.size * np.var(difference)))
 

@@ -1,7 +1,7 @@
-"""Pareto-smoothed importance sampling for leave-one-out, over all units at once.
+"""Pareto-smoothed importance sampling for leave-one-out, vectorised over units.
 
-The numbers are those of `arviz.loo` (the tests hold both side by side), which goes through units one by one and takes
-longer than sampling does.
+The results equal those of `arviz.loo`, as tests check. `arviz.loo` computes one unit at a time and takes longer than
+sampling.
 """
 
 import math
@@ -14,26 +14,27 @@ from scipy.special import logsumexp
 FloatArray = NDArray[np.float64]
 
 _ROWS = 64
-"""Units worked out at once: some MB of memory."""
-_SHORTEST = 5
-"""Tails of fewer draws are not fitted: k is infinite."""
-_SMALLEST = math.log(np.finfo(float).tiny)
-"""Weights below are no part of a tail, relative to the greatest."""
+"""Number of units computed at once. They take a few MB of memory."""
+_MIN_TAIL = 5
+"""Tails with fewer draws are not fitted, and k is infinite."""
+_MIN_LOG_WEIGHT = math.log(np.finfo(float).tiny)
+"""Smaller weights, relative to the largest one, do not belong to a tail."""
 
 
 class LeftOut(NamedTuple):
-    """What leaving out each unit gives.
+    """Result of leaving out each unit.
 
     Parameters
     ----------
     elpd : array, shape (n_units,)
-        Log predictive density of each unit by the draws of the others.
+        Log predictive density of each unit given the other units.
     lpd : array, shape (n_units,)
-        Log predictive density of each unit by all draws.
+        Log predictive density of each unit given all units.
     pareto_k : array, shape (n_units,)
-        Shape of the generalised Pareto distribution of its importance weights; infinite without a tail to fit.
+        Shape of the generalised Pareto distribution of the importance weights. It is infinite if there is no tail to
+        fit.
     good_k : float
-        `min(1 - 1/log10(S), 0.7)` for S draws: below it the estimate can be trusted.
+        `min(1 - 1/log10(S), 0.7)` for S draws. Estimates with smaller Pareto k can be trusted.
     """
 
     elpd: FloatArray
@@ -43,20 +44,20 @@ class LeftOut(NamedTuple):
 
 
 def leave_one_out(log_likelihood: FloatArray, efficiency: float) -> LeftOut:
-    """Leave each unit out by reweighting draws.
+    """Leave out each unit by reweighting the draws.
 
     Parameters
     ----------
     log_likelihood : array, shape (n_draws, n_units)
         Log-likelihood of each unit under each draw.
     efficiency : float
-        Effective sample size of the draws over their number.
+        Effective sample size of the draws divided by their number.
 
     Notes
     -----
     The importance weight of a draw is the reciprocal of the unit's likelihood. The largest `min(S/5, 3 sqrt(S/r))`
-    weights are replaced by the quantiles of a generalised Pareto distribution fitted to them, and cut off at the
-    largest raw one. Vehtari, Simpson, Gelman, Yao & Gabry (2024), Journal of Machine Learning Research 25(72).
+    weights are replaced with the quantiles of a generalised Pareto distribution fitted to them, and truncated at the
+    largest raw weight. Vehtari, Simpson, Gelman, Yao & Gabry (2024), Journal of Machine Learning Research 25(72).
     """
     n_draws, n_units = log_likelihood.shape
     n_tail = math.ceil(min(n_draws / 5.0, 3.0 * math.sqrt(n_draws / efficiency)))
@@ -70,44 +71,44 @@ def leave_one_out(log_likelihood: FloatArray, efficiency: float) -> LeftOut:
 
 
 def _log_mean_exp(values: FloatArray) -> FloatArray:
-    """Logarithm of the mean of exponentials, by row; numbers may be `-inf`."""
+    """Compute the logarithm of the mean of exponentials of each row. Values may be `-inf`."""
     greatest = np.maximum(values.max(axis=1), -np.finfo(float).max)
     with np.errstate(divide="ignore"):
         return greatest + np.log(np.exp(values - greatest[:, None]).mean(axis=1))
 
 
 def _smoothed(log_likelihood: FloatArray, n_tail: int) -> tuple[FloatArray, FloatArray]:
-    """Log predictive density and Pareto k of some units; `log_likelihood` has shape (n_units, n_draws)."""
+    """Compute the log predictive density and Pareto k of units; `log_likelihood` has shape (n_units, n_draws)."""
     n_draws = log_likelihood.shape[1]
     greatest = -log_likelihood.min(axis=1)
     log_weights = -log_likelihood - greatest[:, None]
     log_weights.partition(n_draws - n_tail - 1, axis=1)
     body, tail = log_weights[:, : n_draws - n_tail], np.sort(log_weights[:, n_draws - n_tail :], axis=1)
-    cutoff = np.maximum(body[:, -1:], _SMALLEST)
-    # What equals the cut-off, or exceeds it by rounding alone, belongs to the body: tails differ in length where draws
-    # repeat each other.
+    cutoff = np.maximum(body[:, -1:], _MIN_LOG_WEIGHT)
+    # Weights that equal the cut-off, or exceed it by rounding only, belong to the body. Tail lengths therefore differ
+    # where draws are repeated.
     lengths = (np.exp(tail) > np.exp(cutoff)).sum(axis=1)
     smooth, k = tail.copy(), np.full(len(tail), np.inf)
-    for length in np.unique(lengths[lengths >= _SHORTEST]):
+    for length in np.unique(lengths[lengths >= _MIN_TAIL]):
         rows = np.flatnonzero(lengths == length)
         origin = np.exp(cutoff[rows])
         k[rows], scale = _fit_pareto(np.exp(tail[rows, -length:]) - origin)
         fitted = rows[np.isfinite(k[rows])]
         above = _pareto_quantiles(length, k[fitted], scale[np.isfinite(k[rows])])
         smooth[fitted, -length:] = np.minimum(np.log(above + origin[np.isfinite(k[rows])]), 0.0)
-    # Weight times likelihood is the same for all draws, but for what smoothing has changed.
+    # Weight times likelihood is the same for all draws, except for smoothed weights.
     weighted = body.shape[1] + np.exp(smooth - tail).sum(axis=1)
     total = np.exp(body).sum(axis=1) + np.exp(smooth).sum(axis=1)
     return np.log(weighted) - greatest - np.log(total), k
 
 
 def _fit_pareto(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Shape and scale of a generalised Pareto distribution, by row; `values` are sorted and positive.
+    """Estimate shape and scale of a generalised Pareto distribution for each row of sorted positive `values`.
 
     Notes
     -----
     Empirical Bayes of Zhang & Stephens (2009), Technometrics 51, 316, doi:10.1198/tech.2009.08017, with a weak prior
-    that draws the shape to 1/2 as ten observations would.
+    that pulls the shape towards 1/2 with the weight of ten observations.
     """
     n = values.shape[1]
     n_grid = 30 + int(math.sqrt(n))
@@ -123,11 +124,11 @@ def _fit_pareto(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _pareto_quantiles(n: int, shape: FloatArray, scale: FloatArray) -> FloatArray:
-    """Quantiles at (i + 1/2)/n of generalised Pareto distributions, shape (n_rows, n)."""
+    """Compute the quantiles at (i + 1/2)/n of generalised Pareto distributions, shape (n_rows, n)."""
     log_above = np.log1p(-(np.arange(n) + 0.5) / n)
     k = shape[:, None]
     straight = np.abs(k) < np.finfo(float).eps
     with np.errstate(over="ignore"):
-        # The quantiles of a tail that heavy are cut off at the largest weight in any case.
+        # Overflowing quantiles of a very heavy tail are truncated at the largest weight later.
         curved = np.expm1(-k * log_above) / np.where(straight, 1.0, k)
     return scale[:, None] * np.where(straight, -log_above, curved)

@@ -1,4 +1,4 @@
-"""What follows from a posterior: times, growth, who was reached by which rate, each with its interval."""
+"""Quantities derived from a posterior, with intervals: times, growth, and who was reached by which rate."""
 
 import numpy as np
 import pandas as pd
@@ -13,17 +13,17 @@ from .fitting import draws_of
 FloatArray = NDArray[np.float64]
 
 _DRAWS = 400
-"""Draws for which curves are solved."""
+"""Number of draws for which curves are solved."""
 _WINDOWS = 3
-"""Curves are followed for so many times the observed window."""
+"""Length of the solved curves, in observed windows."""
 _STEPS = 160
-"""Steps over the observed window where time is continuous."""
+"""Number of steps per observed window in continuous time."""
 _MAX_STEPS = 1000
-"""Steps over the observed window at most, however short the rounds are."""
+"""Maximum number of steps per observed window, for data with very short rounds."""
 
 
 def derive(specification: Specification, posterior: Posterior, data: Transitions) -> pd.DataFrame:
-    """Derived quantities of a fit, for a spread that starts as the first trajectory did and knows no luck.
+    """Compute derived quantities of a fit for the deterministic curve that starts as the first trajectory did.
 
     Parameters
     ----------
@@ -32,20 +32,20 @@ def derive(specification: Specification, posterior: Posterior, data: Transitions
     posterior : Posterior
         The fit.
     data : Transitions
-        What it was fitted to.
+        The data of the fit.
 
     Returns
     -------
     pandas.DataFrame
-        Index: quantity; columns `median`, `low`, `high` (95% interval) and `unit`. A time that is not reached within
-        three times the observed window is infinite.
+        Index: quantity. Columns: `median`, `low`, `high` (95% interval) and `unit`. A time is infinite where the curve
+        does not reach the level within three times the observed window.
     """
     draws = draws_of(specification.model, group(posterior, "posterior"))
     total = next(iter(draws.values())).size
     chosen = np.linspace(0, total - 1, min(total, _DRAWS)).astype(int)
     values = {name: value[chosen] for name, value in draws.items()}
     s0, formula = float(data.susceptible0[0]), data.formulas[0]
-    # In rounds the step is that of the data.
+    # In rounds the step is the typical step of the data.
     steps = data.time_end - data.time_start
     step = float(np.median(steps)) if specification.clock == "rounds" else data.window / _STEPS
     step = max(step, data.window / _MAX_STEPS)
@@ -56,24 +56,27 @@ def derive(specification: Specification, posterior: Posterior, data: Transitions
     x0 = float(formula.exposure_rate(s0, s0))
     instant = 1e-6 * data.window
     force = -specification.model.log_escape((0.0, x0 * instant), (0.0, instant), values) / instant
-    found: dict[str, tuple[FloatArray, str]] = {
+    quantities: dict[str, tuple[FloatArray, str]] = {
         "time to 50% prevalence": (time_to(0.5, times, prevalence), "time"),
         "time to 90% prevalence": (time_to(0.9, times, prevalence), "time"),
         "initial growth rate of the prevalence": (np.asarray(force * s0 / (1.0 - s0)), "1/time"),
     }
     at_end = np.array([np.interp(data.window, times, row) for row in exposure])
     for name, value in specification.model.derived(values, at_end).items():
-        found[name] = (np.asarray(value), "")
+        quantities[name] = (np.asarray(value), "")
     rows = {}
-    for name, (value, unit) in found.items():
-        # By order, not by interpolation: between two infinities there is no number.
+    for name, (value, unit) in quantities.items():
+        # Order statistics without interpolation: times can be infinite, and interpolation between infinities is NaN.
         low, median, high = np.quantile(value, [0.025, 0.5, 0.975], method="inverted_cdf")
         rows[name] = {"median": median, "low": low, "high": high, "unit": unit}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def time_to(level: float, times: FloatArray, prevalence: FloatArray) -> FloatArray:
-    """First time at which each curve, shape (n_draws, n_times), reaches a level; infinite where it does not."""
+    """Return the first time at which each curve reaches a level; infinite where it does not.
+
+    Curves have shape (n_draws, n_times).
+    """
     reached = prevalence >= level
     after = reached.argmax(axis=1)
     before = np.maximum(after - 1, 0)

@@ -30,9 +30,9 @@ from .sampling import SampledPosterior, SamplerSettings
 FloatArray = NDArray[np.float64]
 
 PACKAGES = ("pymc", "nutpie", "arviz", "numpy", "numba")
-"""Packages whose versions are kept with a fit."""
+"""Packages whose versions are saved with a fit."""
 PREDICTIVE_DRAWS = 250
-"""Draws kept of the posterior predictive, spread evenly over the posterior's, and of the prior and its predictive."""
+"""Number of draws of the posterior predictive (evenly spaced in the posterior), the prior and the prior predictive."""
 
 
 def fit(
@@ -56,28 +56,28 @@ def fit(
     trajectories : Trajectories, DataFrame or path
         The data.
     likelihood : {"beta-binomial", "binomial", "negative-binomial", "normal"}
-        Distribution of new sharers given the past (the first two), or of incidence and prevalence around the curve of
-        the ODE.
+        Distribution of new sharers given the past (the first two), or of incidence or prevalence around the curve of
+        the ODE (the last two).
     closure : {"recorded", "edge-based", "mean-field"}, optional
-        Where exposure comes from; by default the most exact that the data allow.
+        Source of exposure. The default is the most exact closure that the data allow.
     clock : {"rounds", "continuous"}, optional
-        Synchronous rounds, or continuous time between observations; by default that of the simulation, where the data
-        record it, else rounds.
+        Synchronous rounds, or continuous time between observations. The default is the clock of the simulation, where
+        the data record it, and otherwise rounds.
     replicate_effects : bool
-        Whether each trajectory's transmission has a random factor of its own.
+        Whether the transmission of each trajectory has its own random factor.
     prior_scale : float
-        Factor of the scales of all priors: 2 for priors twice as wide.
+        Factor on the scales of all priors: 2 makes priors twice as wide.
     seed : int
         Seed of sampling and of the predictions.
     sampler : SamplerSettings, optional
-        How to sample. When the diagnostics are bad the fit is tried once more: longer, where too many transitions
-        diverged with shorter steps, or begun elsewhere where chains lie apart.
+        How to sample. When the diagnostics are bad, the model is sampled a second time: with more draws, with shorter
+        steps as well where too many transitions diverged, or from other starting points where chains lie apart.
 
     Returns
     -------
     Posterior
         Groups `posterior`, `sample_stats`, `log_likelihood`, `posterior_predictive`, `prior`, `prior_predictive`,
-        `log_prior`, `observed_data` and `constant_data`; observations have the coordinates `trajectory` and `time`.
+        `log_prior`, `observed_data` and `constant_data`. Observations have the coordinates `trajectory` and `time`.
 
     Raises
     ------
@@ -102,12 +102,12 @@ def fit(
     check_names(likelihood, seed)
     check_prior_scale(prior_scale)
     name, _ = choose_closure(trajectories, closure)
-    taken, _ = choose_clock(trajectories, clock)
+    chosen_clock, _ = choose_clock(trajectories, clock)
     try:
         chosen = get_model(model)
     except ValueError as error:
         raise InputError(str(error)) from error
-    specification = Specification(chosen, LIKELIHOODS[likelihood], taken, replicate_effects, prior_scale)
+    specification = Specification(chosen, LIKELIHOODS[likelihood], chosen_clock, replicate_effects, prior_scale)
     check_closure_of(specification, name)
     return fit_specification(
         specification, observed(trajectories, name, specification), seed=seed, settings=sampler or SamplerSettings()
@@ -115,7 +115,7 @@ def fit(
 
 
 def observed(trajectories: Trajectories, closure: str, specification: Specification) -> Transitions:
-    """Observations of trajectories as a specification takes them."""
+    """Return the observations that a specification needs from trajectories."""
     return observe(
         trajectories, closure, specification.clock, whole_curve=specification.likelihood.kind == "trajectory"
     )
@@ -124,13 +124,13 @@ def observed(trajectories: Trajectories, closure: str, specification: Specificat
 def fit_specification(
     specification: Specification, data: Transitions, *, seed: int, settings: SamplerSettings
 ) -> Posterior:
-    """Fit a specification to observations; see :func:`fit`."""
+    """Fit a specification to observations. See :func:`fit`."""
     sampled = start_sampling(specification, data, seed=seed, settings=settings).result()
     return complete(sampled, specification, data, seed)
 
 
 def complete(sampled: SampledPosterior, specification: Specification, data: Transitions, seed: int) -> Posterior:
-    """Make of a posterior what :func:`fit` returns: all groups, and the record of how it was made."""
+    """Add all groups and attributes to a posterior, as :func:`fit` returns it."""
     result = sampled.posterior
     _add_groups(result, specification, data, seed)
     result.attrs.update(
@@ -150,12 +150,12 @@ def complete(sampled: SampledPosterior, specification: Specification, data: Tran
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
-    """Versions of tworate, Python, and some packages, for the record of what was run."""
-    found = {name: _version(name) for name in packages}
-    return {"tworate": __version__, "Python": platform.python_version()} | found
+    """Return the versions of tworate, Python and some packages, to record which software was run."""
+    package_versions = {name: _version(name) for name in packages}
+    return {"tworate": __version__, "Python": platform.python_version()} | package_versions
 
 
-# Of a package on disk, in milliseconds.
+# Each look-up reads files of the package, which takes milliseconds.
 _version = cache(version)
 
 
@@ -168,7 +168,7 @@ def check_names(likelihood: str, seed: int) -> None:
 
 
 def check_prior_scale(prior_scale: float) -> None:
-    """Raise an InputError when priors cannot be scaled so."""
+    """Raise an InputError when the scale of priors is not a number above 0."""
     if not (isinstance(prior_scale, int | float | np.number) and 0 < prior_scale < np.inf):
         raise InputError(f"prior_scale = {prior_scale!r}: must be a number above 0")
 
@@ -179,14 +179,15 @@ def check_closure_of(specification: Specification, closure: str) -> None:
     if closure not in allowed:
         raise InputError(
             f"the {specification.model.name} model is offered under the {' and '.join(allowed)} closure only, not "
-            f"{closure}: the error of a closure looks like it; give si_edges and degree, or leave the model out"
+            f"{closure}, because the error of a closure looks like this model; give si_edges and degree, or leave the "
+            "model out"
         )
 
 
 def predicted_draws(
     specification: Specification, posterior: Any, data: Transitions, factors: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray]:
-    """What each draw predicts of each observation, and its dispersion.
+    """Return the prediction of each observation by each draw, and the dispersion of each draw.
 
     Parameters
     ----------
@@ -197,7 +198,7 @@ def predicted_draws(
     data : Transitions
         The observations.
     factors : array, shape (n_draws, n_replicates), optional
-        Factors of transmission in place of those that the draws have for each replicate.
+        Transmission factors of the replicates. They replace those of the draws.
 
     Returns
     -------
@@ -214,29 +215,29 @@ def predicted_draws(
         effects = posterior[REPLICATE_EFFECT].transpose("chain", "draw", "replicate").to_numpy()
         sd = np.asarray(posterior[REPLICATE_SD]).reshape(-1, 1)
         factors = specification.replicate_factors(sd, effects.reshape(n_draws, -1))
-    how = predictor(specification)
-    arrays, prediction = how.arrays(data), np.empty((n_draws, data.size))
-    for start in range(0, n_draws, how.draws_at_once):
-        rows = slice(start, start + how.draws_at_once)
-        own = {name: column[rows] for name, column in columns.items()}
-        prediction[rows] = how.predict(arrays, own, None if factors is None else factors[rows])
+    formula = predictor(specification)
+    arrays, prediction = formula.arrays(data), np.empty((n_draws, data.size))
+    for start in range(0, n_draws, formula.draws_at_once):
+        rows = slice(start, start + formula.draws_at_once)
+        parameters = {name: column[rows] for name, column in columns.items()}
+        prediction[rows] = formula.predict(arrays, parameters, None if factors is None else factors[rows])
     return prediction, dispersion_of(posterior)
 
 
 def dispersion_of(posterior: Any) -> FloatArray:
-    """Draws of the dispersion, chains joined; 0 where the likelihood has none."""
+    """Return the draws of the dispersion with all chains in one array; 0 where the likelihood has no dispersion."""
     if DISPERSION in posterior:
         return np.asarray(posterior[DISPERSION], dtype=float).ravel()
     return np.zeros(posterior.sizes["chain"] * posterior.sizes["draw"])
 
 
 def draws_of(model: type[SIModel], posterior: Any) -> dict[str, FloatArray]:
-    """Posterior draws of a model's parameters by name, chains joined: arrays of shape (n_draws,)."""
+    """Return the draws of a model's parameters by name, with all chains in one array of shape (n_draws,)."""
     return {name: np.asarray(posterior[name], dtype=float).ravel() for name in model.parameters()}
 
 
 def prior_draws(specification: Specification, data: Transitions, n_draws: int, rng: np.random.Generator) -> xr.Dataset:
-    """Draws from the prior, in units of the data's time; dimensions chain (one) and draw."""
+    """Draw parameters from the prior, in the time unit of the data; dimensions chain (of size 1) and draw."""
     scalars = {
         name: (("chain", "draw"), spec.distribution.rvs(size=(1, n_draws), random_state=rng))
         for name, spec in specification.scalars.items()
@@ -253,7 +254,7 @@ def prior_draws(specification: Specification, data: Transitions, n_draws: int, r
 
 
 def _add_groups(result: Posterior, specification: Specification, data: Transitions, seed: int) -> None:
-    """Add all groups beside the posterior, computed from draws by the model's own formula."""
+    """Compute all other groups from the draws with the formula of the model, and add them."""
     likelihood, posterior = specification.likelihood, group(result, "posterior")
     prediction, dispersion = predicted_draws(specification, posterior, data)
     pointwise = pointwise_log_likelihood(
@@ -262,8 +263,8 @@ def _add_groups(result: Posterior, specification: Specification, data: Transitio
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
     sizes = (posterior.sizes["chain"], posterior.sizes["draw"])
     every = max(1, sizes[0] * sizes[1] // PREDICTIVE_DRAWS)
-    kept = np.arange(sizes[1])[every - 1 :: every]
-    thin = (np.arange(sizes[0])[:, None] * sizes[1] + kept).ravel()
+    thinned_draws = np.arange(sizes[1])[every - 1 :: every]
+    thin = (np.arange(sizes[0])[:, None] * sizes[1] + thinned_draws).ravel()
     predicted = draw_observations(likelihood.family, prediction[thin], dispersion[thin], data.n_susceptible, rng)
     prior = prior_draws(specification, data, PREDICTIVE_DRAWS, rng)
     prior_prediction, prior_dispersion = predicted_draws(specification, prior, data)
@@ -275,7 +276,7 @@ def _add_groups(result: Posterior, specification: Specification, data: Transitio
     }
     chains = {"chain": posterior.chain, "draw": posterior.draw}
     dims = ("chain", "draw", "observation")
-    of_observation = {
+    constant_columns = {
         name: getattr(data, name)
         for name in (
             "exposure_start", "exposure_end", "exposure_rate", "time_start", "time_end", "n_susceptible", "population",
@@ -284,29 +285,29 @@ def _add_groups(result: Posterior, specification: Specification, data: Transitio
     }  # fmt: skip
     name = likelihood.observed
 
-    def of_draws(values: FloatArray, **of: Any) -> xr.Dataset:
-        shaped = values.reshape(len(of["chain"]), len(of["draw"]), -1)
-        return xr.Dataset({name: (dims, shaped)}, coords={**of, **coords})
+    def by_draw(values: FloatArray, **chain_and_draw: Any) -> xr.Dataset:
+        shaped = values.reshape(len(chain_and_draw["chain"]), len(chain_and_draw["draw"]), -1)
+        return xr.Dataset({name: (dims, shaped)}, coords={**chain_and_draw, **coords})
 
     add_groups(
         result,
-        log_likelihood=of_draws(pointwise, **chains),
-        posterior_predictive=of_draws(predicted, chain=posterior.chain, draw=posterior.draw[kept]),
+        log_likelihood=by_draw(pointwise, **chains),
+        posterior_predictive=by_draw(predicted, chain=posterior.chain, draw=posterior.draw[thinned_draws]),
         prior=prior,
-        prior_predictive=of_draws(prior_predicted, chain=prior.chain, draw=prior.draw),
+        prior_predictive=by_draw(prior_predicted, chain=prior.chain, draw=prior.draw),
         log_prior=_log_prior(specification, posterior, data),
         observed_data=xr.Dataset({name: ("observation", data.observed(name))}, coords=coords),
         constant_data=xr.Dataset(
-            {key: ("observation", values) for key, values in of_observation.items()} | {"window": ((), data.window)},
+            {key: ("observation", values) for key, values in constant_columns.items()} | {"window": ((), data.window)},
             coords=coords,
         ),
     )
 
 
 def _log_prior(specification: Specification, posterior: Any, data: Transitions) -> xr.Dataset:
-    """Log-density of the prior of each scalar that is sampled, at each draw."""
-    found = {}
+    """Return the log prior density of each sampled scalar at each draw."""
+    densities = {}
     for name, spec in specification.scalars.items():
         scale = data.window if spec.is_rate else 1.0
-        found[name] = (("chain", "draw"), spec.distribution.logpdf(posterior[name] * scale) + np.log(scale))
-    return xr.Dataset(found, coords={"chain": posterior.chain, "draw": posterior.draw})
+        densities[name] = (("chain", "draw"), spec.distribution.logpdf(posterior[name] * scale) + np.log(scale))
+    return xr.Dataset(densities, coords={"chain": posterior.chain, "draw": posterior.draw})

@@ -1,4 +1,4 @@
-"""Log marginal likelihood by sequential Monte Carlo: a cross-check of the comparison by leave-one-out."""
+"""Log marginal likelihood by sequential Monte Carlo. It cross-checks the comparison by leave-one-out."""
 
 import logging
 import warnings
@@ -14,20 +14,20 @@ from .arviz_adapter import group
 
 
 def log_evidence(specification: Specification, data: Transitions, *, seed: int, draws: int = 1000) -> float:
-    """Log marginal likelihood by PyMC's sequential Monte Carlo.
+    """Estimate the log marginal likelihood by PyMC's sequential Monte Carlo.
 
-    Unlike leave-one-out it depends on the priors; where both lean the same way the verdict stands firmer.
+    Unlike leave-one-out, it depends on the priors. A verdict is more robust where both agree.
 
     Parameters
     ----------
     specification : Specification
-        What is fitted.
+        Model, likelihood and clock.
     data : Transitions
         Observations.
     seed : int
         Seed.
     draws : int
-        Particles of each of two independent runs, whose estimates are averaged.
+        Number of particles of each of two independent runs. The estimates of the runs are averaged.
 
     Notes
     -----
@@ -41,7 +41,7 @@ def log_evidence(specification: Specification, data: Transitions, *, seed: int, 
         warnings.simplefilter("ignore")
         with build_model(specification, data):
             trace = pm.sample_smc(draws=draws, chains=2, cores=1, random_seed=seed, progressbar=False)
-    # Of each run the value at its last stage; runs may have different numbers of stages.
+    # Runs may have different numbers of stages: the estimate of a run is its value at the last stage.
     runs = [
         np.asarray(run, dtype=float).ravel()
         for run in group(trace, "sample_stats")["log_marginal_likelihood"].to_numpy()
@@ -56,7 +56,7 @@ def log_evidence(specification: Specification, data: Transitions, *, seed: int, 
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """Silence a logger for a while, all but its errors."""
+    """Silence a logger within the context, except for errors."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)

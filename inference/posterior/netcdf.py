@@ -1,8 +1,8 @@
-"""Posteriors as netCDF-4 files, written straight through HDF5.
+"""Posteriors as netCDF-4 files, written directly through HDF5.
 
-xarray's way to such a file asks for every dimension again at every variable: a quarter of a second for the groups of
-one fit, more than its leave-one-out takes. What is written here is the same layout, and is read by xarray, ArviZ and
-the netCDF library like any other file.
+xarray's writer looks up every dimension again for every variable. This takes a quarter of a second for the groups of
+one fit, more than its leave-one-out. This module writes the same layout: xarray, ArviZ and the netCDF library read its
+files like any other file.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from xarray.conventions import encode_cf_variable, encode_dataset_coordinates
 from .arviz_adapter import Posterior, group, group_names
 
 _NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable. {:9d}"
-"""By this name of a scale netCDF knows dimensions without coordinates."""
+"""netCDF recognises dimensions without coordinates by this name of their HDF5 scale."""
 
 
 def write_netcdf(posterior: Posterior, path: Path) -> None:
@@ -26,9 +26,9 @@ def write_netcdf(posterior: Posterior, path: Path) -> None:
     Parameters
     ----------
     posterior : Posterior
-        What is written.
+        The posterior.
     path : Path
-        The file.
+        The new file.
     """
     with h5py.File(path, "w", track_order=True) as file:
         _write_attributes(file, posterior.attrs)
@@ -38,7 +38,7 @@ def write_netcdf(posterior: Posterior, path: Path) -> None:
 
 
 def _write_group(group: Any, dataset: Any, numbers: Iterator[int]) -> None:
-    """Write a group; its dimensions have the next numbers, which are of the whole file."""
+    """Write a group. Its dimensions get the next numbers, which are unique in the file."""
     variables, attributes = encode_dataset_coordinates(dataset)
     _write_attributes(group, attributes)
     scales = {}
@@ -73,5 +73,5 @@ def _write_attributes(target: Any, attributes: Any) -> None:
             target.attrs[name] = value
             continue
         values = np.atleast_1d(value)
-        # HDF5 knows no fixed-width Unicode, which pandas 3 and ArviZ 1 may hand over.
+        # HDF5 has no fixed-width Unicode type. pandas 3 and ArviZ 1 may use it in attributes.
         target.attrs[name] = values.astype(object) if values.dtype.kind == "U" else values

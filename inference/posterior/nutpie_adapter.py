@@ -232,7 +232,7 @@ def _compiled_model(model: SamplerModel) -> CompiledPyMCModel:
 
 
 def _column(chains: Sequence[Any], name: str) -> NDArray[Any]:
-    """A column of nutpie's Arrow tables, one a chain, as an array of shape (chain, draw, size of the variable)."""
+    """Return a column of nutpie's Arrow tables, one per chain, with shape (chain, draw, size of the variable)."""
     columns = [pyarrow.array(chain.column(name)) for chain in chains]
     values = [column.flatten() if pyarrow.types.is_nested(column.type) else column for column in columns]
     return np.stack(

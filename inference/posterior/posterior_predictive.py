@@ -1,4 +1,4 @@
-"""Posterior prediction of whole curves: what each model says would happen again, and what comes next."""
+"""Posterior prediction of whole curves: repetitions of the spread from its start, and forecasts of partial curves."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float64]
 
 QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
 _MAX_STEPS = 1000
-"""Steps of one path ahead."""
+"""Maximum number of steps of one forecast path."""
 
 
 def predict_curves(
@@ -33,32 +33,32 @@ def predict_curves(
     n_draws: int = 400,
     n_times: int = 81,
 ) -> pd.DataFrame:
-    """Predictive bands of the prevalence, from the starts of the trajectories, under posterior draws.
+    """Predict bands of the prevalence from the starts of the trajectories with posterior draws.
 
-    Every draw runs the model forward as a random process, so that the bands hold the luck of the early growth as well
-    as the uncertainty of the parameters. A fit under the recorded closure is predicted with its network's formula
-    (edge-based), since a future network state has not been recorded.
+    Every draw runs the model forward as a random process. The bands therefore contain the randomness of early growth as
+    well as the uncertainty of the parameters. Predictions from a fit under the recorded closure use the formula of its
+    network (edge-based), because future network states are not recorded.
 
     Parameters
     ----------
     posterior : Posterior
         A fit from :func:`tworate.inference.fit`.
     trajectories : Trajectories
-        The data that it was fitted to: population, start and times of each.
+        The data of the fit. They give the population, the start and the times of each trajectory.
     seed : int
         Seed of the prediction.
     model : type of SIModel, optional
-        The fitted model; by default the one of this name that comes with tworate.
+        The fitted model. The default is the model of tworate with the name that the fit records.
     n_draws : int
-        Draws in all, spread evenly over the trajectories.
+        Total number of draws, divided evenly among the trajectories.
     n_times : int
-        Points of the common time grid.
+        Number of points of the common time grid.
 
     Returns
     -------
     pandas.DataFrame
         Columns `time` (since each trajectory's start) and the quantiles `q2.5`, `q25`, `q50`, `q75`, `q97.5` of the
-        prevalence; attribute `formula` names the closure used.
+        prevalence. The attribute `formula` names the closure used.
     """
     rng = np.random.default_rng(seed)
     paths = [path for _, path in _paths(trajectories) if len(path) > 1]
@@ -66,15 +66,15 @@ def predict_curves(
     grid = np.linspace(0.0, horizon, n_times)
     curves = []
     for path in paths:
-        # A trajectory that ends early is predicted to the end all the same, or the bands would mix fewer and fewer.
+        # A short trajectory is predicted to the common end too. Otherwise later times would mix fewer trajectories.
         times = path["time"].to_numpy(dtype=float) - float(path["time"].iloc[0])
-        times = np.append(times[:-1], _onward(times[-1], times[-1] - times[-2], horizon))
+        times = np.append(times[:-1], _times_ahead(times[-1], times[-1] - times[-2], horizon))
         start = path.iloc[0]
         prevalence = run_forward(posterior, model, start, times, int(start["infected"]), rng, n_draws // len(paths))
         curves += [np.interp(grid, times, curve) for curve in prevalence]
-    found = bands_of(grid, np.array(curves))
-    found.attrs["formula"] = network_formula(paths[0].iloc[0].to_dict(), posterior.attrs["closure"]).name
-    return found
+    bands = bands_of(grid, np.array(curves))
+    bands.attrs["formula"] = network_formula(paths[0].iloc[0].to_dict(), posterior.attrs["closure"]).name
+    return bands
 
 
 def forecast(
@@ -86,7 +86,7 @@ def forecast(
     model: type[SIModel] | None = None,
     n_draws: int = 400,
 ) -> pd.DataFrame:
-    """Forecast how each partial curve goes on, from its last observed state.
+    """Forecast how each partial curve continues from its last observed state.
 
     Parameters
     ----------
@@ -95,28 +95,28 @@ def forecast(
     trajectories : Trajectories, DataFrame or path
         The curves so far.
     until : float
-        Time of the data up to which to forecast.
+        End of the forecast, as a time of the data.
     seed : int
         Seed of the forecast.
     model : type of SIModel, optional
-        The fitted model; by default the one of this name that comes with tworate.
+        The fitted model. The default is the model of tworate with the name that the fit records.
     n_draws : int
-        Draws for each trajectory.
+        Number of draws for each trajectory.
 
     Returns
     -------
     pandas.DataFrame
-        Columns `trajectory`, `time` (as in the data, in steps of the last observed one) and the quantiles `q2.5`,
-        `q25`, `q50`, `q75`, `q97.5` of the prevalence.
+        Columns `trajectory`, `time` (as in the data, in steps as long as the last observed step) and the quantiles
+        `q2.5`, `q25`, `q50`, `q75`, `q97.5` of the prevalence.
 
     Raises
     ------
     InputError
-        When a curve already reaches as far, or an argument cannot be used.
+        When a curve is already observed until that time, or an argument cannot be used.
     """
     if not is_posterior(posterior):
         raise InputError(
-            f"forecast takes the posterior of one model, such as comparison.posteriors['two-rate'], not "
+            f"forecast needs the posterior of one model, such as comparison.posteriors['two-rate'], not "
             f"{type(posterior).__name__}"
         )
     if not np.isfinite(until):
@@ -127,18 +127,18 @@ def forecast(
     rng = np.random.default_rng(seed)
     attrs = posterior.attrs
     observed = observe(data, attrs["closure"], attrs["clock"], whole_curve=True)
-    typical = float(np.median(observed.time_end - observed.time_start))
+    median_step = float(np.median(observed.time_end - observed.time_start))
     tables = []
     for number, path in _paths(data):
         times = path["time"].to_numpy(dtype=float)
         label = path["trajectory"].iloc[0]
         if not until > times[-1]:
             raise InputError(
-                f"{data.source}: trajectory {label} was observed until {times[-1]:g}; forecast to a later time than "
-                f"until = {until:g}"
+                f"{data.source}: until = {until:g} is not in the future: trajectory {label} was observed until "
+                f"{times[-1]:g}; give a later time"
             )
         last = np.flatnonzero(observed.path == number)[-1:]
-        ahead = _onward(times[-1], times[-1] - times[-2] if times.size > 1 else typical, until)
+        ahead = _times_ahead(times[-1], times[-1] - times[-2] if times.size > 1 else median_step, until)
         prevalence = run_forward(
             posterior,
             model,
@@ -148,7 +148,7 @@ def forecast(
             rng,
             n_draws,
             label=str(label),
-            # One that has only just begun has seen nothing yet.
+            # A trajectory with one state so far has no increment: its exposure is 0.
             exposure0=float(observed.exposure_end[last].sum()),
             time0=times[-1] - times[0],
         )
@@ -159,14 +159,14 @@ def forecast(
 
 
 def _paths(trajectories: Trajectories) -> Iterator[tuple[int, pd.DataFrame]]:
-    """Trajectories from when somebody has shared, numbered as :func:`observe` numbers them."""
+    """Yield each trajectory from its first sharer on, with the number that :func:`observe` gives it."""
     table = trajectories.table.assign(path=trajectories.path_numbers)
     for number, (_, path) in enumerate(table[table["infected"] > 0].groupby("path")):
         yield number, path
 
 
-def _onward(start: float, step: float, until: float) -> FloatArray:
-    """Times from a start in steps, to an end or just beyond it; longer steps where there would be very many."""
+def _times_ahead(start: float, step: float, until: float) -> FloatArray:
+    """Return times from a start in equal steps to an end or just beyond it, with longer steps if there are too many."""
     step = max(step, (until - start) / _MAX_STEPS)
     n_steps = int(np.ceil((until - start) / step - 1e-9))
     return start + step * np.arange(n_steps + 1, dtype=float)
@@ -185,14 +185,14 @@ def run_forward(
     exposure0: float = 0.0,
     time0: float = 0.0,
 ) -> FloatArray:
-    """Prevalence of random paths of a trajectory that began at `start`, shape (n_draws, n_times)."""
+    """Simulate the prevalence of random paths of a trajectory that began at `start`, shape (n_draws, n_times)."""
     model, parameters = model or get_model(posterior.attrs["model"]), group(posterior, "posterior")
     values = draws_of(model, parameters)
     total = next(iter(values.values())).size
     chosen = rng.choice(total, size=min(total, max(1, n_draws)), replace=False)
     values = {name: value[chosen] for name, value in values.items()}
     dispersion, factor = np.zeros(chosen.size), np.ones(chosen.size)
-    # The dispersion of a trajectory likelihood is about its curve, not within a round.
+    # The dispersion of a trajectory likelihood describes deviations from the curve, not variation within a round.
     if DISPERSION in parameters and LIKELIHOODS[posterior.attrs["likelihood"]].kind == "transition":
         dispersion = np.asarray(parameters[DISPERSION]).ravel()[chosen]
     if REPLICATE_SD in parameters:
@@ -200,11 +200,11 @@ def run_forward(
         effects = parameters[REPLICATE_EFFECT].transpose("chain", "draw", "replicate")
         labels = list(effects["replicate"].to_numpy())
         if label in labels:
-            # It goes on as it has begun.
-            values_of = effects.to_numpy().reshape(sd.size, -1)
-            factor = Specification.replicate_factors(sd[:, None], values_of)[chosen, labels.index(label)]
+            # An observed replicate keeps its own factor.
+            effects_by_draw = effects.to_numpy().reshape(sd.size, -1)
+            factor = Specification.replicate_factors(sd[:, None], effects_by_draw)[chosen, labels.index(label)]
         else:
-            # A run that has not happened is another replicate; the rate is the mean of those observed, not of all.
+            # A future run is a new replicate. The rate is the mean of the observed replicates, not of all replicates.
             factor = np.exp(sd[chosen] * np.sqrt(1 + 1 / len(labels)) * rng.standard_normal(chosen.size))
     population = int(start["population"])
     infected = model.simulate_paths(
@@ -225,6 +225,6 @@ def run_forward(
 
 
 def bands_of(times: FloatArray, curves: FloatArray) -> pd.DataFrame:
-    """Quantiles over curves, shape (n_curves, n_times), at each time."""
+    """Return the quantiles at each time over curves of shape (n_curves, n_times)."""
     bands = np.quantile(curves, QUANTILES, axis=0)
     return pd.DataFrame({"time": times, **{f"q{100 * q:g}": band for q, band in zip(QUANTILES, bands, strict=True)}})

@@ -1,4 +1,4 @@
-"""Where the posteriors of a comparison are: in memory, or, when there are many, on disk until they are asked for."""
+"""Posteriors of a comparison: held in memory, or, when there are many, on disk."""
 
 import os
 import shutil
@@ -13,11 +13,11 @@ from .arviz_adapter import Posterior, open_netcdf
 from .netcdf import write_netcdf
 
 MAX_IN_MEMORY = 8
-"""Comparisons of more conditions than this keep their posteriors on disk; one takes about 20 MB."""
+"""Comparisons with more conditions keep their posteriors on disk. One posterior takes about 20 MB."""
 
 
 class TemporaryPosteriorStore:
-    """A temporary folder that is there as long as somebody holds this object."""
+    """A temporary folder. It is removed when nothing refers to this object any more."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tworate-"))
@@ -25,14 +25,14 @@ class TemporaryPosteriorStore:
 
 
 class Posteriors(Mapping[str, Posterior]):
-    """Posteriors of one condition by model; what lies on disk is read when it is asked for, and not kept.
+    """Posteriors of one condition by model. A posterior on disk is read at each access and not cached.
 
     Parameters
     ----------
     held : mapping of str to Posterior or Path
-        The posteriors, or the netCDF files in which they lie.
+        The posteriors, or their netCDF files.
     spill : TemporaryPosteriorStore, optional
-        Keeps temporary files from being removed.
+        The store that holds the temporary files. A reference to it keeps the files on disk.
     """
 
     def __init__(self, held: Mapping[str, Posterior | Path], spill: TemporaryPosteriorStore | None = None) -> None:
@@ -40,8 +40,8 @@ class Posteriors(Mapping[str, Posterior]):
         self._spill = spill
 
     def __getitem__(self, name: str) -> Posterior:
-        held = self._held[name]
-        return read_posterior(held) if isinstance(held, Path) else held
+        entry = self._held[name]
+        return read_posterior(entry) if isinstance(entry, Path) else entry
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._held)
@@ -53,20 +53,20 @@ class Posteriors(Mapping[str, Posterior]):
         return f"Posteriors({', '.join(self._held)})"
 
     def write(self, name: str, path: Path) -> None:
-        """Write one as netCDF, whole or not at all."""
-        held = self._held[name]
+        """Write one posterior as netCDF, either completely or not at all."""
+        entry = self._held[name]
         with atomic_path(path) as temporary:
-            if isinstance(held, Path):
+            if isinstance(entry, Path):
                 temporary.unlink(missing_ok=True)
                 try:
-                    os.link(held, temporary)
+                    os.link(entry, temporary)
                 except OSError:
-                    shutil.copyfile(held, temporary)
+                    shutil.copyfile(entry, temporary)
             else:
-                write_netcdf(held, temporary)
+                write_netcdf(entry, temporary)
 
     def stored(self, spill: TemporaryPosteriorStore, prefix: str) -> "Posteriors":
-        """Return the same posteriors, now on disk."""
+        """Write the posteriors to disk and return them from there."""
         files: dict[str, Posterior | Path] = {}
         for name in self:
             path = spill.folder / f"{prefix}{name}.nc"

@@ -1,4 +1,4 @@
-"""What a comparison offers beyond two fits: exact refits, the future, evidence, rivals, many conditions, odd data."""
+"""Comparisons beyond two fits: exact refits, the future, evidence, rivals, many conditions, unusual data."""
 
 import dataclasses
 
@@ -34,7 +34,7 @@ ROUNDS = 20
 
 @pytest.fixture(scope="module")
 def plain(make_trajectories):
-    """One rate, three replicates: a posterior with one parameter, which a grid gives exactly."""
+    """One rate and three replicates. The posterior has one parameter, so a grid gives it exactly."""
     table = make_trajectories(OneRateSI(0.4), MeanField(), seed=21, degree=None, replicates=3, rounds=ROUNDS)
     return observed(Trajectories(table), "mean-field", BINOMIAL)
 
@@ -60,11 +60,11 @@ def test_leave_one_out_and_exact_refits_equal_a_grid(plain, grid):
     posterior = fit_specification(BINOMIAL, plain, seed=1, settings=SamplerSettings())
     elpd = loo(BINOMIAL, posterior, plain)
     exact = np.array([expected_elpd(grid, [i], np.arange(plain.size) != i) for i in range(plain.size)])
-    # The Monte-Carlo error of each is about sd(log p) / sqrt(ESS); sd is below 0.4 here and ESS above 1000.
+    # The Monte-Carlo error of each unit is about sd(log p) / sqrt(ESS), with sd below 0.4 and ESS above 1000.
     np.testing.assert_allclose(elpd.pointwise, exact, atol=5 * 0.4 / np.sqrt(1000))
     assert elpd.high_k_units.size == 0
 
-    # Declare two of them bad: both are left out by refitting, which gives the same numbers.
+    # Two units are declared bad: refitting without each gives the same numbers.
     suspect = dataclasses.replace(elpd, pareto_k=np.where(np.isin(np.arange(plain.size), [4, 30]), 0.9, 0.1))
 
     def refitted(data):
@@ -75,11 +75,11 @@ def test_leave_one_out_and_exact_refits_equal_a_grid(plain, grid):
     mended = refit_bad(suspect, plain, "increment", refitted, most=2)
     assert (mended.high_k_units.size, mended.n_refitted) == (0, 2)
     np.testing.assert_allclose(mended.pointwise[[4, 30]], exact[[4, 30]], atol=5 * 0.4 / np.sqrt(1000))
-    # With more than is allowed, none is refitted.
+    # With more bad units than allowed, none is refitted.
     assert refit_bad(suspect, plain, "increment", refitted, most=1) is suspect
 
 
-def test_the_prior_sensitivity_of_a_single_parameter_is_that_among_two(plain):
+def test_the_prior_sensitivity_of_a_parameter_does_not_depend_on_others(plain):
     posterior = fit_specification(BINOMIAL, plain, seed=1, settings=SamplerSettings())
     alone = prior_sensitivity(posterior)
     assert list(alone.index) == ["beta"]
@@ -91,52 +91,54 @@ def test_leaving_trajectories_out_equals_a_grid(plain, grid):
     posterior = fit_specification(BINOMIAL, plain, seed=1, settings=SamplerSettings())
     elpd = loo(BINOMIAL, posterior, plain, "trajectory")
     exact = [expected_elpd(grid, plain.path == path, plain.path != path) for path in range(3)]
-    # A third of the data at a time: sd(log p) is about 1.
+    # A third of the data is left out: sd(log p) is about 1.
     np.testing.assert_allclose(elpd.pointwise, exact, atol=5 / np.sqrt(1000))
 
 
 def test_the_future_is_predicted_from_the_past_alone(plain, grid):
     future = plain.time > 12
-    seen = dataclasses.replace(plain, weight=np.where(future, 0.0, 1.0))
-    draws = start_sampling(BINOMIAL, seen, seed=3, settings=SamplerSettings()).result().posterior
-    found = future_density(BINOMIAL, group(draws, "posterior"), plain, future)
+    past = dataclasses.replace(plain, weight=np.where(future, 0.0, 1.0))
+    draws = start_sampling(BINOMIAL, past, seed=3, settings=SamplerSettings()).result().posterior
+    elpd = future_density(BINOMIAL, group(draws, "posterior"), plain, future)
     exact = [expected_elpd(grid, future & (plain.path == path), ~future) for path in range(3)]
-    np.testing.assert_allclose(found, exact, atol=5 / np.sqrt(1000))
+    np.testing.assert_allclose(elpd, exact, atol=5 / np.sqrt(1000))
 
 
 def test_evidence_equals_quadrature(plain, grid):
     _, pointwise, prior, log_step = grid
     exact = logsumexp(pointwise.sum(axis=1) + prior) + log_step
-    # Two runs of 1,000 particles; the spread of single runs of this problem is about 0.1.
+    # Two runs of 1,000 particles. The standard deviation of single runs of this problem is about 0.1.
     assert log_evidence(BINOMIAL, plain, seed=4) == pytest.approx(exact, abs=0.4)
 
 
-def test_what_is_asked_for_is_in_table_json_and_files(make_trajectories, tmp_path):
+def test_requested_results_are_in_table_json_and_files(make_trajectories, tmp_path):
     table = make_trajectories(OneRateSI(0.4), MeanField(), seed=22, degree=None, replicates=6, rounds=20)
-    found = compare(table, models=("one-rate", "two-rate", "gamma-rate"), unit="trajectory", predict_from=10, seed=1)
-    assert found.verdict == "one-rate"
-    assert found.conditions[0].n_units == 6
-    assert set(found.table["model"]) == {"one-rate", "two-rate", "gamma-rate"}
-    assert found.table["elpd_future"].notna().all()
-    found.save(tmp_path)
-    again = load_comparison(tmp_path)
-    pd.testing.assert_frame_equal(again.table, found.table)
-    pd.testing.assert_frame_equal(
-        again.conditions[0].models["one-rate"].derived, found.conditions[0].models["one-rate"].derived
+    comparison = compare(
+        table, models=("one-rate", "two-rate", "gamma-rate"), unit="trajectory", predict_from=10, seed=1
     )
-    assert "one-rate" in again._repr_html_()
-    assert repr(again) == f"Comparison\none-rate: {again.conditions[0].reasons[0]}"
-    # What an earlier comparison left goes: posteriors of rivals, and the report of other numbers.
+    assert comparison.verdict == "one-rate"
+    assert comparison.conditions[0].n_units == 6
+    assert set(comparison.table["model"]) == {"one-rate", "two-rate", "gamma-rate"}
+    assert comparison.table["elpd_future"].notna().all()
+    comparison.save(tmp_path)
+    loaded = load_comparison(tmp_path)
+    pd.testing.assert_frame_equal(loaded.table, comparison.table)
+    pd.testing.assert_frame_equal(
+        loaded.conditions[0].models["one-rate"].derived, comparison.conditions[0].models["one-rate"].derived
+    )
+    assert "one-rate" in loaded._repr_html_()
+    assert repr(loaded) == f"Comparison\none-rate: {loaded.conditions[0].reasons[0]}"
+    # Files of an earlier comparison are removed: posteriors of rivals, and the report of other numbers.
     rival, report = tmp_path / "posteriors/one-rate+replicates.nc", tmp_path / "report.html"
     saved = tmp_path / "comparison.json"
     rival.touch()
     report.touch()
     saved.write_text(saved.read_text().replace("posteriors/gamma-rate.nc", "posteriors/one-rate+replicates.nc"))
-    found.save(tmp_path)
+    comparison.save(tmp_path)
     assert not rival.exists()
     assert not report.exists()
     assert load_comparison(tmp_path).verdict == "one-rate"
-    # Of other data, all of it goes but the trajectories.
+    # Other data: all files are removed except the trajectories.
     discard_comparison(tmp_path)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["trajectories.parquet"]
     with pytest.raises(InputError, match="must lie within the observed times"):
@@ -154,14 +156,15 @@ def test_what_is_asked_for_is_in_table_json_and_files(make_trajectories, tmp_pat
 
 
 def test_priors_are_scaled_named_and_saved(make_trajectories, tmp_path):
-    # Nobody but five shares in three replicates: the prior has a say, and a narrower one keeps the rate nearer to it.
+    # Only five agents share in three replicates: the prior matters, and a narrower one keeps the rate nearer to its
+    # median.
     table = make_trajectories(OneRateSI(0.02), MeanField(), seed=22, degree=None, replicates=3, rounds=12)
     usual, narrow = (compare(table, models=("one-rate",), prior_scale=scale, seed=1) for scale in (1.0, 0.25))
-    rates = [found.posteriors["one-rate"].posterior["beta"] * 12 for found in (usual, narrow)]
+    rates = [comparison.posteriors["one-rate"].posterior["beta"] * 12 for comparison in (usual, narrow)]
     assert RATE_PRIOR.median > rates[1].median() > rates[0].median()
     narrow.save(tmp_path)
-    again = load_comparison(tmp_path).conditions[0]
-    assert again.prior_scale == again.models["one-rate"].specification.prior_scale == 0.25
+    loaded = load_comparison(tmp_path).conditions[0]
+    assert loaded.prior_scale == loaded.models["one-rate"].specification.prior_scale == 0.25
     for odd in (0, "2", float("inf"), float("nan")):
         with pytest.raises(InputError, match=r"prior_scale = .*: must be a number above 0"):
             compare(table, prior_scale=odd, seed=1)
@@ -169,10 +172,10 @@ def test_priors_are_scaled_named_and_saved(make_trajectories, tmp_path):
 
 def test_background_sharing_challenges_two_rates(make_trajectories):
     table = make_trajectories(OnlineOfflineSI(0.3, 0.01), MeanField(), seed=23, degree=None, replicates=6)
-    found = compare(table, seed=1)
-    assert found.verdict == "two-rate"
-    assert "online-offline" in found.conditions[0].challenged_by
-    assert found.conditions[0].models["online-offline"].rival
+    comparison = compare(table, seed=1)
+    assert comparison.verdict == "two-rate"
+    assert "online-offline" in comparison.conditions[0].challenged_by
+    assert comparison.conditions[0].models["online-offline"].rival
     alone = compare(table, seed=1, challenge=False)
     assert alone.verdict == "two-rate"
     assert alone.conditions[0].challenged_by == []
@@ -185,44 +188,44 @@ def test_replicates_that_differ_are_found_and_challenge_two_rates(make_trajector
         make_trajectories(OneRateSI(rate), MeanField(), seed=i, degree=None, replicates=1).assign(trajectory=i)
         for i, rate in enumerate(rates)
     )
-    found = compare(table, seed=1)
-    # It looks like two rates, and is told from them.
-    assert found.verdict == "two-rate"
-    assert "one-rate+replicates" in found.conditions[0].challenged_by
-    posterior = found.posteriors["one-rate+replicates"].posterior
+    comparison = compare(table, seed=1)
+    # The data look like two rates, but the rival is detected.
+    assert comparison.verdict == "two-rate"
+    assert "one-rate+replicates" in comparison.conditions[0].challenged_by
+    posterior = comparison.posteriors["one-rate+replicates"].posterior
     low, high = np.quantile(posterior["replicate_sd"], [0.025, 0.975])
-    # The spread of those rates themselves.
+    # The interval contains the standard deviation of the true log-rates.
     assert low < np.log(rates).std(ddof=1) < high
     assert np.corrcoef(posterior["replicate_effect"].mean(("chain", "draw")), np.log(rates))[0, 1] > 0.95
 
 
-def test_continuous_time_taken_for_rounds_challenges_two_rates(tmp_path):
+def test_continuous_time_treated_as_rounds_challenges_two_rates(tmp_path):
     spreading = spread(CompleteNetwork(2000), [[1.0]], rounds=15, replicates=6, visibility=1 / 1999,
                        initial_sharers=10, clock="continuous", seed=3)  # fmt: skip
-    # What the simulation records is taken for granted; a table alone does not say it.
-    known = compare(spreading, seed=1)
-    assert (known.conditions[0].clock, known.verdict) == ("continuous", "one-rate")
-    found = compare(spreading.table.drop(columns="si_edges"), seed=1)
-    assert found.verdict == "two-rate"
-    assert "one-rate+continuous" in found.conditions[0].challenged_by
-    assert any("under the continuous clock" in reason for reason in found.conditions[0].reasons)
-    # As well as under that clock alone: the rival is the model that made the data.
+    # The clock that the simulation records is used. A table alone does not name it.
+    recorded = compare(spreading, seed=1)
+    assert (recorded.conditions[0].clock, recorded.verdict) == ("continuous", "one-rate")
+    comparison = compare(spreading.table.drop(columns="si_edges"), seed=1)
+    assert comparison.verdict == "two-rate"
+    assert "one-rate+continuous" in comparison.conditions[0].challenged_by
+    assert any("under the continuous clock" in reason for reason in comparison.conditions[0].reasons)
+    # The rival is the model that made the data, so its rate equals that of the comparison in continuous time.
     rates = [result.posteriors[name].posterior["beta"] for result, name in
-             ((known.conditions[0], "one-rate"), (found.conditions[0], "one-rate+continuous"))]  # fmt: skip
+             ((recorded.conditions[0], "one-rate"), (comparison.conditions[0], "one-rate+continuous"))]  # fmt: skip
     assert abs(rates[0].mean() - rates[1].mean()) < rates[0].std()
-    found.save(tmp_path)
-    again = load_comparison(tmp_path).conditions[0]
-    rival = again.models["one-rate+continuous"].specification
-    assert (again.clock, rival.clock, rival.name) == ("rounds", "continuous", "one-rate+continuous")
-    # Rounds that are known to be rounds have no such rival, whoever asked for them.
+    comparison.save(tmp_path)
+    loaded = load_comparison(tmp_path).conditions[0]
+    rival = loaded.models["one-rate+continuous"].specification
+    assert (loaded.clock, rival.clock, rival.name) == ("rounds", "continuous", "one-rate+continuous")
+    # There is no such rival where the simulation records rounds, even if rounds are requested.
     rounds = dataclasses.replace(spreading, record={"spreads": [{"clock": "rounds"}]})
     models = compare(rounds, clock="rounds", seed=1).conditions[0].models
     assert "gamma-rate" in models
     assert "one-rate+continuous" not in models
 
 
-def test_networks_with_unequal_degrees_are_served_by_their_distribution():
-    # The danger that maths.md names: one rate on an irregular network looks like two under mean-field.
+def test_the_degree_distribution_serves_networks_with_unequal_degrees():
+    # maths.md names this danger: one rate on an irregular network looks like two under mean-field.
     network = make_network("barabasi-albert", 1000, 8, seed=1)
     table = spread(network, [[0.12]], replicates=6, seed=2).table
     edge_based = compare(table.drop(columns="si_edges"), seed=1)
@@ -238,7 +241,7 @@ def test_reinforced_is_refused_where_the_closure_could_imitate_it(make_trajector
         compare(table, models=("one-rate", "reinforced"))
 
 
-def test_a_forecast_covers_what_came_and_a_wrong_model_does_not(make_trajectories):
+def test_a_forecast_covers_the_later_data_and_that_of_a_wrong_model_does_not(make_trajectories):
     table = make_trajectories(OneRateSI(0.4), MeanField(), seed=25, degree=None, replicates=8, rounds=20)
     past, end = table[table["time"] <= 12], table[table["time"] == 20]
     posterior = fit("one-rate", past, seed=1)
@@ -265,7 +268,7 @@ def test_a_forecast_covers_what_came_and_a_wrong_model_does_not(make_trajectorie
         forecast({"one-rate": posterior}, past, until=20, seed=1)
 
 
-def test_many_conditions_leave_their_posteriors_on_disk(make_trajectories, tmp_path, monkeypatch):
+def test_many_conditions_keep_their_posteriors_on_disk(make_trajectories, tmp_path, monkeypatch):
     monkeypatch.setattr(compare_module, "MAX_IN_MEMORY", 1)
     table = pd.concat(
         make_trajectories(OneRateSI(0.4), MeanField(), seed=i, degree=None, replicates=2, rounds=20).assign(
@@ -273,16 +276,16 @@ def test_many_conditions_leave_their_posteriors_on_disk(make_trajectories, tmp_p
         )
         for i in range(2)
     )
-    found = compare(table, by="event", seed=1)
-    kept = found.conditions[1].posteriors
-    assert all(path.is_file() for path in kept._held.values())
-    assert kept["one-rate"] is not kept["one-rate"]
-    found.save(tmp_path)
-    again = load_comparison(tmp_path)
+    comparison = compare(table, by="event", seed=1)
+    posteriors = comparison.conditions[1].posteriors
+    assert all(path.is_file() for path in posteriors._held.values())
+    assert posteriors["one-rate"] is not posteriors["one-rate"]
+    comparison.save(tmp_path)
+    loaded = load_comparison(tmp_path)
     np.testing.assert_array_equal(
-        again.conditions[1].posteriors["one-rate"].posterior["beta"], kept["one-rate"].posterior["beta"]
+        loaded.conditions[1].posteriors["one-rate"].posterior["beta"], posteriors["one-rate"].posterior["beta"]
     )
-    pd.testing.assert_frame_equal(again.table, found.table)
+    pd.testing.assert_frame_equal(loaded.table, comparison.table)
 
 
 def path(infected, population=100):
@@ -300,9 +303,9 @@ def path(infected, population=100):
     ids=["everyone at once", "three points", "everyone at once in every replicate", "hardly anyone"],
 )
 def test_degenerate_data_are_undecided(table, reason):
-    found = compare(table, seed=1, sampler=SamplerSettings(draws=500))
-    assert found.verdict == "undecided"
-    assert any(reason in said for said in found.conditions[0].reasons)
+    comparison = compare(table, seed=1, sampler=SamplerSettings(draws=500))
+    assert comparison.verdict == "undecided"
+    assert any(reason in stated for stated in comparison.conditions[0].reasons)
 
 
 def test_no_spread_at_all_is_a_clear_message():
@@ -323,7 +326,7 @@ def test_irregular_times_and_lengths_in_continuous_time(make_trajectories):
             "infected": infected.ravel(), "population": 2000,
         }
     )  # fmt: skip
-    # Replicates of different lengths, one of which never starts.
+    # Replicates have different lengths, and one never starts.
     table = table[(table["trajectory"] > 2) | (table["time"] < 20)]
     still = pd.DataFrame({"trajectory": 9, "time": [0.0, 5.0], "infected": 0, "population": 2000})
     posterior = fit("two-rate", pd.concat([table, still]), clock="continuous", likelihood="binomial", seed=1)
@@ -333,7 +336,7 @@ def test_irregular_times_and_lengths_in_continuous_time(make_trajectories):
 
 
 def test_a_left_out_replicate_has_its_effect_integrated_out(make_trajectories):
-    # Many agents know their rate well: the integrand is narrow. Against a fine grid, for each of 20 draws.
+    # Many agents determine the rate well, so the integrand is narrow. A fine grid gives the integral for 20 draws.
     rates = 0.35 * np.exp(0.4 * np.random.default_rng(3).standard_normal(6))
     table = pd.concat(
         make_trajectories(
@@ -346,22 +349,22 @@ def test_a_left_out_replicate_has_its_effect_integrated_out(make_trajectories):
     settings = SamplerSettings(draws=100, target_accept=0.8)
     run = SamplingRun(FitTarget(specification, data), seed=1, settings=settings)
     draws = group(run.result().posterior, "posterior")
-    found = unit_log_likelihood(specification, draws, data, "trajectory")[:20]
+    log_likelihood = unit_log_likelihood(specification, draws, data, "trajectory")[:20]
     few = draws.isel(chain=[0], draw=slice(0, 20))
     sd = few["replicate_sd"].to_numpy().reshape(-1, 1)
-    own = np.log(specification.replicate_factors(sd, few["replicate_effect"].to_numpy().reshape(20, 6)))
+    log_factors = np.log(specification.replicate_factors(sd, few["replicate_effect"].to_numpy().reshape(20, 6)))
     starts = np.flatnonzero(np.diff(data.path, prepend=-1))
     offsets = np.linspace(-1.2, 1.2, 961)
     terms = []
     for offset in offsets:
-        prediction, dispersion = predicted_draws(specification, few, data, np.exp(own + offset))
+        prediction, dispersion = predicted_draws(specification, few, data, np.exp(log_factors + offset))
         pointwise = pointwise_log_likelihood(0, prediction, dispersion, data.incidence, data.n_susceptible)
-        # Given the other five log-rates: normal about their mean, with the variance of a difference.
-        prior = stats.norm.logpdf(own + offset, -own / 5, sd * np.sqrt(6 / 5))
+        # Given the other five log-rates, the sixth is normal around their mean, with the variance of a difference.
+        prior = stats.norm.logpdf(log_factors + offset, -log_factors / 5, sd * np.sqrt(6 / 5))
         terms.append(np.add.reduceat(pointwise, starts, axis=1) + prior)
     exact = logsumexp(terms, axis=0) + np.log(offsets[1] - offsets[0])
-    # A hundredth of the difference that decides between models.
-    np.testing.assert_allclose(found, exact, atol=0.04)
+    # The tolerance is a hundredth of the difference that decides between models.
+    np.testing.assert_allclose(log_likelihood, exact, atol=0.04)
 
 
 def test_two_models_of_one_name_are_refused(make_trajectories):
@@ -379,15 +382,15 @@ def test_a_condition_without_a_future_keeps_its_verdict(make_trajectories):
         for i, rounds in ((1, 20), (2, 12))
     )
     table = pd.concat([long.assign(event="long"), short.assign(event="short")])
-    found = compare(table, by="event", predict_from=15, seed=1)
-    assert found.verdict == {"event = long": "one-rate", "event = short": "one-rate"}
-    first, second = (result.models["one-rate"].elpd_future for result in found.conditions)
+    comparison = compare(table, by="event", predict_from=15, seed=1)
+    assert comparison.verdict == {"event = long": "one-rate", "event = short": "one-rate"}
+    first, second = (result.models["one-rate"].elpd_future for result in comparison.conditions)
     assert first is not None
     assert second is None
-    assert any("nothing could be predicted" in reason for reason in found.conditions[1].reasons)
+    assert any("nothing could be predicted" in reason for reason in comparison.conditions[1].reasons)
 
 
-def test_forecasts_know_late_starters_and_what_was_learnt_of_each_replicate(make_trajectories):
+def test_forecasts_use_the_effect_of_each_replicate_and_accept_late_starters(make_trajectories):
     rates = (0.2, 0.8)
     table = pd.concat(
         make_trajectories(OneRateSI(rates[i % 2]), MeanField(), seed=i, degree=None, replicates=1, rounds=12).assign(
@@ -401,26 +404,26 @@ def test_forecasts_know_late_starters_and_what_was_learnt_of_each_replicate(make
     bands = forecast(posterior, table, until=18, seed=2)
     end = bands[bands["time"] == 18].set_index("trajectory")
     assert list(end.index) == ["late", "r0", "r1", "r2", "r3"]
-    # Each goes on at its own rate from its own last state.
+    # Each replicate continues at its own rate from its last state.
     for label, rate in (("r0", 0.2), ("r2", 0.2)):
         last = table[(table["trajectory"] == label) & (table["time"] == 12)]["infected"].item() / 1000
         expected = OneRateSI(rate).solve(np.arange(7), last, MeanField(), clock="rounds")[-1]
         assert end.loc[label, "q2.5"] < expected < end.loc[label, "q97.5"]
-        # And is sure of it, as a stranger's forecast could not be.
+        # Its band is narrow, unlike that of a new replicate.
         assert end.loc[label, "q97.5"] - end.loc[label, "q2.5"] < 0.3
     assert end.loc["late", "q97.5"] - end.loc["late", "q2.5"] > 0.3
 
 
-def test_a_model_of_ones_own_is_compared_saved_and_loaded(make_trajectories, tmp_path):
+def test_a_user_model_is_compared_saved_and_loaded(make_trajectories, tmp_path):
     from tworate.models import GammaRateSI
 
     class Mine(GammaRateSI):
         name = "mine"
 
     table = make_trajectories(OneRateSI(0.4), MeanField(), seed=1, degree=None, replicates=2, rounds=20)
-    found = compare(table, models=("one-rate", "two-rate", Mine), seed=1)
-    assert "mine" in found.posteriors
-    found.save(tmp_path)
+    comparison = compare(table, models=("one-rate", "two-rate", Mine), seed=1)
+    assert "mine" in comparison.posteriors
+    comparison.save(tmp_path)
     with pytest.raises(InputError, match="pass its class"):
         load_comparison(tmp_path)
-    assert load_comparison(tmp_path, models=[Mine]).verdict == found.verdict
+    assert load_comparison(tmp_path, models=[Mine]).verdict == comparison.verdict

@@ -1,4 +1,4 @@
-"""Short real fits: recovery, agreement with a grid, and what is saved."""
+"""Short real fits: recovery, agreement with a grid, and saved files."""
 
 import json
 
@@ -42,7 +42,7 @@ def test_two_rates_are_recovered(two_rate):
 
 
 def test_one_rate_on_a_sparse_network_is_recovered_where_mean_field_fails():
-    # From the agents themselves: k = 4, one probability for everybody at every sighting.
+    # Agent-based data: k = 4, and everybody has the same probability at every sighting.
     trajectories = spread(random_regular(1000, 4, seed=11), [[0.12]], visibility=1.0, seed=12)
     recorded = compare(trajectories, seed=1)
     edge_based = compare(trajectories, seed=1, closure="edge-based")
@@ -59,17 +59,17 @@ def test_one_rate_on_a_sparse_network_is_recovered_where_mean_field_fails():
         name: comparison.conditions[0].models["one-rate"].elpd_loo
         for name, comparison in (("recorded", recorded), ("edge-based", edge_based), ("mean-field", mean_field))
     }
-    # The same increments are predicted by all three, so their elpd can be set side by side.
+    # All three predict the same increments, so their elpd can be compared.
     assert elpd["mean-field"] < min(elpd["recorded"], elpd["edge-based"]) - 10
 
 
-def test_two_kinds_of_agents_are_found_from_the_agents_themselves():
+def test_two_kinds_of_agents_are_found_in_agent_based_data():
     # Half of the agents share with probability 0.1 at each sighting, half with 0.03: no SI model made these data.
     members = np.random.default_rng(1).permutation(1000) % 2
     trajectories = spread(random_regular(1000, 8, seed=13), [[0.1], [0.03]], members, visibility=1.0, seed=14)
     comparison = compare(trajectories, seed=1)
     assert comparison.verdict == "two-rate", comparison.conditions[0].reasons
-    # 8 contacts of probability 0.03: the slow rate is 0.24 as k q and 0.244 as -k log(1 - q); weights are one half.
+    # 8 contacts with probability 0.03: the slow rate is k q = 0.24 or -k log(1 - q) = 0.244. The weights are one half.
     summary = comparison.conditions[0].models["two-rate"].parameters
     assert summary.loc["beta_slow", "hdi_low"] < 0.244
     assert summary.loc["beta_slow", "hdi_high"] > 0.24
@@ -99,10 +99,10 @@ def test_two_rate_posterior_equals_a_grid(make_trajectories):
     table = make_trajectories(truth, MeanField(), seed=6, degree=None, replicates=3, rounds=25)
     posterior = fit("two-rate", table, likelihood="binomial", seed=2).posterior
     data = observe(Trajectories(table), "mean-field")
-    # The sampled coordinates and their priors, by the midpoint rule; the mean rate is known to a few percent.
+    # The midpoint rule on the sampled coordinates with their priors. The data determine the mean rate to a few percent.
     at = (np.arange(70) + 0.5) / 70
     near = np.linspace(0.35, 1.1, 70)
-    mean_rate, ratio, weight = (each.reshape(-1, 1) for each in np.meshgrid(near, at, at, indexing="ij"))
+    mean_rate, ratio, weight = (axis.reshape(-1, 1) for axis in np.meshgrid(near, at, at, indexing="ij"))
     fast = mean_rate / (weight + (1 - weight) * ratio)
     values = {"beta_fast": fast, "beta_slow": ratio * fast, "weight_fast": weight}
     log_density = (
@@ -129,7 +129,7 @@ def test_two_rate_posterior_equals_a_grid(make_trajectories):
         assert float(draws.std()) == pytest.approx(sd, rel=0.08), name
 
 
-def test_new_data_need_no_new_compilation_and_leave_no_trace(make_trajectories):
+def test_new_data_need_no_new_compilation_and_do_not_change_later_fits(make_trajectories):
     from tworate.inference.likelihood import compiled_density as program
 
     short, long = (
@@ -140,10 +140,10 @@ def test_new_data_need_no_new_compilation_and_leave_no_trace(make_trajectories):
     first = fit("one-rate", short, seed=3)
     (compiled,) = program._programs.values()
     other = fit("one-rate", long.assign(time=long["time"] * 86_400), seed=3)
-    again = fit("one-rate", short, seed=3)
+    repeated = fit("one-rate", short, seed=3)
     assert list(program._programs.values()) == [compiled]
-    np.testing.assert_array_equal(first.posterior["beta"], again.posterior["beta"])
-    # Loaded from the disk instead, and used for other data first, the same draws come out.
+    np.testing.assert_array_equal(first.posterior["beta"], repeated.posterior["beta"])
+    # The draws are the same if the density is loaded from disk and used for other data first.
     program._programs.clear()
     fit("one-rate", long, seed=3)
     np.testing.assert_array_equal(first.posterior["beta"], fit("one-rate", short, seed=3).posterior["beta"])
@@ -151,9 +151,9 @@ def test_new_data_need_no_new_compilation_and_leave_no_trace(make_trajectories):
     assert 0.3 < float(other.posterior["beta"].mean()) * 86_400 < 0.5
 
 
-def test_rescaling_time_rescales_the_rates_and_nothing_else(make_trajectories):
+def test_rescaling_time_rescales_only_the_rates(make_trajectories):
     table = make_trajectories(TwoRateSI(1.0, 0.2, 0.5), MeanField(), seed=7, degree=None, replicates=4)
-    # A power of two is exact in floating point, so the draws must be equal to the last bit.
+    # Scaling by a power of two is exact in floating point, so the draws must be equal to the last bit.
     factor = 2.0**17
     rescaled = fit("two-rate", table.assign(time=table["time"] * factor), seed=4).posterior
     plain = fit("two-rate", table, seed=4).posterior
@@ -175,7 +175,7 @@ def test_saved_files_give_the_numbers_of_the_json(two_rate, tmp_path):
     for name, model in entry["models"].items():
         loo = az.loo(posteriors[name], pointwise=True, var_name="incidence")
         if HAS_TREES:
-            # ArviZ 1 counts draws equal to the cut-off to the tail, rounds its length down, and divides by n - 1.
+            # ArviZ 1 includes draws equal to the cut-off in the tail, rounds its length down, and divides by n - 1.
             n = loo.n_data_points
             theirs, close = (loo.elpd, loo.se * np.sqrt((n - 1) / n), loo.p), 1e-4
         else:
@@ -183,7 +183,7 @@ def test_saved_files_give_the_numbers_of_the_json(two_rate, tmp_path):
         assert (model["elpd_loo"], model["se"], model["p_loo"]) == pytest.approx(theirs, rel=close, abs=5 * close)
         assert model["good_k"] == pytest.approx(loo.good_k)
     table = az.compare(posteriors, **({"round_to": "none"} if HAS_TREES else {}))
-    # ArviZ 1 gives the difference with the other sign.
+    # ArviZ 1 has the opposite sign of the difference.
     assert entry["elpd_diff"] == pytest.approx(abs(table.loc["one-rate", "elpd_diff"]), rel=close, abs=5 * close)
     assert entry["dse"] == pytest.approx(table.loc["one-rate", "dse"], rel=close)
     for name, model in entry["models"].items():
@@ -212,8 +212,8 @@ def test_saving_and_loading_gives_the_same_comparison(two_rate, tmp_path):
 
 
 def test_posterior_predictive_covers_the_data(two_rate):
-    # One-step-ahead 90% intervals of the fitted true model hold close to 90% of the increments. They are discrete, so
-    # they hold a little more; 400 increments give a standard error of 1.5%.
+    # One-step-ahead 90% intervals of the fitted true model contain about 90% of the increments, and a little more
+    # because increments are discrete. 400 increments give a standard error of 1.5%.
     comparison, _ = two_rate
     posterior = comparison.posteriors["two-rate"]
     drawn = posterior.posterior_predictive["incidence"].stack(sample=("chain", "draw"))
@@ -222,7 +222,7 @@ def test_posterior_predictive_covers_the_data(two_rate):
     assert 0.86 < inside < 0.97
 
 
-def test_conditions_are_compared_apart_and_one_without_information_does_not_stop_the_others(make_trajectories):
+def test_conditions_are_compared_separately_and_one_without_information_does_not_stop_the_others(make_trajectories):
     one = make_trajectories(OneRateSI(0.5), MeanField(), seed=8, degree=None, replicates=4).assign(event="one")
     two = make_trajectories(TwoRateSI(1.5, 0.1, 0.5), MeanField(), seed=9, degree=None, replicates=4).assign(
         event="two"
@@ -232,7 +232,7 @@ def test_conditions_are_compared_apart_and_one_without_information_does_not_stop
     assert comparison.verdict == {"event = one": "one-rate", "event = still": "undecided", "event = two": "two-rate"}
     alone = compare(two, seed=1, challenge=False)
     assert alone.conditions[0].elpd_diff == comparison.conditions[2].elpd_diff
-    # Two conditions taken for one are named; a column in which every trajectory differs is none.
+    # Two pooled conditions are named. A column that differs in every trajectory is not a condition.
     pooled = compare(pd.concat([one, two]).assign(run=lambda table: table["trajectory"]), "one-rate", seed=1)
     assert any(
         "differ in event (2 values)" in reason and "--by event" in reason for reason in pooled.conditions[0].reasons

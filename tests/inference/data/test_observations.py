@@ -1,4 +1,4 @@
-"""From trajectories to exposure, worked by hand on small cases."""
+"""Exposure from trajectories, computed by hand on small cases."""
 
 from dataclasses import replace
 
@@ -21,14 +21,14 @@ def test_the_clock_is_that_of_the_simulation_where_it_is_recorded():
     def recorded(*clocks):
         return replace(trajectories(), record={"spreads": [{"clock": clock} for clock in clocks]})
 
-    assert choose_clock(trajectories()) == ("rounds", "the data do not say theirs")
+    assert choose_clock(trajectories()) == ("rounds", "the data name no clock")
     assert choose_clock(recorded("continuous", "continuous")) == ("continuous", "that of the simulation")
     assert choose_clock(recorded("continuous"), "rounds") == (
         "rounds",
         "asked for; that of the simulation was continuous",
     )
     assert choose_clock(recorded("continuous"), "continuous") == ("continuous", "asked for")
-    # Two, none, or one that we do not know, say nothing.
+    # Two clocks, no clock and an unknown clock do not decide.
     for unknown in (recorded("continuous", "rounds"), recorded(None), recorded("sidereal"), recorded()):
         assert choose_clock(unknown)[0] == "rounds"
     with pytest.raises(InputError, match="clock 'sidereal' is unknown; choose one of rounds, continuous"):
@@ -98,7 +98,7 @@ def test_edge_based_exposure_of_unequal_degrees_is_that_of_their_distribution():
 
 
 def test_the_end_of_a_spread_is_left_out_where_degrees_differ():
-    # Of 100 agents half have one neighbour: when the others are gone, hardly a path leads to those that are left.
+    # Half of 100 agents have one neighbour. Once the other half has shared, hardly any path leads to them.
     columns = {"trajectory": "a", "time": range(5), "infected": [5, 40, 70, 90, 92], "population": 100, "degree": 3.0}
     data = observe(Trajectories(pd.DataFrame({**columns, "degrees": "1:50 5:50"})), "edge-based")
     closure = DegreeDistribution((1, 5), (0.5, 0.5))
@@ -106,11 +106,11 @@ def test_the_end_of_a_spread_is_left_out_where_degrees_differ():
     assert rate[2] > 0.5 * rate.max() > rate[3]
     np.testing.assert_allclose(data.exposure_rate, rate[:3])
     assert "2 agents shared when exposure" in data.cautions[0]
-    # One formula for all agents never falls, and a whole curve keeps everything.
+    # The formula of equal degrees never falls, and a whole curve keeps every increment.
     assert observe(Trajectories(pd.DataFrame(columns)), "edge-based").size == 4
-    whole = observe(Trajectories(pd.DataFrame({**columns, "degrees": "1:50 5:50"})), "edge-based", whole_curve=True)
-    assert whole.size == 4
-    assert whole.cautions == ()
+    curve = observe(Trajectories(pd.DataFrame({**columns, "degrees": "1:50 5:50"})), "edge-based", whole_curve=True)
+    assert curve.size == 4
+    assert curve.cautions == ()
 
 
 def test_the_end_begins_at_half_of_the_peak_of_the_exposure():
@@ -120,7 +120,7 @@ def test_the_end_begins_at_half_of_the_peak_of_the_exposure():
     peak = int(np.argmax(rate))
     after = peak + int(np.argmax(rate[peak:] < 0.5 * rate[peak]))
     population = 100_000
-    # The peak, a state at 49.9% of it or at 50.1%, and what is left.
+    # States: the start, the peak, just below or just above half of the peak, and the end.
     for shift, size in ((5, 2), (-5, 3)):
         states = [0.95, susceptible[peak], susceptible[after + shift], 0.05]
         infected = [round(population * (1.0 - s)) for s in states]
@@ -130,15 +130,15 @@ def test_the_end_begins_at_half_of_the_peak_of_the_exposure():
         assert data.size == size
 
 
-def test_what_is_beyond_the_reach_of_a_network_does_not_stop_the_comparison():
-    # A tenth of the agents has no neighbours; the formula has nobody exposed once only they are left.
+def test_agents_without_neighbours_do_not_stop_the_comparison():
+    # A tenth of the agents has no neighbours. Exposure is 0 in the formula once only they are susceptible.
     columns = {"trajectory": "a", "time": range(4), "infected": [5, 50, 93, 95], "population": 100, "degree": 3.6}
     data = observe(Trajectories(pd.DataFrame({**columns, "degrees": "0:10 4:90"})), "edge-based")
     assert data.size < 3
     assert "(1 increment, left out)" in data.cautions[0]
 
 
-def test_trajectories_on_different_networks_have_the_formula_of_theirs():
+def test_trajectories_on_different_networks_have_different_formulas():
     a = trajectories(degree=4.2, degrees="3:4 5:6").table
     b = a.assign(trajectory="b", degree=4.0, degrees="3:5 5:5")
     data = observe(Trajectories(pd.concat([a, b])), "edge-based")
@@ -158,13 +158,13 @@ def test_recorded_exposure_moves_by_the_formula_of_its_network():
     np.testing.assert_allclose(plain.exposure_rate, [6 / 24, 9 / 18, 9 / 18])
     uneven = observe(trajectories(si_edges=edges, degree=4.2, degrees="3:4 5:6"), "recorded")
     assert uneven.formulas == (DegreeDistribution((3, 5), (0.4, 0.6)),)
-    # The mean alone does not say how the network would go on.
+    # The mean degree alone does not determine a formula.
     assert observe(trajectories(si_edges=edges, degree=4.2), "recorded").formulas == (MeanField(),)
 
 
-def test_between_times_in_continuous_time_prevalence_runs_along_a_logistic_curve():
-    # By hand: logit rises linearly from b to a, so the mean is log((1-a)/(1-b)) / (logit a - logit b); flat where
-    # nothing happens, and the mean of the ends where an end is 1.
+def test_prevalence_follows_a_logistic_curve_between_times_in_continuous_time():
+    # By hand: logit rises linearly from b to a, so the mean is log((1-a)/(1-b)) / (logit a - logit b). The mean is the
+    # prevalence itself where nothing happens, and the mean of the ends where an end is 1.
     data = observe(trajectories(time=[0, 1, 2, 4]), "mean-field", "continuous")
     means = [np.log(0.8 / 0.6) / np.log((0.4 / 0.6) / (0.2 / 0.8)), 0.4, 0.7]
     np.testing.assert_allclose(data.exposure_end, np.cumsum(means * np.array([1, 1, 2])), rtol=1e-14)
@@ -172,19 +172,19 @@ def test_between_times_in_continuous_time_prevalence_runs_along_a_logistic_curve
     np.testing.assert_allclose(data.exposure_rate, [0.2, 0.4, 0.4])
     np.testing.assert_array_equal(data.elasticity, 1.0)
     np.testing.assert_array_equal(data.time_end, [1, 2, 4])
-    # Uneven steps are no matter there.
+    # Uneven steps need no caution in continuous time.
     assert data.cautions == ()
 
 
 def test_a_whole_curve_keeps_increments_without_transitions():
     table = {"time": range(6), "infected": [0, 2, 4, 4, 10, 10]}
     assert observe(trajectories(**table), "mean-field").size == 3
-    whole = observe(trajectories(**table), "mean-field", whole_curve=True)
-    np.testing.assert_array_equal(whole.incidence, [2, 0, 6, 0])
-    np.testing.assert_allclose(whole.prevalence, [0.4, 0.4, 1.0, 1.0])
-    np.testing.assert_array_equal(whole.weight, 1.0)
+    curve = observe(trajectories(**table), "mean-field", whole_curve=True)
+    np.testing.assert_array_equal(curve.incidence, [2, 0, 6, 0])
+    np.testing.assert_allclose(curve.prevalence, [0.4, 0.4, 1.0, 1.0])
+    np.testing.assert_array_equal(curve.weight, 1.0)
     # The unit of time of the priors is the same for both kinds of likelihood.
-    assert whole.window == 3.0
+    assert curve.window == 3.0
 
 
 EDGES = [3, 4, 4, 0]
@@ -260,7 +260,7 @@ def test_data_without_information_are_refused(columns, closure, message):
         observe(trajectories(**columns), closure)
 
 
-def test_what_the_process_does_not_provide_for_is_said():
+def test_features_that_the_process_does_not_describe_give_cautions():
     plain = observe(trajectories(), "mean-field")
     assert plain.cautions == ()
     assert plain.n_increments == plain.size == 3

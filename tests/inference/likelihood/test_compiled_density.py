@@ -1,4 +1,4 @@
-"""The machine code that is sampled: the density that PyMC gives, kept on disk while its sources stay the same."""
+"""The compiled density: it equals PyMC's density, and is cached on disk while its sources stay the same."""
 
 import ast
 import ctypes
@@ -35,10 +35,10 @@ DOUBLES = ctypes.POINTER(ctypes.c_double)
 
 @dataclass(frozen=True)
 class OutsideSI(SIModel):
-    """A model that no folder of the package holds."""
+    """A model outside the package."""
 
     name: ClassVar[str] = "outside"
-    summary: ClassVar[str] = "one rate by another name"
+    summary: ClassVar[str] = "one rate under another name"
     reference: ClassVar[str] = "none"
 
     pace: float = parameter("transmission rate", unit="1/time", prior=RATE_PRIOR)
@@ -52,12 +52,12 @@ def observed(make_trajectories, specification, *, seed, replicates=2):
     table = make_trajectories(
         OneRateSI(0.5), RandomRegular(8), seed=seed, degree=8, replicates=replicates, rounds=10 + seed
     )
-    whole = specification.likelihood.kind == "trajectory"
-    return observe(Trajectories(table), "edge-based", specification.clock, whole_curve=whole)
+    is_curve = specification.likelihood.kind == "trajectory"
+    return observe(Trajectories(table), "edge-based", specification.clock, whole_curve=is_curve)
 
 
 def call(function, point, buffer):
-    """Status, value and gradient of a compiled density, called as the sampler calls it."""
+    """Return status, value and gradient of a compiled density, called as the sampler calls it."""
 
     def pointer(array):
         return array.ctypes.data_as(DOUBLES)
@@ -81,7 +81,9 @@ def specification(request):
     return request.param
 
 
-def test_compiled_density_is_that_of_pymc_on_other_data_than_it_was_compiled_with(specification, make_trajectories):
+def test_compiled_density_equals_that_of_pymc_on_data_that_differ_from_those_at_compilation(
+    specification, make_trajectories
+):
     compiled = compiled_density(specification, observed(make_trajectories, specification, seed=1))
     data = observed(make_trajectories, specification, seed=9, replicates=3)
     model = build_model(specification, data)
@@ -95,10 +97,10 @@ def test_compiled_density_is_that_of_pymc_on_other_data_than_it_was_compiled_wit
         named = {v.name: np.asarray(part) for v, part in zip(model.value_vars, parts, strict=False)}
         status, value, gradient = call(compiled, point, buffer)
         assert status == 0
-        # The same sums in another order: of up to a thousand terms.
+        # The sums have up to a thousand terms and another order.
         assert value == pytest.approx(float(density(named)), rel=1e-12)
         np.testing.assert_allclose(gradient, slope(named), rtol=1e-10, atol=1e-9)
-    # Where the density is not a number, the sampler is told so.
+    # The status tells the sampler that the density is not finite.
     assert call(compiled, np.full(point.size, 800.0), buffer)[0] == 1
 
 
@@ -110,10 +112,10 @@ def test_a_density_that_was_compiled_once_is_read_from_disk(specification, make_
         raise AssertionError("compiled again")
 
     monkeypatch.setattr(program, "_numba_density", refuse)
-    again = program._load_or_compile(specification, data)
-    assert again.cache_hits == 1
+    loaded = program._load_or_compile(specification, data)
+    assert loaded.cache_hits == 1
     point = np.zeros(FitTarget(specification, data).sampler_model().n_dim)
-    assert call(again, point, data_buffer(specification, data))[0] == 0
+    assert call(loaded, point, data_buffer(specification, data))[0] == 0
 
 
 WITHOUT_PYMC = """
@@ -131,8 +133,8 @@ print(read.cache_hits, "pymc" in sys.modules)
 """
 
 
-def test_what_is_read_from_disk_needs_no_pymc(make_trajectories, tmp_path):
-    # It would take a fifth of a second of every comparison.
+def test_a_density_from_disk_needs_no_pymc(make_trajectories, tmp_path):
+    # Importing PyMC would take a fifth of a second in every comparison.
     specification = Specification(TwoRateSI, LIKELIHOODS["beta-binomial"])
     program._load_or_compile(specification, observed(make_trajectories, specification, seed=1))
     table = make_trajectories(TwoRateSI(1.0, 0.2, 0.5), RandomRegular(8), seed=3, degree=8)
@@ -152,7 +154,7 @@ def test_a_model_from_outside_is_compiled_though_not_kept(make_trajectories):
     assert compiled.cache_hits == 0
     status, value, gradient = call(compiled, point, buffer)
     assert status == 0
-    # Nothing but the name differs.
+    # The two models differ only in names.
     expected = call(compiled_density(inside, data), point, buffer)
     assert (value, gradient[0]) == pytest.approx((expected[1], expected[2][0]), rel=1e-13)
 
@@ -160,8 +162,8 @@ def test_a_model_from_outside_is_compiled_though_not_kept(make_trajectories):
 def test_key_changes_with_what_is_compiled_and_with_its_sources(monkeypatch):
     transition, curve = LIKELIHOODS["beta-binomial"], LIKELIHOODS["normal"]
     keys = [
-        program._key(Specification(*each))
-        for each in (
+        program._key(Specification(*arguments))
+        for arguments in (
             (OneRateSI, transition),
             (TwoRateSI, transition),
             (OneRateSI, LIKELIHOODS["binomial"]),
@@ -196,16 +198,16 @@ specification = Specification(OneRateSI, LIKELIHOODS["beta-binomial"])
 data = observe(read_trajectories(sys.argv[1]), "edge-based")
 function, buffer = program.compiled_density(specification, data), program.data_buffer(specification, data)
 points = np.random.default_rng(1).normal([2.0, -5.0], 0.5, (20_000, 2))
-found = [np.append(value, gradient) for _, value, gradient in (call(function, point, buffer) for point in points)]
-print(hashlib.sha256(np.array(found).tobytes()).hexdigest())
+results = [np.append(value, gradient) for _, value, gradient in (call(function, point, buffer) for point in points)]
+print(hashlib.sha256(np.array(results).tobytes()).hexdigest())
 """
 
 
-def test_what_is_compiled_first_on_a_machine_rounds_as_what_is_compiled_later(make_trajectories, tmp_path):
+def test_the_first_and_a_later_compilation_on_a_machine_round_alike(make_trajectories, tmp_path):
     table = make_trajectories(TwoRateSI(1.0, 0.2, 0.5), RandomRegular(8), seed=3, degree=8, replicates=5)
     Trajectories(table).save(tmp_path / "data.csv")
-    # PyTensor's cache is empty, then full; that of the density is empty each time.
-    found = []
+    # PyTensor's cache is empty at first and filled later. The cache of the density is empty both times.
+    digests = []
     for run in ("first", "second"):
         environment = {
             **os.environ,
@@ -217,12 +219,12 @@ def test_what_is_compiled_first_on_a_machine_rounds_as_what_is_compiled_later(ma
             capture_output=True, text=True, env=environment,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        found.append(done.stdout)
-    assert found[0] == found[1]
+        digests.append(done.stdout)
+    assert digests[0] == digests[1]
 
 
-def test_density_follows_from_its_folder_and_the_models_alone():
-    # The key is the digest of these two. Observations come as data, whose arrays the predictor names.
+def test_only_its_folder_and_the_models_determine_the_density():
+    # The key hashes these two folders. Observations are data, and the predictor names their arrays.
     folder = Path(program.__file__).parent
     for path in folder.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -255,7 +257,7 @@ def test_scale_of_sampling_is_that_of_pymc(prior, support):
     np.testing.assert_allclose(constrain(spec, unbounded), at, rtol=1e-12)
 
 
-def test_arrays_are_packed_one_after_the_other_behind_where_they_begin(make_trajectories):
+def test_a_buffer_holds_the_offsets_of_the_arrays_and_then_the_arrays(make_trajectories):
     specification = Specification(OneRateSI, LIKELIHOODS["binomial"], replicate_effects=True)
     data = observed(make_trajectories, specification, seed=1)
     buffer, arrays = data_buffer(specification, data), program.predictor(specification).arrays(data)
@@ -278,14 +280,14 @@ def test_chains_start_around_the_medians_of_the_priors(specification, make_traje
 
 
 def test_no_other_cache_keeps_the_likelihood():
-    # PyTensor's would go on linking an old likelihood under a new key of ours.
+    # PyTensor's cache would link an old likelihood under our new key.
     from tworate.inference.likelihood.likelihood_node import LogLikelihood, _numba_log_likelihood
 
     assert _numba_log_likelihood(LogLikelihood(0), None)[1] is None
 
 
 def test_a_prior_must_fit_its_support():
-    # PyMC transforms by the prior, and so do we: one that disagrees with the support would be read back wrongly.
+    # Transforms follow from the prior. A prior that disagrees with the support would transform values wrongly.
     with pytest.raises(ValueError, match="does not fit the support"):
         parameter("share", prior=Beta(8.0, 2.0))
     with pytest.raises(ValueError, match="does not fit the support"):

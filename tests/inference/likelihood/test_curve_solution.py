@@ -1,4 +1,4 @@
-"""Solutions of the curve and their derivatives: against the same solved by numpy, and its differences."""
+"""Solutions of the curve and their derivatives, against solutions by numpy and their finite differences."""
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ NETWORKS = [
 
 
 def curves(clock):
-    """Arrays of two curves that start apart, the second after uneven times and shorter."""
+    """Arrays of two curves with different starts. The second is shorter and has other uneven times."""
     a = {"trajectory": "a", "time": [0, 1, 2, 4, 5], "infected": [5, 20, 80, 300, 450]}
     b = {"trajectory": "b", "time": [0, 2, 3, 4], "infected": [20, 35, 90, 400]}
     table = pd.concat([pd.DataFrame(a), pd.DataFrame(b)]).assign(population=1000, degree=8)
@@ -38,7 +38,7 @@ def curves(clock):
 @pytest.mark.parametrize("linker", ["py", "numba"])
 @pytest.mark.parametrize("clock", ["rounds", "continuous"])
 @pytest.mark.parametrize("model", MODELS)
-def test_exposure_and_its_derivatives_are_those_of_the_curve_that_numpy_solves(model, clock, linker):
+def test_exposure_and_its_derivatives_equal_those_of_numpy(model, clock, linker):
     arrays = curves(clock)(model)
     steps, tables = arrays["step"], (arrays["table_rate"], arrays["table_rise"])
     values = np.array([float(spec.prior.distribution.median()) for spec in model.coordinates().values()])
@@ -52,15 +52,15 @@ def test_exposure_and_its_derivatives_are_those_of_the_curve_that_numpy_solves(m
     total = (weight * exposure).sum()
     outputs = [exposure, *pytensor.grad(total, [by_factor, by_value])]
     function = pytensor.function([by_factor, by_value], outputs, mode=Mode(linker=linker, optimizer="fast_run"))
-    found, slope_factor, slope_value = function(factor, at)
+    computed, slope_factor, slope_value = function(factor, at)
 
     def solved(point):
-        how = predictor(Specification(model, LIKELIHOODS["normal"], clock, True))
-        return how.solved(arrays, dict(zip(model.parameters(), point[2:], strict=True)), point[:2])
+        formula = predictor(Specification(model, LIKELIHOODS["normal"], clock, True))
+        return formula.solved(arrays, dict(zip(model.parameters(), point[2:], strict=True)), point[:2])
 
     point = np.concatenate([factor, at])
-    np.testing.assert_allclose(found, solved(point), rtol=1e-13)
-    # Central differences: h² beside rounding over h.
+    np.testing.assert_allclose(computed, solved(point), rtol=1e-13)
+    # Errors of central differences: h² and rounding / h.
     h = 1e-5 * point
     expected = [
         weight @ (solved(point + h * unit) - solved(point - h * unit)) / (2 * h[i])
@@ -71,18 +71,18 @@ def test_exposure_and_its_derivatives_are_those_of_the_curve_that_numpy_solves(m
 
 @pytest.mark.parametrize("closure", NETWORKS)
 def test_a_table_is_the_closures_formula(closure):
-    # Between the rows, where interpolation is worst, from a start far above that of the whole population.
+    # Between the rows interpolation is worst. The second start is far above half of the population.
     susceptible0 = 0.95
     rates, rises = tabulated([(0.5, closure), (susceptible0, closure)])
     fallen = np.concatenate([[0.0], np.geomspace(1e-7, 39.0, 3001)])
-    found = exposure_rates(np.column_stack([-fallen, -fallen]), rates, rises)
+    rates_by_table = exposure_rates(np.column_stack([-fallen, -fallen]), rates, rises)
     for column, start in enumerate((0.5, susceptible0)):
         expected = closure.exposure_rate(start * np.exp(-fallen), start)
-        np.testing.assert_allclose(found[:, column], expected, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(rates_by_table[:, column], expected, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("closure", NETWORKS)
-def test_slope_of_a_table_is_that_of_what_is_read_from_it(closure):
+def test_slope_of_a_table_is_the_derivative_of_the_interpolated_rate(closure):
     rates, rises = tabulated([(0.95, closure)])
     for log_g in -np.geomspace(1e-4, 30.0, 200):
         slope = looked_up(log_g, rates, rises, 0)[1]
@@ -90,9 +90,9 @@ def test_slope_of_a_table_is_that_of_what_is_read_from_it(closure):
         assert slope == pytest.approx(difference[0], rel=1e-4, abs=1e-7)
 
 
-def test_beyond_a_table_its_ends_hold_and_what_is_no_number_stays_so():
+def test_a_table_is_constant_beyond_its_ends_and_nan_stays_nan():
     rates, rises = tabulated([(0.9, MeanField())])
-    # A survival function that rounding lets exceed 1.
+    # Rounding can make the survival function exceed 1.
     assert looked_up(1e-15, rates, rises, 0) == (rates[0], 0.0)
     last, slope = looked_up(-1e4, rates, rises, 0)
     assert (last, slope) == (pytest.approx(rates[SIZE - 1], abs=1e-12), 0.0)

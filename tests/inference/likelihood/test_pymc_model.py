@@ -22,12 +22,12 @@ def trajectories(make_trajectories):
 
 
 def observed(trajectories, specification):
-    whole = specification.likelihood.kind == "trajectory"
-    return observe(trajectories, "edge-based", specification.clock, whole_curve=whole)
+    is_curve = specification.likelihood.kind == "trajectory"
+    return observe(trajectories, "edge-based", specification.clock, whole_curve=is_curve)
 
 
 def log_prior(name, value):
-    """Log-density of a scalar on the scale that PyMC samples (log or logit), by SciPy, written out anew."""
+    """Compute the log-density of a scalar with SciPy on the scale that PyMC samples (log or logit)."""
     if name in ("beta", "mean_rate", "first_rate"):
         return stats.norm.logpdf(np.log(value), np.log(RATE_PRIOR.median), RATE_PRIOR.sigma)
     means = {"alpha": 0.5, "variation": 1.0, "replicate_sd": 0.5, "overdispersion": 1.0, "sd": 0.1}
@@ -77,7 +77,7 @@ def case(request, trajectories):
 
 
 def unconstrained(built, values):
-    """A point as PyMC samples it."""
+    """Return a point on the scale that PyMC samples."""
     point = {}
     for name, value in values.items():
         variable = built.rvs_to_values[built[name]]
@@ -91,7 +91,7 @@ def unconstrained(built, values):
 
 def test_density_is_prior_times_likelihood_up_to_a_constant(case):
     specification, data, built, density, _, point = case
-    likelihood, how = specification.likelihood.name, predictor(specification)
+    likelihood, formula = specification.likelihood.name, predictor(specification)
     effects = np.array([0.4, -1.1]) if specification.replicate_effects else None
 
     def expected(values, effects):
@@ -101,18 +101,18 @@ def test_density_is_prior_times_likelihood_up_to_a_constant(case):
         if effects is not None:
             total += stats.norm.logpdf(effects).sum()
             factors = np.exp(values["replicate_sd"] * (effects - effects.mean()))
-        prediction = how.predict(how.arrays(data), specification.model.from_coordinates(values), factors)
+        prediction = formula.predict(formula.arrays(data), specification.model.from_coordinates(values), factors)
         return total + log_likelihood(likelihood, prediction, values.get("dispersion"), data)
 
-    def found(values, effects):
+    def computed(values, effects):
         extra = {} if effects is None else {"replicate_effect": effects}
         return float(density(unconstrained(built, {**values, **extra})))
 
-    # Constants such as log C(n, k) do not depend on the parameters, so differences between two points must agree.
+    # Constants such as log C(n, k) are omitted, so only differences between two points must agree.
     other = {name: value * 1.3 for name, value in point.items()}
     moved = None if effects is None else effects + np.array([0.5, 0.2])
     difference = expected(point, effects) - expected(other, moved)
-    assert found(point, effects) - found(other, moved) == pytest.approx(difference, rel=1e-8)
+    assert computed(point, effects) - computed(other, moved) == pytest.approx(difference, rel=1e-8)
 
 
 def test_wider_priors_are_those_of_scipy(trajectories):
@@ -135,15 +135,15 @@ def test_wider_priors_are_those_of_scipy(trajectories):
         density = built.compile_logp(mode="FAST_COMPILE")
         high, low = (float(density(unconstrained(built, {**p, "replicate_effect": [0.1, 0.2]}))) for p in points)
         gains.append(high - low)
-    # The likelihood is the same in both; constants do not matter, as above.
-    of = usual.scalars
+    # The likelihood is the same in both. Constants cancel, as above.
+    priors = usual.scalars
     expected = sum(
-        (scales[n].logpdf(p[n]) - of[n].distribution.logpdf(p[n])) * (1 if p is points[0] else -1)
+        (scales[n].logpdf(p[n]) - priors[n].distribution.logpdf(p[n])) * (1 if p is points[0] else -1)
         for p in points
         for n in scales
     )
     assert gains[1] - gains[0] == pytest.approx(expected, rel=1e-8)
-    # What the posterior is described by says how wide the prior was.
+    # The description of the posterior states the width of the prior.
     assert wide.described["weight_fast"].stated_prior == "beta(1.5, 1.5)"
 
 
@@ -165,11 +165,11 @@ def test_gradient_equals_finite_differences(case):
     for i, slope in enumerate(exact):
         steps = [value(flat + j * h * (np.arange(flat.size) == i)) for j in (-2, -1, 1, 2)]
         fourth_order = (steps[0] - 8 * steps[1] + 8 * steps[2] - steps[3]) / (12 * h)
-        # Truncation h⁴/30 times the fifth derivative, of the size of the counts (1000), and rounding 1e-13 / h.
+        # Errors: truncation, h⁴/30 times the fifth derivative (as large as the counts, 1000), and rounding, 1e-13 / h.
         assert slope == pytest.approx(fourth_order, rel=1e-7, abs=1e-7)
 
 
-def test_scalars_that_are_sampled_are_those_of_the_specification_on_its_scale(case):
+def test_sampled_scalars_are_those_of_the_specification_and_have_its_scale(case):
     specification, _, built, *_, point = case
     sampled = {variable.name for variable in built.free_RVs} - {"replicate_effect"}
     assert sampled == set(specification.scalars) == set(point)

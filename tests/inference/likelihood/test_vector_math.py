@@ -1,4 +1,4 @@
-"""Functions of our own: the values and derivatives of numpy's, at the ends too."""
+"""Our own elementary functions: values and derivatives equal numpy's, also at the ends of their domains."""
 
 import mpmath
 import numpy as np
@@ -43,15 +43,15 @@ def test_ends_are_those_of_numpy(name):
     with np.errstate(all="ignore"):
         expected = getattr(np, name)(ends)
     values, _ = values_and_slopes(name, ends)
-    # What underflows is small, not 0.
+    # Results that underflow are small, not 0.
     np.testing.assert_allclose(values, expected, rtol=1e-15, atol=1e-303)
 
 
-def test_functions_of_one_argument_are_not_taken_for_each_other():
+def test_functions_of_one_argument_are_distinguished():
     x = pt.dvector("x")
     names = list(ARGUMENTS)
-    found = pytensor.function([x], [getattr(MATH, name)(x) for name in names], mode="NUMBA")(np.array([0.3]))
-    np.testing.assert_allclose(np.ravel(found), [getattr(np, name)(0.3) for name in names], rtol=1e-15)
+    results = pytensor.function([x], [getattr(MATH, name)(x) for name in names], mode="NUMBA")(np.array([0.3]))
+    np.testing.assert_allclose(np.ravel(results), [getattr(np, name)(0.3) for name in names], rtol=1e-15)
 
 
 def test_differences_and_their_gradient_are_those_of_numpy():
@@ -59,17 +59,17 @@ def test_differences_and_their_gradient_are_those_of_numpy():
     values, start, end = rng.normal(size=9), rng.integers(9, size=30), rng.integers(9, size=30)
     weight = rng.normal(size=30)
     inputs = [pt.dvector() for _ in range(4)]
-    found = MATH.differences(*inputs[:3])
-    gradient = pytensor.gradient.grad((found * inputs[3]).sum(), inputs[0])
+    symbolic = MATH.differences(*inputs[:3])
+    gradient = pytensor.gradient.grad((symbolic * inputs[3]).sum(), inputs[0])
     expected = np.zeros(9)
     np.add.at(expected, end, weight)
     np.subtract.at(expected, start, weight)
     for mode in ("NUMBA", "FAST_COMPILE"):
-        function = pytensor.function(inputs, [found, gradient], mode=mode)
+        function = pytensor.function(inputs, [symbolic, gradient], mode=mode)
         differences, slope = function(values, start.astype(float), end.astype(float), weight)
         np.testing.assert_array_equal(differences, values[end] - values[start])
         np.testing.assert_allclose(slope, expected, rtol=0, atol=1e-14)
 
 
-def test_all_else_is_pytensors():
+def test_all_other_functions_are_those_of_pytensor():
     assert MATH.maximum is pt.maximum

@@ -1,4 +1,4 @@
-"""What is made of leave-one-out: refits, standard errors, and stacking weights."""
+"""Results computed from leave-one-out: refits, standard errors, and stacking weights."""
 
 import numpy as np
 import pytest
@@ -17,23 +17,23 @@ def elpds(seed):
 
 def test_stacking_weights_do_not_depend_on_the_threads_of_the_machine():
     for seed in range(25):
-        found = []
+        weights = []
         for threads in (1, 2):
             with threadpool_limits(limits=threads, user_api="blas"):
-                found.append(stacking_weights(elpds(seed)))
-        assert found[0] == found[1], seed
+                weights.append(stacking_weights(elpds(seed)))
+        assert weights[0] == weights[1], seed
 
 
 def test_stacking_weights_maximise_the_score():
     for seed in range(5):
-        of = elpds(seed)
-        weights = stacking_weights(of)
-        # The log score of the mixture, on a grid that is fine enough for the weight found.
+        by_model = elpds(seed)
+        weights = stacking_weights(by_model)
+        # The log score of the mixture on a fine grid of weights.
         grid = np.linspace(0.0, 1.0, 2001)
-        density = np.exp([of["one"].pointwise, of["two"].pointwise])
+        density = np.exp([by_model["one"].pointwise, by_model["two"].pointwise])
         score = np.log(np.outer(grid, density[0]) + np.outer(1 - grid, density[1])).sum(axis=1)
-        mine = np.log(weights["one"] * density[0] + weights["two"] * density[1]).sum()
-        assert mine == pytest.approx(score.max(), abs=1e-4)
+        achieved = np.log(weights["one"] * density[0] + weights["two"] * density[1]).sum()
+        assert achieved == pytest.approx(score.max(), abs=1e-4)
 
 
 def test_a_refit_moves_elpd_and_p_loo_by_the_same_amount():
@@ -41,11 +41,11 @@ def test_a_refit_moves_elpd_and_p_loo_by_the_same_amount():
     assert list(elpd.high_k_units) == [1, 2]
     exact = {1: -2.5, 2: None}
     mended = elpd.refitted(elpd.high_k_units, exact.get)
-    # p_loo is lpd - elpd, and the lpd of the data seen stays as it is: what elpd loses, p_loo gains.
+    # p_loo is lpd - elpd, and the lpd of the fitted data does not change: p_loo rises by as much as elpd falls.
     assert (mended.elpd_loo, mended.p_loo) == (-6.5, 2.0)
     np.testing.assert_array_equal(mended.pareto_k, [0.1, np.nan, 0.8])
     assert (mended.n_refitted, list(mended.high_k_units)) == (1, [2])
-    # The first stays as it was.
+    # The original object does not change.
     assert (elpd.elpd_loo, elpd.p_loo, elpd.n_refitted) == (-6.0, 1.5, 0)
 
 

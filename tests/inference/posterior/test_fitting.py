@@ -1,4 +1,4 @@
-"""Groups beside the posterior, against SciPy; and what a new replicate would do."""
+"""The groups that a fit adds to the posterior, against SciPy; and the prediction of a new replicate."""
 
 import dataclasses
 
@@ -45,7 +45,7 @@ def test_log_prior_is_the_density_of_the_prior_in_units_of_the_data(data, likeli
     posterior = completed(specification, data)
     draws, log_prior = group(posterior, "posterior"), group(posterior, "log_prior")
     rate = specification.scalars["beta"].prior
-    # The prior is of rates per window: per unit of time its density is that of the rescaled distribution.
+    # The prior is for rates per window. The rescaled distribution gives its density per unit of time.
     expected = stats.lognorm.logpdf(draws["beta"], rate.sigma, scale=rate.median / data.window)
     np.testing.assert_allclose(log_prior["beta"], expected, rtol=1e-12)
     other = specification.scalars["dispersion"]
@@ -63,7 +63,7 @@ def test_log_likelihood_is_that_of_scipy(data):
     assert posterior.attrs["closure"] == "mean-field"
 
 
-def test_prior_draws_are_of_the_prior_in_units_of_the_data(data):
+def test_prior_draws_follow_the_prior_in_units_of_the_data(data):
     posterior = completed(Specification(OneRateSI, LIKELIHOODS["binomial"]), data)
     prior = Specification(OneRateSI, LIKELIHOODS["binomial"]).scalars["beta"].prior
     drawn = group(posterior, "prior")["beta"].to_numpy().ravel()
@@ -71,9 +71,9 @@ def test_prior_draws_are_of_the_prior_in_units_of_the_data(data):
     assert stats.kstest(drawn, law.cdf).pvalue > 1e-3
 
 
-def test_a_replicate_that_has_not_been_seen_varies_as_a_new_one_does():
-    # Two replicates whose factors lie at e^±0.5 about their mean, and an sd of 0.5. The log-factor of a third is normal
-    # about the observed mean with variance sd² (1 + 1/2).
+def test_an_unobserved_replicate_varies_as_a_new_one_does():
+    # Two replicates have the factors e^±0.5 around their mean, and the sd is 0.5. The log-factor of a third one is
+    # normal around the observed mean with variance sd² (1 + 1/2).
     n, sd = 4000, 0.5
     dims = ("chain", "draw")
     posterior = make_posterior(
@@ -91,20 +91,20 @@ def test_a_replicate_that_has_not_been_seen_varies_as_a_new_one_does():
     paths = run_forward(
         posterior, OneRateSI, start, np.array([0.0, 1.0]), 500_000, np.random.default_rng(1), n, label="7"
     )
-    # From half of the population the exposure of one round is 1/2: the factor follows from who remains.
+    # Half of the population has shared, so the exposure of one round is 1/2. The factor follows from the rest.
     log_factor = np.log(-np.log((1.0 - paths[:, 1]) / 0.5) / (0.1 * 0.5))
-    # A sample of 4,000: the standard error of the sd is sd / sqrt(2 n); counting agents adds 0.6%.
+    # The standard error of the sd of 4,000 draws is sd / sqrt(2 n). The randomness of the agents adds 0.6%.
     assert log_factor.std() == pytest.approx(sd * np.sqrt(1.5), rel=4 / np.sqrt(2 * n))
     assert log_factor.mean() == pytest.approx(0.0, abs=4 * sd * np.sqrt(1.5 / n))
-    # One that has been seen goes on with its own factor.
-    own = run_forward(
+    # An observed replicate keeps its own factor.
+    observed_replicate = run_forward(
         posterior, OneRateSI, start, np.array([0.0, 1.0]), 500_000, np.random.default_rng(1), 400, label="0"
     )
     expected = 1.0 - 0.5 * np.exp(-0.1 * 0.5 * np.exp(0.5))
-    assert own[:, 1].mean() == pytest.approx(expected, abs=1e-4)
+    assert observed_replicate[:, 1].mean() == pytest.approx(expected, abs=1e-4)
 
 
-def test_draws_of_predictions_are_spread_over_the_posterior(data):
+def test_draws_of_predictions_are_evenly_spaced_in_the_posterior(data):
     posterior = completed(Specification(OneRateSI, LIKELIHOODS["binomial"]), data, n_draws=1000)
     draws = group(posterior, "posterior_predictive")
     assert draws.sizes["chain"] * draws.sizes["draw"] == 250
