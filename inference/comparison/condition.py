@@ -128,7 +128,7 @@ class ConditionComparison:
         self.data: Transitions
         self.fits: dict[str, ModelFit] = {}
         self._runs: dict[Specification, SamplingRun] = {}
-        self._data: dict[tuple[Clock, bool], Transitions] = {}
+        self._data: dict[tuple[Clock, bool, bool], Transitions] = {}
         self._begun = False
         self._error: InputError | None = None
 
@@ -304,10 +304,12 @@ class ConditionComparison:
         Exposure depends on the clock. Agents of event histories are kept apart by trajectory or time where the model
         looks at it.
         """
-        apart = specification.level == "individual" and (
-            specification.replicate_effects or specification.model.uses_time()
+        of_agents = specification.level == "individual"
+        key = (
+            specification.clock,
+            of_agents and specification.model.uses_time(),
+            of_agents and specification.replicate_effects,
         )
-        key = (specification.clock, apart)
         if key not in self._data:
             self._data[key] = self._observe(specification)
         return self._data[key]
