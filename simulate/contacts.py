@@ -247,5 +247,5 @@ def _weights(edges: pd.DataFrame, name: str) -> NDArray[np.float64]:
     wrong = ~(np.isfinite(weight) & (weight >= 0))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        raise InputError(f"{name}, line {row + 2}: weight = {edges[WEIGHT].iloc[row]!r} must be a number of 0 or more")
+        raise InputError(f"{name}, line {row + 2}: weight = {edges[WEIGHT].iloc[row]} must be a number of 0 or more")
     return weight

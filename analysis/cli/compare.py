@@ -13,7 +13,8 @@ def compare(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="CSV or Parquet with trajectory, time, infected, population; optional si_edges, degree, conditions.",
+            help="CSV or Parquet with trajectory, time, infected, population; optional si_edges, degree, conditions. "
+            "With --network: shares, with agent, time; optional trajectory, seed, conditions.",
         ),
     ],
     by: Annotated[
@@ -26,11 +27,54 @@ def compare(
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for report, posteriors and numbers.")
     ] = None,
     closure: options.Closure = None,
-    likelihood: options.LikelihoodName = "beta-binomial",
+    likelihood: Annotated[
+        str | None,
+        typer.Option(
+            "--likelihood",
+            metavar="NAME",
+            help="beta-binomial or binomial (each increment given the past); negative-binomial or normal (whole "
+            "curve). Default: beta-binomial for counts, binomial for shares.",
+        ),
+    ] = None,
     clock: options.ClockName = None,
+    network: Annotated[
+        Path | None,
+        typer.Option(
+            "--network",
+            metavar="FILE",
+            help="Who sees whose posts: CSV or Parquet with source, target (the target sees what the source posts), "
+            "optional weight; or GraphML. FILE then says who shared when, and every agent's own exposure is used.",
+        ),
+    ] = None,
+    until: Annotated[
+        float | None,
+        typer.Option("--until", metavar="T", help="With --network: end of the observation; default: the last share."),
+    ] = None,
+    time_unit: Annotated[
+        str, typer.Option("--time-unit", metavar="UNIT", help="With --network: unit in which dates are counted.")
+    ] = "hour",
+    level: Annotated[
+        str | None,
+        typer.Option(
+            "--level",
+            metavar="NAME",
+            help="individual (every agent's own exposure) or count; default: the most exact that the data allow.",
+        ),
+    ] = None,
+    contact: Annotated[
+        str,
+        typer.Option(
+            "--contact", metavar="NAME", help="With --network: exposure by edges (sharing neighbours) or by fraction."
+        ),
+    ] = "edges",
     unit: Annotated[
-        str, typer.Option("--unit", metavar="NAME", help="Unit of leave-one-out: increment or trajectory.")
-    ] = "increment",
+        str | None,
+        typer.Option(
+            "--unit",
+            metavar="NAME",
+            help="Unit of leave-one-out: increment or trajectory; of shares: agent or trajectory.",
+        ),
+    ] = None,
     replicate_effects: Annotated[
         bool,
         typer.Option(
@@ -64,18 +108,26 @@ def compare(
         tworate compare trajectories.parquet --by event,persona --out runs/comparison
 
         tworate compare cascades.csv --clock continuous --models one-rate,two-rate,gamma-rate --predict-from 20
+
+        tworate compare shares.csv --network follows.csv --until 48 --clock continuous
     """
     from ...files import check_writable
     from ...inference import compare as compare_trajectories
     from ...inference import comparison_dict
     from ...simulate import read_trajectories
-    from .output import emit_json, progress_bar
+    from ...simulate.histories import read_histories
+    from .output import emit_json, progress_bar, say
     from .verdicts import show_comparison
 
     if out:
         _refuse_other_work(out)
         check_writable(out / "report.html")
-    data = read_trajectories(file)
+    if network:
+        data = read_histories(file, network, until=until, time_unit=time_unit, clock=clock).to_trajectories()
+        for note in data.histories.notes if data.histories else ():
+            say(f"note: {note}")
+    else:
+        data = read_trajectories(file)
     with progress_bar() as bar:
         comparison = compare_trajectories(
             data,
@@ -85,6 +137,8 @@ def compare(
             likelihood=likelihood,
             clock=clock,
             unit=unit,
+            level=level,
+            contact=contact,
             replicate_effects=replicate_effects,
             prior_scale=prior_scale,
             challenge=not no_challenge,

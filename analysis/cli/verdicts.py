@@ -18,10 +18,11 @@ def show_comparison(comparison: "Comparison", folder: Path | None) -> None:
         for reason in result.reasons[1:]:
             emit(f"  {reason}")
     first = comparison.conditions[0]
+    emit(f"level: {first.level} ({first.level_reason})")
     emit(f"closure: {first.closure} ({first.closure_reason})")
     emit(f"clock: {first.clock} ({first.clock_reason})")
     compared, total = (sum(getattr(r, n) for r in comparison.conditions) for n in ("n_observations", "n_increments"))
-    if compared < total:
+    if compared < total and first.level == "count":
         emit(f"increments: {compared} of {total} compared; in the others nobody was susceptible or exposed")
     if not comparison.table.empty:
         columns = [*comparison.by, "verdict", "model", "elpd_loo", "se", "p_loo", "weight", "pareto_k_bad"]

@@ -191,7 +191,7 @@ def plot_pointwise_elpd(result: ConditionResult) -> Figure:
             running.set_xlabel("time")
         else:
             time = np.arange(difference.size)
-            running.set_xlabel("number of the trajectory")
+            running.set_xlabel(f"number of the {result.unit}")
         by_time = pd.Series(difference).groupby(time).sum().cumsum()
         points.scatter(time, difference, s=10, alpha=0.5, lw=0, color=INK)
         points.set_ylabel(f"of one {result.unit}")
