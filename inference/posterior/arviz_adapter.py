@@ -23,6 +23,9 @@ with warnings.catch_warnings():
 
 FloatArray = NDArray[np.float64]
 
+_UNDERFLOW = -600.0
+"""Log-density whose exponential is nearly 0 in double precision."""
+
 HAS_TREES = int(version("arviz").partition(".")[0]) >= 1
 """Whether this is ArviZ 1, whose posteriors are trees of xarray."""
 
@@ -142,6 +145,10 @@ def stacking_weights(pointwise: Mapping[str, FloatArray]) -> dict[str, float]:
     """Stacking weights by model, from the elpd of each unit by model; by `arviz.compare`."""
     if len(pointwise) == 1:
         return dict.fromkeys(pointwise, 1.0)
+    best = np.max(list(pointwise.values()), axis=0)
+    if best.min() < _UNDERFLOW:
+        # ArviZ takes exponentials. A constant for each unit changes no weight.
+        pointwise = {name: values - best for name, values in pointwise.items()}
     named = {name: _elpd_data(values) for name, values in pointwise.items()}
     how: dict[str, Any] = {"round_to": "none"} if HAS_TREES else {"ic": "loo"}
     # The number of threads of a matrix product decides the last digit of a sum, and differs between machines.

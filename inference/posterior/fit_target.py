@@ -59,6 +59,8 @@ class FitTarget(SamplingTarget):
     # Of 2.2 million draws from posteriors of all kinds one would have taken more steps. Without the limit a chain whose
     # warm-up begins with a bad guess takes a thousand steps for each of fifty draws.
     max_tree_depth = 7
+    # Draws are autocorrelated where a second try is needed, and predictions and leave-one-out take all that are kept.
+    thins = True
 
     def sampler_model(self) -> SamplerModel:
         """Return the compiled log-density with its data. Its variables are unconstrained."""

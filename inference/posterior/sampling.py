@@ -42,14 +42,22 @@ class SamplerSettings:
                 f"{self}: needs at least 2 chains, 1 warm-up draw, 1 draw, and a target acceptance between 0 and 1"
             )
 
-    def longer(self, divergences: int) -> "SamplerSettings":
-        """Return settings for a second, longer try.
+    def longer(self, divergences: int, *, thins: bool) -> "SamplerSettings":
+        """Return settings for a second, longer try, which makes twice as many draws.
 
-        Draws are autocorrelated: the second try makes twice as many and keeps every second. Shorter steps help against
-        divergences only. Without divergences they would make draws more autocorrelated, at twice the time.
+        Shorter steps help against divergences only. Without divergences they would make draws more autocorrelated, at
+        twice the time.
+
+        Parameters
+        ----------
+        divergences : int
+            Number of divergent transitions, 0 if they are few.
+        thins : bool
+            Whether every second draw is kept, or all of them.
         """
         target = 0.99 if divergences else self.target_accept
-        return replace(self, tune=2 * self.tune, thin=2 * self.thin, target_accept=target)
+        draws, thin = (self.draws, 2 * self.thin) if thins else (2 * self.draws, self.thin)
+        return replace(self, tune=2 * self.tune, draws=draws, thin=thin, target_accept=target)
 
 
 class SamplingTarget(ABC):
@@ -61,6 +69,8 @@ class SamplingTarget(ABC):
     """Whether the mass matrix adapts to correlations between parameters."""
     restarts: ClassVar[bool] = True
     """Whether a second try begins elsewhere where chains lie apart."""
+    thins: ClassVar[bool] = False
+    """Whether a second, longer try keeps every second draw: for models whose draws are autocorrelated and costly."""
 
     @abstractmethod
     def sampler_model(self) -> SamplerModel:
@@ -131,7 +141,7 @@ class SamplingRun:
             self._settings = replace(self._settings, tune=2 * self._settings.tune)
             self._seed = (self._seed + 1) % 2**32
         else:
-            self._settings = self._settings.longer(excess_divergences(first.posterior))
+            self._settings = self._settings.longer(excess_divergences(first.posterior), thins=self._target.thins)
         self._run = self._begin()
         return self._sampled()
 

@@ -55,3 +55,9 @@ def test_standard_errors_are_those_of_sums():
     expected = np.sqrt(((values - values.mean()) ** 2).sum())
     assert elpd.se == pytest.approx(expected)
     assert elpd_difference(values, np.zeros(50)) == (pytest.approx(values.sum()), pytest.approx(expected))
+
+
+def test_units_whose_density_underflows_are_weighted_all_the_same():
+    of = elpds(1)
+    far = {name: Elpd(elpd.pointwise - 5000.0, elpd.pareto_k, 0.7, 1.0) for name, elpd in of.items()}
+    assert stacking_weights(far) == pytest.approx(stacking_weights(of), abs=1e-4)

@@ -1,0 +1,167 @@
+"""Comparisons of event histories: short real fits against grids over single agents, files, and the command."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.special import logsumexp
+
+from tworate import compare, load_comparison
+from tworate.analysis.cli import main
+from tworate.errors import InputError
+from tworate.inference.data.individual import agent_exposure
+from tworate.inference.posterior.arviz_adapter import effective_sample_size, group
+from tworate.models.parameters import RATE_PRIOR
+from tworate.simulate import random_regular, spread
+
+pytestmark = pytest.mark.integration
+
+DEGREE = 8
+
+
+def simulated(q, seed, n_agents=600, replicates=6):
+    members = np.random.default_rng(seed).permutation(n_agents) % 2
+    return spread(
+        random_regular(n_agents, DEGREE, seed=seed), [[q[0]], [q[1]]], members, rounds=60, replicates=replicates,
+        visibility=1.0, seed=seed, histories=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def two_rates():
+    data = simulated((0.2, 0.04), 3)
+    return data, compare(data, seed=1, challenge=False)
+
+
+def test_two_rates_are_found_with_their_values(two_rates):
+    data, comparison = two_rates
+    (result,) = comparison.conditions
+    assert (result.verdict, result.level, result.unit, result.likelihood) == (
+        "two-rate", "individual", "agent", "binomial",
+    )  # fmt: skip
+    assert result.n_observations == 6 * (600 - 5)
+    draws = group(comparison.posteriors["two-rate"], "posterior")
+    truth = {"beta_fast": -DEGREE * np.log1p(-0.2), "beta_slow": -DEGREE * np.log1p(-0.04), "weight_fast": 0.5}
+    for name, value in truth.items():
+        low, high = np.quantile(draws[name], [0.001, 0.999])
+        assert low < value < high, name
+    # On counts of the same data the closure has the fast rate too low.
+    counts = compare(data, seed=1, challenge=False, level="count").conditions[0]
+    assert (counts.level, counts.closure) == ("count", "recorded")
+    assert counts.models["two-rate"].parameters.loc["beta_fast", "hdi_high"] < truth["beta_fast"]
+    assert counts.elpd_diff < result.elpd_diff
+
+
+def test_one_rate_is_found_where_there_is_one():
+    result = compare(simulated((0.12, 0.12), 5), seed=1).conditions[0]
+    assert result.verdict == "one-rate", result.reasons
+    mean, sd = result.models["one-rate"].parameters.loc["beta", ["mean", "sd"]]
+    assert abs(mean + DEGREE * np.log1p(-0.12)) < 4 * sd
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A data set with its exact posterior of one rate, over single agents, on a grid."""
+    data = simulated((0.15, 0.15), 7, n_agents=80, replicates=1)
+    comparison = compare(data, seed=2, challenge=False)
+    exposure, _ = agent_exposure(data.histories, "rounds")
+    beta = np.linspace(0.4, 3.0, 2001)[:, None]
+    before, end = np.exp(-beta * exposure.before), np.exp(-beta * exposure.end)
+    single = np.where(exposure.shared, np.log(np.maximum(before - end, 1e-300)), np.log(end))
+    prior = stats.lognorm.logpdf(beta[:, 0], RATE_PRIOR.sigma, scale=RATE_PRIOR.median / 60)
+    return comparison, beta[:, 0], single, prior
+
+
+def test_the_posterior_is_that_of_single_agents_on_a_grid(small):
+    comparison, beta, single, prior = small
+    density = np.exp(single.sum(axis=1) + prior - (single.sum(axis=1) + prior).max())
+    mean = np.average(beta, weights=density)
+    sd = np.sqrt(np.average((beta - mean) ** 2, weights=density))
+    draws = group(comparison.posteriors["one-rate"], "posterior")["beta"]
+    error = sd / np.sqrt(effective_sample_size(draws.to_numpy(), "mean"))
+    assert abs(float(draws.mean()) - mean) < 4 * error
+    assert float(draws.std()) == pytest.approx(sd, rel=0.08)
+
+
+def test_leaving_one_agent_out_is_that_of_the_grid(small):
+    comparison, _, single, prior = small
+    log_posterior = single.sum(axis=1) + prior
+    # p(agent | others) = Σ p(agent | β) p(β | others).
+    exact = logsumexp(log_posterior[:, None], axis=0) - logsumexp(log_posterior[:, None] - single, axis=0)
+    elpd = comparison.conditions[0].models["one-rate"].elpd
+    assert elpd.pointwise.size == single.shape[1]
+    # Monte-Carlo error of a log-mean of weights whose log has a standard deviation below 0.3, of 1,000 draws.
+    np.testing.assert_allclose(elpd.pointwise, exact, atol=5 * 0.3 / np.sqrt(1000))
+    density = np.exp(log_posterior - logsumexp(log_posterior))
+    seen = np.log(density @ np.exp(single))
+    assert elpd.p_loo == pytest.approx((seen - exact).sum(), rel=0.15)
+
+
+def test_a_comparison_of_histories_is_saved_and_opened(two_rates, tmp_path):
+    _, comparison = two_rates
+    comparison.save(tmp_path)
+    again = load_comparison(tmp_path)
+    assert (again.conditions[0].level, again.conditions[0].unit) == ("individual", "agent")
+    pd.testing.assert_frame_equal(again.table, comparison.table)
+    entry = json.loads((tmp_path / "comparison.json").read_text())["conditions"][0]
+    assert entry["level_reason"] == "the data say who shared when and who sees whom"
+
+
+def test_whole_trajectories_can_be_left_out(two_rates):
+    data, by_agent = two_rates
+    result = compare(data, seed=1, challenge=False, unit="trajectory").conditions[0]
+    assert result.models["two-rate"].elpd.pointwise.size == 6
+    # Sums over other units of the same data: near each other.
+    assert result.elpd_diff == pytest.approx(by_agent.conditions[0].elpd_diff, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"unit": "increment"}, "unit 'increment' does not go with level individual"),
+        ({"level": "count", "unit": "agent"}, "unit 'agent' does not go with level count"),
+        ({"level": "individual", "closure": "recorded"}, "closure goes with level count"),
+        ({"level": "population"}, "level 'population' is unknown"),
+        ({"contact": "share"}, "contact 'share' is unknown"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(two_rates, how, message):
+    with pytest.raises(InputError, match=message):
+        compare(two_rates[0], **how)
+
+
+def test_counts_have_no_individual_level(make_trajectories):
+    from tworate.models import MeanField, OneRateSI
+
+    table = make_trajectories(OneRateSI(0.4), MeanField(), seed=6, degree=None, replicates=2, rounds=10)
+    with pytest.raises(InputError, match="needs event histories"):
+        compare(table, level="individual")
+
+
+def test_settings_of_counts_choose_their_level(two_rates):
+    result = compare(two_rates[0], seed=1, challenge=False, closure="mean-field").conditions[0]
+    assert (result.level, result.level_reason) == ("count", "closure was given, which goes with counts")
+
+
+def test_the_command_compares_shares_on_a_network(two_rates, tmp_path, monkeypatch, capsys):
+    histories = two_rates[0].histories
+    network = histories.network
+    source = np.repeat(np.arange(network.n_agents), np.diff(network.indptr))
+    edges = pd.DataFrame({"source": [f"u{j}" for j in source], "target": [f"u{i}" for i in network.indices]})
+    edges.to_csv(tmp_path / "follows.csv", index=False)
+    shares = histories.shares.assign(agent=[f"u{agent}" for agent in histories.shares["agent"]])
+    shares[["trajectory", "agent", "time"]].to_csv(tmp_path / "shares.csv", index=False)
+    arguments = ["compare", "shares.csv", "--network", "follows.csv", "--until", "60", "--clock", "rounds"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["tworate", *arguments, "--no-challenge", "--seed", "1", "--out", "out"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    printed = capsys.readouterr()
+    assert not stopped.value.code, printed.err
+    assert "level: individual (the data say who shared when and who sees whom)" in printed.out
+    assert (tmp_path / "out" / "report.html").is_file()
+    saved = json.loads((tmp_path / "out" / "comparison.json").read_text())["conditions"][0]
+    assert saved["elpd_diff"] == pytest.approx(two_rates[1].conditions[0].elpd_diff, rel=1e-6)
