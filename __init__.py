@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         ReinforcedSI,
         TwoRateSI,
     )
-    from .simulate import Trajectories, random_regular, read_trajectories, spread
+    from .simulate import EventHistories, Trajectories, random_regular, read_histories, read_trajectories, spread
 
 _HOME = {
     "Comparison": "inference",
@@ -39,7 +39,9 @@ _HOME = {
     "RandomRegular": "models",
     "ReinforcedSI": "models",
     "TwoRateSI": "models",
+    "EventHistories": "simulate",
     "Trajectories": "simulate",
+    "read_histories": "simulate",
     "random_regular": "simulate",
     "read_trajectories": "simulate",
     "spread": "simulate",
@@ -48,6 +50,7 @@ _HOME = {
 __all__ = [
     "Comparison",
     "DegreeDistribution",
+    "EventHistories",
     "GammaRateSI",
     "MeanField",
     "OneRateSI",
@@ -64,6 +67,7 @@ __all__ = [
     "forecast",
     "load_comparison",
     "random_regular",
+    "read_histories",
     "read_trajectories",
     "spread",
 ]

@@ -6,8 +6,10 @@ from .trajectories import Trajectories, as_trajectories, read_trajectories
 
 if TYPE_CHECKING:
     from .assignment import assortativity, make_alike
+    from .contacts import ContactNetwork
     from .conversion import as_network, from_graph, read_network
     from .generators import make_network, random_regular
+    from .histories import EventHistories, read_histories
     from .interventions import Block, CounterMessage, ReduceVisibility, parse_intervention
     from .network import AnyNetwork, CompleteNetwork, Network, NetworkSummary
     from .process import Spread
@@ -17,11 +19,14 @@ if TYPE_CHECKING:
 _HOME = {
     "assortativity": "assignment",
     "make_alike": "assignment",
+    "ContactNetwork": "contacts",
     "as_network": "conversion",
     "from_graph": "conversion",
     "read_network": "conversion",
     "make_network": "generators",
     "random_regular": "generators",
+    "EventHistories": "histories",
+    "read_histories": "histories",
     "Block": "interventions",
     "CounterMessage": "interventions",
     "ReduceVisibility": "interventions",
@@ -39,7 +44,9 @@ __all__ = [
     "AnyNetwork",
     "Block",
     "CompleteNetwork",
+    "ContactNetwork",
     "CounterMessage",
+    "EventHistories",
     "Network",
     "NetworkSummary",
     "ReduceVisibility",
@@ -53,6 +60,7 @@ __all__ = [
     "make_network",
     "parse_intervention",
     "random_regular",
+    "read_histories",
     "read_network",
     "read_trajectories",
     "spread",

@@ -1,6 +1,6 @@
 """Event histories: who shared when, and who is shown whose posts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -115,24 +115,6 @@ class EventHistories:
         named = own["seed"].astype(bool) if "seed" in own else first
         seeds[own["number"][named | first].to_numpy()] = True
         return seeds
-
-    def split(self, by: Sequence[str]) -> Iterator[tuple[dict[str, Any], "EventHistories"]]:
-        """Yield each condition (values of the columns `by`) with its histories, in order of appearance.
-
-        Raises
-        ------
-        InputError
-            When there is no such column.
-        """
-        for name in by:
-            if name not in self.conditions:
-                columns = ", ".join(self.conditions) or "none"
-                raise InputError(f"{self.source}: has no condition column {name!r}; there are: {columns}")
-        if not by:
-            yield {}, self
-            return
-        for values, part in self.shares.groupby(list(by), sort=False, dropna=False):
-            yield dict(zip(by, values, strict=True)), replace(self, shares=part.drop(columns="number"))
 
     def where(self, condition: Mapping[str, Any]) -> "EventHistories":
         """Return the histories of one condition."""

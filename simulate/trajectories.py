@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,6 @@ from ..files import check_writable, read_csv
 from .counts import counts_path, counts_where, read_counts, read_labels, validated_counts
 from .tables import read_parquet, write_table
 
-if TYPE_CHECKING:
-    from .histories import EventHistories
-
 REQUIRED = ("trajectory", "time", "infected", "population")
 NUMERIC = ("time", "infected", "population", "si_edges", "sightings", "degree")
 COUNTS = ("infected", "population", "si_edges", "sightings")
@@ -25,6 +22,17 @@ KNOWN = (*REQUIRED, *NUMERIC, "degrees")
 """Columns with a fixed meaning; all others are condition columns."""
 
 Locate = Callable[[Any], str]
+
+
+class Histories(Protocol):
+    """Who shared when, beside the counts: :class:`tworate.simulate.histories.EventHistories`."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of the data, in words."""
+
+    def where(self, condition: Mapping[str, Any]) -> "Histories":
+        """Return the histories of one condition."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,7 @@ class Trajectories:
     source: str = "trajectories"
     counts: pd.DataFrame | None = None
     record: Mapping[str, Any] | None = None
-    histories: "EventHistories | None" = None
+    histories: "Histories | None" = None
 
     def __post_init__(self) -> None:
         def row(index: Any) -> str:

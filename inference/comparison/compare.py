@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -172,7 +173,7 @@ def compare(
     def observations(part: Trajectories, specification: Specification) -> Transitions:
         if individual:
             transitions = observe_histories(
-                part.histories,  # type: ignore[arg-type]
+                cast(EventHistories, part.histories),
                 specification.clock,
                 contact,
                 by_time=specification.model.uses_time(),
