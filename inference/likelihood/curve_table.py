@@ -1,7 +1,4 @@
-"""A closure's formula as a table over the fall of the susceptible fraction: one fast look-up serves all closures.
-
-Compiled functions use only functions of this file, because numba's cache detects changes only in a function's own file.
-"""
+"""A closure's formula as a table over the fall of the susceptible fraction: one fast look-up serves all closures."""
 
 import math
 from collections.abc import Sequence

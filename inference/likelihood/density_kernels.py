@@ -12,8 +12,6 @@ Smaller p are shifted by `A(k, p) = A(k, p + 8θ) - log Π_{j<8} (p + (k + j) θ
 
 Compilers turn loops into vector instructions only if the loop body is arithmetic without branches or library calls.
 Therefore this module also has its own logarithm and exponential.
-
-All compiled functions are in this file, because numba's cache detects changes only in a function's own file.
 """
 
 import math

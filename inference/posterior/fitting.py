@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ... import __version__
-from ...errors import InputError
+from ...errors import InputError, check_seed
 from ...models import SIModel, get_model
 from ...simulate import Trajectories
 from ...simulate.trajectories import as_trajectories
@@ -161,8 +161,7 @@ _version = cache(version)
 
 def check_names(likelihood: str, seed: int) -> None:
     """Raise an InputError when there is no such likelihood, or the seed is out of range."""
-    if not (isinstance(seed, int | np.integer) and 0 <= seed < 2**32):
-        raise InputError(f"seed = {seed!r}: must be a whole number from 0 to 4294967295")
+    check_seed(seed)
     if likelihood not in LIKELIHOODS:
         raise InputError(f"likelihood {likelihood!r} is unknown; choose one of {', '.join(LIKELIHOODS)}")
 

@@ -399,3 +399,9 @@ def test_bad_values_are_refused_by_name(make, message):
 
 def test_closures_are_listed_from_most_to_least_accurate():
     assert CLOSURES == ("recorded", "edge-based", "mean-field")
+
+
+def test_exposure_is_reached_without_a_factor_as_with_the_factor_one():
+    model = OneRateSI(0.7)
+    arguments = (np.array([0.2]), (np.array([0.0]), np.array([1.0])), 0.3, 1.0, model.values)
+    assert model.reach(*arguments) == model.reach(*arguments, factor=1.0) > 0.2

@@ -118,7 +118,7 @@ def mutants(file: Path) -> list[dict[str, Any]]:
 
 
 def lines_of_text(file: Path) -> set[int]:
-    """Lines of docstrings, messages and annotations, which tests of numbers need not notice."""
+    """Return the lines of docstrings, messages, annotations and decorators, which tests of numbers need not notice."""
     lines: set[int] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         is_text = (isinstance(node, ast.Constant) and isinstance(node.value, str)) or isinstance(node, ast.JoinedStr)
@@ -126,6 +126,8 @@ def lines_of_text(file: Path) -> set[int]:
             lines |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
         if isinstance(node, ast.AnnAssign) and node.value is None:
             lines.add(node.lineno)
+        for decorator in getattr(node, "decorator_list", ()):
+            lines |= set(range(decorator.lineno, (decorator.end_lineno or decorator.lineno) + 1))
     return lines
 
 

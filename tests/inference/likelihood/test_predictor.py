@@ -269,3 +269,15 @@ def test_in_rounds_each_trajectory_moves_by_its_own_steps():
     np.testing.assert_allclose(predicted(*tables)[: alone.size], alone, rtol=1e-12)
     expected = OneRateSI(0.8).solve(np.arange(0, 13, 2), 0.005, MeanField(), clock="rounds")
     np.testing.assert_allclose(alone, expected[1:], atol=1e-8)
+
+
+def test_beyond_the_end_of_the_table_exposure_stays_as_it_is_there():
+    from tworate.inference.likelihood.curve_table import exposure_rates, tabulated
+    from tworate.models import RandomRegular
+
+    closure, s0 = RandomRegular(8), 0.99
+    rates, rises = tabulated([(s0, closure)])
+    at = np.array([[-39.9], [-45.0], [-700.0]])
+    found = exposure_rates(at, rates, rises).ravel()
+    expected = closure.exposure_rate(s0 * np.exp(-39.9), s0)
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
