@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from ... import __version__
 from ...common.sources import source_digest
 from ...errors import InputError, JobError, check_seed
 from ...files import atomic_path, write_text
@@ -201,7 +202,15 @@ class Grid:
         """Return all that determines the rows of the study."""
         cells = [{"key": cell.key, **asdict(cell)} for cell in self.cells]
         return json.loads(
-            json.dumps({"grid": self.name, "sources": source_digest(*SOURCES), "seed": seed, "cells": cells})
+            json.dumps(
+                {
+                    "grid": self.name,
+                    "version": __version__,
+                    "sources": source_digest(*SOURCES),
+                    "seed": seed,
+                    "cells": cells,
+                }
+            )
         )
 
 
@@ -304,9 +313,11 @@ def _claim(folder: Path, record: dict[str, Any]) -> None:
         raise InputError(f"{path}: is damaged ({error}); choose another folder") from error
     differing = [
         f"{name} = {previous.get(name)}, not {record[name]}"
-        for name in ("grid", "version", "seed")
+        for name in ("grid", "seed")
         if previous.get(name) != record[name]
     ]
+    if previous.get("sources") != record["sources"]:
+        differing.append("it was made by other code")
     old = {cell.get("key"): cell for cell in previous.get("cells", [])}
     new = {cell["key"]: cell for cell in record["cells"]}
     differing += [f"it has the cell {old[key].get('label')} ({key})" for key in old if key not in new]
