@@ -1,10 +1,14 @@
 """Results computed from leave-one-out: refits, standard errors, and stacking weights."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from tworate.inference.loo.loo import Elpd, elpd_difference, stacking_weights
+from tworate.inference.data.observations import AgentUnits
+from tworate.inference.loo import loo
+from tworate.inference.loo.loo import Elpd, elpd_difference, refit_bad, stacking_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
 
@@ -61,3 +65,24 @@ def test_units_whose_density_underflows_are_weighted_all_the_same():
     of = elpds(1)
     far = {name: Elpd(elpd.pointwise - 5000.0, elpd.pareto_k, 0.7, 1.0) for name, elpd in of.items()}
     assert stacking_weights(far) == pytest.approx(stacking_weights(of), abs=1e-4)
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0, [0.75, 1.0, 0.75]), (1, [1.0, 0.8, 1.0])])
+def test_leaving_one_agent_out_takes_one_of_its_type(number, expected, monkeypatch):
+    # Type 0: four agents that shared, with a row for each part. Type 1: five agents that did not share.
+    units = AgentUnits(np.array([0, 1]), np.array([2, -1]), np.array([0] * 4 + [1] * 5), None, None)
+    data = SimpleNamespace(units=units, weight=np.ones(3), n_susceptible=np.array([4, 5, 4]), size=3)
+    elpd = Elpd(np.array([-1.0, -2.0]), np.where(np.arange(2) == number, 0.9, 0.1), good_k=0.7, p_loo=1.0)
+    # The data are copied with other weights; only those matter here.
+    monkeypatch.setattr(loo.dataclasses, "replace", lambda _, weight: weight)
+    seen = []
+
+    def refitted(without):
+        seen.append(without)
+        return np.full((10, 2), -3.0)
+
+    mended = refit_bad(elpd, data, "agent", refitted, most=1)
+    np.testing.assert_allclose(seen[0], expected)
+    counts = (4, 5)
+    assert mended.pointwise[number] == -3.0
+    assert mended.p_loo == pytest.approx(1.0 + counts[number] * (elpd.pointwise[number] + 3.0))
