@@ -67,11 +67,11 @@ def test_units_whose_density_underflows_are_weighted_all_the_same():
     assert stacking_weights(far) == pytest.approx(stacking_weights(of), abs=1e-4)
 
 
-@pytest.mark.parametrize(("number", "expected"), [(0, [0.75, 1.0, 0.75]), (1, [1.0, 0.8, 1.0])])
+@pytest.mark.parametrize(("number", "expected"), [(0, [1.0, 0.75, 0.75]), (1, [0.8, 1.0, 1.0])])
 def test_leaving_one_agent_out_takes_one_of_its_type(number, expected, monkeypatch):
     # Type 0: four agents that shared, with a row for each part. Type 1: five agents that did not share.
-    units = AgentUnits(np.array([0, 1]), np.array([2, -1]), np.array([0] * 4 + [1] * 5), None, None)
-    data = SimpleNamespace(units=units, weight=np.ones(3), n_susceptible=np.array([4, 5, 4]), size=3)
+    units = AgentUnits(np.array([1, 0]), np.array([2, -1]), np.array([0] * 4 + [1] * 5), None, None)
+    data = SimpleNamespace(units=units, weight=np.ones(3), n_susceptible=np.array([5, 4, 4]), size=3)
     elpd = Elpd(np.array([-1.0, -2.0]), np.where(np.arange(2) == number, 0.9, 0.1), good_k=0.7, p_loo=1.0)
     # The data are copied with other weights; only those matter here.
     monkeypatch.setattr(loo.dataclasses, "replace", lambda _, weight: weight)
