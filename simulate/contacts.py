@@ -137,7 +137,7 @@ class ContactNetwork:
         notes = []
         loops = source == target
         if loops.any():
-            notes.append(f"{loops.sum()} edges of an agent to itself are left out")
+            notes.append(f"edges of an agent to itself, left out: {loops.sum()}")
             source, target, weight = source[~loops], target[~loops], weight[~loops]
         if not directed:
             source, target = np.concatenate([source, target]), np.concatenate([target, source])
@@ -146,14 +146,14 @@ class ContactNetwork:
         order = np.argsort(key, kind="stable")
         unique, first = np.unique(key[order], return_index=True)
         if unique.size < key.size:
-            notes.append(f"{key.size - unique.size} repeated edges are merged, and their weights added up")
+            notes.append(f"repeated edges, merged with their weights added up: {key.size - unique.size}")
         merged = np.add.reduceat(weight[order], first) if unique.size else np.empty(0)
         indptr = np.concatenate([[0], np.cumsum(np.bincount(unique // len(labels), minlength=len(labels)))])
         if WEIGHT not in edges and unique.size == key.size:
             weights = None
         elif WEIGHT not in edges:
             # Repetitions of an edge without weights say nothing new.
-            weights, notes = None, [note.removesuffix(", and their weights added up") for note in notes]
+            weights, notes = None, [note.replace(", merged with their weights added up", ", merged") for note in notes]
         else:
             weights = merged
         return cls(

@@ -231,12 +231,12 @@ def _validated(
     notes = []
     strangers = number < 0
     if strangers.any():
-        notes.append(f"{strangers.sum()} shares are by agents that are not in the network; they are left out")
+        notes.append(f"shares by agents that are not in the network, left out: {strangers.sum()}")
         shares, number = shares[~strangers], number[~strangers]
     shares = shares.assign(number=number).sort_values(["time"], kind="stable")
     repeated = shares.duplicated(["trajectory", "number"])
     if repeated.any():
-        notes.append(f"{repeated.sum()} shares repeat one of the same agent; the first of each counts")
+        notes.append(f"later shares of an agent that had shared, left out: {repeated.sum()}")
         shares = shares[~repeated]
     if shares.empty:
         raise InputError(f"{source}: no share is by an agent of the network; check that both use the same names")

@@ -241,7 +241,7 @@ def _notes(histories: EventHistories, spontaneous: NDArray[np.int64]) -> tuple[s
     notes = list(histories.notes)
     if spontaneous.sum():
         notes.append(
-            f"{spontaneous.sum()} agents shared when none of their neighbours had; they are taken as further initial "
-            "sharers"
+            "agents that shared when none of their neighbours had, taken as further initial sharers: "
+            f"{spontaneous.sum()}"
         )
     return tuple(notes)

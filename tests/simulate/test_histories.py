@@ -37,12 +37,12 @@ def test_loops_go_and_repeated_edges_are_merged_with_their_weights():
     network = ContactNetwork.of_edges(table)
     assert (network.n_edges, sorted(network.weights)) == (2, [1.0, 2.0])
     assert network.notes == (
-        "1 edges of an agent to itself are left out",
-        "1 repeated edges are merged, and their weights added up",
+        "edges of an agent to itself, left out: 1",
+        "repeated edges, merged with their weights added up: 1",
     )
     plain = ContactNetwork.of_edges(table.drop(columns="weight"))
     assert plain.weights is None
-    assert plain.notes[1] == "1 repeated edges are merged"
+    assert plain.notes[1] == "repeated edges, merged: 1"
 
 
 def test_graphs_of_other_packages_say_the_same():
@@ -108,8 +108,8 @@ def test_strangers_and_second_shares_are_left_out_and_counted():
     histories = EventHistories(shares, network, 9)
     assert histories.shares[["agent", "time"]].to_numpy().tolist() == [["ann", 0.0], ["bob", 3.0]]
     assert histories.notes == (
-        "1 shares are by agents that are not in the network; they are left out",
-        "1 shares repeat one of the same agent; the first of each counts",
+        "shares by agents that are not in the network, left out: 1",
+        "later shares of an agent that had shared, left out: 1",
     )
 
 

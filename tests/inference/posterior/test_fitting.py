@@ -1,7 +1,5 @@
 """The groups that a fit adds to the posterior, against SciPy; and the prediction of a new replicate."""
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -109,4 +107,3 @@ def test_draws_of_predictions_are_evenly_spaced_in_the_posterior(data):
     draws = group(posterior, "posterior_predictive")
     assert draws.sizes["chain"] * draws.sizes["draw"] == 250
     assert draws["draw"].to_numpy()[-1] == 999
-    assert dataclasses.asdict(SamplerSettings())["thin"] == 1
