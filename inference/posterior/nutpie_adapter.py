@@ -7,6 +7,7 @@ of this module against every version in the range of pyproject.toml.
 
 import dataclasses
 import inspect
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -116,7 +117,8 @@ class NutpieRun:
     ) -> None:
         self._model = model
         self._running: Any = None
-        compiled = _compiled_model(model)
+        self._starts = StartPoints(model.initial_point)
+        compiled = _compiled_model(dataclasses.replace(model, initial_point=self._starts))
         try:
             self._running = nutpie.sample(
                 compiled,
@@ -160,6 +162,7 @@ class NutpieRun:
                 raw = running.wait()
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[0]
+            self._starts.wait_until_idle()
             raise JobError(f"the sampler gave up on the {self._model.name} model ({reason})") from error
         except BaseException:
             self._running = running
@@ -171,6 +174,29 @@ class NutpieRun:
             {name: _column(draws, name)[:, begin:] for name in self._model.shapes},
             {name: _column(statistics, name)[:, begin:, 0] for name in STATISTICS},
         )
+
+
+class StartPoints:
+    """Start points of the chains, with a count of how many were drawn.
+
+    When one chain gives up, the others go on in threads of their own and draw start points. A process that ends
+    meanwhile crashes, because these threads call Python.
+    """
+
+    def __init__(self, draw: Callable[[int], FloatArray]) -> None:
+        self._draw, self.n_drawn = draw, 0
+
+    def __call__(self, seed: int) -> FloatArray:
+        """Draw a start point."""
+        self.n_drawn += 1
+        return self._draw(seed)
+
+    def wait_until_idle(self) -> None:
+        """Wait until no chain has drawn a start point for a tenth of a second."""
+        before = -1
+        while before != self.n_drawn:
+            before = self.n_drawn
+            time.sleep(0.1)
 
 
 def _mass_matrix(low_rank: bool) -> dict[str, Any]:

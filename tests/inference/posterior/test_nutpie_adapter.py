@@ -3,6 +3,7 @@
 `make test-nutpie` runs these tests on every version of nutpie.
 """
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,6 +98,21 @@ def test_a_run_can_be_aborted_even_after_it_has_ended():
 def test_the_error_of_a_sampler_that_gives_up_names_the_model():
     with pytest.raises(JobError, match="the sampler gave up on the three normals model"):
         run(model(density=nowhere)).wait()
+
+
+def test_no_chain_goes_on_after_a_sampler_has_given_up():
+    drawn = []
+
+    def start(seed):
+        drawn.append(seed)
+        return np.zeros(3)
+
+    with pytest.raises(JobError):
+        run(model(density=nowhere, initial_point=start)).wait()
+    # A chain that drew start points while this process ended would crash it.
+    n_drawn = len(drawn)
+    time.sleep(0.3)
+    assert len(drawn) == n_drawn
 
 
 @dataclass
