@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from .contacts import ContactNetwork
     from .conversion import as_network, from_graph, read_network
     from .generators import make_network, random_regular
-    from .histories import EventHistories, read_histories
+    from .histories import EventHistories
+    from .history_files import read_histories
     from .interventions import Block, CounterMessage, ReduceVisibility, parse_intervention
     from .network import AnyNetwork, CompleteNetwork, Network, NetworkSummary
     from .process import Spread
@@ -26,7 +27,7 @@ _HOME = {
     "make_network": "generators",
     "random_regular": "generators",
     "EventHistories": "histories",
-    "read_histories": "histories",
+    "read_histories": "history_files",
     "Block": "interventions",
     "CounterMessage": "interventions",
     "ReduceVisibility": "interventions",

@@ -69,6 +69,11 @@ class ContactNetwork:
         return self.indices.size
 
     @property
+    def degrees_in(self) -> NDArray[np.int64]:
+        """Number of edges that lead to each agent, shape (n_agents,)."""
+        return np.bincount(self.indices, minlength=self.n_agents)
+
+    @property
     def weights_in(self) -> NDArray[np.float64]:
         """Sum of the weights of the edges that lead to each agent, shape (n_agents,)."""
         return np.bincount(self.indices, weights=self.weights, minlength=self.n_agents).astype(float)
@@ -83,6 +88,36 @@ class ContactNetwork:
     def of_network(cls, network: Network) -> "ContactNetwork":
         """Take over an undirected network of the simulation: neighbours are shown each other's posts."""
         return cls(network.name, network.indptr, network.indices)
+
+    @classmethod
+    def of_own_edges(cls, name: str, edges: pd.DataFrame, n_agents: int) -> "ContactNetwork":
+        """Make a network of the edges that :meth:`to_edges` gave, with agents that have no edges."""
+        has_target = edges[TARGET].notna()
+        if not pd.api.types.is_integer_dtype(edges[SOURCE].dtype):
+            return cls.of_edges(edges[has_target], name=name, agents=list(edges.loc[~has_target, SOURCE]))
+        sources, targets = edges[SOURCE].to_numpy(), edges[TARGET].to_numpy()
+        inside = sources.size == 0 or (
+            min(sources.min(), targets.min()) >= 0 and max(sources.max(), targets.max()) < n_agents
+        )
+        if not inside or np.any(np.diff(sources) < 0):
+            raise InputError(f"network {name}: its edges are not as they were written; simulate again")
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(sources, minlength=n_agents))]).astype(np.int64)
+        weights = edges[WEIGHT].to_numpy(dtype=float) if WEIGHT in edges else None
+        return cls(name, indptr, targets.astype(np.int32), weights)
+
+    def to_edges(self) -> pd.DataFrame:
+        """Return the table of edges; agents without edges, where agents have labels, have a row without a target."""
+        sources = np.repeat(np.arange(self.n_agents, dtype=np.int32), np.diff(self.indptr))
+        edges = pd.DataFrame({SOURCE: sources, TARGET: self.indices})
+        if self.weights is not None:
+            edges[WEIGHT] = self.weights
+        if self.labels is None:
+            return edges
+        alone = np.setdiff1d(np.arange(self.n_agents), np.concatenate([sources, self.indices]))
+        named = edges.assign(
+            **{SOURCE: self.labels[sources].astype(str), TARGET: self.labels[self.indices].astype(str)}
+        )
+        return pd.concat([named, pd.DataFrame({SOURCE: self.labels[alone].astype(str)})], ignore_index=True)
 
     @classmethod
     def of_edges(

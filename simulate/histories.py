@@ -1,8 +1,8 @@
 """Event histories: who shared when, and who is shown whose posts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,37 +10,42 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .contacts import ContactNetwork, read_contacts, read_table
-from .network import Network
-from .records import Replicate, degree_text
-from .trajectories import Trajectories
+from .contacts import ContactNetwork
 
-KNOWN = ("trajectory", "agent", "time", "seed", "persona")
+SEED, NETWORK = "seed", "network"
+KNOWN = ("trajectory", "agent", "time", SEED, "persona")
 """Columns of shares with a fixed meaning; all others are condition columns."""
 
-TIME_UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0, "week": 604_800.0}
-"""Seconds of each unit in which times given as dates may be counted."""
+_PATH, _NUMBER = "path_number", "agent_number"
+_COMPUTED = (_PATH, _NUMBER)
+"""Columns that are computed when histories are made: number of the trajectory, and of the agent in its network."""
+
+_TRUE, _FALSE = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "")
 
 
 @dataclass(frozen=True, eq=False)
 class EventHistories:
-    """Who shared when in one or more trajectories on one network.
+    """Who shared when in one or more trajectories, and who is shown whose posts.
 
     Parameters
     ----------
     shares : pandas.DataFrame
         One row a share. Columns `agent` (a label of the network) and `time` (a number); optional `trajectory` (the
-        cascade; one if absent), `seed` (whether the agent is an initial sharer) and `persona`. All further columns are
-        conditions. Where an agent shares twice, the first share counts. Sharers that are not in the network are left
-        out.
-    network : ContactNetwork
-        Who is shown whose posts. Agents without a share are those that did not share until the end.
+        cascade; one if absent), `seed` (whether the agent is an initial sharer), `persona`, and `network` (the name of
+        the trajectory's network, where there are several). All further columns are conditions. Where an agent shares
+        twice, the first share counts. Sharers that are not in the network are left out.
+    network : ContactNetwork or mapping of str to ContactNetwork
+        Who is shown whose posts; several networks by name. Agents without a share are those that did not share until
+        the end.
     until : float, optional
         End of the observation of all trajectories; by default the last share of each.
     clock : {"rounds", "continuous"}, optional
         Clock of the process, if it is known.
     source : str
         Name of the data in messages.
+    apart_by : sequence of str
+        Condition columns that, with the label, tell trajectories apart: for labels that are used again in other
+        conditions.
 
     Raises
     ------
@@ -57,26 +62,41 @@ class EventHistories:
     """
 
     shares: pd.DataFrame
-    network: ContactNetwork
+    network: ContactNetwork | Mapping[str, ContactNetwork]
     until: float | None = None
     clock: str | None = None
     source: str = "event histories"
+    apart_by: Sequence[str] = ()
     notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
-        shares, notes = _validated(self.shares, self.network, self.until, self.source)
+        shares, notes = _validated(self.shares, self.network, self.until, self.source, self.apart_by)
         object.__setattr__(self, "shares", shares)
-        object.__setattr__(self, "notes", (*dict.fromkeys((*self.notes, *self.network.notes, *notes)),))
+        of_networks = (note for network in self.networks.values() for note in network.notes)
+        object.__setattr__(self, "notes", (*dict.fromkeys((*self.notes, *of_networks, *notes)),))
+
+    @property
+    def networks(self) -> dict[str, ContactNetwork]:
+        """Networks by name."""
+        if isinstance(self.network, ContactNetwork):
+            return {self.network.name: self.network}
+        return dict(self.network)
+
+    def network_of(self, number: int) -> ContactNetwork:
+        """Return the network of a trajectory."""
+        if isinstance(self.network, ContactNetwork):
+            return self.network
+        return self.network[self.shares[NETWORK].iloc[self.begins[number]]]
 
     @property
     def labels(self) -> NDArray[Any]:
-        """Labels of the trajectories, in order of appearance."""
-        return self.shares["trajectory"].unique()
+        """Label of each trajectory, shape (n_trajectories,)."""
+        return self.shares["trajectory"].to_numpy()[self.begins[:-1]]
 
     @property
     def n_trajectories(self) -> int:
         """Number of trajectories."""
-        return len(self.labels)
+        return self.begins.size - 1
 
     @property
     def n_shares(self) -> int:
@@ -84,128 +104,76 @@ class EventHistories:
         return len(self.shares)
 
     @property
+    def table(self) -> pd.DataFrame:
+        """The shares without computed columns, as they are saved."""
+        return self.shares.drop(columns=list(_COMPUTED))
+
+    @property
     def conditions(self) -> list[str]:
         """Names of the condition columns."""
-        return [str(name) for name in self.shares.columns if name not in (*KNOWN, "number")]
+        return [str(name) for name in self.shares.columns if name not in (*KNOWN, *_COMPUTED)]
 
     @property
     def starts(self) -> NDArray[np.float64]:
         """Time of the first share of each trajectory, shape (n_trajectories,)."""
-        return self.shares.groupby("trajectory", sort=False)["time"].min().to_numpy(dtype=float)
+        return self._times[self.begins[:-1]]
 
     @property
     def ends(self) -> NDArray[np.float64]:
         """End of the observation of each trajectory, shape (n_trajectories,)."""
         if self.until is not None:
             return np.full(self.n_trajectories, float(self.until))
-        return self.shares.groupby("trajectory", sort=False)["time"].max().to_numpy(dtype=float)
+        return self._times[self.begins[1:] - 1]
 
-    def share_times(self, label: Any) -> NDArray[np.float64]:
+    def share_times(self, number: int) -> NDArray[np.float64]:
         """Time at which each agent shared in a trajectory, infinite where it did not; shape (n_agents,)."""
-        times = np.full(self.network.n_agents, np.inf)
-        own = self.shares[self.shares["trajectory"] == label]
-        times[own["number"].to_numpy()] = own["time"].to_numpy(dtype=float)
+        times = np.full(self.network_of(number).n_agents, np.inf)
+        rows = self.rows(number)
+        times[self._numbers[rows]] = self._times[rows]
         return times
 
-    def seeds(self, label: Any) -> NDArray[np.bool_]:
-        """Whether each agent is an initial sharer of a trajectory: named as seed, else the first to share."""
-        seeds = np.zeros(self.network.n_agents, dtype=bool)
-        own = self.shares[self.shares["trajectory"] == label]
-        first = own["time"] == own["time"].min()
-        named = own["seed"].astype(bool) if "seed" in own else first
-        seeds[own["number"][named | first].to_numpy()] = True
+    def seeds(self, number: int) -> NDArray[np.bool_]:
+        """Whether each agent is an initial sharer of a trajectory: named as seed, or among the first to share."""
+        seeds = np.zeros(self.network_of(number).n_agents, dtype=bool)
+        rows = self.rows(number)
+        chosen = self._times[rows] == self._times[rows.start]
+        if SEED in self.shares:
+            chosen = chosen | self.shares[SEED].to_numpy(dtype=bool)[rows]
+        seeds[self._numbers[rows][chosen]] = True
         return seeds
 
-    def where(self, condition: Mapping[str, Any]) -> "EventHistories":
-        """Return the histories of one condition."""
-        kept = np.ones(len(self.shares), dtype=bool)
-        for name, value in condition.items():
-            kept &= (self.shares[name] == value).to_numpy()
-        return replace(self, shares=self.shares[kept].drop(columns="number"))
+    @cached_property
+    def begins(self) -> NDArray[np.int64]:
+        """First row of each trajectory in `shares`, then the number of rows; shape (n_trajectories + 1,)."""
+        path = self.shares[_PATH].to_numpy()
+        return np.concatenate([np.flatnonzero(np.diff(path, prepend=-1)), [path.size]])
 
-    def to_trajectories(self) -> Trajectories:
-        """Count the sharers over time: at whole times in rounds, else at every share."""
-        degrees = np.rint(self.network.weights_in).astype(int)
-        tables = []
-        for label, start, end in zip(self.labels, self.starts, self.ends, strict=True):
-            own = self.shares[self.shares["trajectory"] == label]
-            times = np.sort(own["time"].to_numpy(dtype=float))
-            grid = np.arange(start, end + 1.0) if self.clock == "rounds" else np.unique(np.append(times, end))
-            table = pd.DataFrame(
-                {
-                    "trajectory": label,
-                    "time": grid,
-                    "infected": np.searchsorted(times, grid, side="right"),
-                    "population": self.network.n_agents,
-                    "degree": self.network.mean_weight_in,
-                }
-            )
-            if degrees.min() != degrees.max():
-                table["degrees"] = degree_text(degrees)
-            tables.append(table.assign(**{name: own[name].iloc[0] for name in self.conditions}))
-        record = {"spreads": [{"clock": self.clock}]} if self.clock else None
-        return Trajectories(pd.concat(tables, ignore_index=True), self.source, record=record, histories=self)
+    @cached_property
+    def _times(self) -> NDArray[np.float64]:
+        return self.shares["time"].to_numpy(dtype=float)
 
+    @cached_property
+    def _numbers(self) -> NDArray[np.int64]:
+        return self.shares[_NUMBER].to_numpy()
 
-def read_histories(
-    path: str | Path,
-    network: "ContactNetwork | str | Path | Any",
-    *,
-    until: float | None = None,
-    time_unit: str = "hour",
-    clock: str | None = None,
-) -> EventHistories:
-    """Read who shared when from a file, and who is shown whose posts.
+    def rows(self, number: int) -> slice:
+        """Return the rows of a trajectory in `shares`."""
+        return slice(int(self.begins[number]), int(self.begins[number + 1]))
 
-    Parameters
-    ----------
-    path : path
-        Shares: `.csv`, `.csv.gz` or `.parquet`, see :class:`EventHistories`. Times are numbers, or dates in ISO 8601.
-    network : path, ContactNetwork, or graph
-        See :func:`tworate.simulate.contacts.read_contacts`, or a graph of networkx, igraph or scipy.sparse.
-    until : float, optional
-        End of the observation; by default the last share.
-    time_unit : {"second", "minute", "hour", "day", "week"}
-        Unit in which dates are counted, from the first share of all.
-    clock : {"rounds", "continuous"}, optional
-        Clock of the process, if it is known.
-
-    Raises
-    ------
-    InputError
-        When a file cannot be read, or a value cannot be used.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
-    contacts = read_contacts(network) if isinstance(network, str | Path) else ContactNetwork.of_graph(network)
-    shares, notes = _with_numeric_times(read_table(path), str(path), time_unit)
-    return EventHistories(shares, contacts, until, clock, str(path), notes=notes)
-
-
-def _with_numeric_times(shares: pd.DataFrame, source: str, time_unit: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return shares with times as numbers: dates are counted from the first of them."""
-    if time_unit not in TIME_UNITS:
-        raise InputError(f"time unit {time_unit!r} is unknown; choose one of {', '.join(TIME_UNITS)}")
-    if "time" not in shares or pd.api.types.is_numeric_dtype(shares["time"]):
-        return shares, ()
-    dates = pd.to_datetime(shares["time"], errors="coerce", utc=True, format="ISO8601")
-    if dates.isna().any():
-        row = int(np.flatnonzero(dates.isna())[0])
-        raise InputError(
-            f"{source}, line {row + 2}: time = {shares['time'].iloc[row]!r} is neither a number nor a date in "
-            "ISO 8601, such as 2026-11-29T14:05:00Z"
-        )
-    first = dates.min()
-    seconds = (dates - first).dt.total_seconds()
-    note = f"times are {time_unit}s since {first.isoformat()}"
-    return shares.assign(time=seconds / TIME_UNITS[time_unit]), (note,)
+    def select(self, numbers: Sequence[int] | NDArray[np.int64]) -> "EventHistories":
+        """Return the histories of some trajectories, by their numbers."""
+        chosen = np.isin(self.shares[_PATH].to_numpy(), np.asarray(numbers))
+        return replace(self, shares=self.table[chosen])
 
 
 def _validated(
-    shares: pd.DataFrame, network: ContactNetwork, until: float | None, source: str
+    shares: pd.DataFrame,
+    network: ContactNetwork | Mapping[str, ContactNetwork],
+    until: float | None,
+    source: str,
+    apart_by: Sequence[str],
 ) -> tuple[pd.DataFrame, list[str]]:
-    for name in ("agent", "time"):
+    for name in ("agent", "time", *apart_by):
         if name not in shares:
             raise InputError(
                 f"{source}: has no column {name!r}; shares need the columns agent and time. There are: "
@@ -227,28 +195,56 @@ def _validated(
     shares = shares.assign(time=times.astype(float))
     if until is not None:
         refuse(shares["time"] > until, f"time = {{time:g}} is after the end of the observation, {until:g}")
-    number = _numbers_of(shares["agent"], network)
+    if SEED in shares:
+        shares = shares.assign(**{SEED: _as_bool(shares[SEED], source)})
+    shares = shares.assign(**{_PATH: shares.groupby(["trajectory", *apart_by], sort=False, dropna=False).ngroup()})
+    if isinstance(network, ContactNetwork):
+        number = _numbers_of(shares["agent"], network)
+    else:
+        number = _numbers_in(network, shares, source, refuse)
     notes = []
     strangers = number < 0
     if strangers.any():
         notes.append(f"shares by agents that are not in the network, left out: {strangers.sum()}")
-        shares, number = shares[~strangers], number[~strangers]
-    shares = shares.assign(number=number).sort_values(["time"], kind="stable")
-    repeated = shares.duplicated(["trajectory", "number"])
+    shares = shares.assign(**{_NUMBER: number})[~strangers]
+    shares = shares.iloc[np.lexsort((shares["time"].to_numpy(), shares[_PATH].to_numpy()))]
+    repeated = shares.duplicated([_PATH, _NUMBER])
     if repeated.any():
         notes.append(f"later shares of an agent that had shared, left out: {repeated.sum()}")
         shares = shares[~repeated]
     if shares.empty:
         raise InputError(f"{source}: no share is by an agent of the network; check that both use the same names")
-    order = pd.Categorical(shares["trajectory"], shares["trajectory"].unique()[_appearance(shares)]).codes
-    by_trajectory = np.lexsort((shares["time"].to_numpy(), np.asarray(order)))
-    return shares.iloc[by_trajectory].reset_index(drop=True), notes
+    # A trajectory without a share by an agent of the network is gone.
+    return shares.assign(**{_PATH: pd.factorize(shares[_PATH])[0]}).reset_index(drop=True), notes
 
 
-def _appearance(shares: pd.DataFrame) -> NDArray[np.int64]:
-    """Order of the trajectories by their first row in the data."""
-    first = shares.index.to_series().groupby(shares["trajectory"].to_numpy(), sort=False).min()
-    return np.argsort(first.to_numpy(), kind="stable")
+def _as_bool(column: "pd.Series[Any]", source: str) -> "pd.Series[bool]":
+    """Read yes or no: true and false in any case, 1 and 0; empty is no."""
+    if pd.api.types.is_bool_dtype(column):
+        return column
+    text = column.fillna("").astype(str).str.strip().str.lower()
+    wrong = ~text.isin([*_TRUE, *_FALSE])
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise InputError(f"{source}, line {row + 2}: seed = {column.iloc[row]!r} must be true or false")
+    return text.isin(_TRUE)
+
+
+def _numbers_in(
+    networks: Mapping[str, ContactNetwork], shares: pd.DataFrame, source: str, refuse: Callable[[Any, str], None]
+) -> NDArray[np.int64]:
+    """Return the number of each agent in the network of its trajectory; -1 where it is not there."""
+    if NETWORK not in shares:
+        raise InputError(f"{source}: there are several networks; name that of each trajectory in the column network")
+    known = ", ".join(list(networks)[:5])
+    refuse(~shares[NETWORK].isin(list(networks)), f"there is no network {{{NETWORK}!r}}; there are: {known}")
+    several = shares.groupby(_PATH)[NETWORK].transform("nunique") > 1
+    refuse(several, f"trajectory {{trajectory}} is on several networks ({{{NETWORK}}} and others); give it one")
+    number = np.full(len(shares), -1, dtype=np.int64)
+    for name, network in networks.items():
+        own = (shares[NETWORK] == name).to_numpy()
+        number[own] = _numbers_of(shares.loc[own, "agent"], network)
+    return number
 
 
 def _numbers_of(agents: "pd.Series[Any]", network: ContactNetwork) -> NDArray[np.int64]:
@@ -261,48 +257,3 @@ def _numbers_of(agents: "pd.Series[Any]", network: ContactNetwork) -> NDArray[np
     if pd.api.types.is_string_dtype(labels.dtype) or labels.dtype == object:
         agents, labels = agents.astype(str), labels.astype(str)
     return labels.get_indexer(pd.Index(agents)).astype(np.int64)
-
-
-def histories_of(
-    replicates: Sequence[Replicate],
-    network: Network,
-    members: NDArray[np.int32],
-    labels: Sequence[str],
-    rounds: int,
-    columns: Mapping[str, Any],
-) -> EventHistories:
-    """Make the histories of replicates in rounds that recorded who shared when.
-
-    Parameters
-    ----------
-    replicates : sequence of Replicate
-        Replicates with `shared_at`.
-    network : Network
-        Their network.
-    members : array of int32, shape (n_agents,)
-        Number of the persona of each agent.
-    labels : sequence of str
-        Names of the personas.
-    rounds : int
-        End of the observation.
-    columns : mapping
-        Condition columns.
-    """
-    parts = []
-    for replicate in replicates:
-        shared_at = np.asarray(replicate.shared_at)
-        agent = np.flatnonzero(shared_at >= 0)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "trajectory": replicate.index,
-                    "agent": agent,
-                    "time": shared_at[agent],
-                    "seed": shared_at[agent] == 0,
-                    "persona": np.asarray(labels, dtype=object)[members[agent]],
-                    **columns,
-                }
-            )
-        )
-    contacts = ContactNetwork.of_network(network)
-    return EventHistories(pd.concat(parts, ignore_index=True), contacts, rounds, "rounds", "the simulation")

@@ -218,12 +218,12 @@ def spread_in_rounds(
     decide: Decisions,
     schedule: Schedule,
     key: NDArray[np.uint64],
-    shared_at: NDArray[np.int32],
+    share_time: NDArray[np.float64],
 ) -> Counts:
     """Run one replicate in synchronous rounds.
 
-    `state` holds the state of each agent and is overwritten. The round in which an agent shared is written to
-    `shared_at`, shape (n_agents,), or nothing is written if it is empty.
+    `state` holds the state of each agent and is overwritten. The time at which an agent shared is written to
+    `share_time`, shape (n_agents,), or nothing is written if it is empty.
     """
     n_agents, n_rounds = state.size, schedule.table.size
     counts = no_counts(n_rounds, decide.following.size)
@@ -242,9 +242,9 @@ def spread_in_rounds(
     n_si = 0
     for t in range(n_rounds + 1):
         size, gain = _share(newly, n_newly, indptr, indices, state, pool, size)
-        if shared_at.size > 0:
+        if share_time.size > 0:
             for i in range(n_newly):
-                shared_at[newly[i]] = t
+                share_time[newly[i]] = t
         n_si += gain
         n_infected += n_newly
         counts.infected[t] = n_infected
@@ -287,6 +287,16 @@ def _time_of(number: int, n_events: int, stream: Stream) -> float:
 
 
 @njit("simulate")
+def _times_before(n_events: int, end: float, stream: Stream) -> NDArray[np.float64]:
+    """Draw the times of events before `end`, in order, followed by `end` itself."""
+    times = np.empty(n_events + 1)
+    for i in range(n_events):
+        times[i] = uniform(stream) * end
+    times[n_events] = end
+    return np.sort(times)
+
+
+@njit("simulate")
 def spread_in_time(
     indptr: NDArray[np.int64],
     indices: NDArray[np.int32],
@@ -295,15 +305,18 @@ def spread_in_time(
     decide: Decisions,
     schedule: Schedule,
     key: NDArray[np.uint64],
+    share_time: NDArray[np.float64],
+    time_key: NDArray[np.uint64],
 ) -> Counts:
-    """Run one replicate in continuous time, recorded at whole times; arguments as in `spread_in_rounds`.
+    """Run one replicate in continuous time, counted at whole times; arguments as in `spread_in_rounds`.
 
     Events form a Poisson process with the same rate on each edge of the pools. Events are drawn in batches, so that the
     memory that they need can be prefetched. The draw includes some more places than the pool has edges; an event on a
     place without an edge has no effect. Only the time of the last event of a batch is drawn, a gamma variate. Given
     that time, the other times are uniform before it. They are drawn only if the interval ends before the last event, or
     if the pool outgrows its places. In the second case the remaining events are drawn again, which is valid because a
-    Poisson process has no memory.
+    Poisson process has no memory. Exact times of shares have a stream of their own, `time_key`: recording them does not
+    change the spread.
     """
     n_rounds = schedule.table.size
     counts = no_counts(n_rounds, decide.following.size)
@@ -317,6 +330,10 @@ def spread_in_time(
     size, n_si = _share(starters, starters.size, indptr, indices, state, pool, 0)
     counts.infected[0], counts.si_edges[0] = n_infected, n_si
     sharer = np.empty(1, dtype=np.int32)
+    clock = open_stream(time_key)
+    recent, place_of_recent = np.empty(_EVENTS, dtype=np.int32), np.empty(_EVENTS, dtype=np.int64)
+    if share_time.size > 0:
+        share_time[starters] = 0.0
     drawn_places, drawn_agents = np.empty(_EVENTS, dtype=np.int64), np.empty(_EVENTS, dtype=np.int64)
     pool[0] = pool[0] if size > 0 else 0
     for t in range(n_rounds):
@@ -351,6 +368,7 @@ def spread_in_time(
             last = gamma(float(_EVENTS), stream) / rate
             due = _EVENTS if last <= remaining else _how_many_before(remaining / last, stream)
             n_used = due
+            n_recent = 0
             for i in range(due):
                 if size > places:
                     n_used = i
@@ -374,13 +392,23 @@ def spread_in_time(
                     n_outsiders -= 1
                     outsiders[-1 - place] = outsiders[n_outsiders]
                 if s >= 0:
+                    recent[n_recent], place_of_recent[n_recent] = agent, i
+                    n_recent += 1
                     sharer[0] = agent
                     size, gain = _share(sharer, 1, indptr, indices, state, pool, size)
                     n_si += gain
+            elapsed = remaining
             if n_used < due:
-                remaining -= min(remaining, last) * _time_of(n_used, due - 1 if due == _EVENTS else due, stream)
-            else:
-                remaining = remaining - last if due == _EVENTS else 0.0
+                elapsed = min(remaining, last) * _time_of(n_used, due - 1 if due == _EVENTS else due, stream)
+            elif due == _EVENTS:
+                elapsed = last
+            if share_time.size > 0 and n_recent > 0:
+                # The last event ends the batch, unless the interval ended first.
+                n_before = n_used if n_used == due < _EVENTS else n_used - 1
+                times = _times_before(n_before, elapsed, clock)
+                for i in range(n_recent):
+                    share_time[recent[i]] = t + 1.0 - remaining + times[place_of_recent[i]]
+            remaining -= elapsed
         counts.infected[t + 1], counts.si_edges[t + 1] = n_infected, n_si
     return counts
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,15 +19,11 @@ from .complete import complete_in_rounds, complete_in_time
 from .interventions import Block, Intervention, name_of, tables_by_round, visibility_by_round
 from .kernels import BLOCKED, Counts, Decisions, Schedule, degrees_left, spread_in_rounds, spread_in_time
 from .network import AnyNetwork, CompleteNetwork, Network
-from .records import Replicate, count_rows, degree_text
+from .records import Replicate, count_rows
 from .seeding import PERSONA, RANDOM, Agents, check_who, choose, persona_row
-
-if TYPE_CHECKING:
-    from .histories import EventHistories
+from .trajectories import degree_text
 
 INT16_STATES = 2**15
-NEVER = -1
-"""Round of a share that did not happen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +53,8 @@ class Spread:
     histories: bool = False
 
     def __post_init__(self) -> None:
-        if self.histories and (isinstance(self.network, CompleteNetwork) or self.clock != "rounds" or self._blocks):
-            raise InputError(
-                "histories are recorded on a network, in rounds, and without blocked agents; leave histories out"
-            )
+        if self.histories and not self.can_record:
+            raise InputError("histories are recorded on a network with edges, without blocked agents; leave them out")
         table, members = _checked(self.network, self.probabilities, self.personas)
         labels = self.persona_labels
         if labels is not None and (len(labels) != table.shape[0] or len(set(labels)) < len(labels)):
@@ -88,6 +82,11 @@ class Spread:
         for name, who in [("seeds", seeds), *(("block: who", b.who) for b in self._blocks)]:
             if isinstance(who, str) and who.startswith(PERSONA):
                 persona_row(name, who, self._agents.labels)
+
+    @property
+    def can_record(self) -> bool:
+        """Whether event histories can be recorded: on a network with edges, without blocked agents."""
+        return not isinstance(self.network, CompleteNetwork) and not self._blocks
 
     @property
     def _blocks(self) -> list[Block]:
@@ -129,16 +128,16 @@ class Spread:
         InputError
             When there are too few agents that are not blocked, or none of them are neighbours.
         """
-        key = np.random.SeedSequence(self.seed, spawn_key=(index,)).generate_state(4, np.uint32).astype(np.uint64)
+        key = self._key(index)
         free, starters, rng = self.begin(index)
         members = self._agents.members
         agents = self._by_persona(members if free is None else members[free])
         started = self._by_persona(members[starters])
         if isinstance(self.network, CompleteNetwork):
             counts = self._run_complete(agents - started, starters.size, key, rng)
-            degree, degrees, shared_at = float(agents.sum() - 1), None, None
+            degree, degrees, share_time = float(agents.sum() - 1), None, None
         else:
-            counts, (degree, degrees), shared_at = self._run_network(self.network, free, starters, key)
+            counts, (degree, degrees), share_time = self._run_network(self.network, free, starters, key, index)
         shape = (self.rounds + 1, *self.probabilities.shape)
         return Replicate(
             index=index,
@@ -149,7 +148,7 @@ class Spread:
             agents=agents,
             degree=degree,
             degrees=degrees,
-            shared_at=shared_at,
+            share_time=share_time,
         )
 
     def begin(self, index: int) -> tuple[NDArray[np.bool_] | None, NDArray[np.int32], np.random.Generator]:
@@ -180,13 +179,10 @@ class Spread:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def histories_of(self, replicates: Sequence[Replicate]) -> "EventHistories":
-        """Return who shared when in replicates that recorded it."""
-        from .histories import histories_of
-
-        network = cast(Network, self.network)  # checked when the spread was made
-        members = self._agents.members
-        return histories_of(replicates, network, members, self.labels, self.rounds, self.columns)
+    @property
+    def members(self) -> NDArray[np.int32]:
+        """Number of the persona of each agent, shape (n_agents,)."""
+        return self._agents.members
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -268,7 +264,8 @@ class Spread:
         free: NDArray[np.bool_] | None,
         starters: NDArray[np.int32],
         key: NDArray[np.uint64],
-    ) -> tuple[Counts, tuple[float, str | None], NDArray[np.int32] | None]:
+        index: int,
+    ) -> tuple[Counts, tuple[float, str | None], NDArray[np.float64] | None]:
         n_sightings = self.probabilities.shape[1]
         small = self.probabilities.size < INT16_STATES
         # The state of an agent is one number for the row of its persona and its sightings so far.
@@ -283,10 +280,15 @@ class Spread:
             if degrees[0] == 0.0:
                 raise InputError(f"{name_of(self._blocks)} leaves no two agents that are neighbours; block fewer")
         arguments = (network.indptr, network.indices, state, starters, *self._decide, key)
-        if self.clock != "rounds":
-            return spread_in_time(*arguments), degrees, None
-        shared_at = np.full(network.n_agents if self.histories else 0, NEVER, dtype=np.int32)
-        return spread_in_rounds(*arguments, shared_at), degrees, shared_at if self.histories else None
+        share_time = np.full(network.n_agents if self.histories else 0, np.inf)
+        recorded = share_time if self.histories else None
+        if self.clock == "rounds":
+            return spread_in_rounds(*arguments, share_time), degrees, recorded
+        return spread_in_time(*arguments, share_time, self._key(index, 1)), degrees, recorded
+
+    def _key(self, *path: int) -> NDArray[np.uint64]:
+        """Return the key of a stream of a replicate."""
+        return np.random.SeedSequence(self.seed, spawn_key=path).generate_state(4, np.uint32).astype(np.uint64)
 
 
 def check_process(

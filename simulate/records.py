@@ -30,8 +30,8 @@ class Replicate:
         Neighbours of an agent; the mean if agents differ.
     degrees : str or None
         Number of agents by number of neighbours, if agents differ.
-    shared_at : array of int32, shape (n_agents,), optional
-        Round in which each agent shared, -1 if it did not, where this was recorded.
+    share_time : array of float64, shape (n_agents,), optional
+        Time at which each agent shared, infinite if it did not, where this was recorded.
     """
 
     index: int
@@ -42,7 +42,7 @@ class Replicate:
     agents: NDArray[np.int64]
     degree: float
     degrees: str | None
-    shared_at: NDArray[np.int32] | None = None
+    share_time: NDArray[np.float64] | None = None
 
 
 def count_rows(
@@ -119,8 +119,3 @@ def combined(tables: Sequence[tuple[pd.DataFrame, pd.DataFrame]], record: Mappin
         counts=pd.concat([counts for _, counts in tables], ignore_index=True),
         record=record,
     )
-
-
-def degree_text(degrees: NDArray[np.int64]) -> str:
-    """Write the number of agents by number of neighbours, such as `3:120 4:80`."""
-    return " ".join(f"{k}:{n}" for k, n in zip(*np.unique(degrees, return_counts=True), strict=True))

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from .. import __version__
+from ..errors import InputError
 from . import defaults
+from .contacts import ContactNetwork
+from .histories import SEED, EventHistories
 from .interventions import Intervention
-from .network import AnyNetwork
+from .network import AnyNetwork, Network
 from .process import Spread
-from .records import combined, tables_of
+from .records import Replicate, combined, tables_of
 from .seeding import RANDOM
 from .trajectories import Trajectories
 
@@ -81,7 +85,7 @@ def spread(
     persona_labels : sequence of str, optional
         Names of the personas in the counts; by default their rows in the table.
     histories : bool
-        Also record who shared when, as `histories` of the result: on a network, in rounds, without blocked agents.
+        Also record who shared when, as `histories` of the result: on a network with edges, without blocked agents.
     threads : int, optional
         Number of replicates simulated at once; the number of cores by default.
     progress : callable, optional
@@ -131,7 +135,7 @@ def simulate(
 ) -> Trajectories:
     """Run every replicate of one or more spreads; arguments and result as in :func:`spread`."""
     done, total = 0, sum(process.replicates for process in spreads)
-    tables = []
+    tables, recorded = [], []
     for process in spreads:
         replicates = []
         for replicate in process.run(range(process.replicates), threads):
@@ -140,9 +144,44 @@ def simulate(
             if progress:
                 progress(done, total)
         tables.append(tables_of(replicates, process.columns, process.labels))
-        if process.histories and len(spreads) == 1:
-            return replace(combined(tables, record_of(spreads)), histories=process.histories_of(replicates))
-    return combined(tables, record_of(spreads))
+        if process.histories:
+            recorded.append((process, replicates))
+    data = combined(tables, record_of(spreads))
+    if len(recorded) < len(spreads) or len({(process.rounds, process.clock) for process in spreads}) > 1:
+        return data
+    return replace(data, histories=histories_of(recorded))
+
+
+def histories_of(recorded: Sequence[tuple[Spread, Sequence[Replicate]]]) -> EventHistories:
+    """Make the event histories of spreads of equal length, each with its replicates that recorded who shared when.
+
+    Raises
+    ------
+    InputError
+        When two different networks have one name.
+    """
+    parts: list[pd.DataFrame] = []
+    contacts: dict[int, ContactNetwork] = {}
+    for process, replicates in recorded:
+        contacts.setdefault(id(process.network), ContactNetwork.of_network(cast(Network, process.network)))
+        for replicate in replicates:
+            times = np.asarray(replicate.share_time)
+            agent = np.flatnonzero(np.isfinite(times))
+            persona = pd.Categorical.from_codes(process.members[agent], pd.Index(process.labels))
+            known = {"trajectory": replicate.index, "agent": agent, "time": times[agent], SEED: times[agent] == 0.0}
+            parts.append(pd.DataFrame({**known, "persona": persona, **process.columns}))
+    networks = {network.name: network for network in contacts.values()}
+    if len(networks) < len(contacts):
+        raise InputError("histories: two different networks have one name; give each a name of its own")
+    first = recorded[0][0]
+    return EventHistories(
+        pd.concat(parts, ignore_index=True),
+        next(iter(networks.values())) if len(networks) == 1 else networks,
+        first.rounds,
+        first.clock,
+        "the simulation",
+        apart_by=tuple(first.columns),
+    )
 
 
 def record_of(spreads: Sequence[Spread]) -> dict[str, Any]:

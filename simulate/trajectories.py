@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..files import check_writable, read_csv
 from .counts import counts_path, counts_where, read_counts, read_labels, validated_counts
+from .histories import EventHistories
+from .history_files import read_beside, write_beside
 from .tables import read_parquet, write_table
 
 REQUIRED = ("trajectory", "time", "infected", "population")
@@ -22,17 +24,6 @@ KNOWN = (*REQUIRED, *NUMERIC, "degrees")
 """Columns with a fixed meaning; all others are condition columns."""
 
 Locate = Callable[[Any], str]
-
-
-class Histories(Protocol):
-    """Who shared when, beside the counts: :class:`tworate.simulate.histories.EventHistories`."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was left out of the data, in words."""
-
-    def where(self, condition: Mapping[str, Any]) -> "Histories":
-        """Return the histories of one condition."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +45,6 @@ class Trajectories:
         Decisions by persona and sighting, see :mod:`tworate.simulate.counts`.
     record : mapping, optional
         Settings of the simulation, in a form that JSON can hold; saved in Parquet files.
-
     histories : EventHistories, optional
         Who shared when, where it was recorded.
 
@@ -68,7 +58,7 @@ class Trajectories:
     source: str = "trajectories"
     counts: pd.DataFrame | None = None
     record: Mapping[str, Any] | None = None
-    histories: "Histories | None" = None
+    histories: EventHistories | None = None
 
     def __post_init__(self) -> None:
         def row(index: Any) -> str:
@@ -77,6 +67,19 @@ class Trajectories:
         object.__setattr__(self, "table", _validated(self.table.reset_index(drop=True), self.source, row))
         if self.counts is not None:
             object.__setattr__(self, "counts", validated_counts(self.counts, self.table, self.conditions, self.source))
+        if self.histories is not None:
+            self._check_histories(self.histories)
+
+    def _check_histories(self, histories: EventHistories) -> None:
+        """Refuse histories that do not end with as many sharers as the trajectories."""
+        last = self.table["infected"].groupby(self.path_numbers).max().to_numpy()
+        n_shares = np.diff(histories.begins)
+        if not np.array_equal(last[last > 0], n_shares):
+            raise InputError(
+                f"{self.source}: the event histories ({histories.source}) are of {n_shares.size} trajectories with "
+                f"{n_shares.sum()} shares, the table is of {np.sum(last > 0)} with {last.sum()}; both must be from one "
+                "simulation: remove the files of shares and network, or simulate again"
+            )
 
     @property
     def path_numbers(self) -> NDArray[np.int64]:
@@ -121,13 +124,21 @@ class Trajectories:
         for values, part in self.table.groupby(list(by), sort=False, dropna=False):
             condition = dict(zip(by, (_plain(value) for value in values), strict=True))
             counts = None if self.counts is None else counts_where(self.counts, condition)
-            histories = None if self.histories is None else self.histories.where(condition)
-            yield condition, Trajectories(part, self.source, counts, self.record, histories)
+            yield condition, Trajectories(part, self.source, counts, self.record, self._histories_of(path[part.index]))
+
+    def _histories_of(self, paths: "pd.Series[int]") -> EventHistories | None:
+        """Return the histories of some trajectories. A trajectory in which nobody shares has none."""
+        if self.histories is None:
+            return None
+        with_shares = np.flatnonzero(self.table["infected"].groupby(self.path_numbers).max() > 0)
+        numbers = np.flatnonzero(np.isin(with_shares, paths.unique()))
+        return self.histories.select(numbers) if numbers.size else None
 
     def save(self, path: str | Path) -> None:
-        """Write as Parquet (`.parquet`) or CSV (`.csv`), atomically; counts go to a file beside it, see `counts_path`.
+        """Write as Parquet (`.parquet`) or CSV (`.csv`), atomically; counts and event histories go to files beside it.
 
-        Without counts, a file of counts that an earlier file of this name had is removed.
+        See `tworate.simulate.counts` and `tworate.simulate.history_files`. Files beside an earlier file of this name
+        that this one does not have are removed.
         """
         path = Path(path)
         check_destination(path)
@@ -136,6 +147,7 @@ class Trajectories:
             beside.unlink(missing_ok=True)
         else:
             write_table(self.counts, beside, self.record)
+        write_beside(self.histories, path)
         write_table(self.table, path, self.record)
 
 
@@ -147,12 +159,13 @@ def check_destination(path: Path) -> None:
 
 
 def read_trajectories(path: str | Path) -> Trajectories:
-    """Read trajectories from CSV or Parquet, and their counts if there is a file of counts beside it.
+    """Read trajectories from CSV or Parquet, and their counts and event histories if these are in files beside it.
 
     Parameters
     ----------
     path : path
-        A `.parquet` file, or CSV under any other name. The counts of `x.parquet` are in `x.counts.parquet`.
+        A `.parquet` file, or CSV under any other name. The counts of `x.parquet` are in `x.counts.parquet`,
+        who shared when in `x.shares.parquet`, and the network in `x.network.parquet`.
 
     Raises
     ------
@@ -182,13 +195,15 @@ def read_trajectories(path: str | Path) -> Trajectories:
     validated = _validated(table, str(path), locate)
     beside = counts_path(path)
     counts = read_counts(beside) if beside.is_file() else None
-    return Trajectories(validated, str(path), counts, record)
+    return Trajectories(validated, str(path), counts, record, read_beside(path))
 
 
-def as_trajectories(data: "Trajectories | pd.DataFrame | str | Path") -> Trajectories:
-    """Return trajectories unchanged, or make them from a table or a file."""
+def as_trajectories(data: "Trajectories | EventHistories | pd.DataFrame | str | Path") -> Trajectories:
+    """Return trajectories unchanged, or make them from event histories, a table or a file."""
     if isinstance(data, Trajectories):
         return data
+    if isinstance(data, EventHistories):
+        return count_shares(data)
     if isinstance(data, pd.DataFrame):
         return Trajectories(data, source="the table")
     if not isinstance(data, str | Path):
@@ -252,6 +267,36 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
     table = table.iloc[order]
     _check_paths(table, pd.Series(path[order], index=table.index), locate)
     return table.reset_index(drop=True)
+
+
+def count_shares(histories: EventHistories) -> Trajectories:
+    """Count the sharers over time: at whole times in rounds, else at every share."""
+    tables = []
+    degrees = {name: network.degrees_in for name, network in histories.networks.items()}
+    differ = any(each.min() != each.max() for each in degrees.values())
+    for number, (label, start, end) in enumerate(zip(histories.labels, histories.starts, histories.ends, strict=True)):
+        own, network = histories.shares.iloc[histories.rows(number)], histories.network_of(number)
+        times = own["time"].to_numpy(dtype=float)
+        grid = np.arange(start, end + 1.0) if histories.clock == "rounds" else np.unique(np.append(times, end))
+        table = pd.DataFrame(
+            {
+                "trajectory": label,
+                "time": grid,
+                "infected": np.searchsorted(times, grid, side="right"),
+                "population": network.n_agents,
+                "degree": network.n_edges / network.n_agents,
+            }
+        )
+        if differ:
+            table["degrees"] = degree_text(degrees[network.name])
+        tables.append(table.assign(**{name: own[name].iloc[0] for name in histories.conditions}))
+    record = {"spreads": [{"clock": histories.clock}]} if histories.clock else None
+    return Trajectories(pd.concat(tables, ignore_index=True), histories.source, record=record, histories=histories)
+
+
+def degree_text(degrees: NDArray[np.int64]) -> str:
+    """Write the number of agents by number of neighbours, such as `3:120 4:80`."""
+    return " ".join(f"{k}:{n}" for k, n in zip(*np.unique(degrees, return_counts=True), strict=True))
 
 
 def degree_counts(text: str) -> dict[int, int]:

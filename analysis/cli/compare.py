@@ -114,8 +114,8 @@ def compare(
     from ...files import check_writable
     from ...inference import compare as compare_trajectories
     from ...inference import comparison_dict
-    from ...simulate import read_trajectories
-    from ...simulate.histories import read_histories
+    from ...simulate import as_trajectories, read_trajectories
+    from ...simulate.history_files import read_histories
     from .output import emit_json, progress_bar, say
     from .verdicts import show_comparison
 
@@ -123,9 +123,10 @@ def compare(
         _refuse_other_work(out)
         check_writable(out / "report.html")
     if network:
-        data = read_histories(file, network, until=until, time_unit=time_unit, clock=clock).to_trajectories()
-        for note in data.histories.notes if data.histories else ():
+        histories = read_histories(file, network, until=until, time_unit=time_unit, clock=clock)
+        for note in histories.notes:
             say(f"note: {note}")
+        data = as_trajectories(histories)
     else:
         data = read_trajectories(file)
     with progress_bar() as bar:

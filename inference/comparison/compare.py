@@ -111,7 +111,7 @@ def compare(
     >>> list(comparison.table["model"])
     ['one-rate', 'two-rate']
     """
-    data = trajectories.to_trajectories() if isinstance(trajectories, EventHistories) else as_trajectories(trajectories)
+    data = as_trajectories(trajectories)
     chosen_level, level_reason = choose_level(data, level, closure, likelihood, predict_from)
     individual = chosen_level == "individual"
     likelihood = likelihood or ("binomial" if individual else "beta-binomial")

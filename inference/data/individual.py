@@ -18,6 +18,7 @@ from ...common.compiled import njit
 from ...errors import InputError
 from ...models import DegreeDistribution, RandomRegular
 from ...models.clock import Clock
+from ...simulate.contacts import ContactNetwork
 from ...simulate.histories import EventHistories
 from .observations import AgentUnits, Transitions
 
@@ -108,17 +109,17 @@ def agent_exposure(
     spontaneous : array of int, shape (n_trajectories,)
         Agents that shared after the start without exposure: further initial sharers.
     """
-    network = histories.network
-    weights = np.empty(0) if network.weights is None else network.weights
-    scale = np.full(network.n_agents, network.mean_weight_in)
-    if contact == "fraction":
-        scale = np.where(network.weights_in > 0, network.weights_in, 1.0)
     starts, ends = histories.starts, histories.ends
     window = float((ends - starts).max())
     back = 1.0 if clock == "rounds" else _INSTANT * window
     parts, spontaneous = [], np.zeros(histories.n_trajectories, dtype=np.int64)
-    for number, label in enumerate(histories.labels):
-        share_time, seeds = histories.share_times(label), histories.seeds(label)
+    for number in range(histories.n_trajectories):
+        network = histories.network_of(number)
+        weights = np.empty(0) if network.weights is None else network.weights
+        scale = np.full(network.n_agents, network.mean_weight_in)
+        if contact == "fraction":
+            scale = np.where(network.weights_in > 0, network.weights_in, 1.0)
+        share_time, seeds = histories.share_times(number), histories.seeds(number)
         until_end, until_before, rate, first = _exposures(
             network.indptr, network.indices, weights, share_time, ends[number], back
         )
@@ -200,10 +201,12 @@ def observe_histories(
     rows, is_event = rows[order], is_event[order]
     at = first[rows]
     ends, starts = histories.ends, histories.starts
-    trajectories = histories.to_trajectories().table.groupby("trajectory", sort=False).first()
-    paths = pd.DataFrame({"trajectory": histories.labels, "population": histories.network.n_agents})
-    paths["infected0"] = [int(histories.seeds(label).sum()) for label in histories.labels]
-    paths["degree"] = histories.network.mean_weight_in
+    networks = [histories.network_of(number) for number in range(histories.n_trajectories)]
+    populations = np.array([network.n_agents for network in networks])
+    paths = pd.DataFrame({"trajectory": histories.labels, "population": populations})
+    paths["infected0"] = [int(histories.seeds(number).sum()) for number in range(histories.n_trajectories)]
+    paths["degree"] = [network.mean_weight_in for network in networks]
+    formulas = {network.name: _formula(network) for network in networks}
     size = counts[rows]
     return Transitions(
         exposure_start=np.where(is_event, exposure.before[at], 0.0),
@@ -214,12 +217,12 @@ def observe_histories(
         time_end=np.where(is_event, exposure.time_end[at], exposure.time_before[at]),
         n_susceptible=size,
         incidence=np.where(is_event, size, 0),
-        population=np.full(rows.size, histories.network.n_agents),
+        population=populations[exposure.path[at]],
         weight=np.ones(rows.size),
         path=exposure.path[at] if by_trajectory else np.zeros(rows.size, dtype=np.int64),
         time=np.where(is_event, exposure.time_end[at], exposure.time_before[at]) + starts[exposure.path[at]],
         closure="event histories",
-        formulas=tuple(_formula(histories) for _ in range(len(trajectories))),
+        formulas=tuple(formulas[network.name] for network in networks),
         window=float((ends - starts).max()),
         paths=paths,
         n_increments=exposure.agent.size,
@@ -228,10 +231,9 @@ def observe_histories(
     )
 
 
-def _formula(histories: EventHistories) -> RandomRegular | DegreeDistribution:
+def _formula(network: ContactNetwork) -> RandomRegular | DegreeDistribution:
     """Return the closed formula of the network, for curves that are solved forward."""
-    degrees = np.rint(histories.network.weights_in).astype(int)
-    values, counts = np.unique(degrees, return_counts=True)
+    values, counts = np.unique(network.degrees_in, return_counts=True)
     if values.size == 1 and values[0] >= 2:
         return RandomRegular(float(values[0]))
     return DegreeDistribution.from_counts(dict(zip(values.tolist(), counts.tolist(), strict=True)))

@@ -10,9 +10,10 @@ import pytest
 from scipy import sparse
 
 from tworate.errors import InputError
-from tworate.simulate import random_regular
+from tworate.simulate import as_trajectories, random_regular
 from tworate.simulate.contacts import ContactNetwork, read_contacts
-from tworate.simulate.histories import EventHistories, read_histories
+from tworate.simulate.histories import EventHistories
+from tworate.simulate.history_files import read_histories
 
 FOLLOWS = pd.DataFrame({"source": ["ann", "ann", "bob"], "target": ["bob", "cy", "cy"]})
 
@@ -86,7 +87,7 @@ def test_shares_are_read_with_dates_and_compressed_files(tmp_path):
     histories = read_histories(tmp_path / "shares.csv.gz", tmp_path / "follows.csv", until=24)
     assert list(histories.shares["time"]) == [0.0, 5.0]
     assert histories.notes == ("times are hours since 2026-01-01T00:00:00+00:00",)
-    assert list(histories.share_times("x")) == [0.0, 5.0, np.inf]
+    assert list(histories.share_times(0)) == [0.0, 5.0, np.inf]
     days = read_histories(tmp_path / "shares.csv.gz", tmp_path / "follows.csv", time_unit="day")
     assert list(days.ends) == [5.0 / 24]
     graph = nx.DiGraph(list(FOLLOWS.itertuples(index=False, name=None)))
@@ -99,7 +100,7 @@ def test_labels_stay_as_they_are_written(tmp_path):
     (tmp_path / "shares.csv").write_text("agent,time\n007,0\n7,1\n")
     histories = read_histories(tmp_path / "shares.csv", tmp_path / "follows.csv")
     assert histories.network.n_agents == 3
-    assert list(histories.shares["number"]) == [0, 1]
+    assert list(histories.shares["agent_number"]) == [0, 1]
 
 
 def test_strangers_and_second_shares_are_left_out_and_counted():
@@ -141,8 +142,53 @@ def test_histories_are_split_by_condition():
     shares = pd.DataFrame(
         {"trajectory": [1, 1, 2, 2], "agent": ["ann", "bob", "bob", "cy"], "time": [0, 1, 0, 2], "event": list("aabb")}
     )
-    data = EventHistories(shares, network, 5).to_trajectories()
+    data = as_trajectories(EventHistories(shares, network, 5))
     parts = {condition["event"]: part for condition, part in data.split(["event"])}
     assert {name: list(part.histories.shares["agent"]) for name, part in parts.items()} == {
         "a": ["ann", "bob"], "b": ["bob", "cy"],
     }  # fmt: skip
+
+
+def test_trajectories_of_one_label_are_told_apart_by_conditions():
+    network = ContactNetwork.of_edges(FOLLOWS)
+    shares = pd.DataFrame(
+        {"trajectory": 0, "agent": ["ann", "bob", "ann", "cy"], "time": [0, 1, 0, 2], "event": list("aabb")}
+    )
+    assert EventHistories(shares, network, 5).n_shares == 3
+    apart = EventHistories(shares, network, 5, apart_by=["event"])
+    assert (apart.n_trajectories, apart.n_shares) == (2, 4)
+    parts = {condition["event"]: part for condition, part in as_trajectories(apart).split(["event"])}
+    assert {name: list(part.histories.shares["agent"]) for name, part in parts.items()} == {
+        "a": ["ann", "bob"], "b": ["ann", "cy"],
+    }  # fmt: skip
+
+
+def test_every_trajectory_has_its_own_network():
+    small = ContactNetwork.of_edges(FOLLOWS, name="small")
+    large = ContactNetwork.of_edges(FOLLOWS, name="large", agents=["dan", "eve"])
+    shares = pd.DataFrame(
+        {
+            "trajectory": [1, 1, 2],
+            "agent": ["ann", "dan", "dan"],
+            "time": [0, 1, 0],
+            "network": ["small", "small", "large"],
+        }
+    )
+    histories = EventHistories(shares, {"small": small, "large": large}, 5)
+    assert histories.notes == ("shares by agents that are not in the network, left out: 1",)
+    assert [histories.share_times(number).size for number in (0, 1)] == [3, 5]
+    assert list(as_trajectories(histories).table.groupby("trajectory")["population"].first()) == [3, 5]
+    with pytest.raises(InputError, match="line 3: there is no network 'large'; there are: small, other"):
+        EventHistories(shares.iloc[[0, 2]], {"small": small, "other": large}, 5)
+    with pytest.raises(InputError, match="line 2: trajectory 1 is on several networks"):
+        EventHistories(shares.assign(trajectory=1), {"small": small, "large": large}, 5)
+    with pytest.raises(InputError, match="name that of each trajectory in the column network"):
+        EventHistories(shares.drop(columns="network"), {"small": small, "large": large}, 5)
+
+
+def test_seed_is_read_as_true_or_false():
+    network = ContactNetwork.of_edges(FOLLOWS)
+    shares = pd.DataFrame({"agent": ["ann", "bob", "cy"], "time": [0, 1, 2], "seed": ["TRUE", "no", None]})
+    assert list(EventHistories(shares, network).seeds(0)) == [True, False, False]
+    with pytest.raises(InputError, match=r"shares.csv, line 3: seed = 'perhaps' must be true or false"):
+        EventHistories(shares.assign(seed=["1", "perhaps", "0"]), network, source="shares.csv")

@@ -13,7 +13,7 @@ from tworate.inference.likelihood.likelihoods import LIKELIHOODS
 from tworate.inference.likelihood.predictor import predictor
 from tworate.inference.likelihood.specification import Specification
 from tworate.models import OneRateSI, OnlineOfflineSI, TwoRateSI
-from tworate.simulate import make_network, random_regular, spread
+from tworate.simulate import as_trajectories, make_network, random_regular, spread
 from tworate.simulate.contacts import ContactNetwork
 from tworate.simulate.histories import EventHistories
 
@@ -44,7 +44,7 @@ def log_likelihood(data, model, values):
 
 def exposure_by_loop(data, label, agent, until):
     """Exposure of an agent until a time, edge by edge and neighbour by neighbour."""
-    network, times = data.network, data.share_times(label)
+    network, times = data.network_of(0), data.share_times(0)
     total = 0.0
     for j in range(network.n_agents):
         for edge in range(network.indptr[j], network.indptr[j + 1]):
@@ -134,7 +134,7 @@ def simulated():
 
 
 def test_histories_of_a_simulation_count_as_its_trajectories_do(simulated):
-    counted = simulated.histories.to_trajectories().table
+    counted = as_trajectories(simulated.histories).table
     for name in ("trajectory", "time", "infected", "population", "degree"):
         np.testing.assert_array_equal(counted[name], simulated.table[name], err_msg=name)
     # Recording changes nothing else.

@@ -1,0 +1,138 @@
+"""Event histories as files: those of users, and those beside the trajectories of a simulation.
+
+Beside `x.parquet` or `x.csv` stand `x.shares.parquet`, one row a share, and `x.network.parquet`, one row an edge: the
+target is shown what the source posts.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from .contacts import ContactNetwork, read_contacts, read_table
+from .histories import NETWORK, EventHistories
+from .tables import read_parquet, write_table
+
+TIME_UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0, "week": 604_800.0}
+"""Seconds of each unit in which times given as dates may be counted."""
+
+
+def read_histories(
+    path: str | Path,
+    network: "ContactNetwork | str | Path | Any",
+    *,
+    until: float | None = None,
+    time_unit: str = "hour",
+    clock: str | None = None,
+) -> EventHistories:
+    """Read who shared when from a file, and who is shown whose posts.
+
+    Parameters
+    ----------
+    path : path
+        Shares: `.csv`, `.csv.gz` or `.parquet`, see :class:`EventHistories`. Times are numbers, or dates in ISO 8601.
+    network : path, ContactNetwork, or graph
+        See :func:`tworate.simulate.contacts.read_contacts`, or a graph of networkx, igraph or scipy.sparse.
+    until : float, optional
+        End of the observation; by default the last share.
+    time_unit : {"second", "minute", "hour", "day", "week"}
+        Unit in which dates are counted, from the first share of all.
+    clock : {"rounds", "continuous"}, optional
+        Clock of the process, if it is known.
+
+    Raises
+    ------
+    InputError
+        When a file cannot be read, or a value cannot be used.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file")
+    contacts = read_contacts(network) if isinstance(network, str | Path) else ContactNetwork.of_graph(network)
+    shares, notes = _with_numeric_times(read_table(path), str(path), time_unit)
+    return EventHistories(shares, contacts, until, clock, str(path), notes=notes)
+
+
+def _with_numeric_times(shares: pd.DataFrame, source: str, time_unit: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return shares with times as numbers: dates are counted from the first of them."""
+    if time_unit not in TIME_UNITS:
+        raise InputError(f"time unit {time_unit!r} is unknown; choose one of {', '.join(TIME_UNITS)}")
+    if "time" not in shares or pd.api.types.is_numeric_dtype(shares["time"]):
+        return shares, ()
+    dates = pd.to_datetime(shares["time"], errors="coerce", utc=True, format="ISO8601")
+    if dates.isna().any():
+        row = int(np.flatnonzero(dates.isna())[0])
+        raise InputError(
+            f"{source}, line {row + 2}: time = {shares['time'].iloc[row]!r} is neither a number nor a date in "
+            "ISO 8601, such as 2026-11-29T14:05:00Z"
+        )
+    first = dates.min()
+    seconds = (dates - first).dt.total_seconds()
+    note = f"times are {time_unit}s since {first.isoformat()}"
+    return shares.assign(time=seconds / TIME_UNITS[time_unit]), (note,)
+
+
+def shares_path(path: Path) -> Path:
+    """Return the path of the shares beside a file of trajectories."""
+    return path.with_name(f"{path.stem}.shares.parquet")
+
+
+def network_path(path: Path) -> Path:
+    """Return the path of the network beside a file of trajectories."""
+    return path.with_name(f"{path.stem}.network.parquet")
+
+
+def write_beside(histories: EventHistories | None, path: Path) -> None:
+    """Write shares and network beside a file of trajectories; without histories, remove those of an earlier file."""
+    if histories is None:
+        shares_path(path).unlink(missing_ok=True)
+        network_path(path).unlink(missing_ok=True)
+        return
+    write_network(histories.networks, network_path(path))
+    record = {"until": histories.until, "clock": histories.clock, "apart_by": list(histories.apart_by)}
+    write_table(histories.table, shares_path(path), record)
+
+
+def write_network(networks: dict[str, ContactNetwork], path: Path) -> None:
+    """Write networks as one table of edges; the numbers of their agents are in the record of the file."""
+    tables = []
+    for name, network in networks.items():
+        edges = network.to_edges()
+        tables.append(edges.assign(**{NETWORK: name}) if len(networks) > 1 else edges)
+    sizes = {name: network.n_agents for name, network in networks.items()}
+    write_table(pd.concat(tables, ignore_index=True), path, {"agents": sizes})
+
+
+def read_beside(path: Path) -> EventHistories | None:
+    """Read the histories beside a file of trajectories; None if there are none.
+
+    Raises
+    ------
+    InputError
+        When only one of the two files is there, or one cannot be read.
+    """
+    shares_file, network_file = shares_path(path), network_path(path)
+    if not shares_file.is_file() and not network_file.is_file():
+        return None
+    for file, other in ((shares_file, network_file), (network_file, shares_file)):
+        if not file.is_file():
+            raise InputError(f"{other}: {file.name} is missing beside it; restore it, or remove both")
+    shares, record = read_parquet(shares_file)
+    edges, sizes = read_parquet(network_file)
+    try:
+        agents = {str(name): int(number) for name, number in (sizes or {})["agents"].items()}
+        until, clock, apart_by = ((record or {})[name] for name in ("until", "clock", "apart_by"))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{shares_file}: it or {network_file.name} lacks its record ({json.dumps(str(error))}); simulate again, or "
+            "compare the shares with --network"
+        ) from error
+    networks = {
+        name: ContactNetwork.of_own_edges(name, edges[edges[NETWORK] == name] if NETWORK in edges else edges, number)
+        for name, number in agents.items()
+    }
+    network = next(iter(networks.values())) if len(networks) == 1 else networks
+    return EventHistories(shares, network, until, clock, str(shares_file), apart_by=apart_by)
