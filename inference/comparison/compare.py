@@ -14,12 +14,20 @@ from ...models import SIModel, all_models, get_model
 from ...simulate import Trajectories
 from ...simulate.histories import EventHistories
 from ...simulate.trajectories import as_trajectories
-from ..data.individual import CONTACTS, observe_histories
+from ..data.individual import EVENT_HISTORIES, Contact
 from ..data.observations import Transitions, choose_clock, choose_closure, pooled_conditions
 from ..likelihood.likelihoods import LIKELIHOODS
 from ..likelihood.specification import Level, Specification
-from ..loo.loo import UNITS
-from ..posterior.fitting import check_closure_of, check_names, check_prior_scale, observed
+from ..loo.loo import UNITS, Unit
+from ..posterior.fitting import (
+    DEFAULT_LIKELIHOOD,
+    check_closure_of,
+    check_contact,
+    check_names,
+    check_prior_scale,
+    choose_level,
+    observed,
+)
 from ..posterior.posteriors import MAX_IN_MEMORY, TemporaryPosteriorStore
 from ..posterior.sampling import SamplerSettings
 from .comparison import Comparison
@@ -114,16 +122,15 @@ def compare(
     data = as_trajectories(trajectories)
     chosen_level, level_reason = choose_level(data, level, closure, likelihood, predict_from)
     individual = chosen_level == "individual"
-    likelihood = likelihood or ("binomial" if individual else "beta-binomial")
-    unit = unit or ("agent" if individual else "increment")
+    likelihood = likelihood or DEFAULT_LIKELIHOOD[chosen_level]
+    unit = unit or default_unit(chosen_level)
     check_names(likelihood, seed)
     check_prior_scale(prior_scale)
     if unit not in UNITS:
         raise InputError(f"unit {unit!r} is unknown; choose one of {', '.join(UNITS)}")
-    if unit == ("increment" if individual else "agent"):
+    if unit == default_unit("count" if individual else "individual"):
         raise InputError(f"unit {unit!r} does not go with level {chosen_level}; choose another")
-    if contact not in CONTACTS:
-        raise InputError(f"contact {contact!r} is unknown; choose one of {', '.join(CONTACTS)}")
+    check_contact(contact)
     try:
         requested = [models] if isinstance(models, str | type) else models
         classes = list(dict.fromkeys(get_model(model) for model in requested))
@@ -141,7 +148,7 @@ def compare(
     columns = [by] if isinstance(by, str) else list(dict.fromkeys(by or []))
     parts = list(data.split(columns))
     chosen_clock, clock_reason = choose_clock(data, clock)
-    closure_and_why = ("event histories", f"exposure of every agent by {contact}")
+    closure_and_why = (EVENT_HISTORIES, f"exposure of every agent by {contact}")
     method = ComparisonMethod(
         *(closure_and_why if individual else choose_closure(data, closure)),
         likelihood,
@@ -153,7 +160,15 @@ def compare(
         level_reason,
     )
     specifications = [
-        Specification(model, LIKELIHOODS[likelihood], chosen_clock, replicate_effects, prior_scale, level=chosen_level)
+        Specification(
+            model,
+            LIKELIHOODS[likelihood],
+            chosen_clock,
+            replicate_effects,
+            prior_scale,
+            level=chosen_level,
+            contact=cast(Contact, contact),
+        )
         for model in classes
     ]
     for specification in specifications if not individual else ():
@@ -171,16 +186,7 @@ def compare(
     spill = TemporaryPosteriorStore() if len(parts) > MAX_IN_MEMORY else None
 
     def observations(part: Trajectories, specification: Specification) -> Transitions:
-        if individual:
-            transitions = observe_histories(
-                cast(EventHistories, part.histories),
-                specification.clock,
-                contact,
-                by_time=specification.model.uses_time(),
-                by_trajectory=specification.replicate_effects or unit == "trajectory",
-            )
-        else:
-            transitions = observed(part, method.closure, specification)
+        transitions = observed(part, method.closure, specification, by_trajectory=unit == "trajectory")
         if pooled := pooled_conditions(part, columns):
             transitions = dataclasses.replace(transitions, cautions=(*transitions.cautions, pooled))
         if predict_from is not None and len(parts) == 1 and not can_predict(transitions, predict_from):
@@ -204,6 +210,11 @@ def compare(
         results.append(result)
     # `json` cannot serialise NumPy scalars.
     return Comparison(results, data, columns, int(seed))
+
+
+def default_unit(level: Level) -> Unit:
+    """Return the unit of leave-one-out of a level: an agent, or an increment of the count."""
+    return "agent" if level == "individual" else "increment"
 
 
 def compare_sequentially(jobs: Iterable[ConditionComparison], *, strict: bool = False) -> Iterator[ConditionResult]:
@@ -246,42 +257,6 @@ def _reporting(progress: Progress | None, position: int, n_conditions: int) -> R
             progress(step, position * n_fits + min(done, n_fits - 1), n_conditions * n_fits)
 
     return report
-
-
-def choose_level(
-    data: Trajectories, level: str | None, closure: str | None, likelihood: str | None, predict_from: float | None
-) -> tuple[Level, str]:
-    """Return the level of the comparison, and why: the one asked for, or the most exact that the data allow.
-
-    Raises
-    ------
-    InputError
-        When there is no such level, or the data or other settings do not go with it.
-    """
-    if level not in (None, "individual", "count"):
-        raise InputError(f"level {level!r} is unknown; choose individual or count")
-    of_counts = {
-        "closure": closure,
-        "likelihood": None if likelihood == "binomial" else likelihood,
-        "predict_from": predict_from,
-    }
-    named = [name for name, value in of_counts.items() if value is not None]
-    if level == "individual":
-        if data.histories is None:
-            raise InputError(
-                f"{data.source}: the individual level needs event histories (who shared when) and a network; give them "
-                "or choose level count"
-            )
-        if named:
-            raise InputError(f"{named[0]} goes with level count; leave it out or choose level count")
-        return "individual", "asked for"
-    if level == "count":
-        return "count", "asked for"
-    if data.histories is None:
-        return "count", "the data do not say who shared when and who sees whom"
-    if named:
-        return "count", f"{named[0]} was given, which goes with counts"
-    return "individual", "the data say who shared when and who sees whom"
 
 
 def _check_models(classes: Sequence[type[SIModel]]) -> None:

@@ -8,7 +8,7 @@ count.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from ...models import DegreeDistribution, RandomRegular
 from ...models.clock import Clock
 from ...simulate.contacts import ContactNetwork
 from ...simulate.histories import EventHistories
+from .grouping import group, mean_by_type
 from .observations import AgentUnits, Transitions
 
 FloatArray = NDArray[np.float64]
@@ -27,7 +28,8 @@ FloatArray = NDArray[np.float64]
 Contact = Literal["edges", "fraction"]
 """Exposure by the number of sharing neighbours, or by their fraction."""
 CONTACTS: tuple[Contact, ...] = get_args(Contact)
-LEVEL = "individual"
+EVENT_HISTORIES = "event histories"
+"""Source of the exposure in results, in the place of the name of a closure."""
 
 _INSTANT = 1e-7
 """Length of an exact time, as a share of the observed window."""
@@ -35,13 +37,12 @@ _INSTANT = 1e-7
 
 @njit("inference/data")
 def _exposures(indptr, indices, weights, share_time, end, back):  # type: ignore[no-untyped-def]
-    """Exposure of every agent until its end and until `back` before it, the rate then, and the first exposure.
+    """Exposure of every agent until `back` before its end, in the last `back`, and the first exposure.
 
     An agent's end is its share, or the end of the observation. A neighbour is visible from its own share on.
     """
     n = share_time.size
-    until_end, until_before = np.zeros(n), np.zeros(n)
-    rate, first = np.zeros(n), np.full(n, np.inf)
+    until_before, gained, first = np.zeros(n), np.zeros(n), np.full(n, np.inf)
     for j in range(n):
         shared = share_time[j]
         if shared > end:
@@ -54,11 +55,10 @@ def _exposures(indptr, indices, weights, share_time, end, back):  # type: ignore
             weight = weights[edge] if weights.size else 1.0
             if weight == 0.0:
                 continue
-            until_end[i] += weight * (own_end - shared)
             until_before[i] += weight * max(own_end - back - shared, 0.0)
-            rate[i] += weight
+            gained[i] += weight * min(own_end - shared, back)
             first[i] = min(first[i], shared)
-    return until_end, until_before, rate, first
+    return until_before, gained, first
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ class AgentExposure:
     ----------
     path, agent : array of int
         Number of the trajectory and of the agent.
-    before, end : array
-        Cumulative exposure Λ at the start and the end of the interval in which the agent shared; where it did not
-        share both are that at the end of the observation.
+    before, gained : array
+        Cumulative exposure Λ at the start of the interval in which the agent shared, and the gain in the interval.
+        Where the agent did not share: the exposure at the end of the observation, and 0.
     time_first, time_before, time_end : array
         Times of the first exposure and of the interval, since the start of the trajectory.
     shared : array of bool
@@ -81,11 +81,16 @@ class AgentExposure:
     path: NDArray[np.int64]
     agent: NDArray[np.int64]
     before: FloatArray
-    end: FloatArray
+    gained: FloatArray
     time_first: FloatArray
     time_before: FloatArray
     time_end: FloatArray
     shared: NDArray[np.bool_]
+
+    @property
+    def end(self) -> FloatArray:
+        """Cumulative exposure Λ at the end of the interval."""
+        return self.before + self.gained
 
 
 def agent_exposure(
@@ -120,21 +125,21 @@ def agent_exposure(
         if contact == "fraction":
             scale = np.where(network.weights_in > 0, network.weights_in, 1.0)
         share_time, seeds = histories.share_times(number), histories.seeds(number)
-        until_end, until_before, rate, first = _exposures(
+        until_before, gained, first = _exposures(
             network.indptr, network.indices, weights, share_time, ends[number], back
         )
         shared = np.isfinite(share_time)
-        spontaneous[number] = int(np.sum(shared & ~seeds & (rate == 0)))
-        agent = np.flatnonzero(~seeds & (rate > 0))
+        spontaneous[number] = int(np.sum(shared & ~seeds & (gained == 0)))
+        agent = np.flatnonzero(~seeds & (gained > 0))
         has_shared = shared[agent]
         own_end = np.minimum(share_time, ends[number])[agent]
-        end = until_end[agent] / scale[agent]
+        before, last = until_before[agent] / scale[agent], gained[agent] / scale[agent]
         parts.append(
             AgentExposure(
                 path=np.full(agent.size, number),
                 agent=agent,
-                before=np.where(has_shared, until_before[agent] / scale[agent], end),
-                end=end,
+                before=np.where(has_shared, before, before + last),
+                gained=np.where(has_shared, last, 0.0),
                 time_first=first[agent] - starts[number],
                 time_before=np.where(has_shared, own_end - back, own_end) - starts[number],
                 time_end=own_end - starts[number],
@@ -179,27 +184,20 @@ def observe_histories(
     exposure, spontaneous = agent_exposure(histories, clock, contact)
     if not exposure.shared.any():
         raise InputError(f"{histories.source}: nobody shares who was exposed; there is nothing to compare")
-    columns = [exposure.shared.astype(float), exposure.before, exposure.end]
-    columns += [exposure.time_first, exposure.time_before, exposure.time_end] if by_time else []
-    columns += [exposure.path.astype(float)] if by_trajectory else []
-    types, first, of_agent, counts = np.unique(
-        np.stack(columns), axis=1, return_index=True, return_inverse=True, return_counts=True
-    )
-    shared = types[0] > 0
+    types = _types(exposure, clock, by_time=by_time, by_trajectory=by_trajectory)
+    shared, path, counts = types.shared, types.path, types.counts
     # A first row for the time until the interval, a second one for the interval of those who shared.
-    has_before = exposure.before[first] > 0
-    before, event = np.flatnonzero(has_before), np.flatnonzero(shared)
+    before, event = np.flatnonzero(types.before > 0), np.flatnonzero(shared)
     rows = np.concatenate([before, event])
     is_event = np.arange(rows.size) >= before.size
     # Observations of a trajectory stand together.
-    order = np.argsort(exposure.path[first[rows]], kind="stable") if by_trajectory else np.arange(rows.size)
+    order = np.argsort(path[rows], kind="stable") if by_trajectory else np.arange(rows.size)
     place = np.empty(rows.size, dtype=np.int64)
     place[order] = np.arange(rows.size)
-    row_before, row_event = np.full(first.size, -1), np.full(first.size, -1)
+    row_before, row_event = np.full(counts.size, -1), np.full(counts.size, -1)
     row_before[before] = place[: before.size]
     row_event[event] = place[before.size :]
-    rows, is_event = rows[order], is_event[order]
-    at = first[rows]
+    at, is_event = rows[order], is_event[order]
     ends, starts = histories.ends, histories.starts
     networks = [histories.network_of(number) for number in range(histories.n_trajectories)]
     populations = np.array([network.n_agents for network in networks])
@@ -207,27 +205,69 @@ def observe_histories(
     paths["infected0"] = [int(histories.seeds(number).sum()) for number in range(histories.n_trajectories)]
     paths["degree"] = [network.mean_weight_in for network in networks]
     formulas = {network.name: _formula(network) for network in networks}
-    size = counts[rows]
+    size = counts[at]
     return Transitions(
-        exposure_start=np.where(is_event, exposure.before[at], 0.0),
-        exposure_end=np.where(is_event, exposure.end[at], exposure.before[at]),
-        exposure_rate=np.zeros(rows.size),
-        elasticity=np.ones(rows.size),
-        time_start=np.where(is_event, exposure.time_before[at], exposure.time_first[at]),
-        time_end=np.where(is_event, exposure.time_end[at], exposure.time_before[at]),
+        exposure_start=np.where(is_event, types.before[at], 0.0),
+        exposure_end=np.where(is_event, types.end[at], types.before[at]),
+        exposure_rate=np.zeros(at.size),
+        elasticity=np.ones(at.size),
+        time_start=np.where(is_event, types.time_before[at], types.time_first[at]),
+        time_end=np.where(is_event, types.time_end[at], types.time_before[at]),
         n_susceptible=size,
         incidence=np.where(is_event, size, 0),
-        population=populations[exposure.path[at]],
-        weight=np.ones(rows.size),
-        path=exposure.path[at] if by_trajectory else np.zeros(rows.size, dtype=np.int64),
-        time=np.where(is_event, exposure.time_end[at], exposure.time_before[at]) + starts[exposure.path[at]],
-        closure="event histories",
+        population=populations[path[at]],
+        weight=np.ones(at.size),
+        path=path[at] if by_trajectory else np.zeros(at.size, dtype=np.int64),
+        time=np.where(is_event, types.time_end[at], types.time_before[at]) + starts[path[at]],
+        closure=EVENT_HISTORIES,
         formulas=tuple(formulas[network.name] for network in networks),
         window=float((ends - starts).max()),
         paths=paths,
         n_increments=exposure.agent.size,
         cautions=_notes(histories, spontaneous),
-        units=AgentUnits(row_before, row_event, np.asarray(of_agent).ravel(), exposure.path, exposure.agent),
+        units=AgentUnits(row_before, row_event, types.of_agent, exposure.path, exposure.agent),
+    )
+
+
+class _Types(NamedTuple):
+    """Groups of agents of equal or nearly equal exposures; arrays of shape (n_types,) as in :class:`AgentExposure`."""
+
+    path: NDArray[np.int64]
+    before: FloatArray
+    end: FloatArray
+    time_first: FloatArray
+    time_before: FloatArray
+    time_end: FloatArray
+    shared: NDArray[np.bool_]
+    counts: NDArray[np.int64]
+    of_agent: NDArray[np.int64]
+    """Type of each agent, shape (n_agents,)."""
+
+
+def _types(exposure: AgentExposure, clock: Clock, *, by_time: bool, by_trajectory: bool) -> _Types:
+    """Group agents. With exact times, the exposure in the instant of sharing is no part of what depends on rates."""
+    gained = exposure.gained
+    columns = {"exposure": exposure.before}
+    columns |= {"gained": gained} if clock == "rounds" or by_time else {}
+    columns |= {"first": exposure.time_first, "time": exposure.time_before} if by_time else {}
+    codes, equal = group(columns, exact=[exposure.shared.astype(np.int64), *([exposure.path] if by_trajectory else [])])
+    _, first, counts = np.unique(codes, return_index=True, return_counts=True)
+    names = ("before", "time_first", "time_before", "time_end")
+    values = {name: getattr(exposure, name)[first] for name in names}
+    gain = gained[first]
+    if not equal:
+        values = {name: mean_by_type(getattr(exposure, name), codes, counts) for name in names}
+    if not equal or len(columns) == 1:
+        # The density of an exact time is proportional to the exposure in its instant: the geometric mean keeps the sum.
+        log_gain = np.log(np.where(exposure.shared, gained, 1.0))
+        gain = np.where(exposure.shared[first], np.exp(mean_by_type(log_gain, codes, counts)), 0.0)
+    return _Types(
+        path=exposure.path[first],
+        end=values["before"] + gain,
+        shared=exposure.shared[first],
+        counts=counts,
+        of_agent=codes,
+        **values,
     )
 
 

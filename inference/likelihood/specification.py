@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ...models import SIModel
 from ...models.clock import Clock
 from ...models.parameters import Exponential, Parameter
+from ..data.individual import Contact
 from .likelihoods import Likelihood
 
 DISPERSION = "dispersion"
@@ -23,8 +24,9 @@ _REPLICATE_SD = Parameter(
 )
 
 
-Level = Literal["count", "individual"]
-"""Level of the observations."""
+Level = Literal["individual", "count"]
+"""Level of the observations: every agent's own exposure, or counts and a closure."""
+LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Specification:
     level : {"count", "individual"}
         `count`: observations are increments of the count, with exposure from a closure. `individual`: they are event
         histories, with the exposure of each agent.
+    contact : {"edges", "fraction"}
+        At the individual level: exposure by the number of sharing neighbours, or by their fraction.
     """
 
     model: type[SIModel]
@@ -57,6 +61,7 @@ class Specification:
     prior_scale: float = 1.0
     names_clock: bool = False
     level: Level = "count"
+    contact: Contact = "edges"
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -18,11 +18,13 @@ from ... import __version__
 from ...errors import InputError, check_seed
 from ...models import SIModel, get_model
 from ...simulate import Trajectories
+from ...simulate.histories import EventHistories
 from ...simulate.trajectories import as_trajectories
+from ..data.individual import CONTACTS, EVENT_HISTORIES, Contact, observe_histories
 from ..data.observations import Transitions, choose_clock, choose_closure, observe
 from ..likelihood.likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
 from ..likelihood.predictor import predictor
-from ..likelihood.specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
+from ..likelihood.specification import DISPERSION, LEVELS, REPLICATE_EFFECT, REPLICATE_SD, Level, Specification
 from .arviz_adapter import Posterior, add_groups, group
 from .fit_target import start_sampling
 from .sampling import SampledPosterior, SamplerSettings
@@ -31,17 +33,21 @@ FloatArray = NDArray[np.float64]
 
 PACKAGES = ("pymc", "nutpie", "arviz", "numpy", "numba")
 """Packages whose versions are saved with a fit."""
+DEFAULT_LIKELIHOOD: dict[Level, str] = {"individual": "binomial", "count": "beta-binomial"}
+"""Likelihood by level. An agent shares or does not, so nothing is overdispersed at the individual level."""
 PREDICTIVE_DRAWS = 250
 """Number of draws of the posterior predictive (evenly spaced in the posterior), the prior and the prior predictive."""
 
 
 def fit(
     model: str | type[SIModel],
-    trajectories: "Trajectories | pd.DataFrame | str | Path",
+    trajectories: "Trajectories | EventHistories | pd.DataFrame | str | Path",
     *,
-    likelihood: str = "beta-binomial",
+    likelihood: str | None = None,
     closure: str | None = None,
     clock: str | None = None,
+    level: str | None = None,
+    contact: str = "edges",
     replicate_effects: bool = False,
     prior_scale: float = 1.0,
     seed: int = 0,
@@ -53,16 +59,21 @@ def fit(
     ----------
     model : str or type of SIModel
         A model's name or class.
-    trajectories : Trajectories, DataFrame or path
+    trajectories : Trajectories, EventHistories, DataFrame or path
         The data.
-    likelihood : {"beta-binomial", "binomial", "negative-binomial", "normal"}
+    likelihood : {"beta-binomial", "binomial", "negative-binomial", "normal"}, optional
         Distribution of new sharers given the past (the first two), or of incidence or prevalence around the curve of
-        the ODE (the last two).
+        the ODE (the last two). The default is beta-binomial for counts and binomial at the individual level.
     closure : {"recorded", "edge-based", "mean-field"}, optional
         Source of exposure. The default is the most exact closure that the data allow.
     clock : {"rounds", "continuous"}, optional
         Synchronous rounds, or continuous time between observations. The default is the clock of the simulation, where
         the data record it, and otherwise rounds.
+    level : {"individual", "count"}, optional
+        `individual` uses every agent's own exposure, from event histories; it is the default where the data have them
+        and neither a closure nor a likelihood of counts is asked for. `count` uses the counts and a closure.
+    contact : {"edges", "fraction"}
+        At the individual level: exposure by the number of sharing neighbours, or by their fraction.
     replicate_effects : bool
         Whether the transmission of each trajectory has its own random factor.
     prior_scale : float
@@ -99,23 +110,57 @@ def fit(
     True
     """
     trajectories = as_trajectories(trajectories)
+    chosen_level, _ = choose_level(trajectories, level, closure, likelihood)
+    likelihood = likelihood or DEFAULT_LIKELIHOOD[chosen_level]
     check_names(likelihood, seed)
     check_prior_scale(prior_scale)
-    name, _ = choose_closure(trajectories, closure)
+    check_contact(contact)
+    name = EVENT_HISTORIES if chosen_level == "individual" else choose_closure(trajectories, closure)[0]
     chosen_clock, _ = choose_clock(trajectories, clock)
     try:
         chosen = get_model(model)
     except ValueError as error:
         raise InputError(str(error)) from error
-    specification = Specification(chosen, LIKELIHOODS[likelihood], chosen_clock, replicate_effects, prior_scale)
-    check_closure_of(specification, name)
+    specification = Specification(
+        chosen,
+        LIKELIHOODS[likelihood],
+        chosen_clock,
+        replicate_effects,
+        prior_scale,
+        level=chosen_level,
+        contact=cast(Contact, contact),
+    )
+    if chosen_level == "count":
+        check_closure_of(specification, name)
     return fit_specification(
         specification, observed(trajectories, name, specification), seed=seed, settings=sampler or SamplerSettings()
     )
 
 
-def observed(trajectories: Trajectories, closure: str, specification: Specification) -> Transitions:
-    """Return the observations that a specification needs from trajectories."""
+def observed(
+    trajectories: Trajectories, closure: str, specification: Specification, *, by_trajectory: bool = False
+) -> Transitions:
+    """Return the observations that a specification needs from trajectories.
+
+    Parameters
+    ----------
+    trajectories : Trajectories
+        The data; with event histories at the individual level.
+    closure : str
+        Name of the closure; ignored at the individual level.
+    specification : Specification
+        What is fitted.
+    by_trajectory : bool
+        Whether agents of different trajectories are kept apart, at the individual level.
+    """
+    if specification.level == "individual":
+        return observe_histories(
+            cast(EventHistories, trajectories.histories),
+            specification.clock,
+            specification.contact,
+            by_time=specification.model.uses_time(),
+            by_trajectory=by_trajectory or specification.replicate_effects,
+        )
     return observe(
         trajectories, closure, specification.clock, whole_curve=specification.likelihood.kind == "trajectory"
     )
@@ -157,6 +202,52 @@ def versions(packages: Sequence[str]) -> dict[str, str]:
 
 # Each look-up reads files of the package, which takes milliseconds.
 _version = cache(version)
+
+
+def choose_level(
+    data: Trajectories,
+    level: str | None,
+    closure: str | None = None,
+    likelihood: str | None = None,
+    predict_from: float | None = None,
+) -> tuple[Level, str]:
+    """Return the level of the inference, and why: the one asked for, or the most exact that the data allow.
+
+    Raises
+    ------
+    InputError
+        When there is no such level, or the data or other settings do not go with it.
+    """
+    if level is not None and level not in LEVELS:
+        raise InputError(f"level {level!r} is unknown; choose individual or count")
+    of_counts = {
+        "closure": closure,
+        "likelihood": None if likelihood == "binomial" else likelihood,
+        "predict_from": predict_from,
+    }
+    named = [name for name, value in of_counts.items() if value is not None]
+    if level == "individual":
+        if data.histories is None:
+            raise InputError(
+                f"{data.source}: the individual level needs event histories (who shared when) and a network; give them "
+                "or choose level count"
+            )
+        if named:
+            raise InputError(f"{named[0]} goes with level count; leave it out or choose level count")
+        return "individual", "asked for"
+    if level == "count":
+        return "count", "asked for"
+    if data.histories is None:
+        return "count", "the data do not say who shared when and who sees whom"
+    if named:
+        return "count", f"{named[0]} was given, which goes with counts"
+    return "individual", "the data say who shared when and who sees whom"
+
+
+def check_contact(contact: str) -> None:
+    """Raise an InputError when there is no such way to count contacts."""
+    if contact not in CONTACTS:
+        raise InputError(f"contact {contact!r} is unknown; choose one of {', '.join(CONTACTS)}")
 
 
 def check_names(likelihood: str, seed: int) -> None:
