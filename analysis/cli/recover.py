@@ -22,6 +22,14 @@ def recover(
         bool,
         typer.Option("--methods", metavar="", help="Other likelihoods, closures and naive methods on the same data."),
     ] = False,
+    level: Annotated[
+        str,
+        typer.Option(
+            "--level",
+            metavar="NAME",
+            help="individual: the grid of event histories, with power beside counts; or count.",
+        ),
+    ] = "count",
     check: Annotated[
         bool, typer.Option("--check", metavar="", help="Exit with status 1 if a target is missed.")
     ] = False,
@@ -39,16 +47,23 @@ def recover(
 
         tworate recover --methods --out runs/methods --json
 
+        tworate recover --level individual --out runs/individual
+
         tworate recover --full --out runs/full --workers 8
     """
     from ...files import check_writable
     from ...inference.calibration.recovery import recover as recover_grid
     from ...inference.calibration.recovery_grids import GRIDS
+    from ...inference.likelihood.specification import LEVELS
     from .output import progress_bar
 
     grids = [name for name, chosen in (("quick", quick), ("full", full), ("methods", methods)) if chosen]
+    if level not in LEVELS:
+        raise InputError(f"level {level!r} is unknown; choose one of {', '.join(LEVELS)}")
+    grids += ["individual"] if level == "individual" else []
     if len(grids) > 1:
-        raise InputError(f"--{' and --'.join(grids)}: choose one grid")
+        named = " and ".join("--level individual" if grid == "individual" else f"--{grid}" for grid in grids)
+        raise InputError(f"{named}: choose one grid")
     check_writable(out / "study.json")
     grid = GRIDS[grids[0] if grids else "quick"]()
     with progress_bar() as bar:

@@ -6,7 +6,8 @@ any network. With k neighbours, an edge persuades with probability `1 - exp(-rat
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy import stats
 from ...errors import InputError
 from ...models.clock import Clock
 from ...simulate import Trajectories
+from ...simulate.histories import EventHistories
 
 if TYPE_CHECKING:
     from ...simulate import CompleteNetwork, Network
@@ -91,6 +93,7 @@ class DataGeneratingProcess(ABC):
         replicates: int,
         clock: Clock = "rounds",
         seed: int,
+        histories: bool = False,
     ) -> Trajectories:
         """Simulate trajectories.
 
@@ -104,6 +107,8 @@ class DataGeneratingProcess(ABC):
             How time passes.
         seed : int
             Seed of all random numbers.
+        histories : bool
+            Whether who shared when is recorded.
 
         Examples
         --------
@@ -135,6 +140,7 @@ class DataGeneratingProcess(ABC):
                 clock=clock,
                 seed=(seed, 1, *path),
                 threads=1,
+                histories=histories,
             )
 
         if np.all(factors == 1.0):
@@ -142,7 +148,7 @@ class DataGeneratingProcess(ABC):
         parts = [simulate(1, factor, index) for index, factor in enumerate(factors)]
         table = pd.concat([part.table.assign(trajectory=index) for index, part in enumerate(parts)], ignore_index=True)
         spreads = [record for part in parts for record in (part.record or {})["spreads"]]
-        return Trajectories(table, record={"spreads": spreads})
+        return Trajectories(table, record={"spreads": spreads}, histories=_joined([part.histories for part in parts]))
 
 
 @dataclass(frozen=True)
@@ -283,6 +289,15 @@ def make_process(name: str, **parameters: Any) -> DataGeneratingProcess:
     if set(parameters) != needed:
         raise InputError(f"truth {name}: needs {', '.join(sorted(needed))}, not {', '.join(sorted(parameters))}")
     return DATA_GENERATING_PROCESSES[name](**parameters)
+
+
+def _joined(parts: Sequence[EventHistories | None]) -> EventHistories | None:
+    """Return histories of single trajectories on one network as one; None where none were recorded."""
+    recorded = [part for part in parts if part is not None]
+    if not recorded:
+        return None
+    shares = pd.concat([part.table.assign(trajectory=index) for index, part in enumerate(recorded)], ignore_index=True)
+    return replace(recorded[0], shares=shares)
 
 
 def _probability(rates: FloatArray, degree: float, clock: Clock) -> FloatArray:

@@ -21,6 +21,8 @@ from ...errors import InputError, JobError, check_seed
 from ...files import atomic_path, write_text
 from ...models.clock import Clock
 from ...simulate import Trajectories
+from ..likelihood.specification import Level
+from ..posterior.fitting import DEFAULT_LIKELIHOOD
 from .data_generating_processes import DataGeneratingProcess, make_process
 
 Range = float | tuple[float, float]
@@ -31,7 +33,7 @@ Progress = Callable[[int, int], None]
 STUDY, PARTS = "study.json", "parts"
 BLOCK = 4
 """Data sets of a cell that are processed and written together."""
-METHOD = ("likelihood", "closure", "prior_scale")
+METHOD = ("level", "likelihood", "closure", "prior_scale")
 """Columns that say how a data set was compared."""
 TIMES = ("seconds", "cpu_seconds")
 """Columns that differ between runs."""
@@ -50,17 +52,29 @@ SOURCES = (
 
 @dataclass(frozen=True)
 class RecoveryMethod:
-    """How data sets are compared, see :func:`tworate.inference.compare`. A `closure` of None is the default one."""
+    """How data sets are compared, see :func:`tworate.inference.compare`; None is the default."""
 
-    likelihood: str = "beta-binomial"
+    likelihood: str | None = None
     closure: str | None = None
     prior_scale: float = 1.0
+    level: Level = "count"
+    challenge: bool = True
 
     @property
     def content(self) -> dict[str, Any]:
         """Content of the hash. Settings that were added later count only if they differ from their default."""
-        later = {} if self.prior_scale == 1.0 else {"prior_scale": self.prior_scale}
-        return {"likelihood": self.likelihood, "closure": self.closure, **later}
+        later = {
+            "prior_scale": (self.prior_scale, 1.0),
+            "level": (self.level, "count"),
+            "challenge": (self.challenge, True),
+        }
+        changed = {name: value for name, (value, default) in later.items() if value != default}
+        return {"likelihood": self.named_likelihood, "closure": self.closure, **changed}
+
+    @property
+    def named_likelihood(self) -> str:
+        """Name of the likelihood; by default that of the level."""
+        return self.likelihood or DEFAULT_LIKELIHOOD[self.level]
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,7 @@ class Cell:
     networks : tuple of str
         Kinds of network, one drawn for each data set.
     agents, degree, replicates, rounds : number or (low, high)
-        Settings of the simulation. Degrees are made even, because every kind of network accepts even degrees.
+        Settings of the simulation. Degrees that are drawn are made even: every kind of network accepts even degrees.
     clock : {"rounds", "continuous"}
         How time passes in the simulation, and in the fit unless `taken_as` is set.
     taken_as : {"rounds", "continuous"}, optional
@@ -123,7 +137,8 @@ class Cell:
         entropy = np.random.SeedSequence([seed, int(self.key, 16), number])
         rng = np.random.default_rng(entropy)
         settings = {name: _drawn(name, getattr(self, name), rng) for name in _WHOLE}
-        settings["degree"] = max(2, 2 * round(settings["degree"] / 2))
+        if isinstance(self.degree, tuple):
+            settings["degree"] = max(2, 2 * round(settings["degree"] / 2))
         parameters = {name: _drawn(name, value, rng) for name, value in self.parameters.items()}
         network = self.networks[int(rng.integers(len(self.networks)))]
         return DataSet(
@@ -150,14 +165,19 @@ class DataSet:
     taken_as: Clock | None
     seed: int
 
-    def simulate(self, again: int = 0) -> Trajectories:
+    def simulate(self, again: int = 0, *, histories: bool = False) -> Trajectories:
         """Simulate the data set. Other numbers `again` give fresh data on another network."""
         from ...simulate import make_network
 
         seeds = np.random.SeedSequence(self.seed, spawn_key=(again,)).generate_state(2)
         network = make_network(self.network, self.agents, self.degree, seed=int(seeds[0]))
         data = self.truth.spread(
-            network, rounds=self.rounds, replicates=self.replicates, clock=self.clock, seed=int(seeds[1])
+            network,
+            rounds=self.rounds,
+            replicates=self.replicates,
+            clock=self.clock,
+            seed=int(seeds[1]),
+            histories=histories,
         )
         return data if self.taken_as is None else replace(data, record=None)
 
@@ -165,7 +185,8 @@ class DataSet:
         """Simulate, compare by each method, and score on fresh data; one row per method."""
         from .scoring import compared
 
-        data, fresh = self.simulate(), self.simulate(again=1)
+        histories = any(method.level == "individual" for method in methods)
+        data, fresh = (self.simulate(again, histories=histories) for again in (0, 1))
         settings = {name: getattr(self, name) for name in ("network", *_WHOLE, "clock", "taken_as", "seed")}
         settings |= {"truth": self.truth.name, **{f"truth_{k}": v for k, v in asdict(self.truth).items()}}
         rows = []

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ...models.clock import Clock
+from ...models.clock import CLOCKS, Clock
 from .recovery import Cell, Grid, Range, RecoveryMethod
 
 NETWORKS = ("random-regular", "erdos-renyi", "barabasi-albert", "watts-strogatz", "complete")
@@ -124,6 +124,36 @@ def methods(data_sets: int = 20) -> Grid:
     return Grid("methods", tuple(cells))
 
 
+def individual(scale: float = 1.0) -> Grid:
+    """Return the grid of event histories: coverage and false verdicts on every network and clock; power beside counts.
+
+    Parameters
+    ----------
+    scale : float
+        Factor of the number of data sets of each cell.
+    """
+    histories = RecoveryMethod(level="individual", challenge=False)
+    counts = RecoveryMethod(challenge=False)
+    two: dict[str, Range] = {"rate": RATE, "ratio": (3.0, 16.0), "weight": (0.3, 0.7)}
+    cells = []
+    for clock in CLOCKS:
+        for network in (name for name in NETWORKS if name != "complete"):
+            where: dict[str, Any] = {"networks": (network,), "degree": (4, 64), "clock": clock, "methods": (histories,)}
+            for truth, parameters in (("who", two), ("one-rate", {"rate": RATE})):
+                cells.append(Cell(f"{truth}: {network}, {clock}", truth, parameters, **where, data_sets=100))
+        few: dict[str, Any] = {"degree": 3, "clock": clock, "methods": (histories,)}
+        for truth, parameters in (("who", two), ("one-rate", {"rate": RATE})):
+            cells.append(Cell(f"{truth}: three neighbours, {clock}", truth, parameters, **few, data_sets=100))
+    when: dict[str, Range] = {"rate": (0.8, 1.6), "ratio": (3.0, 16.0), "p_first": (0.4, 0.8)}
+    cells.append(
+        Cell("when: random-regular, rounds", "when", when, methods=(histories,), degree=(4, 64), data_sets=100)
+    )
+    for ratio in (1.25, 1.5, 2.0, 3.0):
+        near: dict[str, Range] = {"rate": RATE, "ratio": ratio, "weight": 0.5}
+        cells.append(Cell("power", "who", near, methods=(histories, counts), data_sets=60))
+    return Grid("individual", tuple(replace(cell, data_sets=max(1, round(scale * cell.data_sets))) for cell in cells))
+
+
 def _any(
     label: str,
     truth: str,
@@ -141,5 +171,5 @@ def _any(
     )  # fmt: skip
 
 
-GRIDS: dict[str, Callable[[], Grid]] = {"quick": quick, "full": full, "methods": methods}
+GRIDS: dict[str, Callable[[], Grid]] = {"quick": quick, "full": full, "methods": methods, "individual": individual}
 """Grids by name."""

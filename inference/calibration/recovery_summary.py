@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from ..comparison.verdict import GAIN, STANDARD_ERRORS, rule
+from ..posterior.fitting import DEFAULT_LIKELIHOOD
 from .data_generating_processes import DATA_GENERATING_PROCESSES
 from .recovery import METHOD
 
@@ -88,9 +89,9 @@ def interval(count: int, n: int) -> tuple[float, float]:
 
 
 def default_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the default method."""
-    default = (rows["likelihood"] == "beta-binomial") & (rows["closure"] == "default") & (rows["prior_scale"] == 1.0)
-    return rows[default]
+    """Return the rows of the default method of each level."""
+    usual = rows["likelihood"] == rows["level"].map(DEFAULT_LIKELIHOOD)
+    return rows[usual & (rows["closure"] == "default") & (rows["prior_scale"] == 1.0)]
 
 
 def is_false(rows: pd.DataFrame) -> "pd.Series[bool]":
@@ -145,20 +146,23 @@ def confusion(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def power(rows: pd.DataFrame) -> pd.DataFrame:
-    """Compute shares of two-rate and one-rate verdicts by the true ratio, in bins on the log scale; default method."""
+    """Compute shares of two-rate and one-rate verdicts by the true ratio, in bins on the log scale.
+
+    Each level has the rows of its default method.
+    """
     rows = default_rows(rows)
     if "truth_ratio" not in rows or rows["truth_ratio"].isna().all():
-        return pd.DataFrame(columns=["truth", "ratio", "n", "two_rate", "low", "high", "one_rate"])
+        return pd.DataFrame(columns=["truth", "level", "ratio", "n", "two_rate", "low", "high", "one_rate"])
     rows = rows[rows["truth_ratio"].notna()]
     bins = np.exp2(np.round(2 * np.log2(rows["truth_ratio"])) / 2)
     table = []
-    for (truth, ratio), part in rows.groupby(["truth", bins]):
+    for (truth, level, ratio), part in rows.groupby(["truth", "level", bins]):
         count = int((part["verdict"] == "two-rate").sum())
         low, high = interval(count, len(part))
         one = float((part["verdict"] == "one-rate").mean())
         table.append(
-            {"truth": truth, "ratio": ratio, "n": len(part), "two_rate": count / len(part), "low": low, "high": high,
-             "one_rate": one}
+            {"truth": truth, "level": level, "ratio": ratio, "n": len(part), "two_rate": count / len(part), "low": low,
+             "high": high, "one_rate": one}
         )  # fmt: skip
     return pd.DataFrame(table)
 
@@ -207,12 +211,12 @@ def parameters(rows: pd.DataFrame) -> pd.DataFrame:
     table = []
     for column in rows.columns[rows.columns.str.endswith("_covered")]:
         name = column.removesuffix("_covered")
-        for label, part in rows.dropna(subset=[column]).groupby("label"):
+        for (label, level), part in rows.dropna(subset=[column]).groupby(["label", "level"]):
             count = int(part[column].astype(bool).sum())
             low, high = interval(count, len(part))
             relative = part[f"{name}_mean"] / part[f"{name}_true"] - 1
             table.append(
-                {"label": label, "parameter": name, "n": len(part), "bias": float(relative.mean()),
+                {"label": label, "level": level, "parameter": name, "n": len(part), "bias": float(relative.mean()),
                  "bias_se": float(relative.std(ddof=0) / np.sqrt(len(part))), "coverage": count / len(part),
                  "low": low, "high": high}
             )  # fmt: skip

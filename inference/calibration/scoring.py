@@ -8,11 +8,12 @@ from scipy.special import logsumexp
 from ...errors import InputError
 from ...models.clock import Clock
 from ...simulate import Trajectories
-from ..comparison.compare import compare
+from ..comparison.compare import compare, default_unit
 from ..comparison.results import ConditionResult
-from ..loo.loo import elpd_difference, loo, unit_log_likelihood
+from ..likelihood.specification import Level
+from ..loo.loo import elpd_difference, psis_loo, unit_log_likelihood
 from ..posterior.arviz_adapter import group
-from ..posterior.fitting import observed
+from ..posterior.fitting import DEFAULT_LIKELIHOOD, observed
 from .data_generating_processes import DataGeneratingProcess
 
 INTERVAL = 0.9
@@ -25,9 +26,11 @@ def compared(
     fresh: Trajectories,
     clock: Clock,
     *,
-    likelihood: str,
+    likelihood: str | None,
     closure: str | None,
     prior_scale: float,
+    level: Level,
+    challenge: bool,
     seed: int,
 ) -> dict[str, Any]:
     """Compare one rate with two, and score both posteriors on fresh data of the same truth.
@@ -38,7 +41,7 @@ def compared(
         The process that made the data.
     data, fresh : Trajectories
         The data, and as many of the same truth, which no model has seen.
-    clock, likelihood, closure, prior_scale, seed
+    clock, likelihood, closure, prior_scale, level, challenge, seed
         See :func:`tworate.inference.compare`.
 
     Returns
@@ -50,10 +53,22 @@ def compared(
         for each parameter of the truth, mean, standard deviation, and whether the interval covers the true value. The
         row has all numbers behind the verdict, so that other rules can be tried.
     """
-    row: dict[str, Any] = {"likelihood": likelihood, "closure": closure or "default", "prior_scale": prior_scale}
+    row: dict[str, Any] = {
+        "level": level,
+        "likelihood": likelihood or DEFAULT_LIKELIHOOD[level],
+        "closure": closure or "default",
+        "prior_scale": prior_scale,
+    }
     try:
         result = compare(
-            data, likelihood=likelihood, closure=closure, clock=clock, prior_scale=prior_scale, seed=seed
+            data,
+            likelihood=likelihood,
+            closure=closure,
+            clock=clock,
+            prior_scale=prior_scale,
+            level=level,
+            challenge=challenge,
+            seed=seed,
         ).conditions[0]
     except InputError as error:
         # For example nobody shared: a data set without information is not a failure of the study.
@@ -80,17 +95,21 @@ def compared(
 def _scores(result: ConditionResult, data: Trajectories, fresh: Trajectories) -> dict[str, float]:
     """Return differences of two-rate from one-rate: with trajectories left out, and on fresh data."""
     by_trajectory, bad_k, unseen = {}, 0, {}
+    unit = default_unit(result.level)
     for name in ("one-rate", "two-rate"):
         specification, posterior = result.models[name].specification, result.posteriors[name]
-        seen = observed(data, result.closure, specification)
-        elpd = loo(specification, posterior, seen, "trajectory")
+        draws = group(posterior, "posterior")
+        seen = observed(data, result.closure, specification, by_trajectory=True)
+        elpd = psis_loo(specification, draws, seen, "trajectory")
         by_trajectory[name], bad_k = elpd.pointwise, bad_k + int(elpd.high_k_units.size)
         try:
             unknown = observed(fresh, result.closure, specification)
         except InputError:
             continue
-        values = unit_log_likelihood(specification, group(posterior, "posterior"), unknown, "increment")
+        values = unit_log_likelihood(specification, draws, unknown, unit)
         unseen[name] = logsumexp(values, axis=0) - np.log(len(values))
+        if unknown.units is not None:
+            unseen[name] = unseen[name][unknown.units.type_of_agent]
     scores = {}
     scores["elpd_diff_trajectory"], scores["dse_trajectory"] = elpd_difference(
         by_trajectory["two-rate"], by_trajectory["one-rate"]

@@ -123,9 +123,19 @@ def loo(specification: Specification, posterior: Posterior, data: Transitions, u
     unit : {"increment", "trajectory", "agent"}
         What is left out at a time.
     """
-    draws = group(posterior, "posterior")
-    pointwise = group(posterior, "log_likelihood")[specification.likelihood.observed]
-    values = unit_log_likelihood(specification, draws, data, unit, np.asarray(pointwise).reshape(-1, data.size))
+    pointwise = np.asarray(group(posterior, "log_likelihood")[specification.likelihood.observed])
+    return psis_loo(specification, group(posterior, "posterior"), data, unit, pointwise.reshape(-1, data.size))
+
+
+def psis_loo(
+    specification: Specification,
+    draws: xr.Dataset,
+    data: Transitions,
+    unit: Unit,
+    pointwise: FloatArray | None = None,
+) -> Elpd:
+    """Compute the expected log predictive density by PSIS-LOO; arguments as of :func:`unit_log_likelihood`."""
+    values = unit_log_likelihood(specification, draws, data, unit, pointwise)
     psis = leave_one_out(values, efficiency=mean_efficiency(draws))
     counts = np.ones(psis.elpd.size, dtype=np.int64)
     if unit == "agent":
