@@ -3,7 +3,7 @@
 import sys
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,9 @@ LITTLE_MASS = 0.5
 """If both options together have less than this probability, a decision is not reliable."""
 
 
+MAX_RECORDED = 1_000_000
+"""Agents times replicates up to which histories are recorded by default: half a second and 6 MB more."""
+
 PLACEMENTS = ("random", "block")
 """How personas are placed before homophily moves them."""
 
@@ -68,6 +71,9 @@ class SpreadSettings:
         Clock, exposure to the outside world, and initial sharers, see :func:`tworate.simulate.spread`; seeds as text.
     interventions : tuple of str
         Interventions against the post, see :func:`tworate.simulate.parse_intervention`.
+    histories : bool, optional
+        Whether who shared when is recorded. By default it is where the network has edges, nobody is blocked, and there
+        are at most `MAX_RECORDED` agents in all replicates.
     """
 
     network: str = defaults.NETWORK
@@ -84,6 +90,7 @@ class SpreadSettings:
     outside: float = 0.0
     seeds: str = "random"
     interventions: tuple[str, ...] = ()
+    histories: bool | None = None
 
     def check(self) -> None:
         """Refuse settings that `spread` refuses, before a language model is loaded and asked.
@@ -198,7 +205,7 @@ def spread_of(
     conditions: Mapping[str, Any],
 ) -> Spread:
     """Return the spread of a post in a population, from decisions, settings, seed and condition columns."""
-    return Spread(
+    process = Spread(
         population.network,
         probabilities,
         population.members,
@@ -213,7 +220,12 @@ def spread_of(
         seed=seed,
         conditions=conditions,
         persona_labels=[persona.label for persona in population.mixture.personas],
+        histories=bool(settings.histories),
     )
+    n_recorded = population.network.n_agents * settings.replicates
+    if settings.histories is None and process.can_record and n_recorded <= MAX_RECORDED:
+        return replace(process, histories=True)
+    return process
 
 
 def simulate_events(

@@ -14,7 +14,7 @@ from ..files import check_writable, write_text
 from ..inference import Comparison, compare
 from ..inference.comparison.storage import TRAJECTORIES, discard_comparison
 from ..inference.data.observations import check_closure
-from ..inference.posterior.fitting import check_names, versions
+from ..inference.posterior.fitting import DEFAULT_LIKELIHOOD, check_level, check_names, versions
 from .experiment import (
     Population,
     Progress,
@@ -39,7 +39,8 @@ def run(
     templates: PromptTemplates | None = None,
     elicitation: Elicitation | None = None,
     closure: str | None = None,
-    likelihood: str = "beta-binomial",
+    likelihood: str | None = None,
+    level: str | None = None,
     challenge: bool = True,
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
@@ -63,7 +64,7 @@ def run(
         Wording of the prompts; by default the built-in one.
     elicitation : Elicitation, optional
         How the model is asked.
-    closure, likelihood, challenge
+    closure, likelihood, level, challenge
         As in :func:`tworate.inference.compare`.
     progress : callable, optional
         Called with the current stage, steps done, and steps in total.
@@ -77,7 +78,7 @@ def run(
     from .report.comparison_report import write_report  # matplotlib
 
     settings = settings or SpreadSettings()
-    check_job(settings, folder, closure, likelihood)
+    check_job(settings, folder, closure, likelihood, level)
     population = population or make_population(settings)
 
     def deciding(done: int, total: int) -> None:
@@ -107,6 +108,7 @@ def run(
         likelihood=likelihood,
         closure=closure,
         clock=settings.clock,
+        level=level,
         challenge=challenge,
         seed=settings.seed,
         progress=progress,
@@ -116,7 +118,9 @@ def run(
     return comparison
 
 
-def check_job(settings: SpreadSettings, folder: Path, closure: str | None, likelihood: str) -> None:
+def check_job(
+    settings: SpreadSettings, folder: Path, closure: str | None, likelihood: str | None, level: str | None = None
+) -> None:
     """Check settings, names and folder before a language model is loaded and asked.
 
     Raises
@@ -125,7 +129,8 @@ def check_job(settings: SpreadSettings, folder: Path, closure: str | None, likel
         When a setting or name is invalid, or the folder cannot be written to.
     """
     settings.check()
-    check_names(likelihood, settings.seed)
+    check_level(level)
+    check_names(likelihood or DEFAULT_LIKELIHOOD["count"], settings.seed)
     if closure is not None:
         check_closure(closure)
     check_writable(folder / RUN)

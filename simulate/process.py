@@ -214,6 +214,7 @@ class Spread:
             "visibility": self.visibility,
             "outside": self.outside,
             "clock": self.clock,
+            "histories": self.histories,
             "interventions": [{"kind": type(item).__name__, **asdict(item)} for item in self.interventions],
             "seed": [int(n) for n in np.atleast_1d(np.asarray(self.seed, dtype=object))],
             "conditions": {name: _json(value) for name, value in self.conditions.items()},

@@ -2,21 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from .. import __version__
-from ..errors import InputError
 from . import defaults
-from .contacts import ContactNetwork
-from .histories import SEED, EventHistories
 from .interventions import Intervention
-from .network import AnyNetwork, Network
+from .network import AnyNetwork
 from .process import Spread
-from .records import Replicate, combined, tables_of
+from .recording import can_join, histories_of
+from .records import combined, tables_of
 from .seeding import RANDOM
 from .trajectories import Trajectories
 
@@ -144,44 +141,9 @@ def simulate(
             if progress:
                 progress(done, total)
         tables.append(tables_of(replicates, process.columns, process.labels))
-        if process.histories:
-            recorded.append((process, replicates))
+        recorded.append(replicates)
     data = combined(tables, record_of(spreads))
-    if len(recorded) < len(spreads) or len({(process.rounds, process.clock) for process in spreads}) > 1:
-        return data
-    return replace(data, histories=histories_of(recorded))
-
-
-def histories_of(recorded: Sequence[tuple[Spread, Sequence[Replicate]]]) -> EventHistories:
-    """Make the event histories of spreads of equal length, each with its replicates that recorded who shared when.
-
-    Raises
-    ------
-    InputError
-        When two different networks have one name.
-    """
-    parts: list[pd.DataFrame] = []
-    contacts: dict[int, ContactNetwork] = {}
-    for process, replicates in recorded:
-        contacts.setdefault(id(process.network), ContactNetwork.of_network(cast(Network, process.network)))
-        for replicate in replicates:
-            times = np.asarray(replicate.share_time)
-            agent = np.flatnonzero(np.isfinite(times))
-            persona = pd.Categorical.from_codes(process.members[agent], pd.Index(process.labels))
-            known = {"trajectory": replicate.index, "agent": agent, "time": times[agent], SEED: times[agent] == 0.0}
-            parts.append(pd.DataFrame({**known, "persona": persona, **process.columns}))
-    networks = {network.name: network for network in contacts.values()}
-    if len(networks) < len(contacts):
-        raise InputError("histories: two different networks have one name; give each a name of its own")
-    first = recorded[0][0]
-    return EventHistories(
-        pd.concat(parts, ignore_index=True),
-        next(iter(networks.values())) if len(networks) == 1 else networks,
-        first.rounds,
-        first.clock,
-        "the simulation",
-        apart_by=tuple(first.columns),
-    )
+    return replace(data, histories=histories_of(spreads, recorded)) if can_join(spreads) else data
 
 
 def record_of(spreads: Sequence[Spread]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ the file is never incomplete, even if the run is killed.
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -18,7 +19,9 @@ from filelock import FileLock, Timeout
 from ..errors import InputError
 from ..files import atomic_path, check_writable, write_text
 from .counts import counts_path
+from .history_files import network_path, shares_path, write_beside, write_network
 from .process import Spread
+from .recording import can_join, contacts_of, history_record, shares_of
 from .records import Replicate, tables_of
 from .spreading import record_of
 from .tables import TableWriter, read_parquet
@@ -35,9 +38,10 @@ def spread_to(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Simulate into a Parquet file with one row group per replicate, and a file of counts beside it.
+    """Simulate into a Parquet file with one row group per replicate, and further files beside it.
 
-    See `tworate.simulate.counts` for the counts.
+    See `tworate.simulate.counts` for the counts, and `tworate.simulate.history_files` for who shared when, which is
+    written if the spreads record it.
 
     Parameters
     ----------
@@ -160,8 +164,9 @@ def _part(parts: Path, number: int, index: int) -> Path:
 def _store(path: Path, replicate: Replicate) -> None:
     arrays: dict[str, Any] = {name: getattr(replicate, name) for name in _ARRAYS}
     arrays["degree"] = np.array(replicate.degree)
-    if replicate.degrees is not None:
-        arrays["degrees"] = np.array(replicate.degrees)
+    for name in ("degrees", "share_time"):
+        if getattr(replicate, name) is not None:
+            arrays[name] = np.array(getattr(replicate, name))
     with atomic_path(path) as temporary:
         np.savez_compressed(temporary, **arrays)
 
@@ -176,25 +181,33 @@ def _load(path: Path, index: int) -> Replicate | None:
                 **{name: file[name] for name in _ARRAYS},
                 degree=file["degree"].item(),
                 degrees=str(file["degrees"]) if "degrees" in file else None,
+                share_time=file.get("share_time"),
             )
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
 
 
 def _assemble(path: Path, spreads: Sequence[Spread], parts: Path, record: Mapping[str, Any]) -> None:
-    """Write both files, replicate by replicate; the file of counts gets its name first."""
-    with (
-        atomic_path(path) as target,
-        atomic_path(counts_path(path)) as counts_target,
-        TableWriter(target, record) as trajectories,
-        TableWriter(counts_target, record) as counts,
-    ):
+    """Write all files, replicate by replicate; the file of trajectories gets its name last."""
+    recorded = can_join(spreads)
+    write_beside(None, path)
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(TableWriter(stack.enter_context(atomic_path(name)), content))
+            for name, content in (
+                (path, record),
+                (counts_path(path), record),
+                *([(shares_path(path), history_record(spreads))] if recorded else []),
+            )
+        ]
         for number, spread in enumerate(spreads):
             for index in range(spread.replicates):
                 replicate = _load(_part(parts, number, index), index)
-                if replicate is None:
+                if replicate is None or (recorded and replicate.share_time is None):
                     raise InputError(f"{parts}: replicate {index} was removed during the run; run again with --resume")
-                for writer, table in zip(
-                    (trajectories, counts), tables_of([replicate], spread.columns, spread.labels), strict=True
-                ):
+                tables = [*tables_of([replicate], spread.columns, spread.labels)]
+                tables += [shares_of(spread, replicate)] if recorded else []
+                for writer, table in zip(writers, tables, strict=True):
                     writer.write(table)
+        if recorded:
+            write_network(contacts_of(spreads), network_path(path))

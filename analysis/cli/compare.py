@@ -27,15 +27,7 @@ def compare(
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for report, posteriors and numbers.")
     ] = None,
     closure: options.Closure = None,
-    likelihood: Annotated[
-        str | None,
-        typer.Option(
-            "--likelihood",
-            metavar="NAME",
-            help="beta-binomial or binomial (each increment given the past); negative-binomial or normal (whole "
-            "curve). Default: beta-binomial for counts, binomial for shares.",
-        ),
-    ] = None,
+    likelihood: options.LikelihoodName = None,
     clock: options.ClockName = None,
     network: Annotated[
         Path | None,
@@ -53,14 +45,7 @@ def compare(
     time_unit: Annotated[
         str, typer.Option("--time-unit", metavar="UNIT", help="With --network: unit in which dates are counted.")
     ] = "hour",
-    level: Annotated[
-        str | None,
-        typer.Option(
-            "--level",
-            metavar="NAME",
-            help="individual (every agent's own exposure) or count; default: the most exact that the data allow.",
-        ),
-    ] = None,
+    level: options.LevelName = None,
     contact: Annotated[
         str,
         typer.Option(

@@ -399,6 +399,13 @@ class SpreadOptions:
             help="block:FRACTION[,WHO as in --seeds], visibility:FACTOR,FROM or counter:ODDS[,FROM]; may be repeated.",
         ),
     ] = None
+    histories: Annotated[
+        bool | None,
+        typer.Option(
+            "--histories/--no-histories",
+            help="Record who shared when, and the network; default: if agents times replicates are at most a million.",
+        ),
+    ] = None
 
     def settings(self, seed: int) -> "SpreadSettings":
         """Return the settings in the form that the experiment takes."""

@@ -23,11 +23,20 @@ Closure = Annotated[
     ),
 ]
 LikelihoodName = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--likelihood",
         metavar="NAME",
-        help="beta-binomial or binomial (each increment given the past); negative-binomial or normal (whole curve).",
+        help="beta-binomial or binomial (each increment given the past); negative-binomial or normal (whole curve). "
+        "Default: beta-binomial for counts, binomial for event histories.",
+    ),
+]
+LevelName = Annotated[
+    str | None,
+    typer.Option(
+        "--level",
+        metavar="NAME",
+        help="individual (every agent's own exposure) or count; default: the most exact that the data allow.",
     ),
 ]
 ClockName = Annotated[

@@ -21,7 +21,8 @@ def run(
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results; default: runs/ and the time.")
     ] = None,
     closure: options.Closure = None,
-    likelihood: options.LikelihoodName = "beta-binomial",
+    likelihood: options.LikelihoodName = None,
+    level: options.LevelName = None,
     no_challenge: options.NoChallenge = False,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
@@ -48,7 +49,7 @@ def run(
     chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
     templates, settings = personas.templates(), spread.settings(seed)
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
-    check_job(settings, folder, closure, likelihood)
+    check_job(settings, folder, closure, likelihood, level)
     population = make_population(settings, mixture)
     say(population.describe())
     language_model = model.load()
@@ -63,6 +64,7 @@ def run(
             elicitation=asking,
             closure=closure,
             likelihood=likelihood,
+            level=level,
             challenge=not no_challenge,
             progress=bar,
             say=say,

@@ -218,8 +218,7 @@ def choose_level(
     InputError
         When there is no such level, or the data or other settings do not go with it.
     """
-    if level is not None and level not in LEVELS:
-        raise InputError(f"level {level!r} is unknown; choose individual or count")
+    check_level(level)
     of_counts = {
         "closure": closure,
         "likelihood": None if likelihood == "binomial" else likelihood,
@@ -242,6 +241,12 @@ def choose_level(
     if named:
         return "count", f"{named[0]} was given, which goes with counts"
     return "individual", "the data say who shared when and who sees whom"
+
+
+def check_level(level: str | None) -> None:
+    """Raise an InputError when there is no such level; None stands for the most exact that the data allow."""
+    if level is not None and level not in LEVELS:
+        raise InputError(f"level {level!r} is unknown; choose one of {', '.join(LEVELS)}")
 
 
 def check_contact(contact: str) -> None:

@@ -20,7 +20,7 @@ from tworate.inference.posterior.posteriors import Posteriors
 from tworate.models import GammaRateSI, OneRateSI, TwoRateSI
 from tworate.simulate import random_regular
 
-HOW = {"likelihood": "binomial", "closure": None, "prior_scale": 1.0, "seed": 1}
+HOW = {"likelihood": "binomial", "closure": None, "prior_scale": 1.0, "level": "count", "challenge": True, "seed": 1}
 BINOMIAL = LIKELIHOODS["binomial"]
 MODELS = {
     "one-rate": Specification(OneRateSI, BINOMIAL),

@@ -1,0 +1,62 @@
+"""Event histories of simulated spreads."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from .contacts import ContactNetwork
+from .histories import SEED, EventHistories
+from .network import Network
+from .process import Spread
+from .records import Replicate
+
+
+def can_join(spreads: Sequence[Spread]) -> bool:
+    """Return whether all spreads record histories that end at one time of one clock."""
+    return all(process.histories for process in spreads) and len({(p.rounds, p.clock) for p in spreads}) == 1
+
+
+def history_record(spreads: Sequence[Spread]) -> dict[str, Any]:
+    """Return end, clock and condition columns of the histories of spreads, as they are saved with the shares."""
+    first = spreads[0]
+    return {"until": first.rounds, "clock": first.clock, "apart_by": list(first.columns)}
+
+
+def shares_of(process: Spread, replicate: Replicate) -> pd.DataFrame:
+    """Return the shares of a replicate that recorded who shared when: one row a share."""
+    times = np.asarray(replicate.share_time)
+    agent = np.flatnonzero(np.isfinite(times))
+    known = {"trajectory": replicate.index, "agent": agent, "time": times[agent], SEED: times[agent] == 0.0}
+    persona = pd.Categorical.from_codes(process.members[agent], pd.Index(process.labels))
+    return pd.DataFrame({**known, "persona": persona, **process.columns})
+
+
+def contacts_of(spreads: Sequence[Spread]) -> dict[str, ContactNetwork]:
+    """Return the networks of spreads by name.
+
+    Raises
+    ------
+    InputError
+        When two different networks have one name.
+    """
+    networks = {id(process.network): cast(Network, process.network) for process in spreads}
+    contacts = {network.name: ContactNetwork.of_network(network) for network in networks.values()}
+    if len(contacts) < len(networks):
+        raise InputError("histories: two different networks have one name; give each a name of its own")
+    return contacts
+
+
+def histories_of(spreads: Sequence[Spread], replicates: Sequence[Sequence[Replicate]]) -> EventHistories:
+    """Make the event histories of spreads with their replicates; see :func:`can_join`."""
+    parts = [
+        shares_of(process, replicate)
+        for process, of_process in zip(spreads, replicates, strict=True)
+        for replicate in of_process
+    ]
+    contacts = contacts_of(spreads)
+    network = next(iter(contacts.values())) if len(contacts) == 1 else contacts
+    record = history_record(spreads)
+    return EventHistories(pd.concat(parts, ignore_index=True), network, source="the simulation", **record)
