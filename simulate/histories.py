@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .contacts import ContactNetwork
 
-SEED, NETWORK = "seed", "network"
+SEED, NETWORK, DEGREE = "seed", "network", "degree"
 KNOWN = ("trajectory", "agent", "time", SEED, "persona")
 """Columns of shares with a fixed meaning; all others are condition columns."""
 
@@ -46,6 +46,9 @@ class EventHistories:
     apart_by : sequence of str
         Condition columns that, with the label, tell trajectories apart: for labels that are used again in other
         conditions.
+    agents : pandas.DataFrame, optional
+        What is known of the agents: one row an agent, with the column `agent` (a label of the network), `network` where
+        there are several, and one column for each attribute, such as `persona`. Agents may be absent.
 
     Raises
     ------
@@ -67,11 +70,14 @@ class EventHistories:
     clock: str | None = None
     source: str = "event histories"
     apart_by: Sequence[str] = ()
+    agents: pd.DataFrame | None = None
     notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         shares, notes = _validated(self.shares, self.network, self.until, self.source, self.apart_by)
         object.__setattr__(self, "shares", shares)
+        if self.agents is not None:
+            _check_agents(self.agents, self.networks)
         of_networks = (note for network in self.networks.values() for note in network.notes)
         object.__setattr__(self, "notes", (*dict.fromkeys((*self.notes, *of_networks, *notes)),))
 
@@ -141,6 +147,26 @@ class EventHistories:
             chosen = chosen | self.shares[SEED].to_numpy(dtype=bool)[rows]
         seeds[self._numbers[rows][chosen]] = True
         return seeds
+
+    @property
+    def attributes(self) -> list[str]:
+        """Names of what is known of the agents."""
+        return [] if self.agents is None else [str(n) for n in self.agents.columns if n not in ("agent", NETWORK)]
+
+    def attributes_of(self, number: int) -> pd.DataFrame:
+        """Return what is known of the agents of a trajectory: one row an agent, in the order of its network.
+
+        The column `degree` has the weight of the edges that lead to an agent: their number, if there are no weights.
+        """
+        network = self.network_of(number)
+        table = pd.DataFrame(index=pd.RangeIndex(network.n_agents))
+        if self.agents is not None:
+            own = self.agents
+            if NETWORK in own and len(self.networks) > 1:
+                own = own[own[NETWORK] == network.name]
+            numbers = _numbers_of(own["agent"], network)
+            table = own[numbers >= 0].set_axis(numbers[numbers >= 0])[self.attributes].reindex(table.index)
+        return table.assign(**({} if DEGREE in table else {DEGREE: network.weights_in}))
 
     @cached_property
     def begins(self) -> NDArray[np.int64]:
@@ -216,6 +242,23 @@ def _validated(
         raise InputError(f"{source}: no share is by an agent of the network; check that both use the same names")
     # A trajectory without a share by an agent of the network is gone.
     return shares.assign(**{_PATH: pd.factorize(shares[_PATH])[0]}).reset_index(drop=True), notes
+
+
+def _check_agents(agents: pd.DataFrame, networks: Mapping[str, ContactNetwork]) -> None:
+    """Raise an InputError when a table of agents cannot be used."""
+    if "agent" not in agents:
+        raise InputError(
+            f"agents: has no column 'agent'; there are: {', '.join(map(str, agents.columns))}. Give one row an agent"
+        )
+    keys = ["agent", NETWORK] if NETWORK in agents and len(networks) > 1 else ["agent"]
+    repeated = agents.duplicated(keys)
+    if repeated.any():
+        row = int(np.flatnonzero(repeated)[0])
+        raise InputError(
+            f"agents, line {row + 2}: agent {agents['agent'].iloc[row]} comes twice; give one row an agent"
+        )
+    if all((_numbers_of(agents["agent"], network) < 0).all() for network in networks.values()):
+        raise InputError("agents: none is in the network; check that both use the same names")
 
 
 def _as_bool(column: "pd.Series[Any]", source: str) -> "pd.Series[bool]":

@@ -1,7 +1,7 @@
 """Event histories as files: those of users, and those beside the trajectories of a simulation.
 
-Beside `x.parquet` or `x.csv` stand `x.shares.parquet`, one row a share, and `x.network.parquet`, one row an edge: the
-target is shown what the source posts.
+Beside `x.parquet` or `x.csv` stand `x.shares.parquet`, one row a share, `x.network.parquet`, one row an edge (the
+target is shown what the source posts), and where agents have attributes `x.agents.parquet`, one row an agent.
 """
 
 import json
@@ -27,6 +27,7 @@ def read_histories(
     until: float | None = None,
     time_unit: str = "hour",
     clock: str | None = None,
+    agents: "pd.DataFrame | str | Path | None" = None,
 ) -> EventHistories:
     """Read who shared when from a file, and who is shown whose posts.
 
@@ -42,6 +43,8 @@ def read_histories(
         Unit in which dates are counted, from the first share of all.
     clock : {"rounds", "continuous"}, optional
         Clock of the process, if it is known.
+    agents : path or DataFrame, optional
+        What is known of the agents, see :class:`EventHistories`.
 
     Raises
     ------
@@ -53,7 +56,8 @@ def read_histories(
         raise InputError(f"{path}: there is no such file")
     contacts = read_contacts(network) if isinstance(network, str | Path) else ContactNetwork.of_graph(network)
     shares, notes = _with_numeric_times(read_table(path), str(path), time_unit)
-    return EventHistories(shares, contacts, until, clock, str(path), notes=notes)
+    table = read_table(Path(agents)) if isinstance(agents, str | Path) else agents
+    return EventHistories(shares, contacts, until, clock, str(path), agents=table, notes=notes)
 
 
 def _with_numeric_times(shares: pd.DataFrame, source: str, time_unit: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -85,12 +89,19 @@ def network_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.network.parquet")
 
 
+def agents_path(path: Path) -> Path:
+    """Return the path of the agents beside a file of trajectories."""
+    return path.with_name(f"{path.stem}.agents.parquet")
+
+
 def write_beside(histories: EventHistories | None, path: Path) -> None:
-    """Write shares and network beside a file of trajectories; without histories, remove those of an earlier file."""
+    """Write shares, network and agents beside a file of trajectories; remove those of an earlier file."""
+    for beside in (shares_path(path), network_path(path), agents_path(path)):
+        beside.unlink(missing_ok=True)
     if histories is None:
-        shares_path(path).unlink(missing_ok=True)
-        network_path(path).unlink(missing_ok=True)
         return
+    if histories.agents is not None:
+        write_table(histories.agents, agents_path(path))
     write_network(histories.networks, network_path(path))
     record = {"until": histories.until, "clock": histories.clock, "apart_by": list(histories.apart_by)}
     write_table(histories.table, shares_path(path), record)
@@ -123,7 +134,7 @@ def read_beside(path: Path) -> EventHistories | None:
     shares, record = read_parquet(shares_file)
     edges, sizes = read_parquet(network_file)
     try:
-        agents = {str(name): int(number) for name, number in (sizes or {})["agents"].items()}
+        n_agents = {str(name): int(number) for name, number in (sizes or {})["agents"].items()}
         until, clock, apart_by = ((record or {})[name] for name in ("until", "clock", "apart_by"))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
@@ -132,7 +143,8 @@ def read_beside(path: Path) -> EventHistories | None:
         ) from error
     networks = {
         name: ContactNetwork.of_own_edges(name, edges[edges[NETWORK] == name] if NETWORK in edges else edges, number)
-        for name, number in agents.items()
+        for name, number in n_agents.items()
     }
     network = next(iter(networks.values())) if len(networks) == 1 else networks
-    return EventHistories(shares, network, until, clock, str(shares_file), apart_by=apart_by)
+    agents = read_parquet(agents_path(path))[0] if agents_path(path).is_file() else None
+    return EventHistories(shares, network, until, clock, str(shares_file), apart_by, agents)

@@ -5,10 +5,11 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..errors import InputError
 from .contacts import ContactNetwork
-from .histories import SEED, EventHistories
+from .histories import NETWORK, SEED, EventHistories
 from .network import Network
 from .process import Spread
 from .records import Replicate
@@ -49,6 +50,21 @@ def contacts_of(spreads: Sequence[Spread]) -> dict[str, ContactNetwork]:
     return contacts
 
 
+def agents_of(spreads: Sequence[Spread]) -> pd.DataFrame | None:
+    """Return the persona of every agent; None where an agent has other personas in other spreads."""
+    tables: dict[str, NDArray[Any]] = {}
+    for process in spreads:
+        personas = np.asarray(process.labels, dtype=object)[process.members]
+        if not np.array_equal(tables.setdefault(process.network.name, personas), personas):
+            return None
+    parts = [
+        pd.DataFrame({"agent": np.arange(personas.size), "persona": pd.Categorical(personas), NETWORK: name})
+        for name, personas in tables.items()
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    return table if len(parts) > 1 else table.drop(columns=NETWORK)
+
+
 def histories_of(spreads: Sequence[Spread], replicates: Sequence[Sequence[Replicate]]) -> EventHistories:
     """Make the event histories of spreads with their replicates; see :func:`can_join`."""
     parts = [
@@ -59,4 +75,6 @@ def histories_of(spreads: Sequence[Spread], replicates: Sequence[Sequence[Replic
     contacts = contacts_of(spreads)
     network = next(iter(contacts.values())) if len(contacts) == 1 else contacts
     record = history_record(spreads)
-    return EventHistories(pd.concat(parts, ignore_index=True), network, source="the simulation", **record)
+    return EventHistories(
+        pd.concat(parts, ignore_index=True), network, source="the simulation", agents=agents_of(spreads), **record
+    )

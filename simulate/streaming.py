@@ -19,12 +19,12 @@ from filelock import FileLock, Timeout
 from ..errors import InputError
 from ..files import atomic_path, check_writable, write_text
 from .counts import counts_path
-from .history_files import network_path, shares_path, write_beside, write_network
+from .history_files import agents_path, network_path, shares_path, write_beside, write_network
 from .process import Spread
-from .recording import can_join, contacts_of, history_record, shares_of
+from .recording import agents_of, can_join, contacts_of, history_record, shares_of
 from .records import Replicate, tables_of
 from .spreading import record_of
-from .tables import TableWriter, read_parquet
+from .tables import TableWriter, read_parquet, write_table
 
 _RECORD = "record.json"
 _ARRAYS = ("infected", "si_edges", "sightings", "counts", "agents")
@@ -211,3 +211,5 @@ def _assemble(path: Path, spreads: Sequence[Spread], parts: Path, record: Mappin
                     writer.write(table)
         if recorded:
             write_network(contacts_of(spreads), network_path(path))
+            if (agents := agents_of(spreads)) is not None:
+                write_table(agents, agents_path(path))

@@ -42,6 +42,12 @@ def compare(
         float | None,
         typer.Option("--until", metavar="T", help="With --network: end of the observation; default: the last share."),
     ] = None,
+    agents: Annotated[
+        Path | None,
+        typer.Option(
+            "--agents", metavar="FILE", help="With --network: what is known of the agents; CSV or Parquet with agent."
+        ),
+    ] = None,
     time_unit: Annotated[
         str, typer.Option("--time-unit", metavar="UNIT", help="With --network: unit in which dates are counted.")
     ] = "hour",
@@ -108,7 +114,7 @@ def compare(
         _refuse_other_work(out)
         check_writable(out / "report.html")
     if network:
-        histories = read_histories(file, network, until=until, time_unit=time_unit, clock=clock)
+        histories = read_histories(file, network, until=until, time_unit=time_unit, clock=clock, agents=agents)
         for note in histories.notes:
             say(f"note: {note}")
         data = as_trajectories(histories)

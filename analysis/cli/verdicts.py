@@ -19,7 +19,8 @@ def show_comparison(comparison: "Comparison", folder: Path | None) -> None:
             emit(f"  {reason}")
     first = comparison.conditions[0]
     emit(f"level: {first.level} ({first.level_reason})")
-    emit(f"closure: {first.closure} ({first.closure_reason})")
+    label = "exposure" if first.level == "individual" else "closure"
+    emit(f"{label}: {first.closure} ({first.closure_reason})")
     emit(f"clock: {first.clock} ({first.clock_reason})")
     compared, total = (sum(getattr(r, n) for r in comparison.conditions) for n in ("n_observations", "n_increments"))
     if compared < total and first.level == "count":

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from ...files import write_text
 from ...inference import LIKELIHOODS, Comparison, ConditionResult, predict_curves
 from ...inference.comparison import comparison_plots as plots
+from ...inference.comparison.agents import agent_table, class_by_attribute, prior_reach
 from ...inference.comparison.storage import REPORT
 from ...inference.posterior.arviz_adapter import group
 from ...simulate import Trajectories
@@ -20,7 +21,7 @@ from .rendering import embedded, render
 MAX_FIGURES = 24
 """Further conditions have numbers, but no figures."""
 _FIGURES = "figures"
-_FIGURE = re.compile(r"(\d{3}-)?(prediction|elpd|rates|pareto_k|pointwise_elpd|evidence|prior)\.png")
+_FIGURE = re.compile(r"(\d{3}-)?(prediction|elpd|rates|pareto_k|pointwise_elpd|evidence|prior|classes)\.png")
 """File names of figures, numbered if there are several conditions."""
 
 
@@ -104,10 +105,13 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
     content = {
         "data": comparison.trajectories.source,
         "conditions": ", ".join(comparison.by) or "one",
-        "closure": f"{first.closure} ({first.closure_reason})",
+        "level": f"{first.level} ({first.level_reason})",
+        "exposure": f"{first.closure} ({first.closure_reason})",
         "likelihood": f"{first.likelihood}, "
         + (
-            "of each increment given the past"
+            "of each agent given the history of the others"
+            if first.level == "individual"
+            else "of each increment given the past"
             if LIKELIHOODS[first.likelihood].kind == "transition"
             else "of the whole curve from its start"
         ),
@@ -179,6 +183,7 @@ def _draw(
         name: predict_curves(posterior, trajectories, seed=seed, model=result.models[name].specification.model)
         for name, posterior in result.posteriors.items()
     }
+    agents = agent_table(result, trajectories) if result.level == "individual" else None
     figures: dict[str, Figure] = {
         "prediction": plots.plot_prediction(trajectories, bands),
         "elpd": plots.plot_elpd(result),
@@ -186,7 +191,12 @@ def _draw(
         "pareto_k": plots.plot_pareto_k(result),
     }
     if {"one-rate", "two-rate"} <= {model.specification.model.name for model in result.models.values()}:
-        figures["pointwise_elpd"] = plots.plot_pointwise_elpd(result)
-    if all("incidence" in group(posterior, "observed_data") for posterior in result.posteriors.values()):
+        figures["pointwise_elpd"] = plots.plot_pointwise_elpd(result, agents)
+    if agents is not None:
+        if reached := prior_reach(result, agents):
+            figures["prior"] = plots.plot_prior_reach(reached, float(agents["shared"].mean()))
+        if "p_fast" in agents:
+            figures["classes"] = plots.plot_classes(agents, class_by_attribute(agents))
+    elif all("incidence" in group(posterior, "observed_data") for posterior in result.posteriors.values()):
         figures["prior"] = plots.plot_prior_check(result)
     return {name: embedded(figure, folder / f"{prefix}{name}.png") for name, figure in figures.items()}

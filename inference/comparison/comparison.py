@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from ...errors import InputError
 from ...models import SIModel
+from .agents import agent_table, class_by_attribute
 from .results import ComparisonResults
 from .storage import read_comparison, save_comparison
 
@@ -25,10 +29,33 @@ class Comparison(ComparisonResults):
         return plots.plot_elpd(self.conditions[condition])
 
     def plot_pointwise_elpd(self, condition: int = 0) -> "Figure":
-        """Draw the pointwise difference in elpd over time, and its sum so far."""
+        """Draw the pointwise difference in elpd over time or exposure, and its sum so far."""
         from . import comparison_plots as plots
 
-        return plots.plot_pointwise_elpd(self.conditions[condition])
+        by_agent = self.conditions[condition].level == "individual"
+        return plots.plot_pointwise_elpd(self.conditions[condition], self.agent_table(condition) if by_agent else None)
+
+    def agent_table(self, condition: int = 0) -> pd.DataFrame:
+        """Return one row an agent and trajectory; see :func:`tworate.inference.comparison.agents.agent_table`.
+
+        Raises
+        ------
+        InputError
+            When the condition was not compared by event histories.
+        """
+        result, part = self.part(condition)
+        if result.level != "individual" or not result.models:
+            raise InputError("single agents are known only where a comparison used event histories (level individual)")
+        return agent_table(result, part)
+
+    def plot_classes(self, condition: int = 0) -> "Figure":
+        """Draw to which class each agent probably belongs, and how that goes with what is known of the agents."""
+        from . import comparison_plots as plots
+
+        agents = self.agent_table(condition)
+        if "p_fast" not in agents:
+            raise InputError("classes are those of the two-rate model, which was not fitted")
+        return plots.plot_classes(agents, class_by_attribute(agents))
 
     def plot_rates(self, condition: int = 0) -> "Figure":
         """Draw the posteriors of the rates."""
@@ -55,7 +82,10 @@ class Comparison(ComparisonResults):
         return plots.plot_prediction(part, bands)
 
     def save(self, folder: str | Path) -> None:
-        """Write `comparison.json`, `comparison.csv`, `trajectories.parquet` and `posteriors/*.nc` to a folder."""
+        """Write `comparison.json`, `comparison.csv`, `trajectories.parquet` and `posteriors/*.nc` to a folder.
+
+        Where event histories were compared, `agents.parquet` has one row an agent and trajectory.
+        """
         save_comparison(self, Path(folder))
 
 

@@ -29,6 +29,8 @@ COLOURS = {
     "one-rate+continuous": "#999933",
 }
 _MORE_COLOURS = ("#000000", "#332288", "#882255")
+_MAX_ATTRIBUTES = 2
+"""Attributes of the agents in the figure of classes: those that explain most."""
 _SUBSCRIPT = re.compile(r"_(\w+)")
 
 
@@ -80,8 +82,9 @@ def plot_prediction(trajectories: Trajectories, bands: dict[str, pd.DataFrame]) 
             axis.set_xlabel("time since the start")
             axis.tick_params(labelbottom=True)
             axis.set_ylim(0, 1.02)
-            closure = f"closure {band.attrs['formula']}"
-            axis.set_title(closure, loc="right", fontsize=7.5, fontweight="normal", color=INK)
+            formula = band.attrs["formula"]
+            source = formula if "simulated" in formula else f"closure {formula}"
+            axis.set_title(source, loc="right", fontsize=7.5, fontweight="normal", color=INK)
         for axis in grid[:, 0]:
             axis.set_ylabel("prevalence (share that has shared)")
         handles = [
@@ -176,8 +179,16 @@ def plot_pareto_k(result: ConditionResult) -> Figure:
     return figure
 
 
-def plot_pointwise_elpd(result: ConditionResult) -> Figure:
-    """Draw the pointwise difference in elpd (two-rate minus one-rate) over time or trajectories, and its sum."""
+def plot_pointwise_elpd(result: ConditionResult, agents: pd.DataFrame | None = None) -> Figure:
+    """Draw the pointwise difference in elpd (two-rate minus one-rate) over time, trajectories or exposure, and its sum.
+
+    Parameters
+    ----------
+    result : ConditionResult
+        The comparison.
+    agents : pandas.DataFrame, optional
+        The agents, if they are the units, from :func:`tworate.inference.comparison.agents.agent_table`.
+    """
     by_model = {model.specification.model.name: model for model in reversed(result.models.values())}
     if not {"one-rate", "two-rate"} <= set(by_model):
         raise InputError("the figure shows elpd of two-rate minus elpd of one-rate, but not both models were fitted")
@@ -187,19 +198,89 @@ def plot_pointwise_elpd(result: ConditionResult) -> Figure:
         figure = Figure(figsize=(7.2, 4.2))
         points, running = figure.subplots(2, 1, sharex=True)
         if result.unit == "increment":
-            time = np.asarray(group(result.posteriors[two.specification.name], "observed_data")["time"], dtype=float)
+            at = np.asarray(group(result.posteriors[two.specification.name], "observed_data")["time"], dtype=float)
             running.set_xlabel("time")
+        elif result.unit == "agent" and agents is not None:
+            at = agents["exposure"].to_numpy(dtype=float)
+            running.set_xlabel("cumulative exposure of the agent until its share, or until the end")
         else:
-            time = np.arange(difference.size)
+            at = np.arange(difference.size)
             running.set_xlabel(f"number of the {result.unit}")
-        by_time = pd.Series(difference).groupby(time).sum().cumsum()
-        points.scatter(time, difference, s=10, alpha=0.5, lw=0, color=INK)
+        in_order = pd.Series(difference).groupby(at).sum().cumsum()
+        if result.unit == "agent" and agents is not None:
+            shared = agents["shared"].to_numpy(dtype=bool)
+            for chosen, shade, label in ((shared, ORANGE, "agents that shared"), (~shared, BLUE, "that did not")):
+                points.scatter(at[chosen], difference[chosen], s=10, alpha=0.5, lw=0, color=shade, label=label)
+            points.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, fontsize=8.5, markerscale=2)
+        else:
+            points.scatter(at, difference, s=10, alpha=0.5, lw=0, color=INK)
         points.set_ylabel(f"of one {result.unit}")
-        running.plot(by_time.index, by_time, color=INK, lw=2)
+        running.plot(in_order.index, in_order, color=INK, lw=2)
         running.set_ylabel("sum so far")
         for axis in (points, running):
             axis.axhline(0, color="#888888", lw=1)
-        points.set_title("elpd of two-rate minus elpd of one-rate")
+        points.set_title("elpd of two-rate minus elpd of one-rate", loc="left")
+    return figure
+
+
+def plot_classes(agents: pd.DataFrame, by_attribute: pd.DataFrame) -> Figure:
+    """Draw to which class the agents probably belong, and how that goes with what is known of them.
+
+    Parameters
+    ----------
+    agents, by_attribute : pandas.DataFrame
+        From :func:`tworate.inference.comparison.agents.agent_table` and
+        :func:`tworate.inference.comparison.agents.class_by_attribute`.
+    """
+    shown = list(by_attribute.sort_values("explained", ascending=False)["attribute"].unique()[:_MAX_ATTRIBUTES])
+    n_levels = max((int((by_attribute["attribute"] == name).sum()) for name in shown), default=0)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(3.6 * (1 + len(shown)), max(3.0, 1.0 + 0.17 * n_levels)))
+        axes = figure.subplots(1, 1 + len(shown), squeeze=False)[0]
+        edges = np.linspace(0, 1, 26)
+        shared = agents["shared"].to_numpy(dtype=bool)
+        parts = [agents["p_fast"].to_numpy()[chosen] for chosen in (shared, ~shared)]
+        labels = ["shared", "did not share"]
+        axes[0].hist(parts, bins=edges, stacked=True, color=[ORANGE, BLUE], alpha=0.8, label=labels)
+        axes[0].set_xlabel("probability of the fast class")
+        axes[0].set_ylabel("agents" if agents["trajectory"].nunique() == 1 else "agents, in all trajectories")
+        axes[0].legend(fontsize=8.5)
+        overall = agents["p_fast"].mean()
+        for axis, name in zip(axes[1:], shown, strict=True):
+            own = by_attribute[by_attribute["attribute"] == name]
+            ordered = own.sort_values("p_fast") if pd.to_numeric(own["level"], errors="coerce").isna().any() else own
+            rows = np.arange(len(ordered))
+            axis.errorbar(ordered["p_fast"], rows, xerr=2 * ordered["se"], fmt="o", ms=4, lw=1.2, color=INK)
+            axis.axvline(overall, color="#888888", lw=1, ls="--")
+            axis.set_yticks(rows, ordered["level"], fontsize=7.5 if len(ordered) > 12 else 9)
+            axis.set_ylim(-0.7, len(ordered) - 0.3)
+            axis.set_xlim(0, 1)
+            axis.set_xlabel("mean probability of the fast class")
+            axis.set_title(f"{name} (explains {own['explained'].iloc[0]:.0%})")
+    return figure
+
+
+def plot_prior_reach(reached: dict[str, Any], observed: float) -> Figure:
+    """Draw the shares of the agents that priors let share, given their exposures, and the share that did.
+
+    Parameters
+    ----------
+    reached : dict of array
+        From :func:`tworate.inference.comparison.agents.prior_reach`.
+    observed : float
+        Share of the exposed agents that shared.
+    """
+    edges = np.linspace(0, 1, 26)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 2.9))
+        axis = figure.subplots()
+        for name, values in reached.items():
+            _step(axis, values, edges, colour(name, list(reached)), name)
+        axis.axvline(observed, color=INK, lw=2, label="observed")
+        axis.set_xlabel("share of the exposed agents that share until the end")
+        axis.set_ylabel("frequency (peak = 1)")
+        axis.set_ylim(0, 1.1)
+        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(reached) + 1, fontsize=9)
     return figure
 
 

@@ -15,11 +15,13 @@ from ...errors import InputError
 from ...files import atomic_path, without_nan, write_text
 from ...models import SIModel, get_model
 from ...simulate import read_trajectories
+from ...simulate.tables import write_table
 from ..likelihood.likelihoods import LIKELIHOODS
 from ..likelihood.specification import Specification
 from ..loo.loo import Elpd
 from ..posterior.arviz_adapter import Posterior, group
 from ..posterior.posteriors import Posteriors, read_posterior
+from .agents import agent_table
 from .results import ComparisonResults, ConditionResult, ModelResult
 
 COMPARISON = "comparison.json"
@@ -27,6 +29,7 @@ TABLE = "comparison.csv"
 REPORT = "report.html"
 """Report that the commands make from a saved comparison."""
 TRAJECTORIES = "trajectories.parquet"
+AGENTS = "agents.parquet"
 
 
 def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], str] | None = None) -> dict[str, Any]:
@@ -120,6 +123,13 @@ def save_comparison(comparison: ComparisonResults, folder: Path) -> None:
     comparison.trajectories.save(folder / TRAJECTORIES)
     with atomic_path(folder / TABLE) as temporary:
         comparison.table.to_csv(temporary, index=False)
+    tables = [
+        agent_table(result, part).assign(**result.condition)
+        for result, (_, part) in zip(comparison.conditions, comparison.trajectories.split(comparison.by), strict=True)
+        if result.level == "individual" and result.models
+    ]
+    if tables:
+        write_table(pd.concat(tables, ignore_index=True), folder / AGENTS)
     text = json.dumps(comparison_dict(comparison, files), indent=2, ensure_ascii=False, default=str)
     write_text(folder / COMPARISON, text + "\n")
     for stale in previous - set(files.values()):
@@ -182,6 +192,7 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
             float(attrs["prior_scale"]),
             names_clock=attrs["clock"] != entry["clock"],
             level=entry.get("level", "count"),
+            contact=attrs.get("contact", "edges"),
         )
         models[name] = ModelResult(
             specification=specification,
@@ -218,7 +229,7 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
 
 def _discard_numbers(folder: Path) -> None:
     """Remove the files of numbers, so that an interruption cannot leave old numbers beside new posteriors."""
-    for numbers in (COMPARISON, TABLE, REPORT):
+    for numbers in (COMPARISON, TABLE, REPORT, AGENTS):
         (folder / numbers).unlink(missing_ok=True)
 
 

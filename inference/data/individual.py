@@ -35,6 +35,13 @@ _INSTANT = 1e-7
 """Length of an exact time, as a share of the observed window."""
 
 
+def contact_scale(network: ContactNetwork, contact: Contact) -> FloatArray:
+    """Return what the weight of sharing neighbours is divided by to give the exposure rate, shape (n_agents,)."""
+    if contact == "fraction":
+        return np.where(network.weights_in > 0, network.weights_in, 1.0)
+    return np.full(network.n_agents, network.mean_weight_in)
+
+
 @njit("inference/data")
 def _exposures(indptr, indices, weights, share_time, end, back):  # type: ignore[no-untyped-def]
     """Exposure of every agent until `back` before its end, in the last `back`, and the first exposure.
@@ -121,9 +128,7 @@ def agent_exposure(
     for number in range(histories.n_trajectories):
         network = histories.network_of(number)
         weights = np.empty(0) if network.weights is None else network.weights
-        scale = np.full(network.n_agents, network.mean_weight_in)
-        if contact == "fraction":
-            scale = np.where(network.weights_in > 0, network.weights_in, 1.0)
+        scale = contact_scale(network, contact)
         share_time, seeds = histories.share_times(number), histories.seeds(number)
         until_before, gained, first = _exposures(
             network.indptr, network.indices, weights, share_time, ends[number], back

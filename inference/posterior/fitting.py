@@ -186,6 +186,8 @@ def complete(sampled: SampledPosterior, specification: Specification, data: Tran
             "likelihood": specification.likelihood.name,
             "closure": data.closure,
             "clock": specification.clock,
+            "level": specification.level,
+            "contact": specification.contact,
             "seed": seed,
             "sampler": json.dumps(asdict(sampled.settings)),
             "versions": json.dumps(versions(PACKAGES)),

@@ -1,7 +1,7 @@
 """Posterior prediction of whole curves: repetitions of the spread from its start, and forecasts of partial curves."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...models import SIModel, get_model
 from ...simulate import Trajectories
+from ...simulate.histories import EventHistories
 from ...simulate.trajectories import as_trajectories
+from ..data.individual import EVENT_HISTORIES
 from ..data.observations import network_formula, observe
 from ..likelihood.likelihoods import LIKELIHOODS
 from ..likelihood.specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
 from .arviz_adapter import group, is_posterior
 from .fitting import draws_of
+from .network_prediction import draws_within_reach, given_shares, simulate_shares
 
 FloatArray = NDArray[np.float64]
 
@@ -36,8 +39,9 @@ def predict_curves(
     """Predict bands of the prevalence from the starts of the trajectories with posterior draws.
 
     Every draw runs the model forward as a random process. The bands therefore contain the randomness of early growth as
-    well as the uncertainty of the parameters. Predictions from a fit under the recorded closure use the formula of its
-    network (edge-based), because future network states are not recorded.
+    well as the uncertainty of the parameters. Predictions from event histories are simulated on the data's own network.
+    Predictions from a fit under the recorded closure use the formula of its network (edge-based), because future
+    network states are not recorded.
 
     Parameters
     ----------
@@ -58,9 +62,11 @@ def predict_curves(
     -------
     pandas.DataFrame
         Columns `time` (since each trajectory's start) and the quantiles `q2.5`, `q25`, `q50`, `q75`, `q97.5` of the
-        prevalence. The attribute `formula` names the closure used.
+        prevalence. The attribute `formula` says where exposure comes from.
     """
     rng = np.random.default_rng(seed)
+    if posterior.attrs["closure"] == EVENT_HISTORIES:
+        return _predict_on_network(posterior, trajectories, model, rng, n_draws, n_times)
     paths = [path for _, path in _paths(trajectories) if len(path) > 1]
     horizon = max(float(path["time"].iloc[-1] - path["time"].iloc[0]) for path in paths)
     grid = np.linspace(0.0, horizon, n_times)
@@ -74,6 +80,41 @@ def predict_curves(
         curves += [np.interp(grid, times, curve) for curve in prevalence]
     bands = bands_of(grid, np.array(curves))
     bands.attrs["formula"] = network_formula(paths[0].iloc[0].to_dict(), posterior.attrs["closure"]).name
+    return bands
+
+
+def _predict_on_network(
+    posterior: Any,
+    trajectories: Trajectories,
+    model: type[SIModel] | None,
+    rng: np.random.Generator,
+    n_draws: int,
+    n_times: int,
+) -> pd.DataFrame:
+    """Predict bands of the prevalence by simulation on the network of the data."""
+    histories = cast(EventHistories, trajectories.histories)
+    clock = posterior.attrs["clock"]
+    lengths = histories.ends - histories.starts
+    grid = np.linspace(0.0, lengths.max(), n_times)
+    curves = []
+    for number in range(histories.n_trajectories):
+        network = histories.network_of(number)
+        n_own = draws_within_reach(max(1, n_draws // histories.n_trajectories), network.n_agents, lengths.max(), clock)
+        values, factor, _ = _drawn(posterior, model, rng, n_own)
+        times = simulate_shares(
+            model or get_model(posterior.attrs["model"]),
+            values,
+            network,
+            given_shares(histories, number, clock),
+            until=float(lengths.max()),
+            clock=clock,
+            rng=rng,
+            contact=posterior.attrs["contact"],
+            factor=factor,
+        )
+        curves += [np.searchsorted(np.sort(each), grid, side="right") / network.n_agents for each in times]
+    bands = bands_of(grid, np.array(curves))
+    bands.attrs["formula"] = "simulated on the network"
     return bands
 
 
@@ -186,6 +227,30 @@ def run_forward(
     time0: float = 0.0,
 ) -> FloatArray:
     """Simulate the prevalence of random paths of a trajectory that began at `start`, shape (n_draws, n_times)."""
+    model = model or get_model(posterior.attrs["model"])
+    values, factor, dispersion = _drawn(posterior, model, rng, n_draws, label)
+    population = int(start["population"])
+    infected = model.simulate_paths(
+        values,
+        times,
+        population=population,
+        infected0=infected0,
+        closure=network_formula(start.to_dict(), posterior.attrs["closure"]),
+        rng=rng,
+        dispersion=dispersion,
+        clock=posterior.attrs["clock"],
+        factor=factor,
+        exposure0=exposure0,
+        time0=time0,
+        susceptible0=1.0 - int(start["infected"]) / population,
+    )
+    return infected / population
+
+
+def _drawn(
+    posterior: Any, model: type[SIModel] | None, rng: np.random.Generator, n_draws: int, label: str = ""
+) -> tuple[dict[str, FloatArray], FloatArray, FloatArray]:
+    """Choose posterior draws; return parameters, the factor of the replicate `label` or a new one, and dispersion."""
     model, parameters = model or get_model(posterior.attrs["model"]), group(posterior, "posterior")
     values = draws_of(model, parameters)
     total = next(iter(values.values())).size
@@ -206,22 +271,7 @@ def run_forward(
         else:
             # A future run is a new replicate. The rate is the mean of the observed replicates, not of all replicates.
             factor = np.exp(sd[chosen] * np.sqrt(1 + 1 / len(labels)) * rng.standard_normal(chosen.size))
-    population = int(start["population"])
-    infected = model.simulate_paths(
-        values,
-        times,
-        population=population,
-        infected0=infected0,
-        closure=network_formula(start.to_dict(), posterior.attrs["closure"]),
-        rng=rng,
-        dispersion=dispersion,
-        clock=posterior.attrs["clock"],
-        factor=factor,
-        exposure0=exposure0,
-        time0=time0,
-        susceptible0=1.0 - int(start["infected"]) / population,
-    )
-    return infected / population
+    return values, factor, dispersion
 
 
 def bands_of(times: FloatArray, curves: FloatArray) -> pd.DataFrame:

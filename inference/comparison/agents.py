@@ -1,0 +1,197 @@
+"""What a comparison of event histories says about single agents: which class each probably belongs to."""
+
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from ...simulate import Trajectories
+from ...simulate.histories import EventHistories
+from ..data.individual import observe_histories
+from ..data.observations import AgentUnits, Transitions
+from ..posterior.arviz_adapter import group
+from ..posterior.fitting import draws_of
+from .results import ConditionResult
+
+FloatArray = NDArray[np.float64]
+
+N_DRAWS = 400
+"""Posterior draws over which the probability of a class is averaged."""
+MAX_LEVELS = 64
+"""An attribute with more distinct values than this is cut into quarters, or left out if it is text."""
+
+
+def agent_table(result: ConditionResult, trajectories: Trajectories) -> pd.DataFrame:
+    """Return one row for each agent and trajectory that a comparison of event histories used.
+
+    Parameters
+    ----------
+    result : ConditionResult
+        A comparison at the individual level.
+    trajectories : Trajectories
+        Its data.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `trajectory`; `agent` (its label); `shared`; `time` (of the share, or of the end of the observation);
+        `exposure` (cumulative, until then); `elpd_gain` (elpd of two-rate minus elpd of one-rate, if agents were left
+        out); `p_fast` (posterior probability that the agent is in the fast class, if two-rate was fitted); and one
+        column for each attribute of the agents, `degree` among them.
+
+    Notes
+    -----
+    `P(fast | history) = w L_fast / (w L_fast + (1 - w) L_slow)` with `L` the likelihood of the agent's history under
+    one rate, averaged over posterior draws. It is the *who* interpretation of two rates. Each trajectory is taken for
+    itself.
+    """
+    histories = cast(EventHistories, trajectories.histories)
+    fitted = next(iter(result.models.values())).specification
+    data = observe_histories(histories, fitted.clock, fitted.contact)
+    units = cast(AgentUnits, data.units)
+    numbers = [units.path, units.agent]
+    shared = units.row_event[units.type_of_agent] >= 0
+    exposure = _exposure_at_end(data, units)[units.type_of_agent]
+    times = [histories.share_times(number) for number in range(histories.n_trajectories)]
+    time = np.array([times[path][agent] for path, agent in zip(*numbers, strict=True)])
+    table = pd.DataFrame(
+        {
+            "trajectory": histories.labels[units.path],
+            "agent": _labels(histories, *numbers),
+            "shared": shared,
+            "time": np.where(shared, time, histories.ends[units.path]),
+            "exposure": exposure,
+        }
+    )
+    by_model = {model.specification.model.name: model for model in reversed(result.models.values())}
+    if result.unit == "agent" and {"one-rate", "two-rate"} <= set(by_model):
+        table["elpd_gain"] = by_model["two-rate"].elpd.pointwise - by_model["one-rate"].elpd.pointwise
+    if "two-rate" in by_model:
+        specification = by_model["two-rate"].specification
+        draws = draws_of(specification.model, group(result.posteriors[specification.name], "posterior"))
+        table["p_fast"] = fast_class_probability(draws, data)[units.type_of_agent]
+    attributes = [histories.attributes_of(number) for number in range(histories.n_trajectories)]
+    known = pd.concat([attributes[path].iloc[units.agent[units.path == path]] for path in range(len(attributes))])
+    order = np.argsort(units.path, kind="stable")
+    for name in known.columns:
+        column = np.empty(len(table), dtype=object)
+        column[order] = known[name].to_numpy(dtype=object)
+        table[str(name)] = pd.Series(column).infer_objects()
+    return table
+
+
+def fast_class_probability(draws: dict[str, FloatArray], data: Transitions) -> FloatArray:
+    """Compute the posterior probability that an agent is in the fast class, for each type; shape (n_types,).
+
+    Parameters
+    ----------
+    draws : dict of array, shape (n_draws,)
+        Posterior draws of `beta_fast`, `beta_slow` and `weight_fast`.
+    data : Transitions
+        Event histories.
+    """
+    units = cast(AgentUnits, data.units)
+    every = max(1, draws["weight_fast"].size // N_DRAWS)
+    fast, slow, weight = (draws[name][::every, None] for name in ("beta_fast", "beta_slow", "weight_fast"))
+    before = np.append(data.exposure_end, 0.0)[units.row_before]
+    gained = np.append(data.exposure_end - data.exposure_start, 0.0)[units.row_event]
+
+    def log_likelihood(rate: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            shares = np.log(-np.expm1(-rate * gained))
+        return np.asarray(-rate * before + np.where(gained > 0, shares, 0.0))
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        odds = np.log(weight) - np.log1p(-weight) + log_likelihood(fast) - log_likelihood(slow)
+    return np.asarray(expit(odds).mean(axis=0))
+
+
+def prior_reach(result: ConditionResult, agents: pd.DataFrame) -> dict[str, FloatArray]:
+    """Compute the share of the agents that the prior of each model lets share, given the exposures that they had.
+
+    Parameters
+    ----------
+    result : ConditionResult
+        A comparison at the individual level.
+    agents : pandas.DataFrame
+        From :func:`agent_table`.
+
+    Returns
+    -------
+    dict of array, shape (n_draws,)
+        Shares by model, without rivals.
+    """
+    exposure, counts = np.unique(agents["exposure"].to_numpy(), return_counts=True)
+    reached = {}
+    for name, model in result.models.items():
+        if model.rival or model.specification.model.uses_time():
+            continue
+        draws = draws_of(model.specification.model, group(result.posteriors[name], "prior"))
+        values = {parameter: value[:, None] for parameter, value in draws.items()}
+        log_survival = model.specification.model.log_survival(exposure, 0.0, values)
+        reached[name] = np.asarray(-np.expm1(log_survival) @ counts / counts.sum())
+    return reached
+
+
+def class_by_attribute(agents: pd.DataFrame) -> pd.DataFrame:
+    """Return how the probability of the fast class goes with each attribute of the agents.
+
+    Parameters
+    ----------
+    agents : pandas.DataFrame
+        From :func:`agent_table`, with `p_fast`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `attribute`, `level`, `n` (agents), `p_fast` (their mean), `se` (standard error of the mean, over agents), and
+        `explained`: the share of the variance of `p_fast` that lies between the levels of the attribute.
+    """
+    known = {"trajectory", "agent", "shared", "time", "exposure", "elpd_gain", "p_fast"}
+    # An agent of several trajectories is one agent.
+    own = agents.groupby("agent", sort=False, observed=True).agg(
+        {"p_fast": "mean", **{name: "first" for name in agents.columns if name not in known}}
+    )
+    rows = []
+    for name in own.columns.drop("p_fast"):
+        levels = _levels(own[name])
+        if levels is None:
+            continue
+        groups = own["p_fast"].groupby(levels, observed=True)
+        means = groups.transform("mean")
+        total = float(((own["p_fast"] - own["p_fast"].mean()) ** 2).sum())
+        explained = float(((means - own["p_fast"].mean()) ** 2).sum()) / total if total > 0 else 0.0
+        for level, part in groups:
+            error = float(part.std(ddof=1) / np.sqrt(len(part))) if len(part) > 1 else float("nan")
+            rows.append(
+                {"attribute": str(name), "level": str(level), "n": len(part), "p_fast": float(part.mean()), "se": error,
+                 "explained": explained}
+            )  # fmt: skip
+    return pd.DataFrame(rows, columns=["attribute", "level", "n", "p_fast", "se", "explained"])
+
+
+def _levels(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
+    """Return the level of each agent; numbers with many values in quarters; None if there is nothing to compare."""
+    n_distinct = column.nunique()
+    if n_distinct < 2:
+        return None
+    if n_distinct <= MAX_LEVELS and not (pd.api.types.is_numeric_dtype(column) and n_distinct > 12):
+        return column
+    if pd.api.types.is_numeric_dtype(column):
+        return pd.qcut(column, 4, duplicates="drop").astype(str)
+    return None
+
+
+def _exposure_at_end(data: Transitions, units: AgentUnits) -> FloatArray:
+    ends = np.append(data.exposure_end, 0.0)
+    return np.maximum(ends[units.row_before], ends[units.row_event])
+
+
+def _labels(histories: EventHistories, paths: NDArray[np.int64], agents: NDArray[np.int64]) -> NDArray[Any]:
+    named = np.empty(agents.size, dtype=object)
+    for path in range(histories.n_trajectories):
+        own, labels = paths == path, histories.network_of(path).labels
+        named[own] = agents[own] if labels is None else labels[agents[own]]
+    return pd.Series(named).infer_objects().to_numpy()
