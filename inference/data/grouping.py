@@ -18,8 +18,8 @@ MAX_EXACT = 2000
 """Maximum number of types that are not put into bins."""
 _BINS, _AT = 300, 10_000
 """Number of bins of the exposure, for this number of agents; it grows with the fourth root of their number."""
-_FEW_BINS = {"exposure": 24, "gained": 24, "first": 10, "time": 10}
-"""Number of bins of each quantity, where several of them tell agents apart."""
+_FEW_BINS = {"exposure": 24, "gained": 64, "first": 10, "time": 10}
+"""Number of bins of each quantity where times tell agents apart. The survival function is then linear in the first."""
 
 
 def group(columns: Mapping[str, FloatArray], *, exact: Sequence[IntArray]) -> tuple[IntArray, bool]:
@@ -47,8 +47,8 @@ def group(columns: Mapping[str, FloatArray], *, exact: Sequence[IntArray]) -> tu
         return types, True
     n_groups = int(fixed.max()) + 1
     n_bins = _FEW_BINS
-    if len(columns) == 1:
-        n_bins = {"exposure": round(_BINS * max(types.size / (_AT * n_groups), 1.0) ** 0.25)}
+    if "time" not in columns:
+        n_bins = {**_FEW_BINS, "exposure": round(_BINS * max(types.size / (_AT * n_groups), 1.0) ** 0.25)}
     return _combined([fixed, *(_bins(column, n_bins[name]) for name, column in columns.items())]), False
 
 

@@ -50,20 +50,22 @@ def log_likelihood(data, model, values):
 
 
 @pytest.mark.parametrize(
-    ("clock", "model", "values"),
+    ("network", "clock", "model", "values"),
     [
-        ("continuous", TwoRateSI, TRUTH.parameters()),
-        ("continuous", GammaRateSI, dict(zip(GammaRateSI.parameters(), (0.6, 0.5), strict=True))),
-        ("continuous", OnlineOfflineSI, {"beta": 0.5, "alpha": 0.02}),
-        ("rounds", OnlineOfflineSI, {"beta": 0.5, "alpha": 0.02}),
+        ("barabasi-albert", "continuous", TwoRateSI, TRUTH.parameters()),
+        ("barabasi-albert", "continuous", GammaRateSI, dict(zip(GammaRateSI.parameters(), (0.6, 0.5), strict=True))),
+        ("barabasi-albert", "continuous", OnlineOfflineSI, {"beta": 0.5, "alpha": 0.02}),
+        # With many neighbours there are too many whole numbers of neighbour-rounds.
+        ("erdos-renyi", "rounds", TwoRateSI, TRUTH.parameters()),
+        ("erdos-renyi", "rounds", OnlineOfflineSI, {"beta": 0.5, "alpha": 0.02}),
     ],
 )
-def test_bins_do_not_move_a_posterior(clock, model, values, monkeypatch):
-    histories = simulated(make_network("barabasi-albert", 1000, 8, seed=1), clock)
+def test_bins_do_not_move_a_posterior(network, clock, model, values, monkeypatch):
+    histories = simulated(make_network(network, 1000, 64 if network == "erdos-renyi" else 8, seed=1), clock)
     binned = observe_histories(histories, clock, by_time=model.uses_time())
     monkeypatch.setattr(grouping, "MAX_EXACT", 10**9)
     exact = observe_histories(histories, clock, by_time=model.uses_time())
-    assert binned.size < exact.size / 4
+    assert binned.size < exact.size / 2
     names, centre = list(values), np.array(list(values.values()))
 
     def at(data, point):
