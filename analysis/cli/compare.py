@@ -48,6 +48,14 @@ def compare(
             "--agents", metavar="FILE", help="With --network: what is known of the agents; CSV or Parquet with agent."
         ),
     ] = None,
+    covariates: Annotated[
+        str,
+        typer.Option(
+            "--covariates",
+            metavar="NAME,…",
+            help="Attributes of the agents with effects on the rates: degree, persona, any column of --agents.",
+        ),
+    ] = "",
     time_unit: Annotated[
         str, typer.Option("--time-unit", metavar="UNIT", help="With --network: unit in which dates are counted.")
     ] = "hour",
@@ -101,6 +109,8 @@ def compare(
         tworate compare cascades.csv --clock continuous --models one-rate,two-rate,gamma-rate --predict-from 20
 
         tworate compare shares.csv --network follows.csv --until 48 --clock continuous
+
+        tworate compare shares.csv --network follows.csv --agents people.csv --covariates age,degree
     """
     from ...files import check_writable
     from ...inference import compare as compare_trajectories
@@ -131,6 +141,7 @@ def compare(
             unit=unit,
             level=level,
             contact=contact,
+            covariates=_names(covariates),
             replicate_effects=replicate_effects,
             prior_scale=prior_scale,
             challenge=not no_challenge,

@@ -25,6 +25,7 @@ from ..posterior.fitting import (
     check_contact,
     check_names,
     check_prior_scale,
+    checked_covariates,
     choose_level,
     observed,
 )
@@ -54,6 +55,7 @@ def compare(
     unit: str | None = None,
     level: str | None = None,
     contact: str = "edges",
+    covariates: str | Sequence[str] = (),
     replicate_effects: bool = False,
     prior_scale: float = 1.0,
     challenge: bool = True,
@@ -81,6 +83,9 @@ def compare(
         and neither a closure nor a likelihood of counts is asked for. `count` uses the counts and a closure.
     contact : {"edges", "fraction"}
         At the individual level: exposure by the number of sharing neighbours, or by their fraction.
+    covariates : str or sequence of str
+        At the individual level: attributes of the agents with effects on the rates, see :func:`tworate.inference.fit`.
+        The verdict is then whether a second rate remains once they are accounted for.
     unit : {"increment", "trajectory", "agent"}, optional
         What leave-one-out leaves out at a time.
     challenge : bool
@@ -145,6 +150,9 @@ def compare(
         raise InputError(f"predict_from = {predict_from!r}: must be a time of the data")
     if max_refits < 0:
         raise InputError(f"max_refits = {max_refits}: must be 0 or more")
+    known = checked_covariates([covariates] if isinstance(covariates, str) else covariates, data, chosen_level)
+    if known and replicate_effects and unit == "trajectory":
+        raise InputError("with covariates and effects of replicates, leave out single agents: use unit agent")
     columns = [by] if isinstance(by, str) else list(dict.fromkeys(by or []))
     parts = list(data.split(columns))
     chosen_clock, clock_reason = choose_clock(data, clock)
@@ -158,6 +166,7 @@ def compare(
         prior_scale,
         chosen_level,
         level_reason,
+        known,
     )
     specifications = [
         Specification(
@@ -168,6 +177,7 @@ def compare(
             prior_scale,
             level=chosen_level,
             contact=cast(Contact, contact),
+            covariates=known,
         )
         for model in classes
     ]

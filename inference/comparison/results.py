@@ -32,6 +32,7 @@ class ComparisonMethod(NamedTuple):
     prior_scale: float = 1.0
     level: Level = "count"
     level_reason: str = "the data are counts"
+    covariates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,8 @@ class ConditionResult:
         Factor of the scales of all priors.
     level, level_reason : str
         `individual` where every agent's own exposure is known, else `count`; and why.
+    covariates : tuple of str
+        Attributes of the agents that have effects on the rates of all models.
     predict_from : float or None
         Time from which the rest of the curves was predicted, if requested.
     """
@@ -156,6 +159,7 @@ class ConditionResult:
     predict_from: float | None = None
     level: Level = "count"
     level_reason: str = "the data are counts"
+    covariates: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

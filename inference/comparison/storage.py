@@ -83,6 +83,7 @@ def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], 
                 "unit": result.unit,
                 "level": result.level,
                 "level_reason": result.level_reason,
+                "covariates": list(result.covariates),
                 "prior_scale": result.prior_scale,
                 "predict_from": result.predict_from,
                 "n_observations": result.n_observations,
@@ -193,6 +194,7 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
             names_clock=attrs["clock"] != entry["clock"],
             level=entry.get("level", "count"),
             contact=attrs.get("contact", "edges"),
+            covariates=tuple(json.loads(attrs.get("covariates", "[]"))),
         )
         models[name] = ModelResult(
             specification=specification,
@@ -213,6 +215,7 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
         doubts=entry.get("doubts", []),
         level=entry.get("level", "count"),
         level_reason=entry.get("level_reason", "the data are counts"),
+        covariates=tuple(entry.get("covariates", ())),
         **{
             key: entry[key]
             for key in (

@@ -7,7 +7,8 @@ a, and `1 - G(Λ(b))/G(Λ(a))`. Both are terms of a binomial law, so agents of e
 count.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -20,6 +21,7 @@ from ...models import DegreeDistribution, RandomRegular
 from ...models.clock import Clock
 from ...simulate.contacts import ContactNetwork
 from ...simulate.histories import EventHistories
+from .covariates import design
 from .grouping import group, mean_by_type
 from .observations import AgentUnits, Transitions
 
@@ -162,6 +164,7 @@ def observe_histories(
     *,
     by_time: bool = False,
     by_trajectory: bool = False,
+    covariates: Sequence[str] = (),
 ) -> Transitions:
     """Turn event histories into observations: agents of equal exposures are one observation with a count.
 
@@ -175,11 +178,13 @@ def observe_histories(
         Whether agents of equal exposures but other times are kept apart: for models that look at time.
     by_trajectory : bool
         Whether agents of different trajectories are kept apart: for effects of replicates.
+    covariates : sequence of str
+        Attributes of the agents, `degree`, or `trajectory`: agents that differ in them are kept apart.
 
     Raises
     ------
     InputError
-        When nobody shares who was exposed, or times in rounds are not whole numbers.
+        When nobody shares who was exposed, times in rounds are not whole numbers, or an agent lacks a covariate.
     """
     if clock == "rounds" and (histories.shares["time"] % 1 != 0).any():
         raise InputError(
@@ -189,7 +194,9 @@ def observe_histories(
     exposure, spontaneous = agent_exposure(histories, clock, contact)
     if not exposure.shared.any():
         raise InputError(f"{histories.source}: nobody shares who was exposed; there is nothing to compare")
-    types = _types(exposure, clock, by_time=by_time, by_trajectory=by_trajectory)
+    made = design(histories, exposure.path, exposure.agent, covariates) if covariates else None
+    keys = [*([exposure.path] if by_trajectory else []), *([made.group] if made else [])]
+    types = _types(exposure, clock, by_time=by_time, keys=keys)
     shared, path, counts = types.shared, types.path, types.counts
     # A first row for the time until the interval, a second one for the interval of those who shared.
     before, event = np.flatnonzero(types.before > 0), np.flatnonzero(shared)
@@ -231,6 +238,7 @@ def observe_histories(
         n_increments=exposure.agent.size,
         cautions=_notes(histories, spontaneous),
         units=AgentUnits(row_before, row_event, types.of_agent, exposure.path, exposure.agent),
+        design=None if made is None else replace(made, group=made.group[types.first[at]]),
     )
 
 
@@ -245,17 +253,22 @@ class _Types(NamedTuple):
     time_end: FloatArray
     shared: NDArray[np.bool_]
     counts: NDArray[np.int64]
+    first: NDArray[np.int64]
+    """One agent of each type."""
     of_agent: NDArray[np.int64]
     """Type of each agent, shape (n_agents,)."""
 
 
-def _types(exposure: AgentExposure, clock: Clock, *, by_time: bool, by_trajectory: bool) -> _Types:
-    """Group agents. With exact times, the exposure in the instant of sharing is no part of what depends on rates."""
+def _types(exposure: AgentExposure, clock: Clock, *, by_time: bool, keys: Sequence[NDArray[np.int64]]) -> _Types:
+    """Group agents that agree in all keys.
+
+    With exact times the exposure in the instant of sharing multiplies a density, whatever the rates.
+    """
     gained = exposure.gained
     columns = {"exposure": exposure.before}
     columns |= {"gained": gained} if clock == "rounds" or by_time else {}
     columns |= {"first": exposure.time_first, "time": exposure.time_before} if by_time else {}
-    codes, equal = group(columns, exact=[exposure.shared.astype(np.int64), *([exposure.path] if by_trajectory else [])])
+    codes, equal = group(columns, exact=[exposure.shared.astype(np.int64), *keys])
     _, first, counts = np.unique(codes, return_index=True, return_counts=True)
     names = ("before", "time_first", "time_before", "time_end")
     values = {name: getattr(exposure, name)[first] for name in names}
@@ -271,6 +284,7 @@ def _types(exposure: AgentExposure, clock: Clock, *, by_time: bool, by_trajector
         end=values["before"] + gain,
         shared=exposure.shared[first],
         counts=counts,
+        first=first,
         of_agent=codes,
         **values,
     )

@@ -48,6 +48,34 @@ class AgentUnits:
 
 
 @dataclass(frozen=True)
+class Design:
+    """Covariates of the agents of event histories.
+
+    Parameters
+    ----------
+    matrix : array, shape (n_groups, n_columns)
+        Values of the columns for each group of agents that agree in all covariates, centred over the agents.
+    covariate : array of int, shape (n_columns,)
+        Number of the covariate of each column.
+    labels : tuple of str, one per column
+        Covariate and level, such as `persona: OCEAN`; of a number, the covariate alone.
+    group : array of int, shape (n_observations,)
+        Group of each observation.
+    """
+
+    matrix: FloatArray
+    covariate: IntArray
+    labels: tuple[str, ...]
+    group: IntArray
+
+    @property
+    def arrays(self) -> dict[str, FloatArray]:
+        """Matrix, and which columns belong to each covariate, as :meth:`Specification.covariate_factors` takes them."""
+        belongs = self.covariate == np.arange(int(self.covariate.max()) + 1)[:, None]
+        return {"design": self.matrix.ravel(), "design_covariate": belongs.ravel().astype(float)}
+
+
+@dataclass(frozen=True)
 class Transitions:
     """Increments of the count. Arrays have shape (n_observations,) unless another shape is stated.
 
@@ -83,6 +111,8 @@ class Transitions:
         Features of the data that the model of the process does not describe.
     units : AgentUnits, optional
         Observations that each agent contributes to, where the data are event histories.
+    design : Design, optional
+        Covariates of the agents, where they have effects.
     """
 
     exposure_start: FloatArray
@@ -104,6 +134,7 @@ class Transitions:
     n_increments: int
     cautions: tuple[str, ...]
     units: AgentUnits | None = None
+    design: Design | None = None
 
     @property
     def size(self) -> int:

@@ -127,7 +127,8 @@ def _key(specification: Specification) -> str | None:
         specification.likelihood,
         # Event histories are predicted as rounds are, on either clock.
         specification.clock if specification.level == "count" else "rounds",
-        specification.replicate_effects,
+        specification.only_replicates,
+        len(specification.effects),
         specification.prior_scale,
         platform.python_version(),
         [version(name) for name in packages],
@@ -142,7 +143,9 @@ def _numba_density(specification: Specification, data: Transitions) -> Any:
     from .vector_math import VectorMath
 
     def shapes(arrays: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        effects = [(arrays["replicate"].shape[0],)] if specification.replicate_effects else []
+        effects = [(arrays["replicate"].shape[0],)] if specification.only_replicates else []
+        n_covariates = len(specification.effects)
+        effects += [(arrays["design_covariate"].shape[0] // n_covariates,)] if n_covariates else []
         return [*([()] * len(specification.scalars)), *effects]
 
     return numba_density(

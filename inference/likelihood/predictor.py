@@ -69,8 +69,10 @@ class Predictor(ABC):
         """Return all arrays by name: the observations, and what the prediction needs."""
         observed = data.observed(self.specification.likelihood.observed)
         arrays = {"observed": observed, "size": data.n_susceptible, "weight": data.weight}
-        if self.specification.replicate_effects:
+        if self.specification.only_replicates:
             arrays |= {"path": data.path, "replicate": np.arange(len(data.paths))}
+        if data.design is not None:
+            arrays |= data.design.arrays
         arrays |= self.needs(data)
         return {name: np.ascontiguousarray(value, dtype=float) for name, value in arrays.items()}
 
@@ -82,7 +84,8 @@ class RoundsPredictor(Predictor):
 
     def needs(self, data: Transitions) -> dict[str, FloatArray]:  # noqa: D102
         # Most intervals begin where another ends. The survival function is computed once for both.
-        start, end = ((data.path, data.time_start, data.exposure_start), (data.path, data.time_end, data.exposure_end))
+        group = data.path if data.design is None else data.design.group
+        start, end = (group, data.time_start, data.exposure_start), (group, data.time_end, data.exposure_end)
         nodes, index = np.unique(np.hstack([start, end]), axis=1, return_inverse=True)
         path, time, exposure = nodes
         node_start, node_end = np.split(index.ravel(), 2)
@@ -158,7 +161,7 @@ class CurvePredictor(Predictor):
                 for rows in (data.path == number for number in range(len(data.paths)))
             ]
         keys: list[Any] = list(zip(data.susceptible0, data.formulas, grids, strict=True))
-        if self.specification.replicate_effects:
+        if self.specification.only_replicates:
             keys = [(*key, number) for number, key in enumerate(keys)]
         solutions = list(dict.fromkeys(keys))
         path_solution = np.array([solutions.index(key) for key in keys])

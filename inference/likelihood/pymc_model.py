@@ -10,7 +10,7 @@ from ...models.parameters import Beta, Exponential, LogNormal, Parameter
 from ..data.observations import Transitions
 from .likelihood_node import LogLikelihood
 from .predictor import predictor
-from .specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
+from .specification import COVARIATE_EFFECT, DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
 
 DATA = "data_"
 """Prefix of array names in the PyMC model. It allows a parameter and an array to have the same name."""
@@ -40,9 +40,13 @@ def build_model(specification: Specification, data: Transitions, xp: Any = pt) -
             for name, value in specification.model.from_coordinates(scalars).items()
         }
         factors = None
-        if specification.replicate_effects:
+        if specification.only_replicates:
             effect = pm.Normal(REPLICATE_EFFECT, shape=arrays["replicate"].shape)
             factors = specification.replicate_factors(scalars[REPLICATE_SD], effect, xp)
+        elif specification.effects:
+            n_columns = arrays["design_covariate"].shape[0] // len(specification.effects)
+            effect = pm.Normal(COVARIATE_EFFECT, shape=(n_columns,))
+            factors = specification.covariate_factors(scalars, effect, arrays, xp)
         prediction = formula.predict(arrays, values, factors, xp)
         total, _, _ = LogLikelihood(specification.likelihood.family)(
             prediction, scalars.get(DISPERSION, pt.constant(0.0)), arrays["observed"], arrays["size"], arrays["weight"]

@@ -1,5 +1,6 @@
 """What is fitted: a model with its likelihood and clock. Sampling is separate."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -19,6 +20,11 @@ REPLICATE_SD = "replicate_sd"
 REPLICATE_EFFECT = "replicate_effect"
 """Name of the standardised effects (non-centred, one per replicate) in the posterior."""
 
+COVARIATE_EFFECT = "covariate_effect"
+"""Name of the standardised effects of covariates (non-centred, one per column of the design) in the posterior."""
+TRAJECTORY = "trajectory"
+"""Covariate that tells trajectories apart: effects of replicates beside those of other covariates."""
+
 _REPLICATE_SD = Parameter(
     "standard deviation of the log-rate between replicates", "", (0.0, float("inf")), Exponential(0.5), "σ_replicate"
 )
@@ -27,6 +33,11 @@ _REPLICATE_SD = Parameter(
 Level = Literal["individual", "count"]
 """Level of the observations: every agent's own exposure, or counts and a closure."""
 LEVELS: tuple[Level, ...] = get_args(Level)
+
+
+def effect_sd(covariate: str) -> str:
+    """Return the name of the standard deviation of a covariate's effects in the posterior."""
+    return f"sd_{covariate}"
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,8 @@ class Specification:
         histories, with the exposure of each agent.
     contact : {"edges", "fraction"}
         At the individual level: exposure by the number of sharing neighbours, or by their fraction.
+    covariates : tuple of str
+        Attributes of the agents with log-linear effects on their exposure, see :meth:`covariate_factors`.
     """
 
     model: type[SIModel]
@@ -62,6 +75,17 @@ class Specification:
     names_clock: bool = False
     level: Level = "count"
     contact: Contact = "edges"
+    covariates: tuple[str, ...] = ()
+
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """Covariates of the design; beside others, the trajectory is one where replicates differ."""
+        return (*self.covariates, *([TRAJECTORY] if self.covariates and self.replicate_effects else []))
+
+    @property
+    def only_replicates(self) -> bool:
+        """Whether there are effects of replicates and no others."""
+        return self.replicate_effects and not self.covariates
 
     @property
     def name(self) -> str:
@@ -84,10 +108,38 @@ class Specification:
         """
         return xp.exp(sd * (effects - effects.mean(axis=-1, keepdims=True)))
 
+    def covariate_factors(
+        self, scalars: Mapping[str, Any], effects: Any, arrays: Mapping[str, Any], xp: Any = np
+    ) -> Any:
+        """Compute the factor on the exposure of each group of agents: `exp(Z (σ[c] e))`.
+
+        The columns of Z are centred over the agents, so that rates are those of an average agent. Effects are pooled:
+        those of one covariate have a common standard deviation σ.
+
+        Parameters
+        ----------
+        scalars : mapping of array, shape () or (n_draws, 1)
+            With the standard deviations by name, see :func:`effect_sd`.
+        effects : array, shape (n_columns,) or (n_draws, n_columns)
+            Standardised effects e.
+        arrays : mapping of array
+            `design`, the matrix Z row by row, shape (n_groups * n_columns,); and `design_covariate`, whether a column
+            belongs to a covariate (1 or 0), covariate by covariate, shape (n_covariates * n_columns,).
+        xp : module
+            Array namespace: numpy or pytensor.tensor.
+
+        Returns
+        -------
+        array, shape (n_groups,) or (n_draws, n_groups)
+        """
+        belongs = arrays["design_covariate"].reshape((len(self.effects), -1))
+        scaled = sum(scalars[effect_sd(name)] * belongs[i] for i, name in enumerate(self.effects)) * effects
+        return xp.exp(xp.dot(scaled, arrays["design"].reshape((-1, belongs.shape[1])).T))
+
     @property
     def n_parameters(self) -> int:
-        """Number of parameters: those of the model and the replicate sd, without effects and dispersion."""
-        return len(self.model.parameters()) + self.replicate_effects
+        """Number of parameters: those of the model and the sds of effects, without effects and dispersion."""
+        return len(self.model.parameters()) + (len(self.effects) or self.replicate_effects)
 
     @cached_property
     def scalars(self) -> dict[str, Parameter]:
@@ -95,8 +147,11 @@ class Specification:
         specifications = dict(self.model.coordinates())
         if self.likelihood.dispersion is not None:
             specifications[DISPERSION] = self.likelihood.dispersion
-        if self.replicate_effects:
+        if self.only_replicates:
             specifications[REPLICATE_SD] = _REPLICATE_SD
+        for name in self.effects:
+            meaning = f"standard deviation of the log-rate by {name}"
+            specifications[effect_sd(name)] = Parameter(meaning, "", (0.0, float("inf")), Exponential(0.5), f"σ_{name}")
         return {name: spec.scaled(self.prior_scale) for name, spec in specifications.items()}
 
     @property

@@ -181,7 +181,7 @@ def unit_log_likelihood(
         Log-likelihood of each observation, if already computed.
     """
     starts = np.flatnonzero(np.diff(data.path, prepend=-1))
-    if unit == "trajectory" and specification.replicate_effects:
+    if unit == "trajectory" and specification.only_replicates:
         return _marginal_log_likelihood(specification, draws, data, starts)
     values = _log_likelihood(specification, draws, data) if pointwise is None else pointwise
     if unit == "agent":

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..data.observations import Transitions
 from ..likelihood.compiled_density import compiled_density, constrain, data_buffer, unconstrain
-from ..likelihood.specification import REPLICATE_EFFECT, Specification
+from ..likelihood.specification import COVARIATE_EFFECT, REPLICATE_EFFECT, Specification
 from .arviz_adapter import Posterior, make_posterior
 from .nutpie_adapter import SamplerModel, Trace
 from .sampling import DIMENSIONS, SamplerSettings, SamplingRun, SamplingTarget, sample_stats
@@ -38,7 +38,7 @@ def start_sampling(
 def adapted(settings: SamplerSettings, specification: Specification) -> SamplerSettings:
     """Return settings as a specification needs them."""
     # Replicate effects are correlated with each other and with their standard deviation: draws are more autocorrelated.
-    longer = 2 if specification.replicate_effects else 1
+    longer = 2 if specification.replicate_effects or specification.effects else 1
     # Two rates fitted to one-rate data have a posterior with corners, which takes short steps.
     target = 0.8 if specification.n_parameters == 1 else 0.95
     return replace(
@@ -67,9 +67,12 @@ class FitTarget(SamplingTarget):
         specification, data = self.specification, self.data
         shapes: dict[str, tuple[int, ...]] = dict.fromkeys(specification.scalars, ())
         centre = [unconstrain(spec, spec.distribution.median()) for spec in specification.scalars.values()]
-        if specification.replicate_effects:
+        if specification.only_replicates:
             shapes[REPLICATE_EFFECT] = (len(data.paths),)
             centre += [0.0] * len(data.paths)
+        if data.design is not None:
+            shapes[COVARIATE_EFFECT] = (data.design.covariate.size,)
+            centre += [0.0] * data.design.covariate.size
 
         def initial_point(seed: int) -> FloatArray:
             return np.asarray(centre) + np.random.default_rng(seed).uniform(-1.0, 1.0, len(centre))
@@ -94,9 +97,12 @@ class FitTarget(SamplingTarget):
         for name in specification.rates:
             values[name] = values[name] / data.window
         parameters = xr.Dataset({name: values[name] for name in specification.described})
-        if specification.replicate_effects:
+        if specification.only_replicates:
             parameters[REPLICATE_EFFECT] = ((*DIMENSIONS, "replicate"), trace.draws[REPLICATE_EFFECT])
             parameters = parameters.assign_coords(replicate=data.labels)
+        if data.design is not None:
+            parameters[COVARIATE_EFFECT] = ((*DIMENSIONS, "column"), trace.draws[COVARIATE_EFFECT])
+            parameters = parameters.assign_coords(column=np.asarray(data.design.labels, dtype=object))
         statistics = sample_stats(trace)
         coordinates = {name: statistics[name].to_numpy() for name in DIMENSIONS}
         return make_posterior(posterior=parameters.assign_coords(coordinates), sample_stats=statistics)

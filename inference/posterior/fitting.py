@@ -18,13 +18,22 @@ from ... import __version__
 from ...errors import InputError, check_seed
 from ...models import SIModel, get_model
 from ...simulate import Trajectories
-from ...simulate.histories import EventHistories
+from ...simulate.histories import DEGREE, EventHistories
 from ...simulate.trajectories import as_trajectories
 from ..data.individual import CONTACTS, EVENT_HISTORIES, Contact, observe_histories
 from ..data.observations import Transitions, choose_clock, choose_closure, observe
 from ..likelihood.likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
 from ..likelihood.predictor import predictor
-from ..likelihood.specification import DISPERSION, LEVELS, REPLICATE_EFFECT, REPLICATE_SD, Level, Specification
+from ..likelihood.specification import (
+    COVARIATE_EFFECT,
+    DISPERSION,
+    LEVELS,
+    REPLICATE_EFFECT,
+    REPLICATE_SD,
+    Level,
+    Specification,
+    effect_sd,
+)
 from .arviz_adapter import Posterior, add_groups, group
 from .fit_target import start_sampling
 from .sampling import SampledPosterior, SamplerSettings
@@ -48,6 +57,7 @@ def fit(
     clock: str | None = None,
     level: str | None = None,
     contact: str = "edges",
+    covariates: Sequence[str] = (),
     replicate_effects: bool = False,
     prior_scale: float = 1.0,
     seed: int = 0,
@@ -74,6 +84,9 @@ def fit(
         and neither a closure nor a likelihood of counts is asked for. `count` uses the counts and a closure.
     contact : {"edges", "fraction"}
         At the individual level: exposure by the number of sharing neighbours, or by their fraction.
+    covariates : sequence of str
+        At the individual level: attributes of the agents (columns of `EventHistories.agents`, or `degree`) with
+        log-linear effects on the rates. Levels of text are pooled partially; a number has one effect.
     replicate_effects : bool
         Whether the transmission of each trajectory has its own random factor.
     prior_scale : float
@@ -129,6 +142,7 @@ def fit(
         prior_scale,
         level=chosen_level,
         contact=cast(Contact, contact),
+        covariates=checked_covariates(covariates, trajectories, chosen_level),
     )
     if chosen_level == "count":
         check_closure_of(specification, name)
@@ -159,7 +173,8 @@ def observed(
             specification.clock,
             specification.contact,
             by_time=specification.model.uses_time(),
-            by_trajectory=by_trajectory or specification.replicate_effects,
+            by_trajectory=by_trajectory or specification.only_replicates,
+            covariates=specification.effects,
         )
     return observe(
         trajectories, closure, specification.clock, whole_curve=specification.likelihood.kind == "trajectory"
@@ -188,6 +203,7 @@ def complete(sampled: SampledPosterior, specification: Specification, data: Tran
             "clock": specification.clock,
             "level": specification.level,
             "contact": specification.contact,
+            "covariates": json.dumps(specification.covariates),
             "seed": seed,
             "sampler": json.dumps(asdict(sampled.settings)),
             "versions": json.dumps(versions(PACKAGES)),
@@ -243,6 +259,24 @@ def choose_level(
     if named:
         return "count", f"{named[0]} was given, which goes with counts"
     return "individual", "the data say who shared when and who sees whom"
+
+
+def checked_covariates(covariates: Sequence[str], data: Trajectories, level: Level) -> tuple[str, ...]:
+    """Return the names of covariates without repetition.
+
+    Raises
+    ------
+    InputError
+        When there is no such attribute of the agents, or the level has no agents.
+    """
+    names = tuple(dict.fromkeys(covariates))
+    if names and (level != "individual" or data.histories is None):
+        raise InputError("covariates are attributes of agents: they go with level individual, from event histories")
+    known = [] if data.histories is None else [*data.histories.attributes, DEGREE]
+    for name in names:
+        if name not in known:
+            raise InputError(f"{data.source}: agents have no attribute {name!r}; there are: {', '.join(known)}")
+    return names
 
 
 def check_level(level: str | None) -> None:
@@ -308,10 +342,8 @@ def predicted_draws(
     columns = {
         name: value[:, None] * (data.window if name in specification.rates else 1.0) for name, value in values.items()
     }
-    if specification.replicate_effects and factors is None:
-        effects = posterior[REPLICATE_EFFECT].transpose("chain", "draw", "replicate").to_numpy()
-        sd = np.asarray(posterior[REPLICATE_SD]).reshape(-1, 1)
-        factors = specification.replicate_factors(sd, effects.reshape(n_draws, -1))
+    if factors is None:
+        factors = factors_of(specification, posterior, data)
     formula = predictor(specification)
     arrays, prediction = formula.arrays(data), np.empty((n_draws, data.size))
     for start in range(0, n_draws, formula.draws_at_once):
@@ -319,6 +351,25 @@ def predicted_draws(
         parameters = {name: column[rows] for name, column in columns.items()}
         prediction[rows] = formula.predict(arrays, parameters, None if factors is None else factors[rows])
     return prediction, dispersion_of(posterior)
+
+
+def factors_of(specification: Specification, posterior: Any, data: Transitions) -> FloatArray | None:
+    """Return the factors on the exposure of each replicate or group of agents; None where there are no effects.
+
+    Returns
+    -------
+    array, shape (n_draws, n_replicates) or (n_draws, n_groups)
+    """
+    if specification.only_replicates:
+        effects = posterior[REPLICATE_EFFECT].transpose("chain", "draw", "replicate").to_numpy()
+        sd = np.asarray(posterior[REPLICATE_SD]).reshape(-1, 1)
+        return np.asarray(specification.replicate_factors(sd, effects.reshape(sd.size, -1)))
+    if data.design is None:
+        return None
+    sds = {effect_sd(name): np.asarray(posterior[effect_sd(name)]).reshape(-1, 1) for name in specification.effects}
+    effects = posterior[COVARIATE_EFFECT].transpose("chain", "draw", "column").to_numpy()
+    effects = effects.reshape(-1, data.design.covariate.size)
+    return np.asarray(specification.covariate_factors(sds, effects, data.design.arrays))
 
 
 def dispersion_of(posterior: Any) -> FloatArray:
@@ -343,10 +394,14 @@ def prior_draws(specification: Specification, data: Transitions, n_draws: int, r
     drawn = drawn.assign(specification.model.from_coordinates(drawn))[[*specification.described]]
     for name in specification.rates:
         drawn[name] = drawn[name] / data.window
-    if specification.replicate_effects:
+    if specification.only_replicates:
         effects = rng.standard_normal((1, n_draws, len(data.paths)))
         drawn[REPLICATE_EFFECT] = (("chain", "draw", "replicate"), effects)
         drawn = drawn.assign_coords(replicate=data.labels)
+    if data.design is not None:
+        effects = rng.standard_normal((1, n_draws, data.design.covariate.size))
+        drawn[COVARIATE_EFFECT] = (("chain", "draw", "column"), effects)
+        drawn = drawn.assign_coords(column=np.asarray(data.design.labels, dtype=object))
     return drawn
 
 
