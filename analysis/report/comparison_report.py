@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ...files import write_text
 from ...inference import LIKELIHOODS, Comparison, ConditionResult, predict_curves
 from ...inference.comparison import comparison_plots as plots
-from ...inference.comparison.agents import agent_table, class_by_attribute, prior_reach
+from ...inference.comparison.agents import agent_table, class_by_attribute, covariate_effects, prior_reach
 from ...inference.comparison.storage import REPORT
 from ...inference.posterior.arviz_adapter import group
 from ...simulate import Trajectories
@@ -59,7 +59,8 @@ def write_report(
             else {}
         )
         names |= {f"{prefix}{name}.png" for name in drawn}
-        sections.append({"result": result, "sentence": verdict_sentence(result), "figures": drawn})
+        section = {"result": result, "sentence": verdict_sentence(result), "figures": drawn}
+        sections.append({**section, "effects": covariate_effects(result) if result.covariates else None})
     html = render(
         "report.html.jinja",
         comparison=comparison,
@@ -107,6 +108,7 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         "conditions": ", ".join(comparison.by) or "one",
         "level": f"{first.level} ({first.level_reason})",
         "exposure": f"{first.closure} ({first.closure_reason})",
+        **({"covariates of all models": ", ".join(first.covariates)} if first.covariates else {}),
         "likelihood": f"{first.likelihood}, "
         + (
             "of each agent given the history of the others"

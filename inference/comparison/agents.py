@@ -11,8 +11,9 @@ from ...simulate import Trajectories
 from ...simulate.histories import EventHistories
 from ..data.individual import observe_histories
 from ..data.observations import AgentUnits, Transitions
+from ..likelihood.specification import COVARIATE_EFFECT, Specification
 from ..posterior.arviz_adapter import group
-from ..posterior.fitting import draws_of
+from ..posterior.fitting import draws_of, factors_of, observed
 from .results import ConditionResult
 
 FloatArray = NDArray[np.float64]
@@ -70,8 +71,10 @@ def agent_table(result: ConditionResult, trajectories: Trajectories) -> pd.DataF
         table["elpd_gain"] = by_model["two-rate"].elpd.pointwise - by_model["one-rate"].elpd.pointwise
     if "two-rate" in by_model:
         specification = by_model["two-rate"].specification
-        draws = draws_of(specification.model, group(result.posteriors[specification.name], "posterior"))
-        table["p_fast"] = fast_class_probability(draws, data)[units.type_of_agent]
+        of_model = observed(trajectories, "", specification)
+        own = cast(AgentUnits, of_model.units)
+        draws = group(result.posteriors[specification.name], "posterior")
+        table["p_fast"] = fast_class_probability(specification, draws, of_model)[own.type_of_agent]
     attributes = [histories.attributes_of(number) for number in range(histories.n_trajectories)]
     known = pd.concat([attributes[path].iloc[units.agent[units.path == path]] for path in range(len(attributes))])
     order = np.argsort(units.path, kind="stable")
@@ -82,30 +85,41 @@ def agent_table(result: ConditionResult, trajectories: Trajectories) -> pd.DataF
     return table
 
 
-def fast_class_probability(draws: dict[str, FloatArray], data: Transitions) -> FloatArray:
+def fast_class_probability(specification: Specification, posterior: Any, data: Transitions) -> FloatArray:
     """Compute the posterior probability that an agent is in the fast class, for each type; shape (n_types,).
 
     Parameters
     ----------
-    draws : dict of array, shape (n_draws,)
-        Posterior draws of `beta_fast`, `beta_slow` and `weight_fast`.
+    specification : Specification
+        The two-rate model as it was fitted.
+    posterior : xarray.Dataset
+        Posterior draws.
     data : Transitions
-        Event histories.
+        Event histories, as this model takes them.
     """
     units = cast(AgentUnits, data.units)
+    draws = draws_of(specification.model, posterior)
     every = max(1, draws["weight_fast"].size // N_DRAWS)
     fast, slow, weight = (draws[name][::every, None] for name in ("beta_fast", "beta_slow", "weight_fast"))
     before = np.append(data.exposure_end, 0.0)[units.row_before]
     gained = np.append(data.exposure_end - data.exposure_start, 0.0)[units.row_event]
+    factors = factors_of(specification, posterior, data)
+    factor = np.ones(1) if factors is None else factors[::every][:, _group_of_types(data, units)]
 
     def log_likelihood(rate: FloatArray) -> FloatArray:
         with np.errstate(divide="ignore"):
-            shares = np.log(-np.expm1(-rate * gained))
-        return np.asarray(-rate * before + np.where(gained > 0, shares, 0.0))
+            shares = np.log(-np.expm1(-rate * factor * gained))
+        return np.asarray(-rate * factor * before + np.where(gained > 0, shares, 0.0))
 
     with np.errstate(divide="ignore", invalid="ignore"):
         odds = np.log(weight) - np.log1p(-weight) + log_likelihood(fast) - log_likelihood(slow)
     return np.asarray(expit(odds).mean(axis=0))
+
+
+def _group_of_types(data: Transitions, units: AgentUnits) -> NDArray[np.int64]:
+    """Return the replicate or the group of covariates of each type."""
+    groups = data.path if data.design is None else data.design.group
+    return groups[np.where(units.row_before >= 0, units.row_before, units.row_event)]
 
 
 def prior_reach(result: ConditionResult, agents: pd.DataFrame) -> dict[str, FloatArray]:
@@ -133,6 +147,33 @@ def prior_reach(result: ConditionResult, agents: pd.DataFrame) -> dict[str, Floa
         log_survival = model.specification.model.log_survival(exposure, 0.0, values)
         reached[name] = np.asarray(-np.expm1(log_survival) @ counts / counts.sum())
     return reached
+
+
+def covariate_effects(result: ConditionResult) -> pd.DataFrame:
+    """Return the effects of covariates on the log-rate, in each model.
+
+    Parameters
+    ----------
+    result : ConditionResult
+        A comparison with covariates.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `model`, `rival`, `effect` (covariate and level; of a number, per standard deviation), `factor` (median factor
+        on the rate), and its central 95% interval `low`, `high`.
+    """
+    rows = []
+    for name, model in result.models.items():
+        posterior = group(result.posteriors[name], "posterior")
+        if COVARIATE_EFFECT not in posterior:
+            continue
+        effects = posterior[COVARIATE_EFFECT].transpose("column", ...).to_numpy()
+        for label, draws in zip(posterior["column"].to_numpy(), np.exp(effects), strict=True):
+            low, median, high = np.quantile(draws, [0.025, 0.5, 0.975])
+            rows.append({"model": name, "rival": model.rival, "effect": str(label), "factor": median, "low": low,
+                         "high": high})  # fmt: skip
+    return pd.DataFrame(rows, columns=["model", "rival", "effect", "factor", "low", "high"])
 
 
 def class_by_attribute(agents: pd.DataFrame) -> pd.DataFrame:

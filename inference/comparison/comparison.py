@@ -8,7 +8,7 @@ import pandas as pd
 
 from ...errors import InputError
 from ...models import SIModel
-from .agents import agent_table, class_by_attribute
+from .agents import agent_table, class_by_attribute, covariate_effects
 from .results import ComparisonResults
 from .storage import read_comparison, save_comparison
 
@@ -47,6 +47,10 @@ class Comparison(ComparisonResults):
         if result.level != "individual" or not result.models:
             raise InputError("single agents are known only where a comparison used event histories (level individual)")
         return agent_table(result, part)
+
+    def covariate_effects(self, condition: int = 0) -> pd.DataFrame:
+        """Return effects of covariates; see :func:`tworate.inference.comparison.agents.covariate_effects`."""
+        return covariate_effects(self.conditions[condition])
 
     def plot_classes(self, condition: int = 0) -> "Figure":
         """Draw to which class each agent probably belongs, and how that goes with what is known of the agents."""

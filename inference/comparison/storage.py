@@ -194,7 +194,7 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
             names_clock=attrs["clock"] != entry["clock"],
             level=entry.get("level", "count"),
             contact=attrs.get("contact", "edges"),
-            covariates=tuple(json.loads(attrs.get("covariates", "[]"))),
+            covariates=tuple(entry.get("covariates", ())),
         )
         models[name] = ModelResult(
             specification=specification,

@@ -19,7 +19,13 @@ _NUMBERS = 24
 """Numbers with more distinct values than this are put into as many groups of equal size, each with its mean."""
 
 
-def design(histories: EventHistories, path: IntArray, agent: IntArray, covariates: Sequence[str]) -> Design:
+def design(
+    histories: EventHistories,
+    path: IntArray,
+    agent: IntArray,
+    covariates: Sequence[str],
+    fitted: NDArray[np.bool_] | None = None,
+) -> Design:
     """Make the design of covariates for some agents.
 
     Parameters
@@ -27,9 +33,11 @@ def design(histories: EventHistories, path: IntArray, agent: IntArray, covariate
     histories : EventHistories
         Event histories with what is known of the agents.
     path, agent : array of int, shape (n_agents,)
-        Number of the trajectory and of the agent in its network.
+        Number of the trajectory, in order, and of the agent in its network.
     covariates : sequence of str
         Attributes of the agents; `trajectory` stands for the trajectory itself.
+    fitted : array of bool, shape (n_agents,), optional
+        Agents that a fit used: levels and means are theirs. By default all.
 
     Returns
     -------
@@ -41,54 +49,62 @@ def design(histories: EventHistories, path: IntArray, agent: IntArray, covariate
     InputError
         When an agent lacks a value, or all agents have the same one.
     """
-    columns, labels, covariate = [], [], []
     known = [histories.attributes_of(number) for number in range(histories.n_trajectories)]
-    codes = np.zeros(path.size, dtype=np.int64)
+    of_fit = np.ones(path.size, dtype=bool) if fitted is None else fitted
+    columns: list[NDArray[np.float64]] = []
+    labels: list[str] = []
+    covariate: list[int] = []
+    group = np.zeros(path.size, dtype=np.int64)
     for number, name in enumerate(covariates):
         if name == "trajectory":
-            values = pd.Series(path)
-            text = True
+            values = pd.Series(histories.labels[path]).astype(str)
         else:
             values = pd.concat([known[p][name].iloc[agent[path == p]] for p in range(len(known))], ignore_index=True)
-            # Agents of one trajectory stand together and in order.
-            text = not pd.api.types.is_numeric_dtype(values)
         if values.isna().any():
             raise InputError(
                 f"{histories.source}: {values.isna().sum()} of {len(values)} agents have no {name}; give every agent a "
                 "value, or leave this covariate out"
             )
-        level, names = pd.factorize(values, sort=True)
-        if len(names) < 2:
+        if values[of_fit].nunique() < 2:
             raise InputError(f"{histories.source}: all agents have the same {name}; leave this covariate out")
-        if text:
-            columns += _indicators(level, names, name, histories.source)
-            labels += [f"{name}: {label}" for label in names]
-            covariate += [number] * len(names)
-        else:
-            level, value = _standardised(values.to_numpy(dtype=float), level)
+        if pd.api.types.is_numeric_dtype(values):
+            level, value = _standardised(values.to_numpy(dtype=float), of_fit)
             columns.append(value)
             labels.append(name)
             covariate.append(number)
-        codes = np.unique(codes * (int(level.max()) + 1) + level, return_inverse=True)[1]
-    _, first = np.unique(codes, return_index=True)
-    matrix = np.stack(columns, axis=1)
-    return Design(matrix[first], np.array(covariate), tuple(labels), codes)
+        else:
+            level, names, indicators = _indicators(values, of_fit, name, histories.source)
+            columns += indicators
+            labels += [f"{name}: {label}" for label in names]
+            covariate += [number] * len(names)
+        group = np.unique(group * (int(level.max()) + 1) + level, return_inverse=True)[1]
+    _, first = np.unique(group, return_index=True)
+    return Design(np.stack(columns, axis=1)[first], np.array(covariate), tuple(labels), group)
 
 
-def _indicators(level: IntArray, names: Any, name: str, source: str) -> list[NDArray[np.float64]]:
+def _indicators(
+    values: "pd.Series[Any]", fitted: NDArray[np.bool_], name: str, source: str
+) -> tuple[IntArray, list[str], list[NDArray[np.float64]]]:
+    """Return the level of each agent, the names of the levels of the fit, and centred indicators of these."""
+    text = values.astype(str)
+    names = sorted(text[fitted].unique())
     if len(names) > MAX_LEVELS:
         raise InputError(
             f"{source}: {name} has {len(names)} different values; a covariate that is text has at most {MAX_LEVELS}"
         )
+    # A level that no agent of the fit has comes last, and has no effect of its own.
+    level = pd.Index(names).get_indexer(pd.Index(text))
+    level = np.where(level < 0, len(names), level).astype(np.int64)
     indicators = (level[:, None] == np.arange(len(names))).astype(float)
-    return list((indicators - indicators.mean(axis=0)).T)
+    return level, names, list((indicators - indicators[fitted].mean(axis=0)).T)
 
 
-def _standardised(values: NDArray[np.float64], level: IntArray) -> tuple[IntArray, NDArray[np.float64]]:
-    """Return groups of nearly equal numbers, and their means with mean 0 and standard deviation 1 over the agents."""
-    if level.max() >= _NUMBERS:
-        edges = np.unique(np.quantile(values, np.linspace(0, 1, _NUMBERS + 1)))
+def _standardised(values: NDArray[np.float64], fitted: NDArray[np.bool_]) -> tuple[IntArray, NDArray[np.float64]]:
+    """Return groups of nearly equal numbers, and their means with mean 0 and standard deviation 1 over the fit."""
+    distinct, level = np.unique(values, return_inverse=True)
+    if distinct.size > _NUMBERS:
+        edges = np.unique(np.quantile(values[fitted], np.linspace(0, 1, _NUMBERS + 1)))
         inside = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, edges.size - 2)
         level = np.unique(inside, return_inverse=True)[1]
         values = (np.bincount(level, weights=values) / np.bincount(level))[level]
-    return level, (values - values.mean()) / values.std()
+    return level, (values - values[fitted].mean()) / values[fitted].std()

@@ -44,9 +44,10 @@ def build_model(specification: Specification, data: Transitions, xp: Any = pt) -
             effect = pm.Normal(REPLICATE_EFFECT, shape=arrays["replicate"].shape)
             factors = specification.replicate_factors(scalars[REPLICATE_SD], effect, xp)
         elif specification.effects:
-            n_columns = arrays["design_covariate"].shape[0] // len(specification.effects)
-            effect = pm.Normal(COVARIATE_EFFECT, shape=(n_columns,))
-            factors = specification.covariate_factors(scalars, effect, arrays, xp)
+            # Data say much about a level: effects are sampled themselves, not in units of their standard deviation.
+            scales = specification.effect_scales(scalars, arrays)
+            effect = pm.Normal(COVARIATE_EFFECT, 0.0, scales, shape=scales.shape)
+            factors = specification.covariate_factors(effect, arrays, xp)
         prediction = formula.predict(arrays, values, factors, xp)
         total, _, _ = LogLikelihood(specification.likelihood.family)(
             prediction, scalars.get(DISPERSION, pt.constant(0.0)), arrays["observed"], arrays["size"], arrays["weight"]

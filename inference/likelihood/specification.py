@@ -21,7 +21,7 @@ REPLICATE_EFFECT = "replicate_effect"
 """Name of the standardised effects (non-centred, one per replicate) in the posterior."""
 
 COVARIATE_EFFECT = "covariate_effect"
-"""Name of the standardised effects of covariates (non-centred, one per column of the design) in the posterior."""
+"""Name of the effects of covariates on the log-rate, one per column of the design, in the posterior."""
 TRAJECTORY = "trajectory"
 """Covariate that tells trajectories apart: effects of replicates beside those of other covariates."""
 
@@ -108,23 +108,36 @@ class Specification:
         """
         return xp.exp(sd * (effects - effects.mean(axis=-1, keepdims=True)))
 
-    def covariate_factors(
-        self, scalars: Mapping[str, Any], effects: Any, arrays: Mapping[str, Any], xp: Any = np
-    ) -> Any:
-        """Compute the factor on the exposure of each group of agents: `exp(Z (σ[c] e))`.
-
-        The columns of Z are centred over the agents, so that rates are those of an average agent. Effects are pooled:
-        those of one covariate have a common standard deviation σ.
+    def effect_scales(self, scalars: Mapping[str, Any], arrays: Mapping[str, Any]) -> Any:
+        """Return the standard deviation of each effect of covariates: that of its covariate, so effects are pooled.
 
         Parameters
         ----------
         scalars : mapping of array, shape () or (n_draws, 1)
             With the standard deviations by name, see :func:`effect_sd`.
-        effects : array, shape (n_columns,) or (n_draws, n_columns)
-            Standardised effects e.
         arrays : mapping of array
-            `design`, the matrix Z row by row, shape (n_groups * n_columns,); and `design_covariate`, whether a column
-            belongs to a covariate (1 or 0), covariate by covariate, shape (n_covariates * n_columns,).
+            `design_covariate`: whether a column belongs to a covariate (1 or 0), covariate by covariate, shape
+            (n_covariates * n_columns,).
+
+        Returns
+        -------
+        array, shape (n_columns,) or (n_draws, n_columns)
+        """
+        belongs = arrays["design_covariate"].reshape((len(self.effects), -1))
+        return sum(scalars[effect_sd(name)] * belongs[i] for i, name in enumerate(self.effects))
+
+    @staticmethod
+    def covariate_factors(effects: Any, arrays: Mapping[str, Any], xp: Any = np) -> Any:
+        """Compute the factor on the exposure of each group of agents: `exp(Z γ)`.
+
+        The columns of Z are centred over the agents, so that rates are those of an average agent.
+
+        Parameters
+        ----------
+        effects : array, shape (n_columns,) or (n_draws, n_columns)
+            Effects γ on the log-rate.
+        arrays : mapping of array
+            `design`: the matrix Z row by row, shape (n_groups * n_columns,).
         xp : module
             Array namespace: numpy or pytensor.tensor.
 
@@ -132,9 +145,7 @@ class Specification:
         -------
         array, shape (n_groups,) or (n_draws, n_groups)
         """
-        belongs = arrays["design_covariate"].reshape((len(self.effects), -1))
-        scaled = sum(scalars[effect_sd(name)] * belongs[i] for i, name in enumerate(self.effects)) * effects
-        return xp.exp(xp.dot(scaled, arrays["design"].reshape((-1, belongs.shape[1])).T))
+        return xp.exp(xp.dot(effects, arrays["design"].reshape((-1, effects.shape[-1])).T))
 
     @property
     def n_parameters(self) -> int:

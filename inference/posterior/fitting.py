@@ -203,7 +203,7 @@ def complete(sampled: SampledPosterior, specification: Specification, data: Tran
             "clock": specification.clock,
             "level": specification.level,
             "contact": specification.contact,
-            "covariates": json.dumps(specification.covariates),
+            "covariates": json.dumps(specification.effects),
             "seed": seed,
             "sampler": json.dumps(asdict(sampled.settings)),
             "versions": json.dumps(versions(PACKAGES)),
@@ -366,10 +366,14 @@ def factors_of(specification: Specification, posterior: Any, data: Transitions) 
         return np.asarray(specification.replicate_factors(sd, effects.reshape(sd.size, -1)))
     if data.design is None:
         return None
-    sds = {effect_sd(name): np.asarray(posterior[effect_sd(name)]).reshape(-1, 1) for name in specification.effects}
     effects = posterior[COVARIATE_EFFECT].transpose("chain", "draw", "column").to_numpy()
     effects = effects.reshape(-1, data.design.covariate.size)
-    return np.asarray(specification.covariate_factors(sds, effects, data.design.arrays))
+    return np.asarray(specification.covariate_factors(effects, data.design.arrays))
+
+
+def covariates_of(posterior: Posterior) -> list[str]:
+    """Return the covariates whose effects a posterior has, in the order of the fit."""
+    return list(json.loads(posterior.attrs.get("covariates", "[]")))
 
 
 def dispersion_of(posterior: Any) -> FloatArray:
@@ -399,8 +403,9 @@ def prior_draws(specification: Specification, data: Transitions, n_draws: int, r
         drawn[REPLICATE_EFFECT] = (("chain", "draw", "replicate"), effects)
         drawn = drawn.assign_coords(replicate=data.labels)
     if data.design is not None:
-        effects = rng.standard_normal((1, n_draws, data.design.covariate.size))
-        drawn[COVARIATE_EFFECT] = (("chain", "draw", "column"), effects)
+        sds = {name: drawn[name].to_numpy().reshape(-1, 1) for name in map(effect_sd, specification.effects)}
+        scales = specification.effect_scales(sds, data.design.arrays)
+        drawn[COVARIATE_EFFECT] = (("chain", "draw", "column"), (scales * rng.standard_normal(scales.shape))[None])
         drawn = drawn.assign_coords(column=np.asarray(data.design.labels, dtype=object))
     return drawn
 

@@ -4,7 +4,8 @@ An agent that the survival function `G` describes shares when `G` of its exposur
 uniform distribution on (0, 1). So any model is simulated from its survival function alone, on any network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from ...models import SIModel
 from ...models.clock import Clock
 from ...simulate.contacts import ContactNetwork
 from ...simulate.histories import EventHistories
+from ..data.covariates import design
 from ..data.individual import Contact, agent_exposure, contact_scale
+from ..data.observations import Design
 
 FloatArray = NDArray[np.float64]
 
@@ -62,8 +65,8 @@ def simulate_shares(
         How exposure counts sharing neighbours.
     start : float
         Time from which agents are simulated. What agents have seen before without sharing is taken into account.
-    factor : array, shape (n_draws,), optional
-        Multiplier of the exposure in each draw.
+    factor : array, shape (n_draws,) or (n_draws, n_agents), optional
+        Multiplier of the exposure in each draw, of all agents or of each.
 
     Returns
     -------
@@ -83,10 +86,11 @@ def simulate_shares(
     shared = np.tile(before, (n_draws, 1))
     times = np.tile(np.where(before, given, np.inf), (n_draws, 1))
     rate, exposure = np.tile(rate0, (n_draws, 1)), np.tile(exposure0, (n_draws, 1))
-    scale = np.ones(n_draws) if factor is None else factor
+    scale = np.ones((n_draws, 1)) if factor is None else factor.reshape(n_draws, -1)
+    scale = np.broadcast_to(scale, (n_draws, n_agents))
     log_threshold = np.log(rng.random((n_draws, n_agents)))
     log_threshold += model.log_survival(
-        scale[:, None] * exposure, start, {name: value[:, None] for name, value in values.items()}
+        scale * exposure, start, {name: value[:, None] for name, value in values.items()}
     )
     step = 1.0 if clock == "rounds" else (until - start) / N_STEPS
     n_steps = round((until - start) / step)
@@ -97,7 +101,7 @@ def simulate_shares(
         open_agents = ~shared if uses_time else ~shared & (rate > 0)
         draw, agent = np.nonzero(open_agents)
         own = {name: value[draw] for name, value in values.items()}
-        falls = model.log_survival(scale[draw] * exposure[draw, agent], now, own) < log_threshold[draw, agent]
+        falls = model.log_survival(scale[draw, agent] * exposure[draw, agent], now, own) < log_threshold[draw, agent]
         draw, agent = draw[falls], agent[falls]
         forced = np.flatnonzero((given > now - step) & (given <= now))
         if forced.size:
@@ -131,6 +135,19 @@ def given_shares(histories: EventHistories, number: int, clock: Clock) -> FloatA
     explained = np.zeros(times.size, dtype=bool)
     explained[exposure.agent] = True
     return np.where(explained, np.inf, times)
+
+
+def designs_of_all(histories: EventHistories, clock: Clock, covariates: Sequence[str]) -> list[Design]:
+    """Return the design of all agents of each trajectory, as the fit to those that were exposed defined it."""
+    exposure, _ = agent_exposure(histories, clock)
+    sizes = [histories.network_of(number).n_agents for number in range(histories.n_trajectories)]
+    path = np.repeat(np.arange(len(sizes)), sizes)
+    begins = np.concatenate([[0], np.cumsum(sizes)])
+    agent = np.arange(path.size) - begins[path]
+    fitted = np.zeros(path.size, dtype=bool)
+    fitted[begins[exposure.path] + exposure.agent] = True
+    whole = design(histories, path, agent, covariates, fitted)
+    return [replace(whole, group=whole.group[path == number]) for number in range(len(sizes))]
 
 
 def draws_within_reach(n_draws: int, n_agents: int, length: float, clock: Clock) -> int:

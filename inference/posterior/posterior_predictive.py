@@ -15,10 +15,10 @@ from ...simulate.trajectories import as_trajectories
 from ..data.individual import EVENT_HISTORIES
 from ..data.observations import network_formula, observe
 from ..likelihood.likelihoods import LIKELIHOODS
-from ..likelihood.specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
+from ..likelihood.specification import COVARIATE_EFFECT, DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
 from .arviz_adapter import group, is_posterior
-from .fitting import draws_of
-from .network_prediction import draws_within_reach, given_shares, simulate_shares
+from .fitting import covariates_of, draws_of
+from .network_prediction import designs_of_all, draws_within_reach, given_shares, simulate_shares
 
 FloatArray = NDArray[np.float64]
 
@@ -97,10 +97,16 @@ def _predict_on_network(
     lengths = histories.ends - histories.starts
     grid = np.linspace(0.0, lengths.max(), n_times)
     curves = []
+    covariates = covariates_of(posterior)
+    designs = designs_of_all(histories, clock, covariates) if covariates else []
     for number in range(histories.n_trajectories):
         network = histories.network_of(number)
         n_own = draws_within_reach(max(1, n_draws // histories.n_trajectories), network.n_agents, lengths.max(), clock)
-        values, factor, _ = _drawn(posterior, model, rng, n_own)
+        values, factor, _, chosen = _drawn(posterior, model, rng, n_own)
+        if covariates:
+            effects = group(posterior, "posterior")[COVARIATE_EFFECT].transpose("chain", "draw", "column").to_numpy()
+            own = effects.reshape(-1, effects.shape[-1])[chosen]
+            factor = Specification.covariate_factors(own, designs[number].arrays)[:, designs[number].group]
         times = simulate_shares(
             model or get_model(posterior.attrs["model"]),
             values,
@@ -228,7 +234,7 @@ def run_forward(
 ) -> FloatArray:
     """Simulate the prevalence of random paths of a trajectory that began at `start`, shape (n_draws, n_times)."""
     model = model or get_model(posterior.attrs["model"])
-    values, factor, dispersion = _drawn(posterior, model, rng, n_draws, label)
+    values, factor, dispersion, _ = _drawn(posterior, model, rng, n_draws, label)
     population = int(start["population"])
     infected = model.simulate_paths(
         values,
@@ -249,8 +255,8 @@ def run_forward(
 
 def _drawn(
     posterior: Any, model: type[SIModel] | None, rng: np.random.Generator, n_draws: int, label: str = ""
-) -> tuple[dict[str, FloatArray], FloatArray, FloatArray]:
-    """Choose posterior draws; return parameters, the factor of the replicate `label` or a new one, and dispersion."""
+) -> tuple[dict[str, FloatArray], FloatArray, FloatArray, NDArray[np.int64]]:
+    """Choose draws; return parameters, the factor of replicate `label` or a new one, dispersion, and their numbers."""
     model, parameters = model or get_model(posterior.attrs["model"]), group(posterior, "posterior")
     values = draws_of(model, parameters)
     total = next(iter(values.values())).size
@@ -271,7 +277,7 @@ def _drawn(
         else:
             # A future run is a new replicate. The rate is the mean of the observed replicates, not of all replicates.
             factor = np.exp(sd[chosen] * np.sqrt(1 + 1 / len(labels)) * rng.standard_normal(chosen.size))
-    return values, factor, dispersion
+    return values, factor, dispersion, chosen
 
 
 def bands_of(times: FloatArray, curves: FloatArray) -> pd.DataFrame:

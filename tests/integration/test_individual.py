@@ -12,6 +12,7 @@ from scipy.special import logsumexp
 from tworate import compare, load_comparison
 from tworate.analysis.cli import main
 from tworate.errors import InputError
+from tworate.inference.comparison.agents import class_by_attribute
 from tworate.inference.data.individual import agent_exposure
 from tworate.inference.posterior.arviz_adapter import effective_sample_size, group
 from tworate.models.parameters import RATE_PRIOR
@@ -165,3 +166,65 @@ def test_the_command_compares_shares_on_a_network(two_rates, tmp_path, monkeypat
     assert (tmp_path / "out" / "report.html").is_file()
     saved = json.loads((tmp_path / "out" / "comparison.json").read_text())["conditions"][0]
     assert saved["elpd_diff"] == pytest.approx(two_rates[1].conditions[0].elpd_diff, rel=1e-6)
+
+
+@pytest.fixture(scope="module")
+def of_personas():
+    """Eight personas with rates of their own, and no other difference between agents."""
+    rates = np.exp(np.linspace(-3.2, -1.2, 8))
+    members = np.random.default_rng(4).integers(0, 8, 800).astype(np.int32)
+    return rates, spread(
+        random_regular(800, DEGREE, seed=4), rates[:, None], members, rounds=40, replicates=4, visibility=1.0, seed=4,
+        histories=True, persona_labels=[f"P{i}" for i in range(8)],
+    )  # fmt: skip
+
+
+def test_a_second_rate_goes_once_the_personas_that_make_it_are_known(of_personas, tmp_path):
+    rates, data = of_personas
+    without = compare(data, seed=1, challenge=False).conditions[0]
+    assert without.verdict == "two-rate"
+    comparison = compare(data, seed=1, challenge=False, covariates="persona")
+    result = comparison.conditions[0]
+    assert (result.verdict, result.covariates) == ("one-rate", ("persona",)), result.reasons
+    effects = comparison.covariate_effects().query("model == 'one-rate'")
+    truth = np.log(-np.log1p(-rates))
+    found, expected = np.log(effects["factor"].to_numpy()), truth - truth.mean()
+    error = np.log(effects["high"] / effects["low"]).to_numpy() / 4
+    # Levels are relative to the mean over the agents: only differences between them count.
+    assert np.abs((found - found.mean() - expected) / error).max() < 4.5
+    comparison.save(tmp_path)
+    again = load_comparison(tmp_path)
+    assert again.conditions[0].covariates == ("persona",)
+    assert again.conditions[0].models["one-rate"].specification.covariates == ("persona",)
+    again.plot_prediction()
+
+
+def test_classes_of_agents_follow_what_made_them(of_personas):
+    rates, data = of_personas
+    agents = compare(data, seed=1, challenge=False).agent_table()
+    assert set(agents["persona"]) == {f"P{i}" for i in range(8)}
+    assert agents["p_fast"].between(0, 1).all()
+    means = agents.groupby("persona")["p_fast"].mean()
+    assert stats.spearmanr(means, rates).statistic > 0.9
+    table = pd.DataFrame(class_by_attribute(agents))
+    assert list(table["attribute"].unique()) == ["persona"]
+    assert table["explained"].iloc[0] > 0.2
+    exposure, _ = agent_exposure(data.histories, "rounds")
+    np.testing.assert_allclose(agents["exposure"], exposure.end)
+    assert list(agents["shared"]) == list(exposure.shared)
+
+
+def test_probabilities_of_classes_are_bayes_rule(two_rates):
+    data, comparison = two_rates
+    agents = comparison.agent_table()
+    draws = group(comparison.posteriors["two-rate"], "posterior")
+    fast, slow, weight = (draws[name].to_numpy().ravel() for name in ("beta_fast", "beta_slow", "weight_fast"))
+    exposure, _ = agent_exposure(data.histories, "rounds")
+    for number in (0, 17, len(agents) - 1):
+        before, end = exposure.before[number], exposure.end[number]
+        likelihood = [
+            np.exp(-rate * before) - (np.exp(-rate * end) if exposure.shared[number] else 0.0) for rate in (fast, slow)
+        ]
+        expected = (weight * likelihood[0] / (weight * likelihood[0] + (1 - weight) * likelihood[1])).mean()
+        # The table averages over a tenth of the draws.
+        assert agents["p_fast"].iloc[number] == pytest.approx(expected, abs=0.02)
