@@ -94,6 +94,7 @@ class DataGeneratingProcess(ABC):
         clock: Clock = "rounds",
         seed: int,
         histories: bool = False,
+        homophily: float = 0.0,
     ) -> Trajectories:
         """Simulate trajectories.
 
@@ -109,6 +110,9 @@ class DataGeneratingProcess(ABC):
             Seed of all random numbers.
         histories : bool
             Whether who shared when is recorded.
+        homophily : float
+            Assortativity of the classes of agents among neighbours. Where all agents behave alike, they are of two
+            classes that differ in nothing.
 
         Examples
         --------
@@ -120,11 +124,15 @@ class DataGeneratingProcess(ABC):
         >>> data.table["trajectory"].nunique()
         2
         """
-        from ...simulate import spread
+        from ...simulate import make_alike, spread
 
         process = self.process(network.mean_degree, clock)
+        if homophily and process.weights.size == 1:
+            process = process._replace(table=np.repeat(process.table, 2, axis=0), weights=np.array([0.5, 0.5]))
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
         members = _members(process.weights, network.n_agents, rng)
+        if homophily:
+            members = make_alike(network, members, homophily, seed=seed)
         factors = self.factors(replicates, rng)
 
         def simulate(number: int, factor: float, *path: int) -> Trajectories:

@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 STUDY, PARTS = "study.json", "parts"
 BLOCK = 4
 """Data sets of a cell that are processed and written together."""
-METHOD = ("level", "likelihood", "closure", "prior_scale")
+METHOD = ("level", "likelihood", "closure", "prior_scale", "covariates")
 """Columns that say how a data set was compared."""
 TIMES = ("seconds", "cpu_seconds")
 """Columns that differ between runs."""
@@ -59,16 +59,13 @@ class RecoveryMethod:
     prior_scale: float = 1.0
     level: Level = "count"
     challenge: bool = True
+    covariates: tuple[str, ...] = ()
 
     @property
     def content(self) -> dict[str, Any]:
         """Content of the hash. Settings that were added later count only if they differ from their default."""
-        later = {
-            "prior_scale": (self.prior_scale, 1.0),
-            "level": (self.level, "count"),
-            "challenge": (self.challenge, True),
-        }
-        changed = {name: value for name, (value, default) in later.items() if value != default}
+        later = {"prior_scale": 1.0, "level": "count", "challenge": True, "covariates": ()}
+        changed = {name: getattr(self, name) for name, default in later.items() if getattr(self, name) != default}
         return {"likelihood": self.named_likelihood, "closure": self.closure, **changed}
 
     @property
@@ -98,6 +95,8 @@ class Cell:
         How time passes in the simulation, and in the fit unless `taken_as` is set.
     taken_as : {"rounds", "continuous"}, optional
         The clock of the fit. If it is set, the data do not record their own clock.
+    homophily : number or (low, high)
+        Assortativity of the classes of agents among neighbours.
     methods : tuple of RecoveryMethod
         How each data set is compared. All methods use the same data.
     data_sets : int
@@ -116,6 +115,7 @@ class Cell:
     methods: tuple[RecoveryMethod, ...] = (RecoveryMethod(),)
     data_sets: int = 40
     taken_as: Clock | None = None
+    homophily: Range = 0.0
 
     def __post_init__(self) -> None:
         if self.data_sets < 1:
@@ -130,6 +130,8 @@ class Cell:
         # A setting that was added later counts only if it differs from its default.
         if self.taken_as is None:
             del content["taken_as"]
+        if self.homophily == 0.0:
+            del content["homophily"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def draw(self, seed: int, number: int) -> "DataSet":
@@ -147,6 +149,7 @@ class Cell:
             **{name: int(value) for name, value in settings.items()},
             clock=self.clock,
             taken_as=self.taken_as,
+            homophily=float(_drawn("homophily", self.homophily, rng)),
             seed=int(entropy.generate_state(1)[0]),
         )
 
@@ -163,6 +166,7 @@ class DataSet:
     rounds: int
     clock: Clock
     taken_as: Clock | None
+    homophily: float
     seed: int
 
     def simulate(self, again: int = 0, *, histories: bool = False) -> Trajectories:
@@ -178,6 +182,7 @@ class DataSet:
             clock=self.clock,
             seed=int(seeds[1]),
             histories=histories,
+            homophily=self.homophily,
         )
         return data if self.taken_as is None else replace(data, record=None)
 
@@ -187,7 +192,9 @@ class DataSet:
 
         histories = any(method.level == "individual" for method in methods)
         data, fresh = (self.simulate(again, histories=histories) for again in (0, 1))
-        settings = {name: getattr(self, name) for name in ("network", *_WHOLE, "clock", "taken_as", "seed")}
+        settings = {
+            name: getattr(self, name) for name in ("network", *_WHOLE, "clock", "taken_as", "homophily", "seed")
+        }
         settings |= {"truth": self.truth.name, **{f"truth_{k}": v for k, v in asdict(self.truth).items()}}
         rows = []
         for method in methods:

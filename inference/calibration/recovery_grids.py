@@ -154,6 +154,23 @@ def individual(scale: float = 1.0) -> Grid:
     return Grid("individual", tuple(replace(cell, data_sets=max(1, round(scale * cell.data_sets))) for cell in cells))
 
 
+def homophily(data_sets: int = 24) -> Grid:
+    """Return the grid in which neighbours are alike, with and without the classes of the agents as a covariate."""
+    used = tuple(
+        RecoveryMethod(level="individual", challenge=False, covariates=covariates) for covariates in ((), ("persona",))
+    )
+    two: dict[str, Range] = {"rate": 0.6, "ratio": 4.0, "weight": 0.5}
+    cells = []
+    for alike in (0.0, 0.1, 0.3, 0.6):
+        # On a network without clusters neighbours cannot be this much alike.
+        where: dict[str, Any] = {"networks": ("watts-strogatz",), "homophily": alike, "data_sets": data_sets}
+        cells.append(Cell(f"who: {alike:g}", "who", two, methods=used, **where))
+        # Agents that are all alike have no classes to be known by.
+        of_one = used if alike else used[:1]
+        cells.append(Cell(f"one-rate: {alike:g}", "one-rate", {"rate": 0.6}, methods=of_one, **where))
+    return Grid("homophily", tuple(cells))
+
+
 def _any(
     label: str,
     truth: str,
@@ -171,5 +188,11 @@ def _any(
     )  # fmt: skip
 
 
-GRIDS: dict[str, Callable[[], Grid]] = {"quick": quick, "full": full, "methods": methods, "individual": individual}
+GRIDS: dict[str, Callable[[], Grid]] = {
+    "quick": quick,
+    "full": full,
+    "methods": methods,
+    "individual": individual,
+    "homophily": homophily,
+}
 """Grids by name."""

@@ -91,7 +91,8 @@ def interval(count: int, n: int) -> tuple[float, float]:
 def default_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the default method of each level."""
     usual = rows["likelihood"] == rows["level"].map(DEFAULT_LIKELIHOOD)
-    return rows[usual & (rows["closure"] == "default") & (rows["prior_scale"] == 1.0)]
+    plain = (rows["closure"] == "default") & (rows["prior_scale"] == 1.0) & (rows["covariates"] == "")
+    return rows[usual & plain]
 
 
 def is_false(rows: pd.DataFrame) -> "pd.Series[bool]":

@@ -31,6 +31,7 @@ def compared(
     prior_scale: float,
     level: Level,
     challenge: bool,
+    covariates: tuple[str, ...] = (),
     seed: int,
 ) -> dict[str, Any]:
     """Compare one rate with two, and score both posteriors on fresh data of the same truth.
@@ -41,7 +42,7 @@ def compared(
         The process that made the data.
     data, fresh : Trajectories
         The data, and as many of the same truth, which no model has seen.
-    clock, likelihood, closure, prior_scale, level, challenge, seed
+    clock, likelihood, closure, prior_scale, level, challenge, covariates, seed
         See :func:`tworate.inference.compare`.
 
     Returns
@@ -58,6 +59,7 @@ def compared(
         "likelihood": likelihood or DEFAULT_LIKELIHOOD[level],
         "closure": closure or "default",
         "prior_scale": prior_scale,
+        "covariates": ", ".join(covariates),
     }
     try:
         result = compare(
@@ -68,6 +70,7 @@ def compared(
             prior_scale=prior_scale,
             level=level,
             challenge=challenge,
+            covariates=covariates,
             seed=seed,
         ).conditions[0]
     except InputError as error:

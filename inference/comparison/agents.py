@@ -13,7 +13,7 @@ from ..data.individual import observe_histories
 from ..data.observations import AgentUnits, Transitions
 from ..likelihood.specification import COVARIATE_EFFECT, Specification
 from ..posterior.arviz_adapter import group
-from ..posterior.fitting import draws_of, factors_of, observed
+from ..posterior.fitting import draws_of, effects_of, factors_of, observed
 from .results import ConditionResult
 
 FloatArray = NDArray[np.float64]
@@ -168,8 +168,7 @@ def covariate_effects(result: ConditionResult) -> pd.DataFrame:
         posterior = group(result.posteriors[name], "posterior")
         if COVARIATE_EFFECT not in posterior:
             continue
-        effects = posterior[COVARIATE_EFFECT].transpose("column", ...).to_numpy()
-        for label, draws in zip(posterior["column"].to_numpy(), np.exp(effects), strict=True):
+        for label, draws in zip(posterior["effect"].to_numpy(), np.exp(effects_of(posterior)).T, strict=True):
             low, median, high = np.quantile(draws, [0.025, 0.5, 0.975])
             rows.append({"model": name, "rival": model.rival, "effect": str(label), "factor": median, "low": low,
                          "high": high})  # fmt: skip

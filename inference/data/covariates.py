@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from ...errors import InputError
 from ...simulate.histories import EventHistories
@@ -53,9 +54,9 @@ def design(
     of_fit = np.ones(path.size, dtype=bool) if fitted is None else fitted
     columns: list[NDArray[np.float64]] = []
     labels: list[str] = []
-    covariate: list[int] = []
+    bases: list[NDArray[np.float64]] = []
     group = np.zeros(path.size, dtype=np.int64)
-    for number, name in enumerate(covariates):
+    for name in covariates:
         if name == "trajectory":
             values = pd.Series(histories.labels[path]).astype(str)
         else:
@@ -71,15 +72,25 @@ def design(
             level, value = _standardised(values.to_numpy(dtype=float), of_fit)
             columns.append(value)
             labels.append(name)
-            covariate.append(number)
+            bases.append(np.ones((1, 1)))
         else:
             level, names, indicators = _indicators(values, of_fit, name, histories.source)
             columns += indicators
             labels += [f"{name}: {label}" for label in names]
-            covariate += [number] * len(names)
+            bases.append(sum_to_zero(len(names)))
         group = np.unique(group * (int(level.max()) + 1) + level, return_inverse=True)[1]
     _, first = np.unique(group, return_index=True)
-    return Design(np.stack(columns, axis=1)[first], np.array(covariate), tuple(labels), group)
+    covariate = np.repeat(np.arange(len(bases)), [basis.shape[1] for basis in bases])
+    return Design(np.stack(columns, axis=1)[first], block_diag(*bases), covariate, tuple(labels), group)
+
+
+def sum_to_zero(n: int) -> NDArray[np.float64]:
+    """Return an orthonormal basis of the vectors of length n that add up to 0, shape (n, n - 1).
+
+    Independent normal coordinates of one variance give effects that are exchangeable. Without the constraint their sum
+    would be known from the prior alone.
+    """
+    return np.linalg.qr(np.eye(n)[:, : n - 1] - 1.0 / n)[0]
 
 
 def _indicators(

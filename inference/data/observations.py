@@ -53,26 +53,33 @@ class Design:
 
     Parameters
     ----------
-    matrix : array, shape (n_groups, n_columns)
-        Values of the columns for each group of agents that agree in all covariates, centred over the agents.
-    covariate : array of int, shape (n_columns,)
-        Number of the covariate of each column.
-    labels : tuple of str, one per column
+    matrix : array, shape (n_groups, n_effects)
+        Values that the effects multiply, for each group of agents that agree in all covariates; centred over the
+        agents. Levels of text have indicators.
+    basis : array, shape (n_effects, n_coordinates)
+        Effects of the levels of one covariate add up to 0. They are these combinations of fewer coordinates.
+    covariate : array of int, shape (n_coordinates,)
+        Number of the covariate of each coordinate.
+    labels : tuple of str, one per effect
         Covariate and level, such as `persona: OCEAN`; of a number, the covariate alone.
     group : array of int, shape (n_observations,)
         Group of each observation.
     """
 
     matrix: FloatArray
+    basis: FloatArray
     covariate: IntArray
     labels: tuple[str, ...]
     group: IntArray
 
     @property
     def arrays(self) -> dict[str, FloatArray]:
-        """Matrix, and which columns belong to each covariate, as :meth:`Specification.covariate_factors` takes them."""
+        """Arrays for sampling coordinates: what they multiply, and which of them belong to each covariate."""
         belongs = self.covariate == np.arange(int(self.covariate.max()) + 1)[:, None]
-        return {"design": self.matrix.ravel(), "design_covariate": belongs.ravel().astype(float)}
+        return {
+            "design": (self.matrix @ self.basis).ravel(),
+            "design_covariate": belongs.ravel().astype(float),
+        }
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def build_model(specification: Specification, data: Transitions, xp: Any = pt) -
             # Data say much about a level: effects are sampled themselves, not in units of their standard deviation.
             scales = specification.effect_scales(scalars, arrays)
             effect = pm.Normal(COVARIATE_EFFECT, 0.0, scales, shape=scales.shape)
-            factors = specification.covariate_factors(effect, arrays, xp)
+            factors = specification.covariate_factors(effect, arrays["design"].reshape((-1, scales.shape[0])), xp)
         prediction = formula.predict(arrays, values, factors, xp)
         total, _, _ = LogLikelihood(specification.likelihood.family)(
             prediction, scalars.get(DISPERSION, pt.constant(0.0)), arrays["observed"], arrays["size"], arrays["weight"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...models import SIModel
 from ...models.clock import Clock
-from ...models.parameters import Exponential, Parameter
+from ...models.parameters import Exponential, LogNormal, Parameter
 from ..data.individual import Contact
 from .likelihoods import Likelihood
 
@@ -21,9 +21,13 @@ REPLICATE_EFFECT = "replicate_effect"
 """Name of the standardised effects (non-centred, one per replicate) in the posterior."""
 
 COVARIATE_EFFECT = "covariate_effect"
-"""Name of the effects of covariates on the log-rate, one per column of the design, in the posterior."""
+"""Name of the effects of covariates on the log-rate in the posterior, one per level or number."""
 TRAJECTORY = "trajectory"
 """Covariate that tells trajectories apart: effects of replicates beside those of other covariates."""
+
+_EFFECT_SD_PRIOR = LogNormal(0.3, 0.8)
+"""Prior of the sd of a covariate's effects. Small sds are unlikely: where data say that there is no effect, sd and
+effects would otherwise vanish together, in a funnel that no sampler enters."""
 
 _REPLICATE_SD = Parameter(
     "standard deviation of the log-rate between replicates", "", (0.0, float("inf")), Exponential(0.5), "σ_replicate"
@@ -109,35 +113,32 @@ class Specification:
         return xp.exp(sd * (effects - effects.mean(axis=-1, keepdims=True)))
 
     def effect_scales(self, scalars: Mapping[str, Any], arrays: Mapping[str, Any]) -> Any:
-        """Return the standard deviation of each effect of covariates: that of its covariate, so effects are pooled.
+        """Return the standard deviation of each coordinate of the effects: that of its covariate.
 
         Parameters
         ----------
         scalars : mapping of array, shape () or (n_draws, 1)
             With the standard deviations by name, see :func:`effect_sd`.
         arrays : mapping of array
-            `design_covariate`: whether a column belongs to a covariate (1 or 0), covariate by covariate, shape
-            (n_covariates * n_columns,).
+            `design_covariate` of :attr:`Design.arrays`.
 
         Returns
         -------
-        array, shape (n_columns,) or (n_draws, n_columns)
+        array, shape (n_coordinates,) or (n_draws, n_coordinates)
         """
         belongs = arrays["design_covariate"].reshape((len(self.effects), -1))
         return sum(scalars[effect_sd(name)] * belongs[i] for i, name in enumerate(self.effects))
 
     @staticmethod
-    def covariate_factors(effects: Any, arrays: Mapping[str, Any], xp: Any = np) -> Any:
+    def covariate_factors(effects: Any, matrix: Any, xp: Any = np) -> Any:
         """Compute the factor on the exposure of each group of agents: `exp(Z γ)`.
-
-        The columns of Z are centred over the agents, so that rates are those of an average agent.
 
         Parameters
         ----------
-        effects : array, shape (n_columns,) or (n_draws, n_columns)
+        effects : array, shape (n_effects,) or (n_draws, n_effects)
             Effects γ on the log-rate.
-        arrays : mapping of array
-            `design`: the matrix Z row by row, shape (n_groups * n_columns,).
+        matrix : array, shape (n_groups, n_effects)
+            Z; its columns are centred, so that rates are those of an average agent.
         xp : module
             Array namespace: numpy or pytensor.tensor.
 
@@ -145,7 +146,7 @@ class Specification:
         -------
         array, shape (n_groups,) or (n_draws, n_groups)
         """
-        return xp.exp(xp.dot(effects, arrays["design"].reshape((-1, effects.shape[-1])).T))
+        return xp.exp(xp.dot(effects, matrix.T))
 
     @property
     def n_parameters(self) -> int:
@@ -162,7 +163,7 @@ class Specification:
             specifications[REPLICATE_SD] = _REPLICATE_SD
         for name in self.effects:
             meaning = f"standard deviation of the log-rate by {name}"
-            specifications[effect_sd(name)] = Parameter(meaning, "", (0.0, float("inf")), Exponential(0.5), f"σ_{name}")
+            specifications[effect_sd(name)] = Parameter(meaning, "", (0.0, float("inf")), _EFFECT_SD_PRIOR, f"σ_{name}")
         return {name: spec.scaled(self.prior_scale) for name, spec in specifications.items()}
 
     @property

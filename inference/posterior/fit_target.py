@@ -101,8 +101,9 @@ class FitTarget(SamplingTarget):
             parameters[REPLICATE_EFFECT] = ((*DIMENSIONS, "replicate"), trace.draws[REPLICATE_EFFECT])
             parameters = parameters.assign_coords(replicate=data.labels)
         if data.design is not None:
-            parameters[COVARIATE_EFFECT] = ((*DIMENSIONS, "column"), trace.draws[COVARIATE_EFFECT])
-            parameters = parameters.assign_coords(column=np.asarray(data.design.labels, dtype=object))
+            effects = trace.draws[COVARIATE_EFFECT] @ data.design.basis.T
+            parameters[COVARIATE_EFFECT] = ((*DIMENSIONS, "effect"), effects)
+            parameters = parameters.assign_coords(effect=np.asarray(data.design.labels, dtype=object))
         statistics = sample_stats(trace)
         coordinates = {name: statistics[name].to_numpy() for name in DIMENSIONS}
         return make_posterior(posterior=parameters.assign_coords(coordinates), sample_stats=statistics)

@@ -366,9 +366,13 @@ def factors_of(specification: Specification, posterior: Any, data: Transitions) 
         return np.asarray(specification.replicate_factors(sd, effects.reshape(sd.size, -1)))
     if data.design is None:
         return None
-    effects = posterior[COVARIATE_EFFECT].transpose("chain", "draw", "column").to_numpy()
-    effects = effects.reshape(-1, data.design.covariate.size)
-    return np.asarray(specification.covariate_factors(effects, data.design.arrays))
+    return np.asarray(specification.covariate_factors(effects_of(posterior), data.design.matrix))
+
+
+def effects_of(posterior: Any) -> FloatArray:
+    """Return the effects of covariates of each draw, shape (n_draws, n_effects)."""
+    effects = posterior[COVARIATE_EFFECT].transpose("chain", "draw", "effect").to_numpy()
+    return np.asarray(effects.reshape(-1, effects.shape[-1]), dtype=float)
 
 
 def covariates_of(posterior: Posterior) -> list[str]:
@@ -405,8 +409,9 @@ def prior_draws(specification: Specification, data: Transitions, n_draws: int, r
     if data.design is not None:
         sds = {name: drawn[name].to_numpy().reshape(-1, 1) for name in map(effect_sd, specification.effects)}
         scales = specification.effect_scales(sds, data.design.arrays)
-        drawn[COVARIATE_EFFECT] = (("chain", "draw", "column"), (scales * rng.standard_normal(scales.shape))[None])
-        drawn = drawn.assign_coords(column=np.asarray(data.design.labels, dtype=object))
+        effects = (scales * rng.standard_normal(scales.shape)) @ data.design.basis.T
+        drawn[COVARIATE_EFFECT] = (("chain", "draw", "effect"), effects[None])
+        drawn = drawn.assign_coords(effect=np.asarray(data.design.labels, dtype=object))
     return drawn
 
 

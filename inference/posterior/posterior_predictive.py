@@ -15,9 +15,9 @@ from ...simulate.trajectories import as_trajectories
 from ..data.individual import EVENT_HISTORIES
 from ..data.observations import network_formula, observe
 from ..likelihood.likelihoods import LIKELIHOODS
-from ..likelihood.specification import COVARIATE_EFFECT, DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
+from ..likelihood.specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
 from .arviz_adapter import group, is_posterior
-from .fitting import covariates_of, draws_of
+from .fitting import covariates_of, draws_of, effects_of
 from .network_prediction import designs_of_all, draws_within_reach, given_shares, simulate_shares
 
 FloatArray = NDArray[np.float64]
@@ -104,9 +104,8 @@ def _predict_on_network(
         n_own = draws_within_reach(max(1, n_draws // histories.n_trajectories), network.n_agents, lengths.max(), clock)
         values, factor, _, chosen = _drawn(posterior, model, rng, n_own)
         if covariates:
-            effects = group(posterior, "posterior")[COVARIATE_EFFECT].transpose("chain", "draw", "column").to_numpy()
-            own = effects.reshape(-1, effects.shape[-1])[chosen]
-            factor = Specification.covariate_factors(own, designs[number].arrays)[:, designs[number].group]
+            effects, own = effects_of(group(posterior, "posterior"))[chosen], designs[number]
+            factor = Specification.covariate_factors(effects, own.matrix)[:, own.group]
         times = simulate_shares(
             model or get_model(posterior.attrs["model"]),
             values,

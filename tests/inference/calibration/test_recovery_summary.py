@@ -17,7 +17,7 @@ def rows(n, **columns):
             "label": "one rate: complete", "truth": "one-rate", "cell": "c", "number": np.arange(n),
             "verdict": "one-rate",
             "challenged": False, "level": "count", "likelihood": "beta-binomial", "closure": "default",
-            "prior_scale": 1.0,
+            "prior_scale": 1.0, "covariates": "",
             "elpd_diff": 0.0, "dse": 1.0,
             "elpd_diff_trajectory": 0.0, "dse_trajectory": 1.0, "bad_k_trajectory": 0, "trusted": True,
             "fresh_diff": 0.0, "fresh_dse": 1.0, "cpu_seconds": 1.0, "clock": "rounds", "taken_as": None,

@@ -29,7 +29,10 @@ def test_levels_are_centred_indicators_and_numbers_are_standardised(histories):
     exposure, _ = agent_exposure(histories, "rounds")
     made = design(histories, exposure.path, exposure.agent, ["persona", "degree"])
     assert made.labels == ("persona: a", "persona: b", "persona: c", "degree")
-    assert list(made.covariate) == [0, 0, 0, 1]
+    # Three levels whose effects add up to 0 have two coordinates.
+    assert list(made.covariate) == [0, 0, 1]
+    np.testing.assert_allclose(made.basis.T @ made.basis, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(made.basis[:3].sum(axis=0), 0.0, atol=1e-12)
     of_agent = made.matrix[made.group]
     np.testing.assert_allclose(of_agent.mean(axis=0), 0.0, atol=1e-12)
     assert of_agent[:, 3].std() == pytest.approx(1.0)
@@ -51,7 +54,12 @@ def test_grouped_agents_have_the_likelihood_of_single_ones_with_their_factors(hi
     values = {"beta_fast": 2.0, "beta_slow": 0.3, "weight_fast": 0.4}
     formula = predictor(specification)
     arrays = formula.arrays(data)
-    factors = specification.covariate_factors(effects, arrays)
+    factors = specification.covariate_factors(effects, data.design.matrix)
+    # The coordinates that are sampled give the same factors: only their part that adds up to 0 counts.
+    coordinates = data.design.basis.T @ effects
+    zero_sum = data.design.basis @ coordinates
+    by_coordinates = arrays["design"].reshape(-1, 3) @ coordinates
+    np.testing.assert_allclose(by_coordinates, data.design.matrix @ zero_sum, atol=1e-12)
     scaled = {name: value * (data.window if name != "weight_fast" else 1.0) for name, value in values.items()}
     log_escape = formula.predict(arrays, scaled, factors)
     with np.errstate(divide="ignore"):
