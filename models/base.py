@@ -108,9 +108,25 @@ class SIModel(ABC):
     @classmethod
     def uses_time(cls) -> bool:
         """Return whether the survival function depends on time besides the exposure."""
-        values = {name: np.array([spec.support[0] + 0.25]) for name, spec in cls.parameters().items()}
+        values = cls._different_values()
         early, late = (cls.log_survival(np.array([0.7]), np.array([time]), values) for time in (0.5, 2.0))
         return bool(np.any(early != late))
+
+    @classmethod
+    def is_memoryless(cls) -> bool:
+        """Return whether the hazard never changes: `log G` of two intervals together is the sum of both."""
+        values = cls._different_values()
+        first, second, both = (
+            cls.log_survival(np.array([exposure]), np.array([time]), values)
+            for exposure, time in ((0.7, 0.5), (1.9, 1.1), (2.6, 1.6))
+        )
+        return bool(np.allclose(first + second, both, rtol=1e-9))
+
+    @classmethod
+    def _different_values(cls) -> dict[str, FloatArray]:
+        """Return values of the parameters, no two equal: equal rates would make a simpler model."""
+        specifications = enumerate(cls.parameters().items())
+        return {name: np.array([spec.support[0] + 0.25 + 0.13 * i]) for i, (name, spec) in specifications}
 
     @property
     def values(self) -> dict[str, float]:

@@ -49,10 +49,10 @@ def group(columns: Mapping[str, FloatArray], *, exact: Sequence[IntArray]) -> tu
     n_bins = _FEW_BINS
     if "time" not in columns:
         n_bins = {**_FEW_BINS, "exposure": round(_BINS * max(types.size / (_AT * n_groups), 1.0) ** 0.25)}
-    return _combined([fixed, *(_bins(column, n_bins[name]) for name, column in columns.items())]), False
+    return _combined([fixed, *(bins(column, n_bins[name]) for name, column in columns.items())]), False
 
 
-def _bins(values: FloatArray, number: int) -> IntArray:
+def bins(values: FloatArray, number: int) -> IntArray:
     """Put values of 0 or more into bins of equal width near 0, and of equal width on the log scale far from it."""
     distinct, codes = np.unique(values, return_inverse=True)
     if distinct.size <= number:

@@ -22,7 +22,7 @@ from ...models.clock import Clock
 from ...simulate.contacts import ContactNetwork
 from ...simulate.histories import EventHistories
 from .covariates import design
-from .grouping import group, mean_by_type
+from .grouping import bins, group, mean_by_type
 from .observations import AgentUnits, Transitions
 
 FloatArray = NDArray[np.float64]
@@ -32,6 +32,9 @@ Contact = Literal["edges", "fraction"]
 CONTACTS: tuple[Contact, ...] = get_args(Contact)
 EVENT_HISTORIES = "event histories"
 """Source of the exposure in results, in the place of the name of a closure."""
+
+MAX_GAINED = 64
+"""Number of bins of the exposure in the interval of a share, for a model without memory."""
 
 _INSTANT = 1e-7
 """Length of an exact time, as a share of the observed window."""
@@ -239,6 +242,45 @@ def observe_histories(
         cautions=_notes(histories, spontaneous),
         units=AgentUnits(row_before, row_event, types.of_agent, exposure.path, exposure.agent),
         design=None if made is None else replace(made, group=made.group[types.first[at]]),
+    )
+
+
+def merge_memoryless(data: Transitions) -> Transitions:
+    """Merge observations of event histories that a model without memory cannot tell apart.
+
+    With a hazard that never changes, only the exposure and the time that an observation adds matter, and those of
+    agents that do not share add up. The likelihood is the same up to a constant, from far fewer observations.
+    """
+    gained, waited = data.exposure_end - data.exposure_start, data.time_end - data.time_start
+    size, incidence = np.rint(data.weight * data.n_susceptible), np.rint(data.weight * data.incidence)
+    shares = data.incidence > 0
+    groups = data.path if data.design is None else data.design.group
+    # Agents that share are kept apart by what they saw in their interval; all others of a group are one observation.
+    seen = bins(np.where(shares, gained, 0.0), MAX_GAINED)
+    keys = np.stack([groups, shares, seen, np.unique(np.where(shares, waited, 0.0), return_inverse=True)[1]])
+    _, first, merged = np.unique(keys, axis=1, return_index=True, return_inverse=True)
+    merged = merged.ravel()
+    total = np.bincount(merged, weights=size)
+    mean = [np.bincount(merged, weights=size * values) / np.maximum(total, 1.0) for values in (gained, waited)]
+    order = np.argsort(data.path[first], kind="stable")
+    first, total = first[order], total[order].astype(np.int64)
+    zeros = np.zeros(first.size)
+    return replace(
+        data,
+        exposure_start=zeros,
+        exposure_end=mean[0][order],
+        exposure_rate=zeros,
+        elasticity=np.ones(first.size),
+        time_start=zeros,
+        time_end=mean[1][order],
+        n_susceptible=np.maximum(total, 1),
+        incidence=np.bincount(merged, weights=incidence)[order].astype(np.int64),
+        population=data.population[first],
+        weight=(total > 0).astype(float),
+        path=data.path[first],
+        time=data.time[first],
+        units=None,
+        design=None if data.design is None else replace(data.design, group=data.design.group[first]),
     )
 
 

@@ -186,8 +186,12 @@ def unit_log_likelihood(
     values = _log_likelihood(specification, draws, data) if pointwise is None else pointwise
     if unit == "agent":
         # A row holds the log-likelihood of all agents of its type. They are alike, so each has the same part of it.
-        units, of_one = _units_of(data), np.column_stack([values / data.n_susceptible, np.zeros(len(values))])
-        return np.asarray(of_one[:, units.row_before] + of_one[:, units.row_event])
+        units = _units_of(data)
+        of_agent = np.zeros((len(values), units.row_before.size))
+        for rows in (units.row_before, units.row_event):
+            has_row = np.flatnonzero(rows >= 0)
+            of_agent[:, has_row] += np.take(values, rows[has_row], axis=1) / data.n_susceptible[rows[has_row]]
+        return of_agent
     return values if unit == "increment" else np.add.reduceat(values, starts, axis=1)
 
 

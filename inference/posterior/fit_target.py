@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..data.individual import merge_memoryless
 from ..data.observations import Transitions
 from ..likelihood.compiled_density import compiled_density, constrain, data_buffer, unconstrain
 from ..likelihood.specification import COVARIATE_EFFECT, REPLICATE_EFFECT, Specification
@@ -65,6 +66,8 @@ class FitTarget(SamplingTarget):
     def sampler_model(self) -> SamplerModel:
         """Return the compiled log-density with its data. Its variables are unconstrained."""
         specification, data = self.specification, self.data
+        if specification.level == "individual" and specification.model.is_memoryless():
+            data = merge_memoryless(data)
         shapes: dict[str, tuple[int, ...]] = dict.fromkeys(specification.scalars, ())
         centre = [unconstrain(spec, spec.distribution.median()) for spec in specification.scalars.values()]
         if specification.only_replicates:

@@ -102,6 +102,9 @@ def fit(
     Posterior
         Groups `posterior`, `sample_stats`, `log_likelihood`, `posterior_predictive`, `prior`, `prior_predictive`,
         `log_prior`, `observed_data` and `constant_data`. Observations have the coordinates `trajectory` and `time`.
+        At the individual level an observation is a group of agents of equal exposures, in the time until they shared
+        or in that of their share; there are no predictive groups, because networks are simulated instead, see
+        :func:`tworate.inference.predict_curves`.
 
     Raises
     ------
@@ -424,13 +427,6 @@ def _add_groups(result: Posterior, specification: Specification, data: Transitio
     )
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
     sizes = (posterior.sizes["chain"], posterior.sizes["draw"])
-    every = max(1, sizes[0] * sizes[1] // PREDICTIVE_DRAWS)
-    thinned_draws = np.arange(sizes[1])[every - 1 :: every]
-    thin = (np.arange(sizes[0])[:, None] * sizes[1] + thinned_draws).ravel()
-    predicted = draw_observations(likelihood.family, prediction[thin], dispersion[thin], data.n_susceptible, rng)
-    prior = prior_draws(specification, data, PREDICTIVE_DRAWS, rng)
-    prior_prediction, prior_dispersion = predicted_draws(specification, prior, data)
-    prior_predicted = draw_observations(likelihood.family, prior_prediction, prior_dispersion, data.n_susceptible, rng)
     coords = {
         "observation": np.arange(data.size),
         "trajectory": ("observation", data.labels[data.path]),
@@ -451,12 +447,25 @@ def _add_groups(result: Posterior, specification: Specification, data: Transitio
         shaped = values.reshape(len(chain_and_draw["chain"]), len(chain_and_draw["draw"]), -1)
         return xr.Dataset({name: (dims, shaped)}, coords={**chain_and_draw, **coords})
 
+    predictive: dict[str, xr.Dataset] = {}
+    if data.units is None:
+        every = max(1, sizes[0] * sizes[1] // PREDICTIVE_DRAWS)
+        thinned_draws = np.arange(sizes[1])[every - 1 :: every]
+        thin = (np.arange(sizes[0])[:, None] * sizes[1] + thinned_draws).ravel()
+        predicted = draw_observations(likelihood.family, prediction[thin], dispersion[thin], data.n_susceptible, rng)
+        predictive["posterior_predictive"] = by_draw(
+            predicted, chain=posterior.chain, draw=posterior.draw[thinned_draws]
+        )
+    prior = prior_draws(specification, data, PREDICTIVE_DRAWS, rng)
+    if data.units is None:
+        prior_prediction, prior_dispersion = predicted_draws(specification, prior, data)
+        drawn = draw_observations(likelihood.family, prior_prediction, prior_dispersion, data.n_susceptible, rng)
+        predictive["prior_predictive"] = by_draw(drawn, chain=prior.chain, draw=prior.draw)
     add_groups(
         result,
         log_likelihood=by_draw(pointwise, **chains),
-        posterior_predictive=by_draw(predicted, chain=posterior.chain, draw=posterior.draw[thinned_draws]),
         prior=prior,
-        prior_predictive=by_draw(prior_predicted, chain=prior.chain, draw=prior.draw),
+        **predictive,
         log_prior=_log_prior(specification, posterior, data),
         observed_data=xr.Dataset({name: ("observation", data.observed(name))}, coords=coords),
         constant_data=xr.Dataset(

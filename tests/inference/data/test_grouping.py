@@ -1,12 +1,14 @@
 """Groups of agents of nearly equal exposures: exact where there are few, and harmless to posteriors where not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tworate.inference.calibration.data_generating_processes import Who
 from tworate.inference.data import grouping
-from tworate.inference.data.individual import observe_histories
-from tworate.models import GammaRateSI, OnlineOfflineSI, TwoRateSI
+from tworate.inference.data.individual import merge_memoryless, observe_histories
+from tworate.models import GammaRateSI, OneRateSI, OnlineOfflineSI, TwoRateSI
 from tworate.simulate import make_network, spread
 
 TRUTH = Who(rate=0.6, ratio=4, weight=0.5)
@@ -87,3 +89,28 @@ def test_bins_do_not_move_a_posterior(network, clock, model, values, monkeypatch
     for direction in scales.T:
         error = [at(binned, point) - at(exact, point) for point in (centre + direction / 2, centre - direction / 2)]
         assert abs(error[0] - error[1]) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("clock", "model", "values"),
+    [
+        ("rounds", OneRateSI, {"beta": 0.7}),
+        ("continuous", OneRateSI, {"beta": 0.7}),
+        ("rounds", OnlineOfflineSI, {"beta": 0.5, "alpha": 0.02}),
+    ],
+)
+def test_merged_observations_have_the_same_likelihood_but_for_a_constant(clock, model, values):
+    histories = simulated(make_network("random-regular", 300, 8, seed=1), clock)
+    data = observe_histories(histories, clock, by_time=model.uses_time(), by_trajectory=True)
+    merged = merge_memoryless(data)
+    assert merged.size < data.size / 10
+    assert merged.n_susceptible.sum() == data.n_susceptible.sum()
+    assert list(np.unique(merged.path)) == list(np.unique(data.path))
+    other = {name: 1.3 * value for name, value in values.items()}
+    found, expected = (log_likelihood(d, model, other) - log_likelihood(d, model, values) for d in (merged, data))
+    assert found == pytest.approx(expected, rel=1e-9)
+    # Leaving one agent out takes it from the merged observations too.
+    row = int(np.flatnonzero(data.incidence == 0)[0])
+    weight = data.weight.copy()
+    weight[row] -= 1 / data.n_susceptible[row]
+    assert merge_memoryless(replace(data, weight=weight)).n_susceptible.sum() == data.n_susceptible.sum() - 1
