@@ -255,9 +255,10 @@ def merge_memoryless(data: Transitions) -> Transitions:
     size, incidence = np.rint(data.weight * data.n_susceptible), np.rint(data.weight * data.incidence)
     shares = data.incidence > 0
     groups = data.path if data.design is None else data.design.group
-    # Agents that share are kept apart by what they saw in their interval; all others of a group are one observation.
+    # Agents that share are kept apart by what they saw in their interval, which is equally long for all of them. All
+    # others of a group are one observation.
     seen = bins(np.where(shares, gained, 0.0), MAX_GAINED)
-    keys = np.stack([groups, shares, seen, np.unique(np.where(shares, waited, 0.0), return_inverse=True)[1]])
+    keys = np.stack([groups, shares, seen])
     _, first, merged = np.unique(keys, axis=1, return_index=True, return_inverse=True)
     merged = merged.ravel()
     total = np.bincount(merged, weights=size)
