@@ -17,16 +17,17 @@ from ...agents import DecisionTable
 from ...common.sources import source_digest
 from ...errors import InputError
 from ...files import write_text
-from ...inference.comparison.compare import compare_sequentially
+from ...inference.comparison.compare import compare_sequentially, default_unit
 from ...inference.comparison.condition import ConditionComparison, Options
 from ...inference.comparison.results import ComparisonMethod, ConditionResult
 from ...inference.comparison.storage import TRAJECTORIES
+from ...inference.data.individual import EVENT_HISTORIES
 from ...inference.data.observations import Transitions
 from ...inference.likelihood.likelihoods import LIKELIHOODS
-from ...inference.likelihood.specification import Specification
+from ...inference.likelihood.specification import Level, Specification
 from ...inference.loo.loo import UNITS
 from ...inference.posterior.arviz_adapter import drop_group
-from ...inference.posterior.fitting import check_closure_of, check_names, observed
+from ...inference.posterior.fitting import DEFAULT_LIKELIHOOD, check_closure_of, check_names, choose_level, observed
 from ...inference.posterior.sampling import SamplerSettings
 from ...models import get_model
 from ...simulate import AnyNetwork, Trajectories
@@ -85,6 +86,7 @@ class Job:
             "probabilities": [table.shape, hashlib.sha256(table.tobytes()).hexdigest()],
             "settings": settings,
             "comparison": self.comparison.model_dump(),
+            "counts": self.comparison.asks_for_counts,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
 
@@ -118,12 +120,16 @@ def check_comparison(table: ComparisonTable, clock: str) -> None:
     InputError
         When the likelihood or unit is unknown, or a model cannot be compared under a closure.
     """
-    check_names(table.likelihood, 0)
-    if table.unit not in UNITS:
+    if table.level == "individual" and table.asks_for_counts:
+        raise InputError("level individual has no closures and no likelihood or unit of counts; leave them out")
+    level: Level = "count" if table.level == "count" or table.asks_for_counts else "individual"
+    check_names(table.likelihood or DEFAULT_LIKELIHOOD[level], 0)
+    if table.unit is not None and table.unit not in UNITS:
         raise InputError(f"unit {table.unit!r} is unknown; choose one of {', '.join(UNITS)}")
-    for specification in _specifications(table, clock):
-        for closure in table.closures:
-            check_closure_of(specification, closure)
+    if level == "count":
+        for specification in _specifications(table, clock, level):
+            for closure in table.closures:
+                check_closure_of(specification, closure)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +143,7 @@ class Outcome:
     trajectories : Trajectories
         Its data.
     results : list of ConditionResult
-        One per closure.
+        One per closure; one at the individual level.
     seconds : float
         Time since the previous condition was finished.
     """
@@ -155,7 +161,7 @@ class Outcome:
             for name, posterior in result.posteriors.items():
                 if groups == "lean":
                     drop_group(posterior, "log_likelihood")
-                result.posteriors.write(name, folder / result.closure / f"{name}.nc")
+                result.posteriors.write(name, folder / result.closure.replace(" ", "-") / f"{name}.nc")
         content = {
             "condition": self.job.condition.label,
             "seconds": self.seconds,
@@ -183,7 +189,7 @@ def rows_of(result: ConditionResult, si_models: Sequence[str]) -> list[dict[str,
             "si_model": name, "verdict": result.verdict, "rival": False,
             **dict.fromkeys(("elpd_loo", "se", "p_loo", "weight"), nan), "pareto_k_bad": 0, "elpd_diff": nan,
             "dse": nan, "challenged_by": "", "closure": result.closure, "likelihood": result.likelihood,
-            "clock": result.clock, "unit": result.unit, "n_observations": 0, "reasons": reasons,
+            "clock": result.clock, "unit": result.unit, "level": result.level, "n_observations": 0, "reasons": reasons,
         }
         for name in si_models
     ]  # fmt: skip
@@ -210,15 +216,17 @@ def run_conditions(jobs: Sequence[Job], networks: Mapping[str, AnyNetwork]) -> I
         for job in jobs:
             simulation = _Simulation(job, networks.get(job.condition.settings.network))
             simulations.append(simulation)
-            for closure in job.comparison.closures:
+            for closure in simulation.exposures:
                 yield simulation.under(closure)
 
     results = compare_sequentially(conditions())
     previous = time.perf_counter()
     for job in jobs:
-        of_job = [next(results) for _ in job.comparison.closures]
+        first = next(results)
+        simulation = simulations.popleft()
+        of_job = [first, *(next(results) for _ in simulation.exposures[1:])]
         now = time.perf_counter()
-        yield Outcome(job, simulations.popleft().trajectories, of_job, now - previous)
+        yield Outcome(job, simulation.trajectories, of_job, now - previous)
         del of_job
         previous = now
 
@@ -241,20 +249,45 @@ class _Simulation:
         except InputError as error:
             raise InputError(f"{condition.label}: {error}") from error
 
+    @cached_property
+    def level(self) -> tuple[Level, str]:
+        """Level of the comparison, and why."""
+        table = self.job.comparison
+        if table.level is None and table.asks_for_counts:
+            return "count", "settings of counts are given"
+        return choose_level(self.trajectories, table.level)
+
+    @property
+    def exposures(self) -> list[str]:
+        """Where exposure comes from: event histories, or closures."""
+        return [EVENT_HISTORIES] if self.level[0] == "individual" else self.job.comparison.closures
+
     def under(self, closure: str) -> ConditionComparison:
-        """Return the comparison under a closure."""
+        """Return the comparison under a closure, or at the individual level."""
         table, clock = self.job.comparison, self.job.condition.settings.clock
-        specifications = _specifications(table, clock)
+        level, level_reason = self.level
+        specifications = _specifications(table, clock, level)
+        unit = table.unit or default_unit(level)
+        reason = f"exposure of every agent by {table.contact}" if level == "individual" else "asked for"
 
         def observe(specification: Specification) -> Transitions:
-            return observed(self.trajectories, closure, specification)
+            return observed(self.trajectories, closure, specification, by_trajectory=unit == "trajectory")
 
         return ConditionComparison(
             {},
             observe,
             specifications,
             Options(
-                ComparisonMethod(closure, "asked for", table.likelihood, clock, "that of the simulation", table.unit),  # type: ignore[arg-type]
+                ComparisonMethod(
+                    closure,
+                    reason,
+                    specifications[0].likelihood.name,
+                    clock,
+                    "that of the simulation",
+                    unit,  # type: ignore[arg-type]
+                    level=level,
+                    level_reason=level_reason,
+                ),
                 self.job.condition.settings.seed,
                 SamplerSettings(table.chains, table.tune, table.draws),
                 table.challenge,
@@ -267,8 +300,16 @@ class _Simulation:
         )
 
 
-def _specifications(table: ComparisonTable, clock: str) -> list[Specification]:
+def _specifications(table: ComparisonTable, clock: str, level: Level) -> list[Specification]:
+    likelihood = LIKELIHOODS[table.likelihood or DEFAULT_LIKELIHOOD[level]]
     return [
-        Specification(get_model(name), LIKELIHOODS[table.likelihood], clock, table.replicate_effects)  # type: ignore[arg-type]
+        Specification(
+            get_model(name),
+            likelihood,
+            clock,  # type: ignore[arg-type]
+            table.replicate_effects,
+            level=level,
+            contact=table.contact,
+        )
         for name in table.si_models
     ]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ...inference.comparison.storage import TRAJECTORIES
 from ...inference.likelihood.likelihoods import LIKELIHOODS
+from ...inference.posterior.fitting import DEFAULT_LIKELIHOOD
 from ...simulate.tables import read_parquet, write_table
 from .store import POSTERIORS, StudyFolder
 from .study_file import EffectTable, StudySpecification
@@ -80,7 +81,7 @@ def write_effects(
     from ...inference.hierarchical.hierarchical import compare_terms, fit_hierarchical
 
     effects, left_out = [], []
-    likelihood = specification.comparison.likelihood
+    likelihood = specification.comparison.likelihood or DEFAULT_LIKELIHOOD["count"]
     # The hierarchical model has no likelihood of whole curves.
     if LIKELIHOODS[likelihood].kind != "transition":
         likelihood = "beta-binomial"

@@ -288,7 +288,7 @@ def _processes(specification: StudySpecification, networks: dict[str, AnyNetwork
     table = specification.spread
     common = {
         name: getattr(table, name)
-        for name in ("replicates", "rounds", "initial_sharers", "seeds", "clock", "outside")
+        for name in ("replicates", "rounds", "initial_sharers", "seeds", "clock", "outside", "histories")
     }  # fmt: skip
     seen: list[SpreadSettings] = []
     for entry in table.networks:

@@ -133,6 +133,7 @@ class SpreadTable(_Table):
     clock: str = "rounds"
     outside: float = 0.0
     interventions: Names = []
+    histories: bool | None = None
 
     @field_validator("networks", "visibility")
     @classmethod
@@ -158,12 +159,17 @@ class ComparisonTable(_Table):
     `posteriors` is `lean` (all groups except the log-likelihood of each draw and observation; a tenth of the size),
     `whole` or `none`. A study uses fewer draws than a single comparison. In one test, 5 of 24 conditions failed their
     diagnostics at the first try, instead of 4. Such conditions are sampled again with twice as many draws.
+
+    `level` is `individual` or `count`. By default a condition is compared at the individual level if its simulation
+    recorded who shared when, unless `closures`, or a likelihood or unit of counts, are given.
     """
 
     si_models: Names = ["one-rate", "two-rate"]
+    level: Literal["individual", "count"] | None = None
+    contact: Literal["edges", "fraction"] = "edges"
     closures: Names = [CLOSURES[0]]
-    likelihood: str = "beta-binomial"
-    unit: str = "increment"
+    likelihood: str | None = None
+    unit: str | None = None
     replicate_effects: bool = False
     challenge: bool = True
     max_refits: int = Field(default=10, ge=0)
@@ -171,6 +177,13 @@ class ComparisonTable(_Table):
     tune: int = Field(default=300, ge=1)
     draws: int = Field(default=600, ge=1)
     posteriors: Literal["lean", "whole", "none"] = "lean"
+
+    @property
+    def asks_for_counts(self) -> bool:
+        """Whether settings are given that only counts have."""
+        return (
+            "closures" in self.model_fields_set or self.likelihood not in (None, "binomial") or self.unit == "increment"
+        )
 
     @field_validator("si_models")
     @classmethod

@@ -77,8 +77,16 @@ class DataGeneratingProcess(ABC):
             When there are too few neighbours for the rates.
         """
 
-    def parameters(self) -> dict[str, float]:
-        """Return the parameters of the right model, by name; empty if neither model is exactly right."""
+    def parameters(self, degree: float = np.inf, clock: Clock = "rounds") -> dict[str, float]:
+        """Return the parameters of the right model, by name; empty if neither model is exactly right.
+
+        Parameters
+        ----------
+        degree : float
+            Number of neighbours. In rounds, some parameters depend on it; with many neighbours they do not.
+        clock : {"rounds", "continuous"}
+            How time passes.
+        """
         return {}
 
     def factors(self, replicates: int, rng: np.random.Generator) -> FloatArray:
@@ -169,7 +177,7 @@ class OneRate(DataGeneratingProcess):
     def process(self, degree: float, clock: Clock) -> Process:  # noqa: D102
         return Process(_probability(np.array([[self.rate]]), degree, clock), np.ones(1), 1.0)
 
-    def parameters(self) -> dict[str, float]:  # noqa: D102
+    def parameters(self, degree: float = np.inf, clock: Clock = "rounds") -> dict[str, float]:  # noqa: D102
         return {"beta": self.rate}
 
 
@@ -188,7 +196,7 @@ class Who(DataGeneratingProcess):
         rates = np.array([[parameters["beta_fast"]], [parameters["beta_slow"]]])
         return Process(_probability(rates, degree, clock), np.array([self.weight, 1.0 - self.weight]), 1.0)
 
-    def parameters(self) -> dict[str, float]:  # noqa: D102
+    def parameters(self, degree: float = np.inf, clock: Clock = "rounds") -> dict[str, float]:  # noqa: D102
         fast = self.rate / (self.weight + (1.0 - self.weight) / self.ratio)
         return {"beta_fast": fast, "beta_slow": fast / self.ratio, "weight_fast": self.weight}
 
@@ -210,11 +218,15 @@ class When(DataGeneratingProcess):
         table = np.array([[self.p_first, self.p_first / self.ratio]])
         return Process(table, np.ones(1), _visibility(self.rate, degree, clock))
 
-    def parameters(self) -> dict[str, float]:  # noqa: D102
+    def parameters(self, degree: float = np.inf, clock: Clock = "rounds") -> dict[str, float]:  # noqa: D102
         later = self.p_first / self.ratio
+        slow = self.rate * later
+        if clock == "rounds" and np.isfinite(degree):
+            # A later sighting persuades with the probability c p2 per round and edge.
+            slow = -degree * np.log1p(-_visibility(self.rate, degree, clock) * later)
         return {
             "beta_fast": self.rate,
-            "beta_slow": self.rate * later,
+            "beta_slow": float(slow),
             "weight_fast": (self.p_first - later) / (1.0 - later),
         }
 
@@ -246,7 +258,7 @@ class Background(OneRate):
         # Every sighting persuades, and visibility is the probability of persuading. The law is the same as for OneRate.
         return Process(np.ones((1, 1)), np.ones(1), _visibility(self.rate, degree, clock), self.outside)
 
-    def parameters(self) -> dict[str, float]:  # noqa: D102
+    def parameters(self, degree: float = np.inf, clock: Clock = "rounds") -> dict[str, float]:  # noqa: D102
         return {}
 
 
@@ -273,7 +285,7 @@ class Varying(OneRate):
     def factors(self, replicates: int, rng: np.random.Generator) -> FloatArray:  # noqa: D102
         return np.exp(self.sd * rng.standard_normal(replicates))
 
-    def parameters(self) -> dict[str, float]:  # noqa: D102
+    def parameters(self, degree: float = np.inf, clock: Clock = "rounds") -> dict[str, float]:  # noqa: D102
         return {}
 
 

@@ -61,6 +61,10 @@ class RecoveryMethod:
     challenge: bool = True
     covariates: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        # A record in JSON has a list.
+        object.__setattr__(self, "covariates", tuple(self.covariates))
+
     @property
     def content(self) -> dict[str, Any]:
         """Content of the hash. Settings that were added later count only if they differ from their default."""
@@ -199,7 +203,15 @@ class DataSet:
         rows = []
         for method in methods:
             wall, cpu = time.perf_counter(), time.process_time()
-            row = compared(self.truth, data, fresh, self.taken_as or self.clock, seed=self.seed, **asdict(method))
+            row = compared(
+                self.truth,
+                data,
+                fresh,
+                self.taken_as or self.clock,
+                degree=float(data.table["degree"].iloc[0]),
+                seed=self.seed,
+                **asdict(method),
+            )
             elapsed = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
             rows.append({**settings, **row, **elapsed})
         return rows
@@ -430,6 +442,9 @@ def _read(blocks: Sequence[_Block], folder: Path) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     if table.empty:
         return table
+    # Studies of earlier versions lack the columns that came later.
+    later = {name: value for name, value in (("level", "count"), ("covariates", "")) if name not in table}
+    table = table.assign(**later)
     return table.sort_values(["label", "cell", "number", *METHOD], kind="stable").reset_index(drop=True)
 
 

@@ -1,6 +1,6 @@
 """One data set of a known truth: the numbers of the comparison, and their agreement with fresh data."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy.special import logsumexp
@@ -32,6 +32,7 @@ def compared(
     level: Level,
     challenge: bool,
     covariates: tuple[str, ...] = (),
+    degree: float = np.inf,
     seed: int,
 ) -> dict[str, Any]:
     """Compare one rate with two, and score both posteriors on fresh data of the same truth.
@@ -44,6 +45,8 @@ def compared(
         The data, and as many of the same truth, which no model has seen.
     clock, likelihood, closure, prior_scale, level, challenge, covariates, seed
         See :func:`tworate.inference.compare`.
+    degree : float
+        Neighbours of an agent, on which some true parameters depend.
 
     Returns
     -------
@@ -92,7 +95,7 @@ def compared(
         "bad_k": sum(result.models[name].pareto_k_bad for name in ("one-rate", "two-rate")),
         "problems": sum(bool(result.models[name].problems) for name in ("one-rate", "two-rate")),
     }
-    return {**row, **_scores(result, data, fresh), **_rivals(result), **_parameters(result, truth)}
+    return {**row, **_scores(result, data, fresh), **_rivals(result), **_parameters(result, truth, degree)}
 
 
 def _scores(result: ConditionResult, data: Trajectories, fresh: Trajectories) -> dict[str, float]:
@@ -132,11 +135,11 @@ def _rivals(result: ConditionResult) -> dict[str, float]:
     return scores
 
 
-def _parameters(result: ConditionResult, truth: DataGeneratingProcess) -> dict[str, Any]:
+def _parameters(result: ConditionResult, truth: DataGeneratingProcess, degree: float) -> dict[str, Any]:
     """Return truth, posterior mean and sd of each parameter of the true model, and whether the interval covers it."""
     model = "two-rate" if truth.two_rates else "one-rate"
     scores: dict[str, Any] = {}
-    for name, value in truth.parameters().items():
+    for name, value in truth.parameters(degree, cast(Clock, result.clock)).items():
         draws = np.asarray(group(result.posteriors[model], "posterior")[name]).ravel()
         low, high = np.quantile(draws, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
         scores |= {

@@ -16,6 +16,7 @@ from tworate.inference.calibration.data_generating_processes import (
     Who,
     make_process,
 )
+from tworate.models import TwoRateSI
 from tworate.simulate import make_network
 
 ALL = (
@@ -95,3 +96,25 @@ def test_bad_truths_are_refused():
         make_process("one-rate", beta=1.0)
     with pytest.raises(InputError, match=r"rate = -1\.0 must be a number of at least 0"):
         make_process("one-rate", rate=-1.0)
+
+
+@pytest.mark.parametrize("degree", [3, 8])
+def test_in_rounds_first_and_later_sightings_are_exactly_two_rates_of_neighbour_rounds(degree):
+    truth = When(rate=1.4, p_first=0.7, ratio=5)
+    visibility, later = -np.expm1(-1.4 / degree), 0.7 / 5
+    seen = np.arange(0, 30)
+    # An agent has not shared after M neighbour-rounds: it saw nothing, or neither its first sighting nor a later one
+    # persuaded.
+    plain = [
+        (1 - visibility) ** m
+        + sum(
+            (1 - visibility) ** (first - 1) * visibility * (1 - 0.7) * (1 - visibility * later) ** (m - first)
+            for first in range(1, m + 1)
+        )
+        for m in seen
+    ]
+    model = TwoRateSI(**truth.parameters(degree, "rounds"))
+    np.testing.assert_allclose(model.survival(seen / degree), plain, rtol=1e-12)
+    # With many neighbours and in continuous time the slow rate is that of sightings times the later probability.
+    assert truth.parameters(1e7, "rounds")["beta_slow"] == pytest.approx(truth.parameters()["beta_slow"], rel=1e-6)
+    assert truth.parameters(degree, "continuous") == truth.parameters()
