@@ -12,6 +12,7 @@ from ...inference.comparison.storage import TRAJECTORIES
 from ...inference.posterior.posteriors import read_posterior
 from ...models import get_model
 from ...simulate import Trajectories
+from ...simulate.history_files import read_beside
 from ...simulate.tables import read_parquet
 
 FACTORS = ("model", "event_type", "event", "composition", "network", "visibility", "closure", "seed")
@@ -174,6 +175,7 @@ def prediction_table(folder: Path, compared: pd.DataFrame, *, seed: int = 0) -> 
     factors = [name for name in varying(first) if name != "closure"]
     # Make Trajectories only of the chosen conditions; there may be many others.
     table = read_parquet(folder / TRAJECTORIES)[0]
+    histories = read_beside(folder / TRAJECTORIES)
     parts = []
     for _, row in chosen.iterrows():
         number, verdict = int(row["condition"]), str(row["verdict"])
@@ -182,7 +184,10 @@ def prediction_table(folder: Path, compared: pd.DataFrame, *, seed: int = 0) -> 
             "label": "\n".join(str(row[name]) for name in factors) or f"condition {number}",
             "verdict": verdict,
         }
-        data = Trajectories(table[table["condition"] == number], source=str(folder / TRAJECTORIES))
+        own = None
+        if histories is not None:
+            own = histories.select(histories.shares["path_number"][histories.shares["condition"] == number].unique())
+        data = Trajectories(table[table["condition"] == number], source=str(folder / TRAJECTORIES), histories=own)
         wanted = (verdict,) if verdict != "undecided" else ("one-rate", "two-rate")
         for model in [name for name in wanted if name in files[number]]:
             bands = predict_curves(read_posterior(files[number][model]), data, seed=seed, model=get_model(model))

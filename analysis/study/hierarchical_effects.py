@@ -8,7 +8,6 @@ import pandas as pd
 
 from ...inference.comparison.storage import TRAJECTORIES
 from ...inference.likelihood.likelihoods import LIKELIHOODS
-from ...inference.posterior.fitting import DEFAULT_LIKELIHOOD
 from ...simulate.tables import read_parquet, write_table
 from .store import POSTERIORS, StudyFolder
 from .study_file import EffectTable, StudySpecification
@@ -81,10 +80,14 @@ def write_effects(
     from ...inference.hierarchical.hierarchical import compare_terms, fit_hierarchical
 
     effects, left_out = [], []
-    likelihood = specification.comparison.likelihood or DEFAULT_LIKELIHOOD["count"]
+    comparison = specification.comparison
+    likelihood = comparison.likelihood
     # The hierarchical model has no likelihood of whole curves.
-    if LIKELIHOODS[likelihood].kind != "transition":
+    if likelihood is not None and LIKELIHOODS[likelihood].kind != "transition":
         likelihood = "beta-binomial"
+    level = comparison.level
+    if level is None and (comparison.asks_for_counts or settings.closure):
+        level = "count"
     for si_model in settings.si_models:
 
         def tell(done: int, total: int, stage: str = f"effects on {si_model}") -> None:
@@ -98,6 +101,8 @@ def write_effects(
             closure=settings.closure,
             clock=specification.spread.clock,
             likelihood=likelihood,
+            level=level,
+            contact=comparison.contact,
             seed=specification.seed[0],
             progress=tell,
         )

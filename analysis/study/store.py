@@ -18,7 +18,13 @@ COMPARISON = "comparison.json"
 """File that marks a folder of `tworate run` or `tworate compare`."""
 TABLES = ("conditions", "decisions", "trajectories", "comparison", "effects", "effects_loo")
 """Names of the tables; each is a Parquet file."""
-_DERIVED = (*(f"{name}.parquet" for name in TABLES), "trajectories.counts.parquet", "report.html")
+_BESIDE = ("counts", "shares", "network")
+"""Further files of the trajectories."""
+_DERIVED = (
+    *(f"{name}.parquet" for name in TABLES),
+    *(f"trajectories.{name}.parquet" for name in _BESIDE),
+    "report.html",
+)
 
 
 class StudyFolder:

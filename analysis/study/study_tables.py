@@ -1,6 +1,9 @@
 """Write the tables of a study from the parts of its conditions."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,9 @@ from ...agents import DecisionTable
 from ...files import atomic_path
 from ...inference.comparison.storage import TRAJECTORIES
 from ...inference.posterior.posteriors import Posteriors
+from ...simulate.contacts import ContactNetwork
 from ...simulate.counts import counts_path
+from ...simulate.history_files import network_path, read_beside, shares_path, write_beside, write_network
 from ...simulate.tables import TableWriter, read_parquet, write_table
 from .condition_job import Job
 from .plan import Plan
@@ -69,6 +74,7 @@ def _write_trajectories(
     path = store.path / TRAJECTORIES
     parts = [store.part(job.key) / TRAJECTORIES for job in jobs]
     uneven = any("degrees" in names for names in _columns(parts))
+    _write_histories(jobs, parts, path, progress)
     with (
         atomic_path(path) as target,
         atomic_path(counts_path(path)) as counts_target,
@@ -81,6 +87,38 @@ def _write_trajectories(
             counts.write(_numbered(read_parquet(counts_path(part))[0], number, "trajectory"))
             if progress:
                 progress(done, len(jobs))
+
+
+def _write_histories(
+    jobs: Sequence[Job], parts: Sequence[Path], path: Path, progress: Callable[[int, int], None] | None
+) -> None:
+    """Write who shared when in all conditions beside their trajectories, if every condition recorded it.
+
+    Conditions on the same network have it once. Attributes of agents are left out: an agent of a network has another
+    persona in another condition.
+    """
+    write_beside(None, path)
+    if not all(shares_path(part).is_file() for part in parts):
+        return
+    networks: dict[str, ContactNetwork] = {}
+    name_of: dict[bytes, str] = {}
+    record: dict[str, Any] = {}
+    with atomic_path(shares_path(path)) as target, TableWriter(target, record) as shares:
+        for done, (job, part) in enumerate(zip(jobs, parts, strict=True), start=1):
+            histories = read_beside(part)
+            assert histories is not None  # its file is there
+            (network,) = histories.networks.values()
+            content = hashlib.sha256(network.indptr.tobytes() + network.indices.tobytes()).digest()
+            if content not in name_of:
+                name_of[content] = f"{network.name} {len(networks) + 1}"
+                networks[name_of[content]] = replace(network, name=name_of[content])
+            record.update({"until": histories.until, "clock": histories.clock, "apart_by": ["condition"]})
+            known = histories.shares[["trajectory", "agent", "time", "seed"]]
+            table = _numbered(known.copy(), job.condition.number, "trajectory")
+            shares.write(table.assign(network=name_of[content]))
+            if progress:
+                progress(done, len(jobs))
+    write_network(networks, network_path(path))
 
 
 def _numbered(table: pd.DataFrame, number: int, first: str) -> pd.DataFrame:

@@ -166,7 +166,7 @@ def observe_histories(
     contact: Contact = "edges",
     *,
     by_time: bool = False,
-    by_trajectory: bool = False,
+    kept_apart: NDArray[np.int64] | None = None,
     covariates: Sequence[str] = (),
 ) -> Transitions:
     """Turn event histories into observations: agents of equal exposures are one observation with a count.
@@ -179,8 +179,9 @@ def observe_histories(
         As of :func:`agent_exposure`.
     by_time : bool
         Whether agents of equal exposures but other times are kept apart: for models that look at time.
-    by_trajectory : bool
-        Whether agents of different trajectories are kept apart: for effects of replicates.
+    kept_apart : array of int, shape (n_trajectories,), optional
+        Agents of trajectories that differ in this number are kept apart, and it is the path of the observations: the
+        number of the trajectory for effects of replicates, or that of a condition.
     covariates : sequence of str
         Attributes of the agents, `degree`, or `trajectory`: agents that differ in them are kept apart.
 
@@ -198,7 +199,8 @@ def observe_histories(
     if not exposure.shared.any():
         raise InputError(f"{histories.source}: nobody shares who was exposed; there is nothing to compare")
     made = design(histories, exposure.path, exposure.agent, covariates) if covariates else None
-    keys = [*([exposure.path] if by_trajectory else []), *([made.group] if made else [])]
+    apart = None if kept_apart is None else kept_apart[exposure.path]
+    keys = [*([] if apart is None else [apart]), *([made.group] if made else [])]
     types = _types(exposure, clock, by_time=by_time, keys=keys)
     shared, path, counts = types.shared, types.path, types.counts
     # A first row for the time until the interval, a second one for the interval of those who shared.
@@ -206,7 +208,8 @@ def observe_histories(
     rows = np.concatenate([before, event])
     is_event = np.arange(rows.size) >= before.size
     # Observations of a trajectory stand together.
-    order = np.argsort(path[rows], kind="stable") if by_trajectory else np.arange(rows.size)
+    path_of_type = np.zeros(path.size, dtype=np.int64) if kept_apart is None else kept_apart[path]
+    order = np.argsort(path_of_type[rows], kind="stable")
     place = np.empty(rows.size, dtype=np.int64)
     place[order] = np.arange(rows.size)
     row_before, row_event = np.full(counts.size, -1), np.full(counts.size, -1)
@@ -232,7 +235,7 @@ def observe_histories(
         incidence=np.where(is_event, size, 0),
         population=populations[path[at]],
         weight=np.ones(at.size),
-        path=path[at] if by_trajectory else np.zeros(at.size, dtype=np.int64),
+        path=path_of_type[at],
         time=np.where(is_event, types.time_end[at], types.time_before[at]) + starts[path[at]],
         closure=EVENT_HISTORIES,
         formulas=tuple(formulas[network.name] for network in networks),

@@ -78,18 +78,24 @@ class StudyObservations:
         ):
             if len(missing):
                 raise InputError(f"{where}: {CONDITION} = {missing.iloc[0]}, but {other}")
-        data = observed(trajectories, closure, specification)
         # Trajectories have the numbers that `observe` gives them: those that never start are dropped.
         started = (table["infected"] > 0).to_numpy()
         first = np.unique(trajectories.path_numbers[started], return_index=True)[1]
         starts = table[started].iloc[first].reset_index(drop=True)
-        of_path = index.get_indexer(starts[CONDITION])
-        order = np.argsort(of_path[data.path], kind="stable")
+        of_path = index.get_indexer(starts[CONDITION]).astype(np.int64)
+        if specification.level == "individual":
+            # Agents of one condition are grouped, whatever their trajectories.
+            data = observed(trajectories, closure, specification, kept_apart=of_path)
+            condition = data.path
+        else:
+            data = observed(trajectories, closure, specification)
+            condition = of_path[data.path]
+        order = np.argsort(condition, kind="stable")
         return cls(
             data=_taken(data, order),
             labels=tuple(labels),
-            condition=of_path[data.path][order].astype(np.int64),
-            condition_of_path=of_path.astype(np.int64),
+            condition=condition[order],
+            condition_of_path=of_path,
             starts=starts[[name for name in ("population", "infected", "degree", "degrees") if name in starts]],
         )
 

@@ -134,6 +134,7 @@ def sample(study: HierarchicalData, *, seed: int, settings: SamplerSettings) -> 
             "likelihood": study.specification.likelihood.name,
             "closure": study.observations.data.closure,
             "clock": study.specification.clock,
+            "contact": study.specification.contact,
             "window": study.observations.data.window,
             "codings": json.dumps(study.design.to_json()),
             "notes": json.dumps(study.design.notes),

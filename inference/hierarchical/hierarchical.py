@@ -3,20 +3,21 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
-from ...errors import InputError
+from ...errors import InputError, check_seed
 from ...models import get_model
 from ...simulate import Trajectories
 from ...simulate.trajectories import as_trajectories
+from ..data.individual import EVENT_HISTORIES, Contact
 from ..data.observations import choose_clock, choose_closure
 from ..likelihood.likelihoods import LIKELIHOODS
 from ..likelihood.specification import Specification
 from ..loo.loo import elpd_difference
 from ..posterior.arviz_adapter import open_netcdf
-from ..posterior.fitting import check_names
+from ..posterior.fitting import DEFAULT_LIKELIHOOD, check_contact, check_names, choose_level
 from ..posterior.sampling import SamplerSettings
 from .condition_observations import CONDITION
 from .design import Design, codings_from_json
@@ -47,7 +48,9 @@ def fit_hierarchical(
     model: str = "two-rate",
     closure: str | None = None,
     clock: str | None = None,
-    likelihood: str = "beta-binomial",
+    likelihood: str | None = None,
+    level: str | None = None,
+    contact: str = "edges",
     terms: Sequence[str] | None = None,
     seed: int = 0,
     sampler: SamplerSettings | None = None,
@@ -68,8 +71,12 @@ def fit_hierarchical(
     clock : {"rounds", "continuous"}, optional
         Synchronous rounds, or continuous time between observations; by default the clock of the simulation if the data
         record it, otherwise rounds.
-    likelihood : {"beta-binomial", "binomial"}
-        Distribution of new sharers given the past.
+    likelihood : {"beta-binomial", "binomial"}, optional
+        Distribution of new sharers given the past; by default beta-binomial for counts, binomial for event histories.
+    level : {"individual", "count"}, optional
+        As of :func:`tworate.inference.fit`: event histories where the data have them, or counts.
+    contact : {"edges", "fraction"}
+        How the exposure of an agent counts sharing neighbours.
     terms : sequence of str, optional
         Columns of `conditions`: numbers (fatalities in powers of ten), or labels, whose effects sum to zero. By default
         those of O, C, E, A, N, event_type and fatalities that exist. A term is left out with a note if it does not vary
@@ -118,9 +125,17 @@ def fit_hierarchical(
     report = progress or (lambda done, total: None)
     report(0, 3)
     study = study_of(
-        conditions, trajectories, model=model, closure=closure, clock=clock, likelihood=likelihood, terms=terms
+        conditions,
+        trajectories,
+        model=model,
+        closure=closure,
+        clock=clock,
+        likelihood=likelihood,
+        level=level,
+        contact=contact,
+        terms=terms,
     )
-    check_names(likelihood, seed)
+    check_seed(seed)
     report(1, 3)
     sampled = sample(study, seed=seed, settings=sampler or SETTINGS)
     report(2, 3)
@@ -136,23 +151,35 @@ def study_of(
     model: str = "two-rate",
     closure: str | None = None,
     clock: str | None = None,
-    likelihood: str = "beta-binomial",
+    likelihood: str | None = None,
+    level: str | None = None,
+    contact: str = "edges",
     terms: Sequence[str] | None = None,
 ) -> HierarchicalData:
     """Return the data of the hierarchical model. Arguments and errors are those of :func:`fit_hierarchical`."""
     if model not in MODELS:
         raise InputError(f"the SI model of the hierarchical model must be {' or '.join(MODELS)}, not {model!r}")
+    data = as_trajectories(trajectories)
+    chosen_level, _ = choose_level(data, level, closure, likelihood)
+    likelihood = likelihood or DEFAULT_LIKELIHOOD[chosen_level]
     check_names(likelihood, 0)
+    check_contact(contact)
     if LIKELIHOODS[likelihood].kind != "transition":
         raise InputError(
             f"the hierarchical model takes a likelihood of increments, beta-binomial or binomial, not {likelihood}"
         )
     if CONDITION not in conditions:
         raise InputError(f"the table of conditions has no column {CONDITION!r}, which names each condition")
-    data = as_trajectories(trajectories)
-    chosen_closure, _ = choose_closure(data, closure)
+    individual = chosen_level == "individual"
+    chosen_closure = EVENT_HISTORIES if individual else choose_closure(data, closure)[0]
     chosen_clock, _ = choose_clock(data, clock)
-    specification = Specification(get_model(model), LIKELIHOODS[likelihood], chosen_clock)
+    specification = Specification(
+        get_model(model),
+        LIKELIHOODS[likelihood],
+        chosen_clock,
+        level=chosen_level,
+        contact=cast(Contact, contact),
+    )
     return prepare(conditions.reset_index(drop=True), data, specification, chosen_closure, terms)
 
 
@@ -207,7 +234,11 @@ def load_hierarchical(
             posterior.close()
     study = None
     if conditions is not None and trajectories is not None:
-        settings = {name: posterior.attrs[name] for name in ("model", "closure", "clock", "likelihood")}
+        settings = {name: posterior.attrs[name] for name in ("model", "clock", "likelihood")}
+        if posterior.attrs["closure"] != EVENT_HISTORIES:
+            settings |= {"closure": posterior.attrs["closure"], "level": "count"}
+        else:
+            settings |= {"level": "individual", "contact": posterior.attrs["contact"]}
         study = study_of(conditions, trajectories, terms=[coding.name for coding in codings], **settings)
     return HierarchicalFit(posterior, summarize(posterior), study)
 

@@ -155,7 +155,12 @@ def fit(
 
 
 def observed(
-    trajectories: Trajectories, closure: str, specification: Specification, *, by_trajectory: bool = False
+    trajectories: Trajectories,
+    closure: str,
+    specification: Specification,
+    *,
+    by_trajectory: bool = False,
+    kept_apart: NDArray[np.int64] | None = None,
 ) -> Transitions:
     """Return the observations that a specification needs from trajectories.
 
@@ -169,14 +174,19 @@ def observed(
         What is fitted.
     by_trajectory : bool
         Whether agents of different trajectories are kept apart, at the individual level.
+    kept_apart : array of int, shape (n_trajectories,), optional
+        At the individual level: agents of trajectories that differ in this number are kept apart.
     """
     if specification.level == "individual":
+        histories = cast(EventHistories, trajectories.histories)
+        if by_trajectory or specification.only_replicates:
+            kept_apart = np.arange(histories.n_trajectories)
         return observe_histories(
-            cast(EventHistories, trajectories.histories),
+            histories,
             specification.clock,
             specification.contact,
             by_time=specification.model.uses_time(),
-            by_trajectory=by_trajectory or specification.only_replicates,
+            kept_apart=kept_apart,
             covariates=specification.effects,
         )
     return observe(

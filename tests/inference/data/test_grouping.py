@@ -101,7 +101,9 @@ def test_bins_do_not_move_a_posterior(network, clock, model, values, monkeypatch
 )
 def test_merged_observations_have_the_same_likelihood_but_for_a_constant(clock, model, values):
     histories = simulated(make_network("random-regular", 300, 8, seed=1), clock)
-    data = observe_histories(histories, clock, by_time=model.uses_time(), by_trajectory=True)
+    data = observe_histories(
+        histories, clock, by_time=model.uses_time(), kept_apart=np.arange(histories.n_trajectories)
+    )
     merged = merge_memoryless(data)
     assert merged.size < data.size / 10
     assert merged.n_susceptible.sum() == data.n_susceptible.sum()

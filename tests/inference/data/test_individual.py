@@ -213,7 +213,7 @@ def test_exact_times_have_the_density(simulated):
 
 
 def test_trajectories_are_kept_apart_where_effects_of_replicates_are_fitted(simulated):
-    data = observe_histories(simulated.histories, "rounds", by_trajectory=True)
+    data = observe_histories(simulated.histories, "rounds", kept_apart=np.arange(4))
     assert np.all(np.diff(data.path) >= 0)
     assert set(data.path) == {0, 1, 2, 3}
     together = observe_histories(simulated.histories, "rounds")
