@@ -85,9 +85,8 @@ def write_effects(
     # The hierarchical model has no likelihood of whole curves.
     if likelihood is not None and LIKELIHOODS[likelihood].kind != "transition":
         likelihood = "beta-binomial"
-    level = comparison.level
-    if level is None and (comparison.asks_for_counts or settings.closure):
-        level = "count"
+    # Event histories take several times as long here: only where the file asks for them.
+    level = comparison.level if comparison.level == "individual" and not settings.closure else "count"
     for si_model in settings.si_models:
 
         def tell(done: int, total: int, stage: str = f"effects on {si_model}") -> None:

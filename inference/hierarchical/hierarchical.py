@@ -49,7 +49,7 @@ def fit_hierarchical(
     closure: str | None = None,
     clock: str | None = None,
     likelihood: str | None = None,
-    level: str | None = None,
+    level: str | None = "count",
     contact: str = "edges",
     terms: Sequence[str] | None = None,
     seed: int = 0,
@@ -73,8 +73,9 @@ def fit_hierarchical(
         record it, otherwise rounds.
     likelihood : {"beta-binomial", "binomial"}, optional
         Distribution of new sharers given the past; by default beta-binomial for counts, binomial for event histories.
-    level : {"individual", "count"}, optional
-        As of :func:`tworate.inference.fit`: event histories where the data have them, or counts.
+    level : {"count", "individual"}, optional
+        Counts, or event histories: these take several times as long. None takes event histories where the data have
+        them.
     contact : {"edges", "fraction"}
         How the exposure of an agent counts sharing neighbours.
     terms : sequence of str, optional
@@ -152,7 +153,7 @@ def study_of(
     closure: str | None = None,
     clock: str | None = None,
     likelihood: str | None = None,
-    level: str | None = None,
+    level: str | None = "count",
     contact: str = "edges",
     terms: Sequence[str] | None = None,
 ) -> HierarchicalData:
