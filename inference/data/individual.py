@@ -242,7 +242,7 @@ def observe_histories(
         window=float((ends - starts).max()),
         paths=paths,
         n_increments=exposure.agent.size,
-        cautions=_notes(histories, spontaneous),
+        cautions=(*_notes(histories, spontaneous), *assortativity_notes(histories, covariates)),
         units=AgentUnits(row_before, row_event, types.of_agent, exposure.path, exposure.agent),
         design=None if made is None else replace(made, group=made.group[types.first[at]]),
     )
@@ -342,6 +342,48 @@ def _formula(network: ContactNetwork) -> RandomRegular | DegreeDistribution:
     if values.size == 1 and values[0] >= 2:
         return RandomRegular(float(values[0]))
     return DegreeDistribution.from_counts(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+
+
+ALIKE = 0.1
+"""Assortativity of an attribute among neighbours above which it is said."""
+
+
+def assortativity_notes(histories: EventHistories, covariates: Sequence[str]) -> list[str]:
+    """Say which attributes of the agents go along the edges of the network, if they are no covariates.
+
+    Notes
+    -----
+    Newman's coefficient of the levels at both ends of directed edges, doi:10.1103/PhysRevE.67.026126.
+    """
+    alike: dict[str, float] = {}
+    seen = set()
+    for number in range(histories.n_trajectories):
+        network = histories.network_of(number)
+        if network.name in seen:
+            continue
+        seen.add(network.name)
+        known = histories.attributes_of(number)
+        for name in histories.attributes:
+            if name not in covariates and not pd.api.types.is_numeric_dtype(known[name]):
+                alike[name] = max(alike.get(name, 0.0), _assortativity(network, pd.factorize(known[name])[0]))
+    return [
+        f"neighbours are alike in {name} (assortativity {value:.2f}): if it also makes agents share, their classes are "
+        f"not independent of each other; compare with the covariate {name} too"
+        for name, value in alike.items()
+        if value > ALIKE
+    ]
+
+
+def _assortativity(network: ContactNetwork, level: NDArray[np.int64]) -> float:
+    """Compute the assortativity of levels (-1: not known); 0 where all agents have the same."""
+    source, target = np.repeat(level, np.diff(network.indptr)), level[network.indices]
+    known = (source >= 0) & (target >= 0)
+    source, target = source[known], target[known]
+    if not source.size:
+        return 0.0
+    ends = [np.bincount(side, minlength=int(level.max()) + 1) / source.size for side in (source, target)]
+    chance = float(ends[0] @ ends[1])
+    return float((np.mean(source == target) - chance) / (1.0 - chance)) if chance < 1.0 else 0.0
 
 
 def _notes(histories: EventHistories, spontaneous: NDArray[np.int64]) -> tuple[str, ...]:

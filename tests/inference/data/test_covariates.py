@@ -11,7 +11,7 @@ from tworate.inference.likelihood.likelihoods import LIKELIHOODS
 from tworate.inference.likelihood.predictor import predictor
 from tworate.inference.likelihood.specification import Specification
 from tworate.models import TwoRateSI
-from tworate.simulate import ContactNetwork, EventHistories, make_network, spread
+from tworate.simulate import ContactNetwork, EventHistories, assortativity, make_alike, make_network, spread
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +132,22 @@ def test_bad_tables_of_agents_are_refused(agents, message):
     network = ContactNetwork.of_edges(pd.DataFrame({"source": ["a"], "target": ["b"]}))
     with pytest.raises(InputError, match=message):
         EventHistories(pd.DataFrame({"agent": ["a"], "time": [0]}), network, 3, agents=pd.DataFrame(agents))
+
+
+def test_alike_neighbours_are_said_unless_the_attribute_is_a_covariate():
+    network = make_network("watts-strogatz", 400, 8, seed=1)
+    members = make_alike(network, np.arange(400) % 2, 0.4, seed=1)
+
+    def cautions(members, **how):
+        data = spread(
+            network, [[0.2], [0.1]], members, rounds=15, replicates=2, visibility=1.0, seed=2, histories=True,
+            persona_labels=["a", "b"],
+        ).histories  # fmt: skip
+        return [note for note in observe_histories(data, "rounds", **how).cautions if "alike" in note]
+
+    assert cautions(members) == [
+        f"neighbours are alike in persona (assortativity {assortativity(network, members):.2f}): if it also makes "
+        "agents share, their classes are not independent of each other; compare with the covariate persona too"
+    ]
+    assert not cautions(members, covariates=["persona"])
+    assert not cautions(np.random.default_rng(3).permutation(members))
