@@ -23,6 +23,8 @@ from .network_prediction import designs_of_all, draws_within_reach, given_shares
 FloatArray = NDArray[np.float64]
 
 QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
+_FORECAST_TIMES = 50
+"""Number of times of a forecast in continuous time on a network."""
 _MAX_STEPS = 1000
 """Maximum number of steps of one forecast path."""
 
@@ -97,27 +99,17 @@ def _predict_on_network(
     lengths = histories.ends - histories.starts
     grid = np.linspace(0.0, lengths.max(), n_times)
     curves = []
-    covariates = covariates_of(posterior)
-    designs = designs_of_all(histories, clock, covariates) if covariates else []
+    simulator = _Simulator(posterior, histories, model, rng)
     for number in range(histories.n_trajectories):
-        network = histories.network_of(number)
-        n_own = draws_within_reach(max(1, n_draws // histories.n_trajectories), network.n_agents, lengths.max(), clock)
-        values, factor, _, chosen = _drawn(posterior, model, rng, n_own)
-        if covariates:
-            effects, own = effects_of(group(posterior, "posterior"))[chosen], designs[number]
-            factor = Specification.covariate_factors(effects, own.matrix)[:, own.group]
-        times = simulate_shares(
-            model or get_model(posterior.attrs["model"]),
-            values,
-            network,
+        times = simulator.shares(
+            number,
             given_shares(histories, number, clock),
+            start=0.0,
             until=float(lengths.max()),
-            clock=clock,
-            rng=rng,
-            contact=posterior.attrs["contact"],
-            factor=factor,
+            n_draws=max(1, n_draws // histories.n_trajectories),
         )
-        curves += [np.searchsorted(np.sort(each), grid, side="right") / network.n_agents for each in times]
+        n_agents = histories.network_of(number).n_agents
+        curves += [np.searchsorted(np.sort(each), grid, side="right") / n_agents for each in times]
     bands = bands_of(grid, np.array(curves))
     bands.attrs["formula"] = "simulated on the network"
     return bands
@@ -172,6 +164,10 @@ def forecast(
     data = as_trajectories(trajectories)
     rng = np.random.default_rng(seed)
     attrs = posterior.attrs
+    if attrs["closure"] == EVENT_HISTORIES:
+        if data.histories is None:
+            raise InputError(f"{data.source}: has no event histories, which this posterior was fitted to; give them")
+        return _forecast_on_network(posterior, data.histories, until, model, rng, n_draws)
     observed = observe(data, attrs["closure"], attrs["clock"], whole_curve=True)
     median_step = float(np.median(observed.time_end - observed.time_start))
     tables = []
@@ -202,6 +198,70 @@ def forecast(
         bands.insert(0, "trajectory", label)
         tables.append(bands)
     return pd.concat(tables, ignore_index=True)
+
+
+def _forecast_on_network(
+    posterior: Any,
+    histories: EventHistories,
+    until: float,
+    model: type[SIModel] | None,
+    rng: np.random.Generator,
+    n_draws: int,
+) -> pd.DataFrame:
+    """Forecast by simulation on the network of the data: every agent goes on from what it has seen."""
+    clock, simulator = posterior.attrs["clock"], _Simulator(posterior, histories, model, rng)
+    tables = []
+    for number, label in enumerate(histories.labels):
+        start, end = histories.starts[number], histories.ends[number]
+        if not until > end:
+            raise InputError(
+                f"{histories.source}: until = {until:g} is not in the future: trajectory {label} was observed until "
+                f"{end:g}; give a later time"
+            )
+        step = 1.0 if clock == "rounds" else (until - end) / _FORECAST_TIMES
+        ahead = _times_ahead(end, step, until)
+        times = simulator.shares(
+            number, histories.share_times(number) - start, start=end - start, until=ahead[-1] - start, n_draws=n_draws
+        )
+        n_agents = histories.network_of(number).n_agents
+        curves = [np.searchsorted(np.sort(each), ahead - start, side="right") / n_agents for each in times]
+        bands = bands_of(ahead, np.array(curves))
+        bands.insert(0, "trajectory", label)
+        tables.append(bands)
+    return pd.concat(tables, ignore_index=True)
+
+
+class _Simulator:
+    """Simulates a fitted model on the networks of its data, with draws from its posterior."""
+
+    def __init__(
+        self, posterior: Any, histories: EventHistories, model: type[SIModel] | None, rng: np.random.Generator
+    ) -> None:
+        self._posterior, self._histories, self._rng = posterior, histories, rng
+        self._model = model or get_model(posterior.attrs["model"])
+        covariates = covariates_of(posterior)
+        self._designs = designs_of_all(histories, posterior.attrs["clock"], covariates) if covariates else []
+
+    def shares(self, number: int, given: FloatArray, *, start: float, until: float, n_draws: int) -> FloatArray:
+        """Simulate a trajectory; see :func:`simulate_shares`. Times are since its start."""
+        attrs, network = self._posterior.attrs, self._histories.network_of(number)
+        n_own = draws_within_reach(n_draws, network.n_agents, until - start, attrs["clock"])
+        values, factor, _, chosen = _drawn(self._posterior, self._model, self._rng, n_own)
+        if self._designs:
+            effects, own = effects_of(group(self._posterior, "posterior"))[chosen], self._designs[number]
+            factor = Specification.covariate_factors(effects, own.matrix)[:, own.group]
+        return simulate_shares(
+            self._model,
+            values,
+            network,
+            given,
+            until=until,
+            clock=attrs["clock"],
+            rng=self._rng,
+            contact=attrs["contact"],
+            start=start,
+            factor=factor,
+        )
 
 
 def _paths(trajectories: Trajectories) -> Iterator[tuple[int, pd.DataFrame]]:

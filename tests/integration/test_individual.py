@@ -9,14 +9,15 @@ import pytest
 from scipy import stats
 from scipy.special import logsumexp
 
-from tworate import compare, load_comparison
+from tworate import EventHistories, Trajectories, compare, fit, load_comparison
 from tworate.analysis.cli import main
 from tworate.errors import InputError
+from tworate.inference import forecast
 from tworate.inference.comparison.agents import class_by_attribute
 from tworate.inference.data.individual import agent_exposure
 from tworate.inference.posterior.arviz_adapter import effective_sample_size, group
 from tworate.models.parameters import RATE_PRIOR
-from tworate.simulate import random_regular, spread
+from tworate.simulate import as_trajectories, random_regular, spread
 
 pytestmark = pytest.mark.integration
 
@@ -228,3 +229,23 @@ def test_probabilities_of_classes_are_bayes_rule(two_rates):
         expected = (weight * likelihood[0] / (weight * likelihood[0] + (1 - weight) * likelihood[1])).mean()
         # The table averages over a tenth of the draws.
         assert agents["p_fast"].iloc[number] == pytest.approx(expected, abs=0.02)
+
+
+def test_a_forecast_goes_on_on_the_network(two_rates):
+    data, _ = two_rates
+    histories = data.histories
+    early = EventHistories(histories.table[histories.table["time"] <= 12], histories.network, 12, "rounds")
+    posterior = fit("two-rate", as_trajectories(early), seed=1)
+    bands = forecast(posterior, as_trajectories(early), until=25, seed=2, n_draws=200)
+    observed = data.table[data.table["time"].between(12, 25)]
+    both = bands.merge(observed, on=["trajectory", "time"])
+    assert len(both) == 6 * 14
+    prevalence = both["infected"] / both["population"]
+    np.testing.assert_allclose(bands.groupby("trajectory")["q50"].first(), prevalence[both["time"] == 12])
+    inside = ((both["q2.5"] <= prevalence) & (prevalence <= both["q97.5"]))[both["time"] > 12]
+    # Times of one trajectory go together: six trajectories, each nearly always inside.
+    assert inside.mean() > 0.8
+    with pytest.raises(InputError, match="until = 12 is not in the future"):
+        forecast(posterior, as_trajectories(early), until=12, seed=2)
+    with pytest.raises(InputError, match="has no event histories, which this posterior was fitted to"):
+        forecast(posterior, Trajectories(data.table), until=70, seed=2)
