@@ -1,7 +1,7 @@
 """Write the tables of docs/calibration.md, from finished or unfinished recovery studies.
 
-Run with `python docs/calibration_table.py FOLDER [FOLDER of the methods]`, with folders of `tworate recover`. Each
-table replaces the text between `<!-- NAME -->` and `<!-- end -->`.
+Run with `python docs/calibration_table.py FOLDER …`, with folders of `tworate recover`, one for each grid. Each table
+replaces the text between `<!-- NAME -->` and `<!-- end -->`; the grid of a folder determines which tables it gives.
 """
 
 import sys
@@ -137,6 +137,74 @@ def intervals(rows: pd.DataFrame) -> str:
     )  # fmt: skip
 
 
+PARAMETERS = ("beta_fast", "beta_slow", "weight_fast", "beta")
+
+
+def histories(rows: pd.DataFrame) -> str:
+    """Return coverage and verdicts of event histories by truth, network and clock, and of all together."""
+    rows = rows[(rows["level"] == "individual") & (rows["label"] != "power")]
+    kinds = [(label, part) for label, part in rows.groupby("label")]
+    kinds += [(f"all: {truth}", part) for truth, part in rows.groupby("truth")]
+    return table(
+        ("truth: network, clock", "data sets", *PARAMETERS, "one-rate / undecided / two-rate"),
+        [
+            (
+                str(label), f"{len(part)}", *(_coverage(part, name) for name in PARAMETERS),
+                _verdicts(part),
+            )
+            for label, part in kinds
+        ],
+    )  # fmt: skip
+
+
+def _verdicts(rows: pd.DataFrame) -> str:
+    return " / ".join(f"{(rows['verdict'] == name).sum()}" for name in ("one-rate", "undecided", "two-rate"))
+
+
+def _coverage(rows: pd.DataFrame, name: str) -> str:
+    covered = rows[f"{name}_covered"].dropna()
+    if covered.empty:
+        return "–"
+    low, high = summary.interval(int(covered.sum()), len(covered))
+    return f"{covered.mean():.0%} ({low:.0%} to {high:.0%})"
+
+
+def levels(rows: pd.DataFrame) -> str:
+    """Return power and bias of the fast rate by ratio, event histories beside counts of the same data."""
+    rows = rows[rows["label"] == "power"]
+    found = []
+    for (ratio, level), part in rows.groupby(["truth_ratio", "level"]):
+        relative = part["beta_fast_mean"] / part["beta_fast_true"] - 1
+        found.append(
+            (
+                f"{ratio:g}", str(level), f"{len(part)}", _verdicts(part), f"{part['elpd_diff'].median():.1f}",
+                f"{relative.mean():+.1%}", _coverage(part, "beta_fast"),
+            )
+        )  # fmt: skip
+    return table(
+        (
+            "ratio", "level", "data sets", "one-rate / undecided / two-rate", "median gain", "bias of the fast rate",
+            "its 90% intervals that cover",
+        ),
+        found,
+    )  # fmt: skip
+
+
+def alike(rows: pd.DataFrame) -> str:
+    """Return what homophily does, with and without the classes of the agents as a covariate."""
+    found = []
+    for (truth, homophily, covariates), part in rows.groupby(["truth", "homophily", "covariates"]):
+        # With the classes as covariate, the rates are those of an average agent: no true value is known for them.
+        known = bool(covariates) and truth != "one-rate"
+        coverage = ["–"] * len(PARAMETERS) if known else [_coverage(part, name) for name in PARAMETERS]
+        found.append(
+            (str(truth), f"{homophily:g}", str(covariates) or "none", f"{len(part)}", _verdicts(part), *coverage)
+        )
+    return table(
+        ("truth", "assortativity", "covariate", "data sets", "one-rate / undecided / two-rate", *PARAMETERS), found
+    )
+
+
 def done(folder: str, rows: pd.DataFrame) -> str:
     """Return the number of finished data sets of a study, and the time of a comparison."""
     record, n = read_recovery(folder)[0], rows.groupby(["cell", "number"]).ngroups
@@ -150,12 +218,14 @@ def done(folder: str, rows: pd.DataFrame) -> str:
 
 def main(folders: Sequence[str]) -> None:
     """Write all tables into the page."""
-    rows = read_recovery(folders[0])[1]
-    made = {"done": done(folders[0], rows)}
-    made |= {part.__name__: part(rows) for part in (targets, verdicts, rules, fresh, intervals)}
-    for folder in folders[1:]:
-        other = read_recovery(folder)[1]
-        made |= {"methods done": done(folder, other), "methods": methods(other)}
+    made: dict[str, str] = {}
+    for folder in folders:
+        record, rows = read_recovery(folder)
+        parts = {"individual": (histories, levels), "homophily": (alike,), "methods": (methods,)}.get(
+            record["grid"], (targets, verdicts, rules, fresh, intervals)
+        )
+        name = "done" if targets in parts else f"{record['grid']} done"
+        made |= {name: done(folder, rows), **{part.__name__: part(rows) for part in parts}}
     page = PAGE.read_text(encoding="utf-8")
     for name, text in made.items():
         begin, end = f"<!-- {name} -->\n", "<!-- end -->"

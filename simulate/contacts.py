@@ -13,6 +13,8 @@ from ..errors import InputError
 from .network import Network
 from .tables import read_parquet
 
+NETWORK = "network"
+"""Column that names the network of a trajectory or of an edge, where there are several."""
 SOURCE, TARGET, WEIGHT = "source", "target", "weight"
 """Columns of a table of edges: the target is shown what the source posts."""
 
@@ -232,11 +234,18 @@ class ContactNetwork:
         )
 
 
-def read_contacts(path: str | Path) -> ContactNetwork:
+def read_contacts(path: str | Path, *, several: bool = False) -> "ContactNetwork | dict[str, ContactNetwork]":
     """Read who is shown whose posts: an edge list (`.csv`, `.csv.gz`, `.parquet`) or GraphML.
 
     An edge list has the columns `source` and `target`, and optionally `weight`: the target is shown what the source
     posts. GraphML is directed or not as it says.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    several : bool
+        Whether a column `network` of the edges names one of several networks, which are then returned by name.
 
     Raises
     ------
@@ -253,7 +262,13 @@ def read_contacts(path: str | Path) -> ContactNetwork:
             return ContactNetwork.of_graph(nx.read_graphml(path), name=path.name)
         except (OSError, ValueError, TypeError, KeyError, nx.NetworkXError) as error:
             raise InputError(f"{path}: is not readable GraphML ({error})") from error
-    return ContactNetwork.of_edges(read_table(path), name=str(path))
+    edges = read_table(path)
+    if several and NETWORK in edges:
+        return {
+            str(name): ContactNetwork.of_edges(own.reset_index(drop=True), name=str(name))
+            for name, own in edges.groupby(NETWORK, sort=False)
+        }
+    return ContactNetwork.of_edges(edges, name=str(path))
 
 
 def read_table(path: Path) -> pd.DataFrame:

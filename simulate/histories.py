@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .contacts import ContactNetwork
+from .contacts import NETWORK, ContactNetwork
 
-SEED, NETWORK, DEGREE = "seed", "network", "degree"
+SEED, DEGREE = "seed", "degree"
 KNOWN = ("trajectory", "agent", "time", SEED, "persona")
 """Columns of shares with a fixed meaning; all others are condition columns."""
 

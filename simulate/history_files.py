@@ -5,6 +5,7 @@ target is shown what the source posts), and where agents have attributes `x.agen
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from .contacts import ContactNetwork, read_contacts, read_table
-from .histories import NETWORK, EventHistories
+from .contacts import NETWORK, ContactNetwork, read_contacts, read_table
+from .histories import EventHistories
 from .tables import read_parquet, write_table
 
 TIME_UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0, "week": 604_800.0}
@@ -36,7 +37,8 @@ def read_histories(
     path : path
         Shares: `.csv`, `.csv.gz` or `.parquet`, see :class:`EventHistories`. Times are numbers, or dates in ISO 8601.
     network : path, ContactNetwork, or graph
-        See :func:`tworate.simulate.contacts.read_contacts`, or a graph of networkx, igraph or scipy.sparse.
+        See :func:`tworate.simulate.contacts.read_contacts`, or a graph of networkx, igraph or scipy.sparse. Where the
+        shares have a column `network`, the edges may have one too, or a mapping names several graphs.
     until : float, optional
         End of the observation; by default the last share.
     time_unit : {"second", "minute", "hour", "day", "week"}
@@ -54,8 +56,13 @@ def read_histories(
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: there is no such file")
-    contacts = read_contacts(network) if isinstance(network, str | Path) else ContactNetwork.of_graph(network)
     shares, notes = _with_numeric_times(read_table(path), str(path), time_unit)
+    if isinstance(network, str | Path):
+        contacts = read_contacts(network, several=NETWORK in shares)
+    elif isinstance(network, Mapping):
+        contacts = {str(name): ContactNetwork.of_graph(graph, name=str(name)) for name, graph in network.items()}
+    else:
+        contacts = ContactNetwork.of_graph(network)
     table = read_table(Path(agents)) if isinstance(agents, str | Path) else agents
     return EventHistories(shares, contacts, until, clock, str(path), agents=table, notes=notes)
 

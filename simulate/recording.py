@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .contacts import ContactNetwork
-from .histories import NETWORK, SEED, EventHistories
+from .contacts import NETWORK, ContactNetwork
+from .histories import SEED, EventHistories
 from .network import Network
 from .process import Spread
 from .records import Replicate

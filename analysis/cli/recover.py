@@ -98,6 +98,9 @@ def _publish(rows: "object", out: Path, as_json: bool) -> list[str]:
         save_figure(plots.plot_targets(judged), out / "figures" / "targets.png")
     if not power.empty:
         save_figure(plots.plot_power(power), out / "figures" / "power.png")
+    both = rows[rows.groupby(["cell", "number"])["level"].transform("nunique") > 1]
+    if not both.empty:
+        save_figure(plots.plot_levels(both), out / "figures" / "levels.png")
     if as_json:
         emit_json(statistics)
     else:

@@ -21,6 +21,8 @@ def show_comparison(comparison: "Comparison", folder: Path | None) -> None:
     emit(f"level: {first.level} ({first.level_reason})")
     label = "exposure" if first.level == "individual" else "closure"
     emit(f"{label}: {first.closure} ({first.closure_reason})")
+    if first.covariates:
+        emit(f"covariates of all models: {', '.join(first.covariates)}")
     emit(f"clock: {first.clock} ({first.clock_reason})")
     compared, total = (sum(getattr(r, n) for r in comparison.conditions) for n in ("n_observations", "n_increments"))
     if compared < total and first.level == "count":

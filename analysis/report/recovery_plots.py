@@ -63,9 +63,11 @@ def plot_power(power: pd.DataFrame) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 3.6))
         axis = figure.subplots()
-        looks = ((ORANGE, "o", 0.985), (BLUE, "s", 1.015))
+        looks = ((ORANGE, "o", 0.985), (BLUE, "s", 1.015), ("#009E73", "^", 0.97), ("#CC79A7", "D", 1.03))
+        several = power["level"].nunique() > 1
         # Shift points a little, so that error bars at the same ratio do not overlap.
-        for (truth, part), (shade, mark, shift) in zip(power.groupby("truth"), looks, strict=False):
+        groups = power.groupby(["truth", "level"])
+        for ((truth, level), part), (shade, mark, shift) in zip(groups, looks, strict=False):
             reach = np.maximum([part["two_rate"] - part["low"], part["high"] - part["two_rate"]], 0.0)
             axis.errorbar(
                 shift * part["ratio"],
@@ -74,7 +76,7 @@ def plot_power(power: pd.DataFrame) -> Figure:
                 fmt=f"{mark}-",
                 color=shade,
                 capsize=3,
-                label=str(truth),
+                label=f"{truth}, {level}" if several else str(truth),
             )
         axis.set_xscale("log", base=2)
         ticks = [t for t in (1.25, 1.5, 2, 4, 8, 16) if power["ratio"].min() / 1.1 <= t <= power["ratio"].max() * 1.1]
@@ -83,6 +85,43 @@ def plot_power(power: pd.DataFrame) -> Figure:
         axis.set_xlabel("ratio of the two rates (who) or probabilities (when)")
         axis.set_ylabel("two-rate verdicts (95% interval)")
         figure.legend(title="truth", loc="outside right upper")
+    return figure
+
+
+def plot_levels(rows: pd.DataFrame) -> Figure:
+    """Draw what event histories buy: the fast rate found, and the gain of two rates, beside counts of the same data.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Rows of a study in which data sets from two rates were compared at both levels.
+    """
+    levels = {"individual": ("event histories", ORANGE, "o", 0.97), "count": ("counts", BLUE, "s", 1.03)}
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.4, 3.4))
+        rate, gain = figure.subplots(1, 2)
+        for level, (label, shade, mark, shift) in levels.items():
+            own = rows[rows["level"] == level]
+            found = own["beta_fast_mean"] / own["beta_fast_true"]
+            for axis, values in ((rate, found), (gain, own["elpd_diff"])):
+                axis.scatter(own["truth_ratio"] * shift, values, s=12, color=shade, marker=mark, alpha=0.45, lw=0)
+                medians = values.groupby(own["truth_ratio"]).median()
+                axis.plot(medians.index * shift, medians, color=shade, lw=1.6, marker=mark, ms=6, label=label)
+        rate.axhline(1.0, color=INK, lw=1)
+        rate.set_ylabel("fast rate found / true fast rate")
+        rate.legend(fontsize=8.5)
+        gain.set_yscale("symlog", linthresh=4.0)
+        gain.axhline(4.0, color=INK, lw=1, ls="--")
+        end = rows["truth_ratio"].max()
+        gain.text(end, 3.6, "needed for a verdict", fontsize=8, color=INK, va="top", ha="right")
+        gain.set_yticks([0, 4, 10, 100, 1000], ["0", "4", "10", "100", "1000"])
+        gain.set_ylabel("gain of a second rate (elpd)")
+        ratios = sorted(rows["truth_ratio"].unique())
+        for axis in (rate, gain):
+            axis.set_xscale("log", base=2)
+            axis.set_xticks(ratios, [f"{ratio:g}" for ratio in ratios])
+            axis.minorticks_off()
+            axis.set_xlabel("true ratio of the two rates")
     return figure
 
 

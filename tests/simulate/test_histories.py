@@ -192,3 +192,16 @@ def test_seed_is_read_as_true_or_false():
     assert list(EventHistories(shares, network).seeds(0)) == [True, False, False]
     with pytest.raises(InputError, match=r"shares.csv, line 3: seed = 'perhaps' must be true or false"):
         EventHistories(shares.assign(seed=["1", "perhaps", "0"]), network, source="shares.csv")
+
+
+def test_a_file_of_edges_may_hold_several_networks(tmp_path):
+    (tmp_path / "shares.csv").write_text("trajectory,agent,time,network\nx,a,0,one\nx,b,2,one\ny,a,0,two\n")
+    (tmp_path / "follows.csv").write_text("network,source,target\none,a,b\ntwo,a,c\ntwo,c,d\n")
+    histories = read_histories(tmp_path / "shares.csv", tmp_path / "follows.csv", until=5)
+    assert [histories.network_of(number).n_agents for number in (0, 1)] == [2, 3]
+    graphs = {"one": nx.DiGraph([("a", "b")]), "two": nx.DiGraph([("a", "c"), ("c", "d")])}
+    again = read_histories(tmp_path / "shares.csv", graphs, until=5)
+    assert [again.network_of(number).n_edges for number in (0, 1)] == [1, 2]
+    # Without that column in the shares the edges are one network.
+    (tmp_path / "shares.csv").write_text("agent,time\na,0\nb,2\n")
+    assert read_histories(tmp_path / "shares.csv", tmp_path / "follows.csv").network.n_agents == 4

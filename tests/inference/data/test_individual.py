@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import optimize
 
 from tworate.errors import InputError
 from tworate.inference.data.individual import agent_exposure, observe_histories
@@ -235,3 +236,47 @@ def test_agents_that_share_without_exposure_are_further_initial_sharers():
     assert any(note.endswith("taken as further initial sharers: 1") for note in data.cautions)
     # Agent 4 is no unit; agents 1, 2 and 3 are.
     assert set(data.units.agent) == {1, 2, 3}
+
+
+def most_likely(data, model, start):
+    """Return the most likely parameters, and their standard errors from the curvature; rates on the log scale."""
+    names = list(start)
+
+    def loss(point):
+        values = {
+            n: 1 / (1 + np.exp(-x)) if n == "weight_fast" else np.exp(x) for n, x in zip(names, point, strict=True)
+        }
+        return -log_likelihood(data, model, values).sum()
+
+    begin = [np.log(v / (1 - v)) if n == "weight_fast" else np.log(v) for n, v in start.items()]
+    found = optimize.minimize(loss, begin, method="BFGS")
+    return dict(zip(names, found.x, strict=True)), dict(zip(names, np.sqrt(np.diag(found.hess_inv)), strict=True))
+
+
+def test_seeds_chosen_by_persona_do_not_bias_rates_and_leave_the_weight_of_the_others():
+    # A quarter of the agents share from the start, all of them fast: of the others a third is fast, not a half.
+    network = random_regular(2000, 8, seed=1)
+    members = np.random.default_rng(1).permutation(np.arange(2000) % 2)
+    q = np.array([0.15, 0.02])
+    data = spread(
+        network, q[:, None], members, rounds=40, replicates=3, visibility=1.0, seeds="persona:fast",
+        initial_sharers=500, persona_labels=["fast", "slow"], seed=2, histories=True,
+    )  # fmt: skip
+    start = {"beta_fast": 1.0, "beta_slow": 0.2, "weight_fast": 0.4}
+    found, error = most_likely(observe_histories(data.histories, "rounds"), TwoRateSI, start)
+    fast, slow = np.log(-8 * np.log1p(-q))
+    truth = {"beta_fast": fast, "beta_slow": slow, "weight_fast": np.log(0.5)}
+    for name, value in truth.items():
+        assert abs(found[name] - value) < 4.5 * error[name], name
+
+
+def test_agents_that_are_alike_have_the_probability_of_their_decisions():
+    # The exact likelihood of decisions: each is a coin with the probability q.
+    data = spread(
+        random_regular(1000, 6, seed=3), [[0.1]], rounds=20, replicates=3, visibility=1.0, seed=4, histories=True
+    )
+    decided = data.counts[data.counts["sighting"] > 0]
+    by_decisions = decided["new_sharers"].sum() / decided["decisions"].sum()
+    found, error = most_likely(observe_histories(data.histories, "rounds"), OneRateSI, {"beta": 0.5})
+    # Histories do not say which of several sharing neighbours persuaded, which hardly matters.
+    assert found["beta"] == pytest.approx(np.log(-6 * np.log1p(-by_decisions)), abs=0.5 * error["beta"])
