@@ -9,11 +9,13 @@ import arviz as az
 import pandas as pd
 import pytest
 
+from tworate.inference.posterior.arviz_adapter import open_netcdf
 from tworate.simulate import read_trajectories
 
 pytestmark = pytest.mark.integration
 
 RIVALS = ("gamma-rate", "online-offline", "one-rate+replicates")
+FIGURES = ("elpd", "pointwise_elpd", "pareto_k", "prediction", "prior", "rates", "classes")
 
 TWORATE = Path(sys.executable).with_name("tworate")
 
@@ -36,9 +38,10 @@ def test_run_writes_all_documented_files(job):
     made = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert made == {
         "comparison.csv", "comparison.json", "decisions.csv", "report.html", "run.json", "trajectories.parquet",
-        "trajectories.counts.parquet",
+        "agents.parquet",
+        *(f"trajectories.{name}.parquet" for name in ("counts", "shares", "network", "agents")),
         *(f"posteriors/{name}.nc" for name in ("one-rate", "two-rate", *RIVALS)),
-        *(f"figures/{name}.png" for name in ("elpd", "pointwise_elpd", "pareto_k", "prediction", "prior", "rates")),
+        *(f"figures/{name}.png" for name in FIGURES),
     }  # fmt: skip
     assert "synthetic" in done.stderr
     assert "synthetic" in (folder / "report.html").read_text(encoding="utf-8")
@@ -54,8 +57,30 @@ def test_run_writes_all_documented_files(job):
     assert set(table["degree"]) == {8}
 
 
-def test_json_on_stdout_equals_the_file_and_agrees_with_the_saved_posteriors(job):
+def test_event_histories_are_the_default_and_each_agent_counts(job):
     folder, done = job
+    (result,) = json.loads(done.stdout)["conditions"]
+    assert (result["level"], result["unit"], result["closure"]) == ("individual", "agent", "event histories")
+    agents = pd.read_parquet(folder / "agents.parquet")
+    assert len(agents) == result["n_observations"]
+    assert agents["elpd_gain"].sum() == pytest.approx(result["elpd_diff"])
+    posterior = open_netcdf(folder / "posteriors" / "two-rate.nc")
+    assert float(posterior["loo"]["elpd"].sum()) == pytest.approx(result["models"]["two-rate"]["elpd_loo"])
+
+
+@pytest.fixture(scope="module")
+def counted(job):
+    """Compare the counts of the same trajectories."""
+    folder = job[0].parent / "counted"
+    data = job[0] / "trajectories.parquet"
+    command = [TWORATE, "compare", data, "--level", "count", "--out", folder, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_json_on_stdout_equals_the_file_and_agrees_with_the_saved_posteriors(counted):
+    folder, done = counted
     printed = json.loads(done.stdout)["conditions"][0]
     saved = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))["conditions"][0]
     assert printed["closure"] == saved["closure"] == "recorded"

@@ -17,7 +17,7 @@ from tworate.inference.comparison.agents import class_by_attribute
 from tworate.inference.data.individual import agent_exposure
 from tworate.inference.posterior.arviz_adapter import effective_sample_size, group
 from tworate.models.parameters import RATE_PRIOR
-from tworate.simulate import as_trajectories, random_regular, spread
+from tworate.simulate import as_trajectories, random_regular, read_trajectories, spread
 
 pytestmark = pytest.mark.integration
 
@@ -148,6 +148,19 @@ def test_settings_of_counts_choose_their_level(two_rates):
     assert (result.level, result.level_reason) == ("count", "closure was given, which goes with counts")
 
 
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Run the command with arguments; return its exit status, output and messages."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["tworate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return (stopped.value.code or 0, *capsys.readouterr())
+
+    return run
+
+
 def test_the_command_compares_shares_on_a_network(two_rates, tmp_path, monkeypatch, capsys):
     histories = two_rates[0].histories
     network = histories.network
@@ -249,3 +262,44 @@ def test_a_forecast_goes_on_on_the_network(two_rates):
         forecast(posterior, as_trajectories(early), until=12, seed=2)
     with pytest.raises(InputError, match="has no event histories, which this posterior was fitted to"):
         forecast(posterior, Trajectories(data.table), until=70, seed=2)
+
+
+def test_the_command_records_histories_unless_told_not_to(command, tmp_path):
+    options = ["simulate", "--agents", 100, "--replicates", 2, "--rounds", 10]
+    path = tmp_path / "t.parquet"
+    assert command(*options, "--out", path)[0] == 0
+    assert read_trajectories(path).histories.n_trajectories == 2
+    assert read_trajectories(path).histories.attributes == ["persona"]
+    assert command(*options, "--no-histories", "--out", path)[0] == 0
+    assert read_trajectories(path).histories is None
+    # CSV is not written replicate by replicate, but holds the same.
+    assert command(*options, "--clock", "continuous", "--out", tmp_path / "t.csv")[0] == 0
+    assert read_trajectories(tmp_path / "t.csv").histories.clock == "continuous"
+    status, _, message = command(*options, "--network", "complete", "--histories")
+    assert status == 2
+    assert "histories are recorded on a network with edges" in message
+
+
+def test_the_command_takes_what_is_known_of_the_agents(two_rates, command, tmp_path):
+    histories = two_rates[0].histories
+    histories.table[["trajectory", "agent", "time"]].to_csv(tmp_path / "shares.csv", index=False)
+    network = histories.network
+    pairs = {"source": np.repeat(np.arange(network.n_agents), np.diff(network.indptr)), "target": network.indices}
+    pd.DataFrame(pairs).to_csv(tmp_path / "follows.csv", index=False)
+    town = np.random.default_rng(1).choice(["here", "there"], network.n_agents)
+    pd.DataFrame({"agent": np.arange(network.n_agents), "town": town}).to_csv(tmp_path / "people.csv", index=False)
+    arguments = [
+        "compare", tmp_path / "shares.csv", "--network", tmp_path / "follows.csv", "--until", 60, "--agents",
+        tmp_path / "people.csv", "--no-challenge",
+    ]  # fmt: skip
+    status, output, _ = command(*arguments, "--covariates", "town", "--out", tmp_path / "out")
+    assert status == 0
+    assert "covariates of all models: town" in output
+    agents = pd.read_parquet(tmp_path / "out" / "agents.parquet")
+    assert {"agent", "p_fast", "elpd_gain", "exposure", "town", "degree"} <= set(agents)
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "town: here" in report
+    assert "Who is fast?" in report
+    status, _, message = command(*arguments, "--covariates", "age")
+    assert status == 2
+    assert "agents have no attribute 'age'; there are: town, degree" in message

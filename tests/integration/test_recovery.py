@@ -15,7 +15,7 @@ from pandas.testing import assert_frame_equal
 from tworate.analysis.cli import main
 from tworate.errors import InputError
 from tworate.inference.calibration import recovery_grids
-from tworate.inference.calibration.recovery import TIMES, Cell, Grid, read_recovery, recover
+from tworate.inference.calibration.recovery import TIMES, Cell, Grid, RecoveryMethod, read_recovery, recover
 
 pytestmark = pytest.mark.integration
 
@@ -110,3 +110,25 @@ def test_the_command_writes_rows_numbers_and_figures_and_fails_on_a_missed_targe
     assert summary["data_sets"] == 2
     assert len(pd.read_parquet(tmp_path / "rows.parquet")) == 2
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"confusion.png", "targets.png", "power.png"}
+
+
+def test_event_histories_and_counts_are_scored_on_the_same_data():
+    methods = (
+        RecoveryMethod(level="individual", challenge=False),
+        RecoveryMethod(challenge=False),
+        RecoveryMethod(level="individual", challenge=False, covariates=("persona",)),
+    )
+    cell = Cell("who", "who", {"rate": 0.7, "ratio": 5.0, "weight": 0.5}, agents=300, replicates=3, methods=methods,
+                homophily=0.2, data_sets=1)  # fmt: skip
+    individual, counts, known = cell.draw(3, 0).rows(cell.methods)
+    assert (individual["level"], counts["level"]) == ("individual", "count")
+    assert individual["closure_used"] == "event histories"
+    assert individual["verdict"] == "two-rate"
+    assert individual["elpd_diff"] > counts["elpd_diff"]
+    # Classes that are known explain what two rates explained.
+    assert known["verdict"] == "one-rate"
+    for row in (individual, counts):
+        assert np.isfinite([row[name] for name in ("fresh_diff", "elpd_diff_trajectory", "beta_fast_mean")]).all()
+    # The record of a study in JSON gives the same cells back.
+    saved = json.loads(json.dumps(Grid("g", (cell,)).record(1)))
+    assert RecoveryMethod(**saved["cells"][0]["methods"][2]) == methods[2]
