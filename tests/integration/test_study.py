@@ -179,8 +179,8 @@ def test_effects_over_all_conditions_are_fitted_saved_and_reported(tmp_path):
 
 def test_after_a_kill_at_any_step_a_restart_gives_the_same_tables(uninterrupted, tmp_path):
     folder = tmp_path / "killed"
-    # Renames: study.json, decisions, then six per condition (five files and the folder), then the tables.
-    code = KILLED.format(here=os.path.dirname(__file__), folder=str(folder), killed=[9, 16, 6])  # noqa: PTH120
+    # Renames: study.json, decisions, then nine per condition (eight files and the folder), then the tables.
+    code = KILLED.format(here=os.path.dirname(__file__), folder=str(folder), killed=[12, 24, 8])  # noqa: PTH120
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     # Killed in the second condition, at the comparison table, and among the posteriors.
@@ -299,7 +299,7 @@ def test_a_condition_without_information_is_undecided_and_the_others_are_compare
     assert list(first["si_model"]) == ["one-rate", "two-rate"]
     assert set(first["verdict"]) == {"undecided"}
     assert first["elpd_loo"].isna().all()
-    assert "nobody shares after the start" in first["reasons"].iloc[0]
+    assert "nobody shares who was exposed" in first["reasons"].iloc[0]
     assert results.comparison[results.comparison["condition"] == 1]["elpd_loo"].notna().all()
 
 
