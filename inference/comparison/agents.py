@@ -55,8 +55,11 @@ def agent_table(result: ConditionResult, trajectories: Trajectories) -> pd.DataF
     numbers = [units.path, units.agent]
     shared = units.row_event[units.type_of_agent] >= 0
     exposure = _exposure_at_end(data, units)[units.type_of_agent]
-    times = [histories.share_times(number) for number in range(histories.n_trajectories)]
-    time = np.array([times[path][agent] for path, agent in zip(*numbers, strict=True)])
+    # Agents of one trajectory stand together, in the order of the trajectories.
+    times = [
+        histories.share_times(number)[units.agent[units.path == number]] for number in range(histories.n_trajectories)
+    ]
+    time = np.concatenate(times)
     table = pd.DataFrame(
         {
             "trajectory": histories.labels[units.path],
@@ -76,13 +79,8 @@ def agent_table(result: ConditionResult, trajectories: Trajectories) -> pd.DataF
         draws = group(result.posteriors[specification.name], "posterior")
         table["p_fast"] = fast_class_probability(specification, draws, of_model)[own.type_of_agent]
     attributes = [histories.attributes_of(number) for number in range(histories.n_trajectories)]
-    known = pd.concat([attributes[path].iloc[units.agent[units.path == path]] for path in range(len(attributes))])
-    order = np.argsort(units.path, kind="stable")
-    for name in known.columns:
-        column = np.empty(len(table), dtype=object)
-        column[order] = known[name].to_numpy(dtype=object)
-        table[str(name)] = pd.Series(column).infer_objects()
-    return table
+    known = [attributes[path].iloc[units.agent[units.path == path]] for path in range(len(attributes))]
+    return table.join(pd.concat(known, ignore_index=True))
 
 
 def fast_class_probability(specification: Specification, posterior: Any, data: Transitions) -> FloatArray:
