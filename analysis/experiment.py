@@ -16,6 +16,7 @@ from ..errors import InputError, check_seed
 from ..files import atomic_path
 from ..simulate import (
     AnyNetwork,
+    Block,
     Spread,
     Trajectories,
     assortativity,
@@ -110,6 +111,15 @@ class SpreadSettings:
             raise InputError(f"placement = 'block' goes with network {BLOCKS}, not with {self.network}")
         check_homophily(self.homophily)
         check_seed(self.seed)
+        if self.histories and not self.can_record:
+            raise InputError("histories are recorded on a network with edges, without blocked agents; leave them out")
+
+    @property
+    def can_record(self) -> bool:
+        """Whether who shared when can be recorded: on a network with edges, without blocked agents."""
+        spec = parse_network(self.network)
+        complete = not isinstance(spec, Path) and spec.kind.name == "complete"
+        return not complete and not any(isinstance(parse_intervention(text), Block) for text in self.interventions)
 
     def check_process(self, n_agents: int) -> None:
         """Refuse settings that cannot be simulated with `n_agents` agents."""

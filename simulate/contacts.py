@@ -92,34 +92,29 @@ class ContactNetwork:
         return cls(network.name, network.indptr, network.indices)
 
     @classmethod
-    def of_own_edges(cls, name: str, edges: pd.DataFrame, n_agents: int) -> "ContactNetwork":
-        """Make a network of the edges that :meth:`to_edges` gave, with agents that have no edges."""
-        has_target = edges[TARGET].notna()
-        if not pd.api.types.is_integer_dtype(edges[SOURCE].dtype):
-            return cls.of_edges(edges[has_target], name=name, agents=list(edges.loc[~has_target, SOURCE]))
+    def of_numbers(
+        cls, name: str, edges: pd.DataFrame, n_agents: int, labels: Sequence[str] | None = None
+    ) -> "ContactNetwork":
+        """Make a network of the edges that :meth:`to_numbers` gave; agents keep their order.
+
+        Raises
+        ------
+        InputError
+            When the edges are not as they were written.
+        """
         sources, targets = edges[SOURCE].to_numpy(), edges[TARGET].to_numpy()
-        inside = sources.size == 0 or (
-            min(sources.min(), targets.min()) >= 0 and max(sources.max(), targets.max()) < n_agents
-        )
-        if not inside or np.any(np.diff(sources) < 0):
+        ends = np.concatenate([sources, targets])
+        if ends.size and (ends.min() < 0 or ends.max() >= n_agents or np.any(np.diff(sources) < 0)):
             raise InputError(f"network {name}: its edges are not as they were written; simulate again")
         indptr = np.concatenate([[0], np.cumsum(np.bincount(sources, minlength=n_agents))]).astype(np.int64)
-        weights = edges[WEIGHT].to_numpy(dtype=float) if WEIGHT in edges else None
-        return cls(name, indptr, targets.astype(np.int32), weights)
+        weights = edges[WEIGHT].to_numpy(dtype=float) if WEIGHT in edges and edges[WEIGHT].notna().all() else None
+        return cls(name, indptr, targets.astype(np.int32), weights, None if labels is None else pd.Index(labels))
 
-    def to_edges(self) -> pd.DataFrame:
-        """Return the table of edges; agents without edges, where agents have labels, have a row without a target."""
+    def to_numbers(self) -> pd.DataFrame:
+        """Return the table of edges between numbers of agents, ordered by source."""
         sources = np.repeat(np.arange(self.n_agents, dtype=np.int32), np.diff(self.indptr))
         edges = pd.DataFrame({SOURCE: sources, TARGET: self.indices})
-        if self.weights is not None:
-            edges[WEIGHT] = self.weights
-        if self.labels is None:
-            return edges
-        alone = np.setdiff1d(np.arange(self.n_agents), np.concatenate([sources, self.indices]))
-        named = edges.assign(
-            **{SOURCE: self.labels[sources].astype(str), TARGET: self.labels[self.indices].astype(str)}
-        )
-        return pd.concat([named, pd.DataFrame({SOURCE: self.labels[alone].astype(str)})], ignore_index=True)
+        return edges if self.weights is None else edges.assign(**{WEIGHT: self.weights})
 
     @classmethod
     def of_edges(
@@ -283,7 +278,7 @@ def read_table(path: Path) -> pd.DataFrame:
         return read_parquet(path)[0]
     try:
         # Labels stay as they are written: 007 and 7 are two agents.
-        return pd.read_csv(path, dtype=dict.fromkeys(("source", "target", "agent"), str), skipinitialspace=True)
+        return pd.read_csv(path, dtype=dict.fromkeys((SOURCE, TARGET, "agent", NETWORK), str), skipinitialspace=True)
     except (OSError, EOFError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:

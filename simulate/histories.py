@@ -16,6 +16,9 @@ SEED, DEGREE = "seed", "degree"
 KNOWN = ("trajectory", "agent", "time", SEED, "persona")
 """Columns of shares with a fixed meaning; all others are condition columns."""
 
+RESERVED = ("trajectory", "shared", "time", "exposure", "elpd_gain", "p_fast")
+"""Names that no attribute of an agent can have: results for single agents have them."""
+
 _PATH, _NUMBER = "path_number", "agent_number"
 _COMPUTED = (_PATH, _NUMBER)
 """Columns that are computed when histories are made: number of the trajectory, and of the agent in its network."""
@@ -32,8 +35,9 @@ class EventHistories:
     shares : pandas.DataFrame
         One row a share. Columns `agent` (a label of the network) and `time` (a number); optional `trajectory` (the
         cascade; one if absent), `seed` (whether the agent is an initial sharer), `persona`, and `network` (the name of
-        the trajectory's network, where there are several). All further columns are conditions. Where an agent shares
-        twice, the first share counts. Sharers that are not in the network are left out.
+        the trajectory's network, where there are several). Further columns that do not change within a trajectory are
+        conditions. Where an agent shares twice, the first share counts. Sharers that are not in the network are left
+        out.
     network : ContactNetwork or mapping of str to ContactNetwork
         Who is shown whose posts; several networks by name. Agents without a share are those that did not share until
         the end.
@@ -116,8 +120,10 @@ class EventHistories:
 
     @property
     def conditions(self) -> list[str]:
-        """Names of the condition columns."""
-        return [str(name) for name in self.shares.columns if name not in (*KNOWN, *_COMPUTED)]
+        """Names of the condition columns: those that do not change within a trajectory."""
+        names = [str(name) for name in self.shares.columns if name not in (*KNOWN, *_COMPUTED)]
+        by_trajectory = self.shares.groupby(_PATH)
+        return [name for name in names if by_trajectory[name].nunique(dropna=False).max() <= 1]
 
     @property
     def starts(self) -> NDArray[np.float64]:
@@ -250,6 +256,8 @@ def _check_agents(agents: pd.DataFrame, networks: Mapping[str, ContactNetwork]) 
         raise InputError(
             f"agents: has no column 'agent'; there are: {', '.join(map(str, agents.columns))}. Give one row an agent"
         )
+    if reserved := [name for name in agents.columns if name in RESERVED or "/" in str(name)]:
+        raise InputError(f"agents: the column {reserved[0]!r} cannot be an attribute; give it another name")
     keys = ["agent", NETWORK] if NETWORK in agents and len(networks) > 1 else ["agent"]
     repeated = agents.duplicated(keys)
     if repeated.any():
@@ -264,7 +272,7 @@ def _check_agents(agents: pd.DataFrame, networks: Mapping[str, ContactNetwork]) 
 def _as_bool(column: "pd.Series[Any]", source: str) -> "pd.Series[bool]":
     """Read yes or no: true and false in any case, 1 and 0; empty is no."""
     if pd.api.types.is_bool_dtype(column):
-        return column
+        return column.fillna(False).astype(bool)
     text = column.fillna("").astype(str).str.strip().str.lower()
     wrong = ~text.isin([*_TRUE, *_FALSE])
     if wrong.any():

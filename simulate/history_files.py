@@ -63,6 +63,8 @@ def read_histories(
         contacts = {str(name): ContactNetwork.of_graph(graph, name=str(name)) for name, graph in network.items()}
     else:
         contacts = ContactNetwork.of_graph(network)
+    if NETWORK in shares and not isinstance(contacts, ContactNetwork):
+        shares = shares.assign(**{NETWORK: shares[NETWORK].astype(str)})
     table = read_table(Path(agents)) if isinstance(agents, str | Path) else agents
     return EventHistories(shares, contacts, until, clock, str(path), agents=table, notes=notes)
 
@@ -72,6 +74,10 @@ def _with_numeric_times(shares: pd.DataFrame, source: str, time_unit: str) -> tu
     if time_unit not in TIME_UNITS:
         raise InputError(f"time unit {time_unit!r} is unknown; choose one of {', '.join(TIME_UNITS)}")
     if "time" not in shares or pd.api.types.is_numeric_dtype(shares["time"]):
+        return shares, ()
+    numbers = pd.to_numeric(shares["time"], errors="coerce")
+    if 2 * numbers.notna().sum() > len(shares):
+        # Numbers with a mistake: it is named when the shares are checked.
         return shares, ()
     dates = pd.to_datetime(shares["time"], errors="coerce", utc=True, format="ISO8601")
     if dates.isna().any():
@@ -115,13 +121,14 @@ def write_beside(histories: EventHistories | None, path: Path) -> None:
 
 
 def write_network(networks: dict[str, ContactNetwork], path: Path) -> None:
-    """Write networks as one table of edges; the numbers of their agents are in the record of the file."""
+    """Write networks as one table of edges between numbers; the record of the file has the agents and their labels."""
     tables = []
     for name, network in networks.items():
-        edges = network.to_edges()
+        edges = network.to_numbers()
         tables.append(edges.assign(**{NETWORK: name}) if len(networks) > 1 else edges)
     sizes = {name: network.n_agents for name, network in networks.items()}
-    write_table(pd.concat(tables, ignore_index=True), path, {"agents": sizes})
+    labels = {name: list(map(str, network.labels)) for name, network in networks.items() if network.labels is not None}
+    write_table(pd.concat(tables, ignore_index=True), path, {"agents": sizes, "labels": labels})
 
 
 def read_beside(path: Path) -> EventHistories | None:
@@ -142,6 +149,7 @@ def read_beside(path: Path) -> EventHistories | None:
     edges, sizes = read_parquet(network_file)
     try:
         n_agents = {str(name): int(number) for name, number in (sizes or {})["agents"].items()}
+        labels = dict((sizes or {}).get("labels", {}))
         until, clock, apart_by = ((record or {})[name] for name in ("until", "clock", "apart_by"))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
@@ -149,7 +157,9 @@ def read_beside(path: Path) -> EventHistories | None:
             "compare the shares with --network"
         ) from error
     networks = {
-        name: ContactNetwork.of_own_edges(name, edges[edges[NETWORK] == name] if NETWORK in edges else edges, number)
+        name: ContactNetwork.of_numbers(
+            name, edges[edges[NETWORK] == name] if NETWORK in edges else edges, number, labels.get(name)
+        )
         for name, number in n_agents.items()
     }
     network = next(iter(networks.values())) if len(networks) == 1 else networks

@@ -274,6 +274,7 @@ def count_shares(histories: EventHistories) -> Trajectories:
     tables = []
     degrees = {name: network.degrees_in for name, network in histories.networks.items()}
     differ = any(each.min() != each.max() for each in degrees.values())
+    conditions = [name for name in histories.conditions if name not in KNOWN]
     for number, (label, start, end) in enumerate(zip(histories.labels, histories.starts, histories.ends, strict=True)):
         own, network = histories.shares.iloc[histories.rows(number)], histories.network_of(number)
         times = own["time"].to_numpy(dtype=float)
@@ -289,7 +290,7 @@ def count_shares(histories: EventHistories) -> Trajectories:
         )
         if differ:
             table["degrees"] = degree_text(degrees[network.name])
-        tables.append(table.assign(**{name: own[name].iloc[0] for name in histories.conditions}))
+        tables.append(table.assign(**{name: own[name].iloc[0] for name in conditions}))
     record = {"spreads": [{"clock": histories.clock}]} if histories.clock else None
     return Trajectories(pd.concat(tables, ignore_index=True), histories.source, record=record, histories=histories)
 

@@ -9,6 +9,7 @@ import pandas as pd
 from ...errors import InputError
 from ...inference import predict_curves
 from ...inference.comparison.storage import TRAJECTORIES
+from ...inference.data.individual import EVENT_HISTORIES
 from ...inference.posterior.posteriors import read_posterior
 from ...models import get_model
 from ...simulate import Trajectories
@@ -188,7 +189,10 @@ def prediction_table(folder: Path, compared: pd.DataFrame, *, seed: int = 0) -> 
         if histories is not None:
             own = histories.select(histories.shares["path_number"][histories.shares["condition"] == number].unique())
         data = Trajectories(table[table["condition"] == number], source=str(folder / TRAJECTORIES), histories=own)
-        wanted = (verdict,) if verdict != "undecided" else ("one-rate", "two-rate")
+        wanted: tuple[str, ...] = (verdict,) if verdict != "undecided" else ("one-rate", "two-rate")
+        if own is None and row["closure"] == EVENT_HISTORIES:
+            # Not all conditions of the study recorded who shared when, so these are with the parts only.
+            wanted = ()
         for model in [name for name in wanted if name in files[number]]:
             bands = predict_curves(read_posterior(files[number][model]), data, seed=seed, model=get_model(model))
             parts.append(bands.assign(**labels, si_model=model, kind="predicted"))

@@ -126,6 +126,8 @@ def check_comparison(table: ComparisonTable, clock: str) -> None:
     check_names(table.likelihood or DEFAULT_LIKELIHOOD[level], 0)
     if table.unit is not None and table.unit not in UNITS:
         raise InputError(f"unit {table.unit!r} is unknown; choose one of {', '.join(UNITS)}")
+    if level == "count" and table.unit == "agent":
+        raise InputError("unit 'agent' does not go with level count; choose another, or leave closures out")
     if level == "count":
         for specification in _specifications(table, clock, level):
             for closure in table.closures:
@@ -268,6 +270,10 @@ class _Simulation:
         level, level_reason = self.level
         specifications = _specifications(table, clock, level)
         unit = table.unit or default_unit(level)
+        if unit == "agent" and level == "count":
+            raise InputError(
+                f"{self.job.condition.label}: unit 'agent' needs event histories, which are not recorded here"
+            )
         reason = f"exposure of every agent by {table.contact}" if level == "individual" else "asked for"
 
         def observe(specification: Specification) -> Transitions:

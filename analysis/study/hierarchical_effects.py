@@ -8,6 +8,7 @@ import pandas as pd
 
 from ...inference.comparison.storage import TRAJECTORIES
 from ...inference.likelihood.likelihoods import LIKELIHOODS
+from ...simulate.history_files import shares_path
 from ...simulate.tables import read_parquet, write_table
 from .store import POSTERIORS, StudyFolder
 from .study_file import EffectTable, StudySpecification
@@ -86,7 +87,8 @@ def write_effects(
     if likelihood is not None and LIKELIHOODS[likelihood].kind != "transition":
         likelihood = "beta-binomial"
     # Event histories take several times as long here: only where the file asks for them.
-    level = comparison.level if comparison.level == "individual" and not settings.closure else "count"
+    recorded = shares_path(store.path / TRAJECTORIES).is_file()
+    level = "individual" if comparison.level == "individual" and recorded and not settings.closure else "count"
     for si_model in settings.si_models:
 
         def tell(done: int, total: int, stage: str = f"effects on {si_model}") -> None:

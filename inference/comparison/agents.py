@@ -38,7 +38,8 @@ def agent_table(result: ConditionResult, trajectories: Trajectories) -> pd.DataF
     -------
     pandas.DataFrame
         `trajectory`; `agent` (its label); `shared`; `time` (of the share, or of the end of the observation);
-        `exposure` (cumulative, until then); `elpd_gain` (elpd of two-rate minus elpd of one-rate, if agents were left
+        `exposure` (cumulative, until then; where there are very many different ones, the mean of nearly equal ones);
+        `network`, where there are several; `elpd_gain` (elpd of two-rate minus elpd of one-rate, if agents were left
         out); `p_fast` (posterior probability that the agent is in the fast class, if two-rate was fitted); and one
         column for each attribute of the agents, `degree` among them.
 
@@ -79,6 +80,9 @@ def agent_table(result: ConditionResult, trajectories: Trajectories) -> pd.DataF
         draws = group(result.posteriors[specification.name], "posterior")
         table["p_fast"] = fast_class_probability(specification, draws, of_model)[own.type_of_agent]
     attributes = [histories.attributes_of(number) for number in range(histories.n_trajectories)]
+    if len(histories.networks) > 1:
+        names = [histories.network_of(number).name for number in range(histories.n_trajectories)]
+        table["network"] = np.array(names, dtype=object)[units.path]
     known = [attributes[path].iloc[units.agent[units.path == path]] for path in range(len(attributes))]
     return table.join(pd.concat(known, ignore_index=True))
 
@@ -187,9 +191,10 @@ def class_by_attribute(agents: pd.DataFrame) -> pd.DataFrame:
         `attribute`, `level`, `n` (agents), `p_fast` (their mean), `se` (standard error of the mean, over agents), and
         `explained`: the share of the variance of `p_fast` that lies between the levels of the attribute.
     """
-    known = {"trajectory", "agent", "shared", "time", "exposure", "elpd_gain", "p_fast"}
-    # An agent of several trajectories is one agent.
-    own = agents.groupby("agent", sort=False, observed=True).agg(
+    known = {"trajectory", "agent", "network", "shared", "time", "exposure", "elpd_gain", "p_fast"}
+    # An agent of several trajectories on one network is one agent.
+    by = ["agent", *(["network"] if "network" in agents else [])]
+    own = agents.groupby(by, sort=False, observed=True).agg(
         {"p_fast": "mean", **{name: "first" for name in agents.columns if name not in known}}
     )
     rows = []

@@ -61,15 +61,16 @@ def design(
             values = pd.Series(histories.labels[path]).astype(str)
         else:
             values = pd.concat([known[p][name].iloc[agent[path == p]] for p in range(len(known))], ignore_index=True)
-        if values.isna().any():
+        missing = values.isna().to_numpy() & of_fit
+        if missing.any():
             raise InputError(
-                f"{histories.source}: {values.isna().sum()} of {len(values)} agents have no {name}; give every agent a "
+                f"{histories.source}: {missing.sum()} of {of_fit.sum()} agents have no {name}; give every agent a "
                 "value, or leave this covariate out"
             )
         if values[of_fit].nunique() < 2:
             raise InputError(f"{histories.source}: all agents have the same {name}; leave this covariate out")
         if pd.api.types.is_numeric_dtype(values):
-            level, value = _standardised(values.to_numpy(dtype=float), of_fit)
+            level, value = _standardised(values.to_numpy(dtype=float), of_fit, name, histories.source)
             columns.append(value)
             labels.append(name)
             bases.append(np.ones((1, 1)))
@@ -97,25 +98,43 @@ def _indicators(
     values: "pd.Series[Any]", fitted: NDArray[np.bool_], name: str, source: str
 ) -> tuple[IntArray, list[str], list[NDArray[np.float64]]]:
     """Return the level of each agent, the names of the levels of the fit, and centred indicators of these."""
-    text = values.astype(str)
+    text = values.astype(object).where(values.notna(), None).map(lambda value: None if value is None else str(value))
     names = sorted(text[fitted].unique())
     if len(names) > MAX_LEVELS:
         raise InputError(
             f"{source}: {name} has {len(names)} different values; a covariate that is text has at most {MAX_LEVELS}"
         )
     # A level that no agent of the fit has comes last, and has no effect of its own.
-    level = pd.Index(names).get_indexer(pd.Index(text))
+    level = pd.Index(names).get_indexer(pd.Index(text.to_numpy()))
     level = np.where(level < 0, len(names), level).astype(np.int64)
     indicators = (level[:, None] == np.arange(len(names))).astype(float)
     return level, names, list((indicators - indicators[fitted].mean(axis=0)).T)
 
 
-def _standardised(values: NDArray[np.float64], fitted: NDArray[np.bool_]) -> tuple[IntArray, NDArray[np.float64]]:
-    """Return groups of nearly equal numbers, and their means with mean 0 and standard deviation 1 over the fit."""
-    distinct, level = np.unique(values, return_inverse=True)
+def _standardised(
+    values: NDArray[np.float64], fitted: NDArray[np.bool_], name: str, source: str
+) -> tuple[IntArray, NDArray[np.float64]]:
+    """Return groups of nearly equal numbers, and their means with mean 0 and standard deviation 1 over the fit.
+
+    Agents that the fit has not seen get the group whose numbers are nearest; without a number, they get the mean.
+    """
+    own = values[fitted]
+    if not np.isfinite(own).all():
+        raise InputError(f"{source}: {name} must be a finite number for every agent; mend it, or leave it out")
+    distinct = np.unique(own)
     if distinct.size > _NUMBERS:
-        edges = np.unique(np.quantile(values[fitted], np.linspace(0, 1, _NUMBERS + 1)))
-        inside = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, edges.size - 2)
-        level = np.unique(inside, return_inverse=True)[1]
-        values = (np.bincount(level, weights=values) / np.bincount(level))[level]
-    return level, (values - values[fitted].mean()) / values[fitted].std()
+        # Quantiles of the distinct values: half of all agents may have the same one.
+        edges = np.unique(np.quantile(distinct, np.linspace(0, 1, _NUMBERS + 1)))
+        level_of_own = np.clip(np.searchsorted(edges, own, side="right") - 1, 0, edges.size - 2)
+        counts = np.bincount(level_of_own, minlength=edges.size - 1)
+        means = np.bincount(level_of_own, weights=own, minlength=counts.size)[counts > 0] / counts[counts > 0]
+    else:
+        means = distinct
+    between = (means[1:] + means[:-1]) / 2
+    unknown = ~np.isfinite(values)
+    level = np.searchsorted(between, np.where(unknown, means[0], values), side="right")
+    if distinct.size > _NUMBERS:
+        numbers = np.cumsum(counts > 0) - 1
+        level[fitted] = numbers[level_of_own]
+    value = (means[level] - means[level][fitted].mean()) / means[level][fitted].std()
+    return np.where(unknown, means.size, level), np.where(unknown, 0.0, value)

@@ -190,7 +190,7 @@ def observe_histories(
     InputError
         When nobody shares who was exposed, times in rounds are not whole numbers, or an agent lacks a covariate.
     """
-    if clock == "rounds" and (histories.shares["time"] % 1 != 0).any():
+    if clock == "rounds" and ((histories.shares["time"] % 1 != 0).any() or (histories.ends % 1 != 0).any()):
         raise InputError(
             f"{histories.source}: times in rounds must be whole numbers; if time is continuous, use the clock "
             "continuous"
@@ -252,7 +252,8 @@ def merge_memoryless(data: Transitions) -> Transitions:
     """Merge observations of event histories that a model without memory cannot tell apart.
 
     With a hazard that never changes, only the exposure and the time that an observation adds matter, and those of
-    agents that do not share add up. The likelihood is the same up to a constant, from far fewer observations.
+    agents that do not share add up. The likelihood is the same up to a constant, from far fewer observations. (Where
+    agents saw more than `MAX_GAINED` different exposures in the interval of their share, nearly equal ones are merged.)
     """
     gained, waited = data.exposure_end - data.exposure_start, data.time_end - data.time_start
     size, incidence = np.rint(data.weight * data.n_susceptible), np.rint(data.weight * data.incidence)

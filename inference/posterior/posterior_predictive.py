@@ -221,7 +221,12 @@ def _forecast_on_network(
         step = 1.0 if clock == "rounds" else (until - end) / _FORECAST_TIMES
         ahead = _times_ahead(end, step, until)
         times = simulator.shares(
-            number, histories.share_times(number) - start, start=end - start, until=ahead[-1] - start, n_draws=n_draws
+            number,
+            histories.share_times(number) - start,
+            start=end - start,
+            until=ahead[-1] - start,
+            n_draws=n_draws,
+            label=str(label),
         )
         n_agents = histories.network_of(number).n_agents
         curves = [np.searchsorted(np.sort(each), ahead - start, side="right") / n_agents for each in times]
@@ -241,12 +246,19 @@ class _Simulator:
         self._model = model or get_model(posterior.attrs["model"])
         covariates = covariates_of(posterior)
         self._designs = designs_of_all(histories, posterior.attrs["clock"], covariates) if covariates else []
+        if self._designs and list(self._designs[0].labels) != list(group(posterior, "posterior")["effect"].to_numpy()):
+            raise InputError(
+                f"{histories.source}: its agents have other levels of {' and '.join(covariates)} than those of the "
+                "fit; predict from the data of the fit"
+            )
 
-    def shares(self, number: int, given: FloatArray, *, start: float, until: float, n_draws: int) -> FloatArray:
-        """Simulate a trajectory; see :func:`simulate_shares`. Times are since its start."""
+    def shares(
+        self, number: int, given: FloatArray, *, start: float, until: float, n_draws: int, label: str = ""
+    ) -> FloatArray:
+        """Simulate a trajectory; see :func:`simulate_shares`. Times are since its start; `label` as in `_drawn`."""
         attrs, network = self._posterior.attrs, self._histories.network_of(number)
         n_own = draws_within_reach(n_draws, network.n_agents, until - start, attrs["clock"])
-        values, factor, _, chosen = _drawn(self._posterior, self._model, self._rng, n_own)
+        values, factor, _, chosen = _drawn(self._posterior, self._model, self._rng, n_own, label)
         if self._designs:
             effects, own = effects_of(group(self._posterior, "posterior"))[chosen], self._designs[number]
             factor = Specification.covariate_factors(effects, own.matrix)[:, own.group]

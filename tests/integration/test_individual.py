@@ -16,8 +16,10 @@ from tworate.inference import forecast
 from tworate.inference.comparison.agents import class_by_attribute
 from tworate.inference.data.individual import agent_exposure
 from tworate.inference.posterior.arviz_adapter import effective_sample_size, group
+from tworate.inference.posterior.network_prediction import simulate_shares
+from tworate.models import OneRateSI
 from tworate.models.parameters import RATE_PRIOR
-from tworate.simulate import as_trajectories, random_regular, read_trajectories, spread
+from tworate.simulate import ContactNetwork, as_trajectories, random_regular, read_trajectories, spread
 
 pytestmark = pytest.mark.integration
 
@@ -265,6 +267,7 @@ def test_a_forecast_goes_on_on_the_network(two_rates):
 
 
 def test_the_command_records_histories_unless_told_not_to(command, tmp_path):
+    pytest.importorskip("torch")
     options = ["simulate", "--agents", 100, "--replicates", 2, "--rounds", 10]
     path = tmp_path / "t.parquet"
     assert command(*options, "--out", path)[0] == 0
@@ -278,6 +281,10 @@ def test_the_command_records_histories_unless_told_not_to(command, tmp_path):
     status, _, message = command(*options, "--network", "complete", "--histories")
     assert status == 2
     assert "histories are recorded on a network with edges" in message
+    # What cannot be is said before a language model is asked.
+    for more in (["--network", "complete"], ["--closure", "recorded"], ["--no-histories"]):
+        status, _, message = command("run", *options[1:], "--level", "individual", *more, "--out", tmp_path / "run")
+        assert (status, "choose level count" in message) == (2, True)
 
 
 def test_the_command_takes_what_is_known_of_the_agents(two_rates, command, tmp_path):
@@ -303,3 +310,22 @@ def test_the_command_takes_what_is_known_of_the_agents(two_rates, command, tmp_p
     status, _, message = command(*arguments, "--covariates", "age")
     assert status == 2
     assert "agents have no attribute 'age'; there are: town, degree" in message
+
+
+def test_agents_keep_their_order_in_files(tmp_path):
+    # Labels are not in the order of the edges: what was worked out for an agent must stay with it.
+    rng = np.random.default_rng(2)
+    pairs = pd.DataFrame(rng.integers(0, 150, (700, 2)), columns=["source", "target"]).astype(str)
+    network = ContactNetwork.of_edges(pairs)
+    members = pd.DataFrame({"agent": network.labels, "town": rng.choice(["x", "y"], network.n_agents)})
+    start = np.full(network.n_agents, np.inf)
+    start[:5] = 0.0
+    times = simulate_shares(
+        OneRateSI, {"beta": np.array([1.2])}, network, start, until=6, clock="rounds", rng=rng
+    )[0]  # fmt: skip
+    sharers = np.flatnonzero(np.isfinite(times))
+    shares = pd.DataFrame({"agent": network.labels[sharers], "time": times[sharers]})
+    comparison = compare(EventHistories(shares, network, 6, "rounds", agents=members), seed=1, challenge=False)
+    comparison.save(tmp_path)
+    pd.testing.assert_frame_equal(load_comparison(tmp_path).agent_table(), comparison.agent_table())
+    assert list(load_comparison(tmp_path).trajectories.histories.network.labels) == list(network.labels)

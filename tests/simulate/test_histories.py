@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 
 from tworate.errors import InputError
-from tworate.simulate import as_trajectories, random_regular
+from tworate.simulate import as_trajectories, random_regular, read_trajectories
 from tworate.simulate.contacts import ContactNetwork, read_contacts
 from tworate.simulate.histories import EventHistories
 from tworate.simulate.history_files import read_histories
@@ -205,3 +205,35 @@ def test_a_file_of_edges_may_hold_several_networks(tmp_path):
     # Without that column in the shares the edges are one network.
     (tmp_path / "shares.csv").write_text("agent,time\na,0\nb,2\n")
     assert read_histories(tmp_path / "shares.csv", tmp_path / "follows.csv").network.n_agents == 4
+
+
+def test_names_of_networks_may_be_numbers(tmp_path):
+    (tmp_path / "shares.csv").write_text("trajectory,agent,time,network\n1,a,0,1\n2,a,0,2\n")
+    (tmp_path / "follows.csv").write_text("network,source,target\n1,a,b\n2,a,c\n2,c,d\n")
+    histories = read_histories(tmp_path / "shares.csv", tmp_path / "follows.csv", until=5)
+    assert [histories.network_of(number).n_agents for number in (0, 1)] == [2, 3]
+
+
+def test_columns_that_change_within_a_trajectory_are_no_conditions():
+    shares = pd.DataFrame({"agent": ["ann", "bob"], "time": [0, 1], "app": ["x", "y"], "degree": 7, "event": "e"})
+    data = as_trajectories(EventHistories(shares, ContactNetwork.of_edges(FOLLOWS), 3))
+    assert data.conditions == ["event"]
+    assert set(data.table["degree"]) == {1.0}
+
+
+def test_a_time_that_is_no_number_among_numbers_is_named(tmp_path):
+    FOLLOWS.to_csv(tmp_path / "follows.csv", index=False)
+    (tmp_path / "shares.csv").write_text("agent,time\nann,0\nbob,1\ncy,x\n")
+    with pytest.raises(InputError, match=r"line 4: time = 'x' must be a number"):
+        read_histories(tmp_path / "shares.csv", tmp_path / "follows.csv")
+
+
+def test_weights_of_one_of_several_networks_are_kept(tmp_path):
+    plain = ContactNetwork.of_edges(FOLLOWS, name="plain")
+    weighted = ContactNetwork.of_edges(FOLLOWS.assign(weight=[1.0, 2.0, 3.0]), name="weighted")
+    shares = pd.DataFrame({"trajectory": [1, 2], "agent": "ann", "time": 0, "network": ["plain", "weighted"]})
+    data = as_trajectories(EventHistories(shares, {"plain": plain, "weighted": weighted}, 4))
+    data.save(tmp_path / "x.csv")
+    networks = read_trajectories(tmp_path / "x.csv").histories.networks
+    assert networks["plain"].weights is None
+    assert list(networks["weighted"].weights) == [1.0, 2.0, 3.0]

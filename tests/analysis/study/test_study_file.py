@@ -8,6 +8,7 @@ import pytest
 
 from tworate.agents import EVENT_TYPES, Event, LanguageModel, all_personas, decide
 from tworate.analysis.study import make_study, read_study
+from tworate.analysis.study.condition_job import check_comparison
 from tworate.analysis.study.cost_estimate import estimate_cost
 from tworate.analysis.study.hierarchical_effects import effects_wanted
 from tworate.analysis.study.plan import make_plan
@@ -280,3 +281,23 @@ def test_effects_are_fitted_if_conditions_can_identify_them():
     assert wanted(events=one, personas={"profiles": [*few, "OceaN", "oCEan"]})
     assert not wanted(events=one, personas={"profiles": "OCEAN"}, spread={"visibility": [0.1, 0.2, 0.3, 0.4]})
     assert wanted(events=one, personas={"profiles": "OCEAN"}, effects={"fit": True})
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"level": "individual", "closures": ["recorded"]}, "level individual has no closures"),
+        ({"level": "count", "unit": "agent"}, "unit 'agent' does not go with level count"),
+        ({"closures": ["recorded"], "unit": "agent"}, "unit 'agent' does not go with level count"),
+    ],
+)
+def test_settings_of_levels_that_do_not_go_together_are_refused(table, message):
+    with pytest.raises(InputError, match=message):
+        check_comparison(make_study({"comparison": table}).comparison, "rounds")
+
+
+def test_settings_of_counts_choose_their_level():
+    assert not make_study({}).comparison.asks_for_counts
+    for table in ({"closures": "mean-field"}, {"likelihood": "beta-binomial"}, {"unit": "increment"}):
+        assert make_study({"comparison": table}).comparison.asks_for_counts, table
+    assert not make_study({"comparison": {"likelihood": "binomial", "unit": "trajectory"}}).comparison.asks_for_counts

@@ -151,3 +151,42 @@ def test_alike_neighbours_are_said_unless_the_attribute_is_a_covariate():
     ]
     assert not cautions(members, covariates=["persona"])
     assert not cautions(np.random.default_rng(3).permutation(members))
+
+
+def of_numbers(values, n_exposed=None):
+    """Make the design of one number, with all agents of the fit or only the first."""
+    n = len(values)
+    network = ContactNetwork.of_network(make_network("random-regular", n, 4, seed=1))
+    agents = pd.DataFrame({"agent": np.arange(n), "posts": values})
+    data = EventHistories(pd.DataFrame({"agent": [0, 5], "time": [0, 1]}), network, 5, agents=agents)
+    fitted = None if n_exposed is None else np.arange(n) < n_exposed
+    return design(data, np.zeros(n, int), np.arange(n), ["posts"], fitted)
+
+
+def test_a_number_that_is_mostly_0_keeps_what_it_says():
+    made = of_numbers([0.0] * 960 + list(np.arange(40) + 1.0))
+    column = made.matrix[made.group, 0]
+    assert np.unique(column).size > 20
+    assert np.ptp(column[:960]) == 0.0
+    assert column[960:].min() > column[0]
+    assert column.std() == pytest.approx(1.0)
+
+
+def test_agents_beyond_the_fit_do_not_change_its_design():
+    own = of_numbers([float(i % 24) for i in range(200)])
+    among_others = of_numbers([float(i % 24) for i in range(200)] + list(np.linspace(1000, 5000, 200)), 200)
+    np.testing.assert_allclose(among_others.matrix[among_others.group[:200]], own.matrix[own.group])
+    # Their own numbers are unknown to the fit: they get the nearest; without a number they get the mean.
+    assert np.ptp(among_others.matrix[among_others.group[200:]]) == 0.0
+    without = of_numbers([float(i % 24) for i in range(200)] + [np.nan] * 200, 200)
+    assert np.all(without.matrix[without.group[200:]] == 0.0)
+    with pytest.raises(InputError, match="posts must be a finite number"):
+        of_numbers([float(i) for i in range(199)] + [np.inf])
+
+
+@pytest.mark.parametrize("name", ["time", "exposure", "posts/day"])
+def test_names_that_results_have_are_no_attributes(name):
+    network = ContactNetwork.of_edges(pd.DataFrame({"source": ["a"], "target": ["b"]}))
+    agents = pd.DataFrame({"agent": ["a"], name: [1]})
+    with pytest.raises(InputError, match=f"the column '{name}' cannot be an attribute"):
+        EventHistories(pd.DataFrame({"agent": ["a"], "time": [0]}), network, 3, agents=agents)
