@@ -19,7 +19,18 @@ from pathlib import Path
 import torch
 
 HERE = Path(__file__).parent
-SCRIPTS = ("main_job", "inference", "conditions", "study", "decide", "spread", "networks", "population", "accelerator")
+SCRIPTS = (
+    "main_job",
+    "inference",
+    "individual",
+    "conditions",
+    "study",
+    "decide",
+    "spread",
+    "networks",
+    "population",
+    "accelerator",
+)
 PACKAGES = ("pymc", "nutpie", "arviz", "numba", "numpy", "networkx", "torch", "transformers")
 
 HEAD = """# Benchmarks
