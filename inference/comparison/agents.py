@@ -13,7 +13,7 @@ from ..data.individual import observe_histories
 from ..data.observations import AgentUnits, Transitions
 from ..likelihood.specification import COVARIATE_EFFECT, Specification
 from ..posterior.arviz_adapter import group
-from ..posterior.fitting import draws_of, effects_of, factors_of, observed
+from ..posterior.fitting import draws_of, effects_of, factors_of, histories_of, observed
 from .results import ConditionResult
 
 FloatArray = NDArray[np.float64]
@@ -49,7 +49,7 @@ def agent_table(result: ConditionResult, trajectories: Trajectories) -> pd.DataF
     one rate, averaged over posterior draws. It is the *who* interpretation of two rates. Each trajectory is taken for
     itself.
     """
-    histories = cast(EventHistories, trajectories.histories)
+    histories = histories_of(trajectories)
     fitted = next(iter(result.models.values())).specification
     data = observe_histories(histories, fitted.clock, fitted.contact)
     units = cast(AgentUnits, data.units)

@@ -178,7 +178,7 @@ def observed(
         At the individual level: agents of trajectories that differ in this number are kept apart.
     """
     if specification.level == "individual":
-        histories = cast(EventHistories, trajectories.histories)
+        histories = histories_of(trajectories)
         if by_trajectory or specification.only_replicates:
             kept_apart = np.arange(histories.n_trajectories)
         return observe_histories(
@@ -192,6 +192,22 @@ def observed(
     return observe(
         trajectories, closure, specification.clock, whole_curve=specification.likelihood.kind == "trajectory"
     )
+
+
+def histories_of(trajectories: Trajectories) -> EventHistories:
+    """Return the event histories of trajectories.
+
+    Raises
+    ------
+    InputError
+        When there are none, as when their files were removed.
+    """
+    if trajectories.histories is None:
+        raise InputError(
+            f"{trajectories.source}: has no event histories, which this fit is of; restore the files of shares and "
+            "network beside the trajectories, or compare again"
+        )
+    return trajectories.histories
 
 
 def fit_specification(

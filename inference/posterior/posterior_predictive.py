@@ -1,7 +1,7 @@
 """Posterior prediction of whole curves: repetitions of the spread from its start, and forecasts of partial curves."""
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from ..data.observations import network_formula, observe
 from ..likelihood.likelihoods import LIKELIHOODS
 from ..likelihood.specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
 from .arviz_adapter import group, is_posterior
-from .fitting import covariates_of, draws_of, effects_of
+from .fitting import covariates_of, draws_of, effects_of, histories_of
 from .network_prediction import designs_of_all, draws_within_reach, given_shares, simulate_shares
 
 FloatArray = NDArray[np.float64]
@@ -94,7 +94,7 @@ def _predict_on_network(
     n_times: int,
 ) -> pd.DataFrame:
     """Predict bands of the prevalence by simulation on the network of the data."""
-    histories = cast(EventHistories, trajectories.histories)
+    histories = histories_of(trajectories)
     clock = posterior.attrs["clock"]
     lengths = histories.ends - histories.starts
     grid = np.linspace(0.0, lengths.max(), n_times)
@@ -165,9 +165,7 @@ def forecast(
     rng = np.random.default_rng(seed)
     attrs = posterior.attrs
     if attrs["closure"] == EVENT_HISTORIES:
-        if data.histories is None:
-            raise InputError(f"{data.source}: has no event histories, which this posterior was fitted to; give them")
-        return _forecast_on_network(posterior, data.histories, until, model, rng, n_draws)
+        return _forecast_on_network(posterior, histories_of(data), until, model, rng, n_draws)
     observed = observe(data, attrs["closure"], attrs["clock"], whole_curve=True)
     median_step = float(np.median(observed.time_end - observed.time_start))
     tables = []

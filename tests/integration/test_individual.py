@@ -262,7 +262,7 @@ def test_a_forecast_goes_on_on_the_network(two_rates):
     assert inside.mean() > 0.8
     with pytest.raises(InputError, match="until = 12 is not in the future"):
         forecast(posterior, as_trajectories(early), until=12, seed=2)
-    with pytest.raises(InputError, match="has no event histories, which this posterior was fitted to"):
+    with pytest.raises(InputError, match="has no event histories, which this fit is of"):
         forecast(posterior, Trajectories(data.table), until=70, seed=2)
 
 
@@ -329,3 +329,7 @@ def test_agents_keep_their_order_in_files(tmp_path):
     comparison.save(tmp_path)
     pd.testing.assert_frame_equal(load_comparison(tmp_path).agent_table(), comparison.agent_table())
     assert list(load_comparison(tmp_path).trajectories.histories.network.labels) == list(network.labels)
+    for beside in ("shares", "network", "agents"):
+        (tmp_path / f"trajectories.{beside}.parquet").unlink()
+    with pytest.raises(InputError, match="has no event histories, which this fit is of; restore the files"):
+        load_comparison(tmp_path).plot_prediction()
