@@ -146,6 +146,8 @@ def read_beside(path: Path) -> EventHistories | None:
         if not file.is_file():
             raise InputError(f"{other}: {file.name} is missing beside it; restore it, or remove both")
     shares, record = read_parquet(shares_file)
+    if shares.empty:
+        return None
     edges, sizes = read_parquet(network_file)
     try:
         n_agents = {str(name): int(number) for name, number in (sizes or {})["agents"].items()}

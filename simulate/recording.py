@@ -65,16 +65,16 @@ def agents_of(spreads: Sequence[Spread]) -> pd.DataFrame | None:
     return table if len(parts) > 1 else table.drop(columns=NETWORK)
 
 
-def histories_of(spreads: Sequence[Spread], replicates: Sequence[Sequence[Replicate]]) -> EventHistories:
-    """Make the event histories of spreads with their replicates; see :func:`can_join`."""
+def histories_of(spreads: Sequence[Spread], replicates: Sequence[Sequence[Replicate]]) -> EventHistories | None:
+    """Make the event histories of spreads with their replicates, see :func:`can_join`; None where nobody shares."""
     parts = [
         shares_of(process, replicate)
         for process, of_process in zip(spreads, replicates, strict=True)
         for replicate in of_process
     ]
+    shares, record = pd.concat(parts, ignore_index=True), history_record(spreads)
+    if shares.empty:
+        return None
     contacts = contacts_of(spreads)
     network = next(iter(contacts.values())) if len(contacts) == 1 else contacts
-    record = history_record(spreads)
-    return EventHistories(
-        pd.concat(parts, ignore_index=True), network, source="the simulation", agents=agents_of(spreads), **record
-    )
+    return EventHistories(shares, network, source="the simulation", agents=agents_of(spreads), **record)

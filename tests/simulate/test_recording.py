@@ -16,6 +16,7 @@ from tworate.simulate import (
     random_regular,
     read_trajectories,
     spread,
+    spread_to,
 )
 from tworate.simulate.history_files import network_path, shares_path
 from tworate.simulate.spreading import simulate
@@ -123,3 +124,22 @@ def test_blocked_agents_and_complete_networks_are_not_recorded():
         recorded("rounds", interventions=[parse_intervention("block:0.1")])
     with pytest.raises(InputError, match="histories are recorded on a network with edges"):
         spread(make_network("complete", 50, 0, seed=1), [[0.1]], seed=1, histories=True)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_spread_in_which_nobody_shares_has_no_histories(suffix, tmp_path):
+    silent = Spread(NETWORK, [[0.0]], rounds=3, replicates=2, initial_sharers=0, outside=0.1, seed=1, histories=True)
+    assert simulate([silent]).histories is None
+    path = tmp_path / f"x{suffix}"
+    if suffix == ".csv":
+        simulate([silent]).save(path)
+    else:
+        spread_to(path, silent)
+    assert read_trajectories(path).histories is None
+
+
+def test_a_trajectory_in_which_nobody_shares_is_left_out_of_the_histories():
+    data = spread(NETWORK, [[0.001]], rounds=6, replicates=12, initial_sharers=0, outside=0.05, seed=1, histories=True)
+    shared = data.table.groupby("trajectory")["infected"].max()
+    assert 0 < (shared == 0).sum() < 12
+    assert list(data.histories.labels) == list(shared.index[shared > 0])
