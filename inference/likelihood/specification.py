@@ -146,7 +146,9 @@ class Specification:
         -------
         array, shape (n_groups,) or (n_draws, n_groups)
         """
-        return xp.exp(xp.dot(effects, matrix.T))
+        # One vector is multiplied without a matrix product, which numba would compile for strided arrays only.
+        log_factor = (matrix * effects).sum(axis=-1) if effects.ndim == 1 else xp.dot(effects, matrix.T)
+        return xp.exp(log_factor)
 
     @property
     def n_parameters(self) -> int:
