@@ -27,7 +27,7 @@ from ..simulate import (
 )
 from ..simulate.assignment import check_homophily
 from ..simulate.generators import BLOCKS, check_network, parse_network
-from ..simulate.process import check_process
+from ..simulate.process import RECORDABLE, check_process
 from ..simulate.seeding import parse_seeds
 from ..simulate.spreading import simulate
 
@@ -112,11 +112,16 @@ class SpreadSettings:
         check_homophily(self.homophily)
         check_seed(self.seed)
         if self.histories and not self.can_record:
-            raise InputError("histories are recorded on a network with edges, without blocked agents; leave them out")
+            raise InputError(f"{RECORDABLE}; leave histories out")
+
+    def check_individual(self) -> None:
+        """Raise an InputError when a comparison of these simulations cannot use event histories."""
+        if self.histories is False or not self.can_record:
+            raise InputError(f"level individual needs event histories; {RECORDABLE}; choose level count")
 
     @property
     def can_record(self) -> bool:
-        """Whether who shared when can be recorded: on a network with edges, without blocked agents."""
+        """Whether event histories can be recorded: on a network with edges, without blocked agents."""
         spec = parse_network(self.network)
         complete = not isinstance(spec, Path) and spec.kind.name == "complete"
         return not complete and not any(isinstance(parse_intervention(text), Block) for text in self.interventions)

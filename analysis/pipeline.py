@@ -133,11 +133,7 @@ def check_job(
     if level == "individual":
         if closure is not None or likelihood not in (None, "binomial"):
             raise InputError("closure and likelihood go with level count; leave them out or choose level count")
-        if settings.histories is False or not settings.can_record:
-            raise InputError(
-                "level individual needs event histories: they are recorded on a network with edges, without blocked "
-                "agents; choose level count"
-            )
+        settings.check_individual()
     check_names(likelihood or DEFAULT_LIKELIHOOD["count"], settings.seed)
     if closure is not None:
         check_closure(closure)

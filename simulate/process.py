@@ -24,6 +24,8 @@ from .seeding import PERSONA, RANDOM, Agents, check_who, choose, persona_row
 from .trajectories import degree_text
 
 INT16_STATES = 2**15
+RECORDABLE = "histories are recorded on a network with edges, without blocked agents"
+"""Where event histories can be recorded, for messages."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ class Spread:
 
     def __post_init__(self) -> None:
         if self.histories and not self.can_record:
-            raise InputError("histories are recorded on a network with edges, without blocked agents; leave them out")
+            raise InputError(f"{RECORDABLE}; leave histories out")
         table, members = _checked(self.network, self.probabilities, self.personas)
         labels = self.persona_labels
         if labels is not None and (len(labels) != table.shape[0] or len(set(labels)) < len(labels)):

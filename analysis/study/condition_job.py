@@ -257,6 +257,9 @@ class _Simulation:
         table = self.job.comparison
         if table.level is None and table.asks_for_counts:
             return "count", "settings of counts are given"
+        if self.trajectories.histories is None and table.level == "individual":
+            # The plan has checked that histories can be recorded, so nobody shares: the comparison says so.
+            return "count", "nobody shares"
         return choose_level(self.trajectories, table.level)
 
     @property

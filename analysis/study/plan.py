@@ -304,11 +304,8 @@ def _processes(specification: StudySpecification, networks: dict[str, AnyNetwork
         )
         for visibility in table.visibility:
             replace(settings, visibility=visibility).check()
-        if specification.comparison.level == "individual" and (settings.histories is False or not settings.can_record):
-            raise InputError(
-                f"network {entry.kind!r}: level individual needs event histories, which are recorded on a network with "
-                "edges, without blocked agents; choose level count, or leave it out"
-            )
+        if specification.comparison.level == "individual":
+            settings.check_individual()
         if is_file:
             network = networks.setdefault(settings.network, read_network(file))
             settings = replace(settings, agents=network.n_agents)

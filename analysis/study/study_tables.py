@@ -74,7 +74,7 @@ def _write_trajectories(
     path = store.path / TRAJECTORIES
     parts = [store.part(job.key) / TRAJECTORIES for job in jobs]
     uneven = any("degrees" in names for names in _columns(parts))
-    _write_histories(jobs, parts, path, progress)
+    _write_histories(jobs, parts, path)
     with (
         atomic_path(path) as target,
         atomic_path(counts_path(path)) as counts_target,
@@ -89,9 +89,7 @@ def _write_trajectories(
                 progress(done, len(jobs))
 
 
-def _write_histories(
-    jobs: Sequence[Job], parts: Sequence[Path], path: Path, progress: Callable[[int, int], None] | None
-) -> None:
+def _write_histories(jobs: Sequence[Job], parts: Sequence[Path], path: Path) -> None:
     """Write who shared when in all conditions beside their trajectories, if every condition recorded it.
 
     Conditions on the same network have it once. Attributes of agents are left out: an agent of a network has another
@@ -100,24 +98,23 @@ def _write_histories(
     write_beside(None, path)
     if not all(shares_path(part).is_file() for part in parts):
         return
+    # A condition in which nobody shares has no histories.
+    pairs = [(job, histories) for job, part in zip(jobs, parts, strict=True) if (histories := read_beside(part))]
+    if not pairs:
+        return
     networks: dict[str, ContactNetwork] = {}
     name_of: dict[bytes, str] = {}
-    record: dict[str, Any] = {}
+    first = pairs[0][1]
+    record = {"until": first.until, "clock": first.clock, "apart_by": ["condition"]}
     with atomic_path(shares_path(path)) as target, TableWriter(target, record) as shares:
-        for done, (job, part) in enumerate(zip(jobs, parts, strict=True), start=1):
-            histories = read_beside(part)
-            assert histories is not None  # its file is there
+        for job, histories in pairs:
             (network,) = histories.networks.values()
             content = hashlib.sha256(network.indptr.tobytes() + network.indices.tobytes()).digest()
             if content not in name_of:
                 name_of[content] = f"{network.name} {len(networks) + 1}"
                 networks[name_of[content]] = replace(network, name=name_of[content])
-            record.update({"until": histories.until, "clock": histories.clock, "apart_by": ["condition"]})
-            known = histories.shares[["trajectory", "agent", "time", "seed"]]
-            table = _numbered(known.copy(), job.condition.number, "trajectory")
-            shares.write(table.assign(network=name_of[content]))
-            if progress:
-                progress(done, len(jobs))
+            table = histories.shares[["trajectory", "agent", "time", "seed"]].copy()
+            shares.write(_numbered(table, job.condition.number, "trajectory").assign(network=name_of[content]))
     write_network(networks, network_path(path))
 
 

@@ -275,6 +275,19 @@ def test_a_changed_study_runs_only_its_new_conditions(uninterrupted, tmp_path):
         load_study(folder).comparison  # noqa: B018
 
 
+@pytest.mark.parametrize("level", [{}, {"level": "individual"}])
+def test_a_condition_in_which_nobody_shares_has_no_histories(level, tmp_path):
+    # There are no initial sharers, and the outside world shows the post to nobody.
+    study = changed(
+        personas={"profiles": "OCEAN", "mixtures": {}},
+        spread={"visibility": [0.2, 0.4], "initial_sharers": 0, "outside": 1e-9, "rounds": 2},
+        comparison={**level, "si_models": "one-rate"},
+    )
+    results = load_study(run_study(study, tmp_path, load=formula))
+    assert set(results.comparison["verdict"]) == {"undecided"}
+    assert results.trajectories.histories is None
+
+
 def test_a_study_can_have_several_networks_and_closures(tmp_path):
     study = changed(
         personas={"profiles": "OCEAN", "mixtures": {}},
