@@ -51,9 +51,42 @@ def assortativity(network: AnyNetwork, labels: ArrayLike) -> float:
     else:
         same = np.count_nonzero(np.repeat(labels, network.degrees) == labels[network.indices]) / network.indices.size
         ends = np.bincount(labels, weights=network.degrees) / network.indices.size
-    chance = float(np.sum(ends**2))
     # With one label the coefficient is not defined; rounding must not turn it into a number.
-    return float((same - chance) / (1.0 - chance)) if np.count_nonzero(ends) > 1 else float("nan")
+    return coefficient(float(same), float(np.sum(ends**2))) if np.count_nonzero(ends) > 1 else float("nan")
+
+
+def coefficient(same: float, chance: float) -> float:
+    """Compute the assortativity from the share of edges between equal labels, and the share expected by chance."""
+    return (same - chance) / (1.0 - chance)
+
+
+def assortativity_of_edges(source: NDArray[np.int64], target: NDArray[np.int64]) -> float:
+    """Compute the assortativity of directed edges from the labels at their two ends.
+
+    Parameters
+    ----------
+    source, target : array of int, shape (n_edges,)
+        Label of the agent at each end of each edge, from 0; edges with a negative label are ignored.
+
+    Returns
+    -------
+    float
+        As :func:`assortativity`; NaN if all ends of one side have the same label, or there is no edge.
+
+    Examples
+    --------
+    >>> assortativity_of_edges(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))
+    0.5
+    """
+    labelled = (source >= 0) & (target >= 0)
+    source, target = source[labelled], target[labelled]
+    if not source.size:
+        return float("nan")
+    n_labels = int(max(source.max(), target.max())) + 1
+    ends = [np.bincount(side, minlength=n_labels) / source.size for side in (source, target)]
+    if any(np.count_nonzero(side) < 2 for side in ends):
+        return float("nan")
+    return coefficient(float(np.mean(source == target)), float(ends[0] @ ends[1]))
 
 
 def make_alike(network: AnyNetwork, labels: ArrayLike, homophily: float, *, seed: int) -> NDArray[np.int32]:

@@ -280,7 +280,7 @@ def read_table(path: Path) -> pd.DataFrame:
         # Labels stay as they are written: 007 and 7 are two agents.
         return pd.read_csv(path, dtype=dict.fromkeys((SOURCE, TARGET, "agent", NETWORK), str), skipinitialspace=True)
     except (OSError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path}: is not a readable CSV file ({error}); save it as CSV in UTF-8") from error
 

@@ -287,8 +287,8 @@ def _numbers_in(
     """Return the number of each agent in the network of its trajectory; -1 where it is not there."""
     if NETWORK not in shares:
         raise InputError(f"{source}: there are several networks; name that of each trajectory in the column network")
-    known = ", ".join(list(networks)[:5])
-    refuse(~shares[NETWORK].isin(list(networks)), f"there is no network {{{NETWORK}!r}}; there are: {known}")
+    names = ", ".join(list(networks)[:5])
+    refuse(~shares[NETWORK].isin(list(networks)), f"there is no network {{{NETWORK}!r}}; there are: {names}")
     several = shares.groupby(_PATH)[NETWORK].transform("nunique") > 1
     refuse(several, f"trajectory {{trajectory}} is on several networks ({{{NETWORK}}} and others); give it one")
     number = np.full(len(shares), -1, dtype=np.int64)

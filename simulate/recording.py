@@ -30,9 +30,9 @@ def shares_of(process: Spread, replicate: Replicate) -> pd.DataFrame:
     """Return the shares of a replicate that recorded who shared when: one row a share."""
     times = np.asarray(replicate.share_time)
     agent = np.flatnonzero(np.isfinite(times))
-    known = {"trajectory": replicate.index, "agent": agent, "time": times[agent], SEED: times[agent] == 0.0}
+    columns = {"trajectory": replicate.index, "agent": agent, "time": times[agent], SEED: times[agent] == 0.0}
     persona = pd.Categorical.from_codes(process.members[agent], pd.Index(process.labels))
-    return pd.DataFrame({**known, "persona": persona, **process.columns})
+    return pd.DataFrame({**columns, "persona": persona, **process.columns})
 
 
 def contacts_of(spreads: Sequence[Spread]) -> dict[str, ContactNetwork]:

@@ -191,7 +191,7 @@ def prediction_table(folder: Path, compared: pd.DataFrame, *, seed: int = 0) -> 
         data = Trajectories(table[table["condition"] == number], source=str(folder / TRAJECTORIES), histories=own)
         wanted: tuple[str, ...] = (verdict,) if verdict != "undecided" else ("one-rate", "two-rate")
         if own is None and row["closure"] == EVENT_HISTORIES:
-            # Not all conditions of the study recorded who shared when, so these are with the parts only.
+            # A study has joined histories only if all of its conditions recorded them.
             wanted = ()
         for model in [name for name in wanted if name in files[number]]:
             bands = predict_curves(read_posterior(files[number][model]), data, seed=seed, model=get_model(model))

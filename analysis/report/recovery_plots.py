@@ -102,8 +102,8 @@ def plot_levels(rows: pd.DataFrame) -> Figure:
         rate, gain = figure.subplots(1, 2)
         for level, (label, shade, mark, shift) in levels.items():
             own = rows[rows["level"] == level]
-            found = own["beta_fast_mean"] / own["beta_fast_true"]
-            for axis, values in ((rate, found), (gain, own["elpd_diff"])):
+            relative_rate = own["beta_fast_mean"] / own["beta_fast_true"]
+            for axis, values in ((rate, relative_rate), (gain, own["elpd_diff"])):
                 axis.scatter(own["truth_ratio"] * shift, values, s=12, color=shade, marker=mark, alpha=0.45, lw=0)
                 medians = values.groupby(own["truth_ratio"]).median()
                 axis.plot(medians.index * shift, medians, color=shade, lw=1.6, marker=mark, ms=6, label=label)

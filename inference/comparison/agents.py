@@ -1,4 +1,4 @@
-"""What a comparison of event histories says about single agents: which class each probably belongs to."""
+"""Results for single agents of a comparison of event histories: the probability of each agent's class."""
 
 from typing import Any, cast
 
@@ -7,8 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from ...models import OneRateSI
 from ...simulate import Trajectories
-from ...simulate.histories import EventHistories
+from ...simulate.histories import RESERVED, EventHistories
 from ..data.individual import observe_histories
 from ..data.observations import AgentUnits, Transitions
 from ..likelihood.specification import COVARIATE_EFFECT, Specification
@@ -83,8 +84,8 @@ def agent_table(result: ConditionResult, trajectories: Trajectories) -> pd.DataF
     if len(histories.networks) > 1:
         names = [histories.network_of(number).name for number in range(histories.n_trajectories)]
         table["network"] = np.array(names, dtype=object)[units.path]
-    known = [attributes[path].iloc[units.agent[units.path == path]] for path in range(len(attributes))]
-    return table.join(pd.concat(known, ignore_index=True))
+    by_trajectory = [attributes[path].iloc[units.agent[units.path == path]] for path in range(len(attributes))]
+    return table.join(pd.concat(by_trajectory, ignore_index=True))
 
 
 def fast_class_probability(specification: Specification, posterior: Any, data: Transitions) -> FloatArray:
@@ -109,9 +110,9 @@ def fast_class_probability(specification: Specification, posterior: Any, data: T
     factor = np.ones(1) if factors is None else factors[::every][:, _group_of_types(data, units)]
 
     def log_likelihood(rate: FloatArray) -> FloatArray:
+        survived, escaped = (OneRateSI.log_survival(factor * each, 0.0, {"beta": rate}) for each in (before, gained))
         with np.errstate(divide="ignore"):
-            shares = np.log(-np.expm1(-rate * factor * gained))
-        return np.asarray(-rate * factor * before + np.where(gained > 0, shares, 0.0))
+            return np.asarray(survived + np.where(gained > 0, np.log(-np.expm1(escaped)), 0.0))
 
     with np.errstate(divide="ignore", invalid="ignore"):
         odds = np.log(weight) - np.log1p(-weight) + log_likelihood(fast) - log_likelihood(slow)
@@ -191,11 +192,11 @@ def class_by_attribute(agents: pd.DataFrame) -> pd.DataFrame:
         `attribute`, `level`, `n` (agents), `p_fast` (their mean), `se` (standard error of the mean, over agents), and
         `explained`: the share of the variance of `p_fast` that lies between the levels of the attribute.
     """
-    known = {"trajectory", "agent", "network", "shared", "time", "exposure", "elpd_gain", "p_fast"}
+    computed = {"agent", "network", *RESERVED}
     # An agent of several trajectories on one network is one agent.
     by = ["agent", *(["network"] if "network" in agents else [])]
     own = agents.groupby(by, sort=False, observed=True).agg(
-        {"p_fast": "mean", **{name: "first" for name in agents.columns if name not in known}}
+        {"p_fast": "mean", **{name: "first" for name in agents.columns if name not in computed}}
     )
     rows = []
     for name in own.columns.drop("p_fast"):

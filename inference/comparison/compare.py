@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from ...models import SIModel, all_models, get_model
 from ...simulate import Trajectories
 from ...simulate.histories import EventHistories
 from ...simulate.trajectories import as_trajectories
-from ..data.individual import EVENT_HISTORIES, Contact
+from ..data.individual import EVENT_HISTORIES
 from ..data.observations import Transitions, choose_clock, choose_closure, pooled_conditions
 from ..likelihood.likelihoods import LIKELIHOODS
 from ..likelihood.specification import Level, Specification
@@ -22,9 +21,9 @@ from ..loo.loo import UNITS, Unit
 from ..posterior.fitting import (
     DEFAULT_LIKELIHOOD,
     check_closure_of,
-    check_contact,
     check_names,
     check_prior_scale,
+    checked_contact,
     checked_covariates,
     choose_level,
     observed,
@@ -135,7 +134,7 @@ def compare(
         raise InputError(f"unit {unit!r} is unknown; choose one of {', '.join(UNITS)}")
     if unit == default_unit("count" if individual else "individual"):
         raise InputError(f"unit {unit!r} does not go with level {chosen_level}; choose another")
-    check_contact(contact)
+    chosen_contact = checked_contact(contact)
     try:
         requested = [models] if isinstance(models, str | type) else models
         classes = list(dict.fromkeys(get_model(model) for model in requested))
@@ -150,8 +149,10 @@ def compare(
         raise InputError(f"predict_from = {predict_from!r}: must be a time of the data")
     if max_refits < 0:
         raise InputError(f"max_refits = {max_refits}: must be 0 or more")
-    known = checked_covariates([covariates] if isinstance(covariates, str) else covariates, data, chosen_level)
-    if known and replicate_effects and unit == "trajectory":
+    chosen_covariates = checked_covariates(
+        [covariates] if isinstance(covariates, str) else covariates, data, chosen_level
+    )
+    if chosen_covariates and replicate_effects and unit == "trajectory":
         raise InputError("with covariates and effects of replicates, leave out single agents: use unit agent")
     columns = [by] if isinstance(by, str) else list(dict.fromkeys(by or []))
     parts = list(data.split(columns))
@@ -166,7 +167,7 @@ def compare(
         prior_scale,
         chosen_level,
         level_reason,
-        known,
+        chosen_covariates,
     )
     specifications = [
         Specification(
@@ -176,8 +177,8 @@ def compare(
             replicate_effects,
             prior_scale,
             level=chosen_level,
-            contact=cast(Contact, contact),
-            covariates=known,
+            contact=chosen_contact,
+            covariates=chosen_covariates,
         )
         for model in classes
     ]

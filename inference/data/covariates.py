@@ -1,4 +1,4 @@
-"""Covariates of the agents of event histories: what is known of them, as columns of a design."""
+"""Covariates: attributes of the agents of event histories as columns of a design matrix."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ IntArray = NDArray[np.int64]
 MAX_LEVELS = 200
 """Maximum number of levels of a covariate that is text."""
 _NUMBERS = 24
-"""Numbers with more distinct values than this are put into as many groups of equal size, each with its mean."""
+"""Numbers with more distinct values than this are grouped; each group has the mean of its numbers."""
 
 
 def design(
@@ -50,7 +50,7 @@ def design(
     InputError
         When an agent lacks a value, or all agents have the same one.
     """
-    known = [histories.attributes_of(number) for number in range(histories.n_trajectories)]
+    attributes = [histories.attributes_of(number) for number in range(histories.n_trajectories)]
     of_fit = np.ones(path.size, dtype=bool) if fitted is None else fitted
     columns: list[NDArray[np.float64]] = []
     labels: list[str] = []
@@ -60,7 +60,8 @@ def design(
         if name == "trajectory":
             values = pd.Series(histories.labels[path]).astype(str)
         else:
-            values = pd.concat([known[p][name].iloc[agent[path == p]] for p in range(len(known))], ignore_index=True)
+            parts = [table[name].iloc[agent[path == number]] for number, table in enumerate(attributes)]
+            values = pd.concat(parts, ignore_index=True)
         missing = values.isna().to_numpy() & of_fit
         if missing.any():
             raise InputError(

@@ -1,7 +1,7 @@
-"""Agents of equal exposures as one observation with a count.
+"""Grouping of agents of equal exposures into one observation with a count.
 
-Where a model asks for more distinct exposures than a few thousand, agents of nearly equal exposures are put into bins,
-and a bin is represented by its means. The sum of a smooth function over a bin is then off by its curvature times the
+Where there are more than `MAX_EXACT` kinds of agents, agents of nearly equal exposures are put into bins, and a bin is
+represented by its means. The sum of a smooth function over a bin is then off by its curvature times the
 variance within the bin. Bins are so narrow that posteriors move by less than 0.02 of their standard deviations
 (`benchmarks/individual.py` measures it).
 """

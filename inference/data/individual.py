@@ -19,6 +19,7 @@ from ...common.compiled import njit
 from ...errors import InputError
 from ...models import DegreeDistribution, RandomRegular
 from ...models.clock import Clock
+from ...simulate.assignment import assortativity_of_edges
 from ...simulate.contacts import ContactNetwork
 from ...simulate.histories import EventHistories
 from .covariates import design
@@ -346,45 +347,27 @@ def _formula(network: ContactNetwork) -> RandomRegular | DegreeDistribution:
 
 
 ALIKE = 0.1
-"""Assortativity of an attribute among neighbours above which it is said."""
+"""Assortativity of an attribute among neighbours above which the result has a note."""
 
 
 def assortativity_notes(histories: EventHistories, covariates: Sequence[str]) -> list[str]:
-    """Say which attributes of the agents go along the edges of the network, if they are no covariates.
-
-    Notes
-    -----
-    Newman's coefficient of the levels at both ends of directed edges, doi:10.1103/PhysRevE.67.026126.
-    """
-    alike: dict[str, float] = {}
-    seen = set()
-    for number in range(histories.n_trajectories):
-        network = histories.network_of(number)
-        if network.name in seen:
-            continue
-        seen.add(network.name)
-        known = histories.attributes_of(number)
+    """Return a note for each text attribute that is assortative on the network and is not a covariate."""
+    coefficients: dict[str, float] = {}
+    first_on = {histories.network_of(number).name: number for number in reversed(range(histories.n_trajectories))}
+    for number in first_on.values():
+        network, attributes = histories.network_of(number), histories.attributes_of(number)
         for name in histories.attributes:
-            if name not in covariates and not pd.api.types.is_numeric_dtype(known[name]):
-                alike[name] = max(alike.get(name, 0.0), _assortativity(network, pd.factorize(known[name])[0]))
+            if name not in covariates and not pd.api.types.is_numeric_dtype(attributes[name]):
+                label = pd.factorize(attributes[name])[0]
+                source = np.repeat(label, np.diff(network.indptr))
+                value = assortativity_of_edges(source, label[network.indices])
+                coefficients[name] = max(coefficients.get(name, 0.0), np.nan_to_num(value))
     return [
-        f"neighbours are alike in {name} (assortativity {value:.2f}): if it also makes agents share, their classes are "
-        f"not independent of each other; compare with the covariate {name} too"
-        for name, value in alike.items()
+        f"neighbours have similar {name} (assortativity {value:.2f}). If {name} affects sharing, the classes of "
+        f"neighbours depend on each other; compare again with the covariate {name}"
+        for name, value in coefficients.items()
         if value > ALIKE
     ]
-
-
-def _assortativity(network: ContactNetwork, level: NDArray[np.int64]) -> float:
-    """Compute the assortativity of levels (-1: not known); 0 where all agents have the same."""
-    source, target = np.repeat(level, np.diff(network.indptr)), level[network.indices]
-    known = (source >= 0) & (target >= 0)
-    source, target = source[known], target[known]
-    if not source.size:
-        return 0.0
-    ends = [np.bincount(side, minlength=int(level.max()) + 1) / source.size for side in (source, target)]
-    chance = float(ends[0] @ ends[1])
-    return float((np.mean(source == target) - chance) / (1.0 - chance)) if chance < 1.0 else 0.0
 
 
 def _notes(histories: EventHistories, spontaneous: NDArray[np.int64]) -> tuple[str, ...]:

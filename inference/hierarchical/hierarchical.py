@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -11,13 +11,13 @@ from ...errors import InputError, check_seed
 from ...models import get_model
 from ...simulate import Trajectories
 from ...simulate.trajectories import as_trajectories
-from ..data.individual import EVENT_HISTORIES, Contact
+from ..data.individual import EVENT_HISTORIES
 from ..data.observations import choose_clock, choose_closure
 from ..likelihood.likelihoods import LIKELIHOODS
 from ..likelihood.specification import Specification
 from ..loo.loo import elpd_difference
 from ..posterior.arviz_adapter import open_netcdf
-from ..posterior.fitting import DEFAULT_LIKELIHOOD, check_contact, check_names, choose_level
+from ..posterior.fitting import DEFAULT_LIKELIHOOD, check_names, checked_contact, choose_level
 from ..posterior.sampling import SamplerSettings
 from .condition_observations import CONDITION
 from .design import Design, codings_from_json
@@ -164,7 +164,6 @@ def study_of(
     chosen_level, _ = choose_level(data, level, closure, likelihood)
     likelihood = likelihood or DEFAULT_LIKELIHOOD[chosen_level]
     check_names(likelihood, 0)
-    check_contact(contact)
     if LIKELIHOODS[likelihood].kind != "transition":
         raise InputError(
             f"the hierarchical model takes a likelihood of increments, beta-binomial or binomial, not {likelihood}"
@@ -179,7 +178,7 @@ def study_of(
         LIKELIHOODS[likelihood],
         chosen_clock,
         level=chosen_level,
-        contact=cast(Contact, contact),
+        contact=checked_contact(contact),
     )
     return prepare(conditions.reset_index(drop=True), data, specification, chosen_closure, terms)
 

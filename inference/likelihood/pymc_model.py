@@ -44,7 +44,7 @@ def build_model(specification: Specification, data: Transitions, xp: Any = pt) -
             effect = pm.Normal(REPLICATE_EFFECT, shape=arrays["replicate"].shape)
             factors = specification.replicate_factors(scalars[REPLICATE_SD], effect, xp)
         elif specification.effects:
-            # Data say much about a level: effects are sampled themselves, not in units of their standard deviation.
+            # The parametrisation is centred, because the data determine the effect of each level well.
             scales = specification.effect_scales(scalars, arrays)
             effect = pm.Normal(COVARIATE_EFFECT, 0.0, scales, shape=scales.shape)
             factors = specification.covariate_factors(effect, arrays["design"].reshape((-1, scales.shape[0])), xp)

@@ -26,8 +26,8 @@ TRAJECTORY = "trajectory"
 """Covariate that tells trajectories apart: effects of replicates beside those of other covariates."""
 
 _EFFECT_SD_PRIOR = LogNormal(0.3, 0.8)
-"""Prior of the sd of a covariate's effects. Small sds are unlikely: where data say that there is no effect, sd and
-effects would otherwise vanish together, in a funnel that no sampler enters."""
+"""Prior of the sd of a covariate's effects. It avoids sds near 0: the posterior of a covariate without effect would
+otherwise be a funnel, in which the sampler diverges."""
 
 _REPLICATE_SD = Parameter(
     "standard deviation of the log-rate between replicates", "", (0.0, float("inf")), Exponential(0.5), "σ_replicate"

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -130,7 +130,6 @@ def fit(
     likelihood = likelihood or DEFAULT_LIKELIHOOD[chosen_level]
     check_names(likelihood, seed)
     check_prior_scale(prior_scale)
-    check_contact(contact)
     name = EVENT_HISTORIES if chosen_level == "individual" else choose_closure(trajectories, closure)[0]
     chosen_clock, _ = choose_clock(trajectories, clock)
     try:
@@ -144,7 +143,7 @@ def fit(
         replicate_effects,
         prior_scale,
         level=chosen_level,
-        contact=cast(Contact, contact),
+        contact=checked_contact(contact),
         covariates=checked_covariates(covariates, trajectories, chosen_level),
     )
     if chosen_level == "count":
@@ -301,10 +300,10 @@ def checked_covariates(covariates: Sequence[str], data: Trajectories, level: Lev
     names = tuple(dict.fromkeys(covariates))
     if names and (level != "individual" or data.histories is None):
         raise InputError("covariates are attributes of agents: they go with level individual, from event histories")
-    known = [] if data.histories is None else [*data.histories.attributes, DEGREE]
+    attributes = [] if data.histories is None else [*data.histories.attributes, DEGREE]
     for name in names:
-        if name not in known:
-            raise InputError(f"{data.source}: agents have no attribute {name!r}; there are: {', '.join(known)}")
+        if name not in attributes:
+            raise InputError(f"{data.source}: agents have no attribute {name!r}; there are: {', '.join(attributes)}")
     return names
 
 
@@ -314,10 +313,18 @@ def check_level(level: str | None) -> None:
         raise InputError(f"level {level!r} is unknown; choose one of {', '.join(LEVELS)}")
 
 
-def check_contact(contact: str) -> None:
-    """Raise an InputError when there is no such way to count contacts."""
-    if contact not in CONTACTS:
+def checked_contact(contact: str) -> Contact:
+    """Return the way to count contacts, checked.
+
+    Raises
+    ------
+    InputError
+        When there is no such way.
+    """
+    chosen = next((name for name in CONTACTS if name == contact), None)
+    if chosen is None:
         raise InputError(f"contact {contact!r} is unknown; choose one of {', '.join(CONTACTS)}")
+    return chosen
 
 
 def check_names(likelihood: str, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Prediction on the network of the data: agents share when their own exposure has become too much for them.
+"""Prediction by simulation on the network of the data.
 
 An agent that the survival function `G` describes shares when `G` of its exposure falls below a random number from the
 uniform distribution on (0, 1). So any model is simulated from its survival function alone, on any network.
@@ -138,7 +138,7 @@ def given_shares(histories: EventHistories, number: int, clock: Clock) -> FloatA
 
 
 def designs_of_all(histories: EventHistories, clock: Clock, covariates: Sequence[str]) -> list[Design]:
-    """Return the design of all agents of each trajectory, as the fit to those that were exposed defined it."""
+    """Return the design of all agents of each trajectory; levels and means are those of the fit."""
     exposure, _ = agent_exposure(histories, clock)
     sizes = [histories.network_of(number).n_agents for number in range(histories.n_trajectories)]
     path = np.repeat(np.arange(len(sizes)), sizes)
@@ -146,8 +146,8 @@ def designs_of_all(histories: EventHistories, clock: Clock, covariates: Sequence
     agent = np.arange(path.size) - begins[path]
     fitted = np.zeros(path.size, dtype=bool)
     fitted[begins[exposure.path] + exposure.agent] = True
-    whole = design(histories, path, agent, covariates, fitted)
-    return [replace(whole, group=whole.group[path == number]) for number in range(len(sizes))]
+    of_all = design(histories, path, agent, covariates, fitted)
+    return [replace(of_all, group=of_all.group[path == number]) for number in range(len(sizes))]
 
 
 def draws_within_reach(n_draws: int, n_agents: int, length: float, clock: Clock) -> int:

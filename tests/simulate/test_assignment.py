@@ -4,6 +4,7 @@ import pytest
 
 from tworate.errors import InputError
 from tworate.simulate import assortativity, from_graph, make_alike, make_network
+from tworate.simulate.assignment import assortativity_of_edges
 from tworate.simulate.generators import NETWORKS
 
 
@@ -142,3 +143,18 @@ def test_homophily_of_one_persona_is_refused():
 def test_homophily_in_a_complete_network_is_refused():
     with pytest.raises(InputError, match=r"homophily = 0\.5: in a complete network everybody is everybody's neighbour"):
         make_alike(make_network("complete", 10, 2, 1), labels_of(10, (5, 5)), 0.5, seed=0)
+
+
+def test_assortativity_of_directed_edges_is_that_of_networkx():
+    rng = np.random.default_rng(3)
+    graph = nx.gnp_random_graph(60, 0.1, seed=3, directed=True)
+    labels = rng.integers(0, 3, 60)
+    # Edges lead to agents of the same label more often than by chance.
+    graph.remove_edges_from([(a, b) for a, b in graph.edges if labels[a] != labels[b] and rng.random() < 0.5])
+    source, target = labels[np.array(graph.edges)].T
+    assert assortativity_of_edges(source, target) == pytest.approx(by_networkx(graph, labels))
+    # Edges of agents without a label do not count.
+    without = np.append(source, [-1, 2]), np.append(target, [0, -1])
+    assert assortativity_of_edges(*without) == assortativity_of_edges(source, target)
+    assert np.isnan(assortativity_of_edges(np.zeros(3, int), np.zeros(3, int)))
+    assert np.isnan(assortativity_of_edges(np.array([-1]), np.array([0])))

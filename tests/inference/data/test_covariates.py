@@ -143,11 +143,11 @@ def test_alike_neighbours_are_said_unless_the_attribute_is_a_covariate():
             network, [[0.2], [0.1]], members, rounds=15, replicates=2, visibility=1.0, seed=2, histories=True,
             persona_labels=["a", "b"],
         ).histories  # fmt: skip
-        return [note for note in observe_histories(data, "rounds", **how).cautions if "alike" in note]
+        return [note for note in observe_histories(data, "rounds", **how).cautions if "assortativity" in note]
 
     assert cautions(members) == [
-        f"neighbours are alike in persona (assortativity {assortativity(network, members):.2f}): if it also makes "
-        "agents share, their classes are not independent of each other; compare with the covariate persona too"
+        f"neighbours have similar persona (assortativity {assortativity(network, members):.2f}). If persona affects "
+        "sharing, the classes of neighbours depend on each other; compare again with the covariate persona"
     ]
     assert not cautions(members, covariates=["persona"])
     assert not cautions(np.random.default_rng(3).permutation(members))
