@@ -1,6 +1,5 @@
 """The base class of the SI models: a model is a survival function, and everything else follows from it."""
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from .closures import CLOSURES, Closure
 from .curves import checked_times, solve_curves, susceptible_at_start
 from .incidence import draw_incidence
 from .numerics import logistic_mean, runge_kutta_step
-from .parameters import Parameter
+from .parametric import Parametric
+from .structures.base import Structure
 
 FloatArray = NDArray[np.float64]
 
@@ -25,7 +25,7 @@ FLOW_STEPS = 4
 
 
 @dataclass(frozen=True)
-class SIModel(ABC):
+class SIModel(Parametric, ABC):
     """An SI model of sharing, given by its survival function.
 
     `G(Λ)` is the fraction of the initially susceptible agents that have not shared after cumulative
@@ -36,21 +36,12 @@ class SIModel(ABC):
     A new model is one new file in `tworate/models/`; the registry finds it there.
     """
 
-    name: ClassVar[str]
-    """Name on the command line and in results."""
-    summary: ClassVar[str]
-    """Description of the model in a few words."""
-    reference: ClassVar[str]
-    """Source, with DOI or arXiv number where there is one."""
     closures: ClassVar[tuple[str, ...]] = CLOSURES
     """Closures under which the model may be compared. A closure whose error looks like the model is left out."""
-
-    def __post_init__(self) -> None:
-        for name, spec in self.parameters().items():
-            value = getattr(self, name)
-            low, high = spec.support
-            if not (isinstance(value, int | float | np.number) and low <= value <= high):
-                raise ValueError(f"{self.name}: {name} = {value!r} must lie in [{low:g}, {high:g}]")
+    structure: ClassVar[type[Structure] | None] = None
+    """Structure that the model is combined with, see :func:`tworate.models.structured.with_structure`."""
+    nested_in: ClassVar[str | None] = None
+    """Name of the simplest richer model whose special case this model is; None if there is none."""
 
     @staticmethod
     @abstractmethod
@@ -70,40 +61,9 @@ class SIModel(ABC):
         """
 
     @classmethod
-    def parameters(cls) -> dict[str, Parameter]:
-        """Return the specifications of the parameters by name, in order of declaration."""
-        return {
-            field.name: field.metadata["parameter"]
-            for field in dataclasses.fields(cls)
-            if "parameter" in field.metadata
-        }
-
-    @classmethod
-    def coordinates(cls) -> dict[str, Parameter]:
-        """Return the specifications of the coordinates in which the model is sampled, each with its prior, by name.
-
-        The coordinates are the parameters, unless a model defines others. Then :meth:`from_coordinates` computes the
-        parameters from them.
-        """
-        return cls.parameters()
-
-    @classmethod
-    def from_coordinates(cls, coordinates: Mapping[str, Any]) -> dict[str, Any]:
-        """Compute parameter values from values of the coordinates, by name; NumPy or PyTensor."""
-        return {name: coordinates[name] for name in cls.parameters()}
-
-    @classmethod
-    def derived(cls, parameters: Mapping[str, Any], exposure: Any) -> dict[str, Any]:
-        """Return further quantities of this model that follow from its parameters, by name; none by default.
-
-        Parameters
-        ----------
-        parameters : mapping of array
-            Parameter values by name.
-        exposure : array
-            Cumulative exposure at the end of the observed window.
-        """
-        return {}
+    def plain(cls) -> "type[SIModel]":
+        """Return the model without a structure."""
+        return cls
 
     @classmethod
     def uses_time(cls) -> bool:
@@ -125,13 +85,8 @@ class SIModel(ABC):
     @classmethod
     def _different_values(cls) -> dict[str, FloatArray]:
         """Return values of the parameters, no two equal: equal rates would make a simpler model."""
-        specifications = enumerate(cls.parameters().items())
-        return {name: np.array([spec.support[0] + 0.25 + 0.13 * i]) for i, (name, spec) in specifications}
-
-    @property
-    def values(self) -> dict[str, float]:
-        """Parameter values by name."""
-        return {name: float(getattr(self, name)) for name in self.parameters()}
+        lowest = {name: max(spec.support[0], 0.0) for name, spec in cls.parameters().items()}
+        return {name: np.array([low + 0.25 + 0.13 * i]) for i, (name, low) in enumerate(lowest.items())}
 
     @classmethod
     def log_escape(

@@ -86,7 +86,26 @@ class Beta:
         return "uniform" if self.alpha == self.beta == 1 else f"beta({self.alpha:g}, {self.beta:g})"
 
 
-Prior = LogNormal | Exponential | Beta
+@dataclass(frozen=True)
+class Normal:
+    """Normal distribution around 0, for coefficients of either sign."""
+
+    sd: float = 1.0
+
+    @cached_property
+    def distribution(self) -> Any:
+        """The same distribution as a frozen SciPy distribution."""
+        return stats.norm(0.0, self.sd)
+
+    def scaled(self, factor: float) -> "Normal":
+        """Return a copy whose standard deviation is multiplied by `factor`."""
+        return Normal(factor * self.sd)
+
+    def __str__(self) -> str:
+        return f"normal, mean 0, sd {self.sd:g}"
+
+
+Prior = LogNormal | Exponential | Beta | Normal
 
 
 @dataclass(frozen=True)
@@ -101,7 +120,7 @@ class Parameter:
         `1/time` for a rate (the time unit of the data), empty for a pure number.
     support : tuple of float
         Closed interval of possible values.
-    prior : LogNormal, Exponential, Beta or None
+    prior : LogNormal, Exponential, Beta, Normal or None
         Prior for inference; None if the parameter follows from other coordinates.
     symbol : str
         Symbol in figures and sentences; the name by default.

@@ -1,45 +1,29 @@
 """The registry of models: every SI model that is defined in a file of this folder."""
 
-import difflib
-import importlib
-import pkgutil
 from functools import cache
 
 from .base import SIModel
+from .discovery import classes_in, named
+from .structured import SEPARATOR, with_structure
+from .structures import get_structure
 
 
 @cache
 def all_models() -> dict[str, type[SIModel]]:
     """Return the model classes by name, the simplest (fewest parameters) first."""
-    package = __name__.rpartition(".")[0]
-    folder = importlib.import_module(package).__path__
-    models: dict[str, type[SIModel]] = {}
-    for info in pkgutil.iter_modules(folder):
-        module = importlib.import_module(f"{package}.{info.name}")
-        for item in vars(module).values():
-            if (
-                isinstance(item, type)
-                and issubclass(item, SIModel)
-                and item.__module__ == module.__name__
-                and item is not SIModel
-            ):
-                models[item.name] = item
-    return dict(sorted(models.items(), key=lambda pair: (len(pair[1].parameters()), pair[0])))
+    return classes_in(__name__.rpartition(".")[0], SIModel)  # type: ignore[type-abstract]
 
 
 def get_model(model: str | type[SIModel]) -> type[SIModel]:
-    """Return the model class of a name; a class is returned as it is.
+    """Return the model class of a name, such as `one-rate` or `one-rate+ageing`; a class is returned as it is.
 
     Raises
     ------
     ValueError
-        When no model has the name; the message suggests the nearest one.
+        When no model or structure has the name; the message suggests the nearest one.
     """
-    if not isinstance(model, str):
+    if isinstance(model, type):
         return model
-    models = all_models()
-    if model not in models:
-        near = difflib.get_close_matches(model, models, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"there is no model {model!r}; {hint}the models are: {', '.join(models)}")
-    return models[model]
+    plain, plus, structure = model.partition(SEPARATOR)
+    found = named(plain, all_models(), "model")
+    return with_structure(found, get_structure(structure)) if plus else found

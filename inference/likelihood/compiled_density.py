@@ -26,7 +26,7 @@ from scipy.special import expit, logit
 from ...common.compiled import cache_folder
 from ...common.sources import source_digest
 from ...models import SIModel
-from ...models.parameters import Beta, Parameter
+from ...models.parameters import Beta, Normal, Parameter
 from ..data.observations import Transitions
 from .predictor import predictor
 from .specification import Specification
@@ -235,9 +235,13 @@ def packed(arrays: Mapping[str, FloatArray]) -> FloatArray:
 
 def constrain(spec: Parameter, value: Any) -> Any:
     """Transform the sampled unconstrained number to the value of a scalar, as PyMC's default transforms do."""
+    if isinstance(spec.prior, Normal):
+        return value
     return expit(value) if isinstance(spec.prior, Beta) else np.exp(value)
 
 
 def unconstrain(spec: Parameter, value: Any) -> Any:
     """Invert :func:`constrain`."""
+    if isinstance(spec.prior, Normal):
+        return value
     return logit(value) if isinstance(spec.prior, Beta) else np.log(value)

@@ -6,7 +6,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from ...models.parameters import Beta, Exponential, LogNormal, Parameter
+from ...models.parameters import Beta, Exponential, LogNormal, Normal, Parameter
 from ..data.observations import Transitions
 from .likelihood_node import LogLikelihood
 from .predictor import predictor
@@ -63,6 +63,8 @@ def prior_variable(name: str, spec: Parameter) -> Any:
         return pm.LogNormal(name, mu=np.log(prior.median), sigma=prior.sigma)
     if isinstance(prior, Exponential):
         return pm.Exponential(name, scale=prior.mean)
+    if isinstance(prior, Normal):
+        return pm.Normal(name, 0.0, prior.sd)
     if isinstance(prior, Beta):
         return pm.Beta(name, alpha=prior.alpha, beta=prior.beta)
     raise ValueError(f"{name}: a coordinate needs a prior")

@@ -1,0 +1,17 @@
+"""Structures: what changes the pace of a spread besides heterogeneous rates. Each combines with every SI model."""
+
+from .background import Background
+from .base import AGE, CALENDAR, ELAPSED, PHASE, Bins, Structure
+from .registry import all_structures, get_structure
+
+__all__ = [
+    "AGE",
+    "CALENDAR",
+    "ELAPSED",
+    "PHASE",
+    "Background",
+    "Bins",
+    "Structure",
+    "all_structures",
+    "get_structure",
+]

@@ -1,0 +1,89 @@
+"""The base class of structures: a weight of the exposure, or a change of the survival function."""
+
+from abc import ABC
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from ..parametric import Parametric
+
+Axis = Literal["elapsed", "calendar", "phase", "age"]
+"""What the weight of an exposure depends on: time since the start of the trajectory, time of the data, place in a
+period, or time since the neighbour shared."""
+AXES: tuple[Axis, ...] = get_args(Axis)
+ELAPSED, CALENDAR, PHASE, AGE = AXES
+
+
+class Bins(NamedTuple):
+    """Bins of an axis; arrays of shape (n_bins,).
+
+    The unit is the observed window for `elapsed` and `age`, the whole observed time for `calendar`, and a period for
+    `phase`.
+
+    Parameters
+    ----------
+    at : array
+        Where a smooth weight is evaluated: in rounds the round itself, in continuous time the middle of the bin.
+    start, width : array
+        Lower end and width.
+    """
+
+    at: Any
+    start: Any
+    width: Any
+
+
+@dataclass(frozen=True)
+class Structure(Parametric, ABC):
+    """What changes the pace of a spread, whatever the rates of the agents.
+
+    A structure either weights the exposure along an axis, `dΛ = g x dt` (see :meth:`weights`), or changes the survival
+    function (see :meth:`log_survival`). It is a frozen dataclass whose fields are its parameters. A new structure is
+    one new file in `tworate/models/structures/`; the registry finds it there.
+    """
+
+    axis: ClassVar[Axis | None] = None
+    """What the weight of the exposure depends on; None if the exposure is not weighted."""
+    is_default: ClassVar[bool] = True
+    """Whether a comparison asks for this structure unless others are named."""
+
+    @classmethod
+    def weights(cls, bins: Bins, parameters: Mapping[str, Any], xp: Any = np) -> Any:
+        """Compute the mean weight of the exposure in each bin.
+
+        Parameters
+        ----------
+        bins : Bins
+            Bins of the axis.
+        parameters : mapping
+            Parameter values by name: scalars, or shape (n_draws, 1).
+        xp : module
+            Array namespace: numpy or pytensor.tensor.
+
+        Returns
+        -------
+        array, shape (n_bins,) or (n_draws, n_bins)
+        """
+        return xp.ones_like(bins.at)
+
+    @staticmethod
+    def log_survival(log_survival: Any, time: Any, parameters: Mapping[str, Any], xp: Any = np) -> Any:
+        """Return the logarithm of the survival function with this structure, from that of the model.
+
+        Parameters
+        ----------
+        log_survival : array
+            `log G` of the model.
+        time : array
+            Time since the start of the trajectory.
+        parameters, xp
+            As in :meth:`weights`.
+        """
+        return log_survival
+
+    @classmethod
+    def described(cls, parameters: Mapping[str, float]) -> str:
+        """Return the structure in words for a verdict, with its size at these parameters, in units of the data."""
+        return cls.summary
