@@ -41,7 +41,8 @@ def run(
     closure: str | None = None,
     likelihood: str | None = None,
     level: str | None = None,
-    challenge: bool = True,
+    structures: str | Sequence[str] = "default",
+    period: float | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Comparison:
@@ -64,7 +65,7 @@ def run(
         Wording of the prompts; by default the built-in one.
     elicitation : Elicitation, optional
         How the model is asked.
-    closure, likelihood, level, challenge
+    closure, likelihood, level, structures, period
         As in :func:`tworate.inference.compare`.
     progress : callable, optional
         Called with the current stage, steps done, and steps in total.
@@ -109,7 +110,8 @@ def run(
         closure=closure,
         clock=settings.clock,
         level=level,
-        challenge=challenge,
+        structures=structures,
+        period=period,
         seed=settings.seed,
         progress=progress,
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
+from scipy.special import expit, logit
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,18 @@ class Parameter:
     def scaled(self, factor: float) -> "Parameter":
         """Return a copy with the scale of the prior, if there is one, multiplied by `factor`."""
         return self if self.prior is None else dataclasses.replace(self, prior=self.prior.scaled(factor))
+
+    def constrained(self, value: Any) -> Any:
+        """Transform a number from the real line to a value of the parameter: the identity, `exp` or the logistic."""
+        if isinstance(self.prior, Normal):
+            return value
+        return expit(value) if isinstance(self.prior, Beta) else np.exp(value)
+
+    def unconstrained(self, value: Any) -> Any:
+        """Invert :meth:`constrained`."""
+        if isinstance(self.prior, Normal):
+            return value
+        return logit(value) if isinstance(self.prior, Beta) else np.log(value)
 
     @property
     def is_rate(self) -> bool:

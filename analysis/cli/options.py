@@ -48,8 +48,18 @@ ClockName = Annotated[
         "recorded, else rounds.",
     ),
 ]
-NoChallenge = Annotated[
-    bool, typer.Option("--no-challenge", metavar="", help="Do not challenge a two-rate verdict with rival models.")
+Structures = Annotated[
+    str,
+    typer.Option(
+        "--structures",
+        metavar="NAME,…",
+        help="What else may change the pace: none, default (asked unless one rate suffices), all (asked always), or "
+        "names; see `tworate models`.",
+    ),
+]
+Period = Annotated[
+    float | None,
+    typer.Option("--period", metavar="T", help="Period of a rhythm, such as 24 where time is in hours."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object to stdout.")]
 Cache = Annotated[

@@ -23,7 +23,8 @@ def run(
     closure: options.Closure = None,
     likelihood: options.LikelihoodName = None,
     level: options.LevelName = None,
-    no_challenge: options.NoChallenge = False,
+    structures: options.Structures = "default",
+    period: options.Period = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
@@ -65,7 +66,8 @@ def run(
             closure=closure,
             likelihood=likelihood,
             level=level,
-            challenge=not no_challenge,
+            structures=structures,
+            period=period,
             progress=bar,
             say=say,
         )

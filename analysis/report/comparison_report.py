@@ -85,15 +85,12 @@ def verdict_sentence(result: ConditionResult) -> str:
         return f"Undecided: {result.reasons[0]}."
     if result.verdict == "undecided":
         return f"Undecided: {result.reasons[0]}."
+    two, one = result.compared or ("two-rate", "one-rate")
     if result.verdict == "one-rate":
-        rate = _interval(result, "one-rate", "beta")
-        return f"One transmission rate is enough, {rate}: {result.reasons[0]}."
-    rates = f"{_interval(result, 'two-rate', 'beta_fast')} and {_interval(result, 'two-rate', 'beta_slow')}"
-    if result.challenged_by:
-        return (
-            f"Two transmission rates beat one, {rates}: {result.reasons[0]}. But the verdict is challenged: "
-            f"{' and '.join(result.challenged_by)} cannot be ruled out, so two rates are not the only explanation."
-        )
+        return f"One transmission rate is enough, {_interval(result, one, 'beta')}: {result.reasons[0]}."
+    if result.verdict == "heterogeneous":
+        return f"Transmission rates differ: {result.reasons[0]}."
+    rates = f"{_interval(result, two, 'beta_fast')} and {_interval(result, two, 'beta_slow')}"
     return f"Two transmission rates are needed, {rates}: {result.reasons[0]}."
 
 
@@ -172,7 +169,7 @@ def _elicitation(record: dict[str, Any]) -> str:
 
 
 def _interval(result: ConditionResult, model: str, parameter: str) -> str:
-    fitted = next(m for m in result.models.values() if m.specification.model.name == model)
+    fitted = result.models[model]
     row, spec = fitted.parameters.loc[parameter], fitted.specification.described[parameter]
     return f"{spec.symbol} = {row['mean']:.3g} (95% interval {row['hdi_low']:.3g} to {row['hdi_high']:.3g})"
 

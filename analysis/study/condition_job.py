@@ -17,7 +17,7 @@ from ...agents import DecisionTable
 from ...common.sources import source_digest
 from ...errors import InputError
 from ...files import write_text
-from ...inference.comparison.compare import compare_sequentially, default_unit
+from ...inference.comparison.compare import checked_structures, compare_sequentially, default_unit
 from ...inference.comparison.condition import ConditionComparison, Options
 from ...inference.comparison.results import ComparisonMethod, ConditionResult
 from ...inference.comparison.storage import TRAJECTORIES
@@ -190,7 +190,7 @@ def rows_of(result: ConditionResult, si_models: Sequence[str]) -> list[dict[str,
         {
             "si_model": name, "verdict": result.verdict, "rival": False,
             **dict.fromkeys(("elpd_loo", "se", "p_loo", "weight"), nan), "pareto_k_bad": 0, "elpd_diff": nan,
-            "dse": nan, "challenged_by": "", "closure": result.closure, "likelihood": result.likelihood,
+            "dse": nan, "structure": "", "challenged_by": "", "closure": result.closure, "likelihood": result.likelihood,
             "clock": result.clock, "unit": result.unit, "level": result.level, "n_observations": 0, "reasons": reasons,
         }
         for name in si_models
@@ -299,11 +299,12 @@ class _Simulation:
                 ),
                 self.job.condition.settings.seed,
                 SamplerSettings(table.chains, table.tune, table.draws),
-                table.challenge,
+                checked_structures(table.structures, table.period),
                 table.max_refits,
                 predict_from=None,
                 evidence=False,
                 clock_known=True,
+                period=table.period,
             ),
             lambda what, done, total: None,
         )

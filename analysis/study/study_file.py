@@ -171,7 +171,8 @@ class ComparisonTable(_Table):
     likelihood: str | None = None
     unit: str | None = None
     replicate_effects: bool = False
-    challenge: bool = True
+    structures: Names = ["default"]
+    period: float | None = Field(default=None, gt=0)
     max_refits: int = Field(default=10, ge=0)
     chains: int = Field(default=4, ge=2)
     tune: int = Field(default=300, ge=1)

@@ -58,7 +58,7 @@ class RecoveryMethod:
     closure: str | None = None
     prior_scale: float = 1.0
     level: Level = "count"
-    challenge: bool = True
+    structures: str = "default"
     covariates: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -68,7 +68,7 @@ class RecoveryMethod:
     @property
     def content(self) -> dict[str, Any]:
         """Content of the hash. Settings that were added later count only if they differ from their default."""
-        later = {"prior_scale": 1.0, "level": "count", "challenge": True, "covariates": ()}
+        later = {"prior_scale": 1.0, "level": "count", "structures": "default", "covariates": ()}
         changed = {name: getattr(self, name) for name, default in later.items() if getattr(self, name) != default}
         return {"likelihood": self.named_likelihood, "closure": self.closure, **changed}
 

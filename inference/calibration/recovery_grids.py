@@ -132,8 +132,8 @@ def individual(scale: float = 1.0) -> Grid:
     scale : float
         Factor of the number of data sets of each cell.
     """
-    histories = RecoveryMethod(level="individual", challenge=False)
-    counts = RecoveryMethod(challenge=False)
+    histories = RecoveryMethod(level="individual", structures="none")
+    counts = RecoveryMethod(structures="none")
     two: dict[str, Range] = {"rate": RATE, "ratio": (3.0, 16.0), "weight": (0.3, 0.7)}
     cells = []
     for clock in CLOCKS:
@@ -157,7 +157,8 @@ def individual(scale: float = 1.0) -> Grid:
 def homophily(data_sets: int = 24) -> Grid:
     """Return the grid in which neighbours are alike, with and without the classes of the agents as a covariate."""
     used = tuple(
-        RecoveryMethod(level="individual", challenge=False, covariates=covariates) for covariates in ((), ("persona",))
+        RecoveryMethod(level="individual", structures="none", covariates=covariates)
+        for covariates in ((), ("persona",))
     )
     two: dict[str, Range] = {"rate": 0.6, "ratio": 4.0, "weight": 0.5}
     cells = []

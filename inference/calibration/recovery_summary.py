@@ -17,7 +17,7 @@ LEVEL = 0.99
 """One-sided confidence that the limit is exceeded, from which a target counts as missed."""
 MIN_DATA_SETS = 40
 """A target is not judged if it has fewer data sets than this."""
-VERDICTS = ("one-rate", "undecided", "two-rate", "two-rate, challenged")
+VERDICTS = ("one-rate", "undecided", "heterogeneous", "two-rate")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def targets(rows: pd.DataFrame) -> list[Target]:
         add(f"two rates where there is one ({name.split(': ')[1]})", 0.02, label == name, is_false(rows))
     add("two rates where there is one (all)", 0.02, one, rows["verdict"] == "two-rate")
     for kind in ("background", "varying", "clock"):
-        add(f"unchallenged two-rate verdict ({kind})", 0.05, label == f"imitated: {kind}", is_false(rows))
+        add(f"two-rate verdict ({kind})", 0.05, label == f"imitated: {kind}", is_false(rows))
     add("confident error near a ratio of 1", 0.02, label.str.startswith("shift: "), is_confident_error(rows))
     return judged
 
@@ -96,16 +96,11 @@ def default_rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def is_false(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Return whether two rates are falsely found.
-
-    Any such verdict counts if one rate made the data and the clock of the fit is that of the data. Otherwise it counts
-    only if no rival challenged it.
-    """
+    """Return whether two rates are falsely found."""
     two_rates = (
         rows["truth"].map({name: truth.two_rates for name, truth in DATA_GENERATING_PROCESSES.items()}).astype(bool)
     )
-    excused = rows["challenged"].astype(bool) & ((rows["truth"] != "one-rate") | is_mistimed(rows))
-    return (rows["verdict"] == "two-rate") & ~two_rates & ~excused
+    return (rows["verdict"] == "two-rate") & ~two_rates
 
 
 def is_mistimed(rows: pd.DataFrame) -> "pd.Series[bool]":
@@ -126,7 +121,7 @@ def is_confident_error(rows: pd.DataFrame) -> "pd.Series[bool]":
 def confusion(rows: pd.DataFrame) -> pd.DataFrame:
     """Count verdicts by label and method, with shares and 95% intervals; one row per verdict."""
     table = []
-    verdicts = rows["verdict"].where(~((rows["verdict"] == "two-rate") & rows["challenged"].astype(bool)), VERDICTS[-1])
+    verdicts = rows["verdict"]
     by = ["label", "truth", *METHOD]
     for values, part in verdicts.groupby([rows[name] for name in by]):
         for verdict in VERDICTS:
@@ -245,7 +240,7 @@ def rejudged(
     Notes
     -----
     A data set whose numbers the study did not trust stays undecided. Rivals were fitted only after a two-rate verdict:
-    a two-rate verdict of another rule elsewhere counts as unchallenged.
+    a two-rate verdict of another rule counts whatever structures explain.
     """
     end = "" if unit == "increment" else "_trajectory"
     d, dse = rows[f"elpd_diff{end}"], rows[f"dse{end}"]

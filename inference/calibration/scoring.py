@@ -30,7 +30,7 @@ def compared(
     closure: str | None,
     prior_scale: float,
     level: Level,
-    challenge: bool,
+    structures: str,
     covariates: tuple[str, ...] = (),
     degree: float = np.inf,
     seed: int,
@@ -43,7 +43,7 @@ def compared(
         The process that made the data.
     data, fresh : Trajectories
         The data, and as many of the same truth, which no model has seen.
-    clock, likelihood, closure, prior_scale, level, challenge, covariates, seed
+    clock, likelihood, closure, prior_scale, level, structures, covariates, seed
         See :func:`tworate.inference.compare`.
     degree : float
         Neighbours of an agent, on which some true parameters depend.
@@ -51,8 +51,8 @@ def compared(
     Returns
     -------
     dict
-        `verdict`, `challenged` and `reason`; `elpd_diff`, `dse`, and the same with whole trajectories left out
-        (`elpd_diff_trajectory`, …); `fresh_diff` and `fresh_dse` on fresh data; whether the numbers can be trusted
+        `verdict`, `structure`, `challenged_by` and `reason`; `elpd_diff`, `dse` of one-rate and two-rate without
+        structures, and the same with whole trajectories left out (`elpd_diff_trajectory`, …); `fresh_diff` and `fresh_dse` on fresh data; whether the numbers can be trusted
         (`trusted`, by sampler, Pareto k and minimum numbers); the difference of each fitted rival from two-rate; and,
         for each parameter of the truth, mean, standard deviation, and whether the interval covers the true value. The
         row has all numbers behind the verdict, so that other rules can be tried.
@@ -72,18 +72,18 @@ def compared(
             clock=clock,
             prior_scale=prior_scale,
             level=level,
-            challenge=challenge,
+            structures=structures,
             covariates=covariates,
             seed=seed,
         ).conditions[0]
     except InputError as error:
         # For example nobody shared: a data set without information is not a failure of the study.
-        return {**row, "closure_used": "", "verdict": "undecided", "challenged": False, "trusted": False,
+        return {**row, "closure_used": "", "verdict": "undecided", "structure": "", "trusted": False,
                 "reason": str(error)}  # fmt: skip
     row |= {
         "closure_used": result.closure,
         "verdict": result.verdict,
-        "challenged": bool(result.challenged_by),
+        "structure": ", ".join(result.structure),
         "challenged_by": ", ".join(result.challenged_by),
         "reason": result.reasons[0],
         "elpd_diff": result.elpd_diff,

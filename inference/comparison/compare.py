@@ -10,6 +10,7 @@ import pandas as pd
 
 from ...errors import InputError, JobError
 from ...models import SIModel, all_models, get_model
+from ...models.structures import PHASE, get_structure
 from ...simulate import Trajectories
 from ...simulate.histories import EventHistories
 from ...simulate.trajectories import as_trajectories
@@ -31,7 +32,7 @@ from ..posterior.fitting import (
 from ..posterior.posteriors import MAX_IN_MEMORY, TemporaryPosteriorStore
 from ..posterior.sampling import SamplerSettings
 from .comparison import Comparison
-from .condition import ConditionComparison, Options, Report, can_predict
+from .condition import ALL, CONTINUOUS, DEFAULT, NONE, REPLICATES, ConditionComparison, Options, Report, can_predict
 from .results import ComparisonMethod, ConditionResult
 
 ModelLike = str | type[SIModel]
@@ -57,7 +58,8 @@ def compare(
     covariates: str | Sequence[str] = (),
     replicate_effects: bool = False,
     prior_scale: float = 1.0,
-    challenge: bool = True,
+    structures: str | Sequence[str] = DEFAULT,
+    period: float | None = None,
     max_refits: int = MAX_REFITS,
     predict_from: float | None = None,
     evidence: bool = False,
@@ -87,9 +89,12 @@ def compare(
         The verdict is then whether a second rate remains once they are accounted for.
     unit : {"increment", "trajectory", "agent"}, optional
         What leave-one-out leaves out at a time.
-    challenge : bool
-        Whether a two-rate verdict is challenged by rivals: gamma-rate, online-offline, one rate that differs between
-        replicates, and, where rounds are not known to be the data's clock, one rate in continuous time.
+    structures : str or sequence of str
+        What else may change the pace: `default` asks every structure that the data can tell, unless one rate suffices
+        without; `all` asks them in any case; `none` asks none. Or names of structures, see
+        :func:`tworate.models.structures.all_structures`, `replicates` and `continuous`.
+    period : float, optional
+        Period of a rhythm, such as a day, in the unit of the data's time. Without it no rhythm is asked.
     max_refits : int
         Up to this many units with a high Pareto k are left out exactly, by refitting. If there are more, none is
         refitted and they are only counted.
@@ -188,11 +193,12 @@ def compare(
         method,
         seed,
         sampler or SamplerSettings(),
-        challenge,
+        checked_structures(structures, period),
         max_refits,
         predict_from,
         evidence,
         data.clock == chosen_clock,
+        period,
     )
     spill = TemporaryPosteriorStore() if len(parts) > MAX_IN_MEMORY else None
 
@@ -221,6 +227,32 @@ def compare(
         results.append(result)
     # `json` cannot serialise NumPy scalars.
     return Comparison(results, data, columns, int(seed))
+
+
+def checked_structures(structures: str | Sequence[str], period: float | None) -> tuple[str, ...]:
+    """Return the names of structures.
+
+    Raises
+    ------
+    InputError
+        When there is no such structure, or a rhythm has no period.
+    """
+    names = tuple(dict.fromkeys([structures] if isinstance(structures, str) else structures)) or (NONE,)
+    words = [name for name in names if name in (NONE, DEFAULT, ALL)]
+    if words and len(names) > 1:
+        raise InputError(f"structures: {words[0]!r} stands alone; leave the other names out")
+    if period is not None and not (np.isfinite(period) and period > 0):
+        raise InputError(f"period = {period}: must be a number above 0, in the unit of the data's time")
+    for name in names:
+        if name in words or name in (REPLICATES, CONTINUOUS):
+            continue
+        try:
+            axis = get_structure(name).axis
+        except ValueError as error:
+            raise InputError(f"{error}, {REPLICATES}, {CONTINUOUS}") from error
+        if axis == PHASE and period is None:
+            raise InputError(f"the structure {name} needs a period, such as 24 where time is in hours; give it")
+    return names
 
 
 def default_unit(level: Level) -> Unit:

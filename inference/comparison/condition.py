@@ -1,17 +1,18 @@
-"""The comparison of models on one condition: fits, leave-one-out, verdict, challenge."""
+"""The comparison of models on one condition: fits, leave-one-out, verdict, structures."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import InputError, JobError
-from ...models import GammaRateSI, OneRateSI, OnlineOfflineSI, SIModel
-from ...models.clock import Clock
+from ...models import GammaRateSI
+from ...models.structured import with_structure
+from ...models.structures import PHASE, all_structures, get_structure
 from ..data.observations import Transitions
 from ..likelihood.specification import Specification
 from ..loo.loo import (
@@ -28,34 +29,30 @@ from ..posterior.arviz_adapter import Posterior, add_groups, group
 from ..posterior.derived_quantities import derive
 from ..posterior.diagnostics import prior_sensitivity
 from ..posterior.fit_target import start_sampling
-from ..posterior.fitting import complete
+from ..posterior.fitting import SETTINGS, complete, with_settings
 from ..posterior.marginal_likelihood import log_evidence
 from ..posterior.posteriors import Posteriors
 from ..posterior.sampling import SampledPosterior, SamplerSettings, SamplingRun
+from .power import expected_gain
 from .results import ComparisonMethod, ConditionResult, ModelResult, condition_label
-from .verdict import Doubt, Judgement, Rival, VerdictInput, challenge, judge, plural
+from .sides import Contender, Weighed, among_heterogeneous, beats, weigh
+from .verdict import GAIN, STANDARD_ERRORS, Doubt, VerdictInput, judge, plural
 
 Report = Callable[[str, int, int], None]
 """Called with what begins now, the number of fits of the condition that are done, and their number in all."""
 
 
-class RivalModel(NamedTuple):
-    """A rival explanation of what looks like two rates."""
-
-    model: type[SIModel]
-    replicate_effects: bool = False
-    continuous: bool = False
-    """Whether the rival is in continuous time, where the comparison is in rounds."""
-
-
-RIVALS = (
-    RivalModel(GammaRateSI),
-    RivalModel(OnlineOfflineSI),
-    RivalModel(OneRateSI, replicate_effects=True),
-    # One rate in continuous time seems to slow down when time is taken in rounds. The reverse does not happen.
-    RivalModel(OneRateSI, continuous=True),
-)
-"""All rivals. The data decide which of them are fitted."""
+REPLICATES, CONTINUOUS = "replicates", "continuous"
+"""Structures that are no class of their own: a random factor of each replicate, and continuous time in the place of
+rounds. The reverse of the second is none: one rate in rounds does not look like two in continuous time."""
+_OTHERS = {
+    REPLICATES: "a rate that differs between replicates",
+    CONTINUOUS: "time that is continuous and not rounds",
+}
+MAX_TWO_SIDED = 4
+"""Two rates are fitted with at most so many structures, those that help one rate most."""
+NONE, DEFAULT, ALL = "none", "default", "all"
+"""Structures by one word: none; those that the data can tell, where one rate does not suffice; these in any case."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +62,15 @@ class Options:
     method: ComparisonMethod
     seed: int
     sampler: SamplerSettings
-    challenge: bool
+    structures: tuple[str, ...]
+    """Names of structures, or one of the words."""
     max_refits: int
     predict_from: float | None
     evidence: bool
     clock_known: bool
     """Whether the clock is that of the simulation that made the data."""
+    period: float | None = None
+    """Period of a rhythm, in the unit of the data's time."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,8 @@ class ConditionComparison:
         self.data: Transitions
         self.fits: dict[str, ModelFit] = {}
         self._runs: dict[Specification, SamplingRun] = {}
-        self._data: dict[tuple[Clock, bool, bool], Transitions] = {}
+        self._data: dict[tuple[Any, ...], Transitions] = {}
+        self._settled: dict[tuple[str, str], float | None] = {}
         self._begun = False
         self._error: InputError | None = None
 
@@ -150,7 +151,7 @@ class ConditionComparison:
         self._runs.clear()
 
     def compared(self, on_first_posterior: Callable[[], None] | None = None) -> ConditionResult:
-        """Fit the models, judge them, and challenge a two-rate verdict.
+        """Fit the models, ask the structures, and judge.
 
         Parameters
         ----------
@@ -177,38 +178,170 @@ class ConditionComparison:
             if isinstance(sampled, JobError):
                 raise sampled
             self.finish(specification, sampled)
-        elpd_diff, dse = float("nan"), float("nan")
-        judgement = Judgement(
-            "undecided",
-            (Doubt.NOT_COMPARED,),
-            ("the verdict is between one-rate and two-rate; not both were fitted",),
-        )
-        reasons: list[str] = []
-        challenged_by: list[str] = []
-        fitted = list(self.specifications)
-        if (pair := self._pair()) is not None:
-            one, two = pair
-            elpd_diff, dse = self.difference(two, one)
-            judgement = judge(self._verdict_input(elpd_diff, dse, pair))
-            if judgement.verdict == "two-rate" and self.options.challenge:
-                rivals = self._rivals()
-                challenged_by, reasons = self._challenged(rivals, two)
-                fitted += [rival for rival in rivals if rival not in fitted and rival.name in self.fits]
+        weighed, doubts = self._judged()
         weights = stacking_weights({name: fit.elpd for name, fit in self.fits.items()})
+        fitted = [fit.specification for fit in self.fits.values()]
         return ConditionResult(
             condition=self.condition,
-            verdict=judgement.verdict,
-            doubts=[doubt.name for doubt in judgement.doubts],
-            reasons=[*judgement.reasons, *reasons, *self._cautions()],
-            challenged_by=challenged_by,
-            elpd_diff=elpd_diff,
-            dse=dse,
+            verdict=weighed.verdict,
+            structure=list(weighed.structure),
+            compared=list(weighed.compared),
+            doubts=[doubt.name for doubt in doubts],
+            reasons=[*weighed.reasons, *self._cautions()],
+            challenged_by=list(weighed.challenged_by),
+            elpd_diff=weighed.elpd_diff,
+            dse=weighed.dse,
             **self.options.method._asdict(),
             n_observations=self._n_observations,
             n_increments=self.data.n_increments,
             models={spec.name: self._result(spec, weights[spec.name]) for spec in fitted},
             posteriors=Posteriors({name: fit.posterior for name, fit in self.fits.items()}),
             predict_from=self.options.predict_from,
+        )
+
+    def _judged(self) -> tuple[Weighed, Sequence[Doubt]]:
+        """Return the verdict with its reasons, and why numbers cannot be trusted."""
+        if (pair := self._pair()) is None:
+            reason = "the verdict is between one-rate and two-rate; not both were fitted"
+            return Weighed("undecided", (), ("", ""), np.nan, np.nan, (), (reason,)), [Doubt.NOT_COMPARED]
+        one, two = pair
+        elpd_diff, dse = self.difference(two, one)
+        judgement = judge(self._verdict_input(elpd_diff, dse, pair))
+        plain = Weighed(judgement.verdict, (), (two, one), elpd_diff, dse, (), judgement.reasons)
+        if judgement.doubts:
+            return plain, judgement.doubts
+        asked = self.options.structures
+        if asked == (ALL,) or (asked != (NONE,) and judgement.verdict != "one-rate"):
+            plain = self._with_structures(plain, one, two)
+        if plain.verdict == "two-rate":
+            return self._against_continuum(plain), ()
+        if plain.verdict == "one-rate":
+            return self._if_not_too_early(plain)
+        return plain, ()
+
+    def _with_structures(self, plain: Weighed, one: str, two: str) -> Weighed:
+        """Compare the best of one rate with the best of two rates over the structures."""
+        names = self._structures()
+        like = {name: self.fits[name].specification for name in (one, two)}
+        one_side = [Contender(one), *self._contenders(like[one], names)]
+        helps = [c for c in one_side[1:] if not c.doubts and beats(self.difference(c.name, one))]
+        helps.sort(key=lambda c: -self.difference(c.name, one)[0])
+        helpful = [c.structure for c in helps[:MAX_TWO_SIDED]]
+        # Where two rates are found with the first structure, and it does not help them, others cannot matter.
+        two_side = [Contender(two), *self._contenders(like[two], helpful[:1])]
+        weighed = weigh(one_side, two_side, self.difference)
+        if weighed.verdict != "two-rate" or weighed.structure:
+            two_side += self._contenders(like[two], helpful[1:])
+            weighed = weigh(one_side, two_side, self.difference)
+        return dataclasses.replace(weighed, reasons=(*weighed.reasons, *self._plain_cautions(plain, weighed)))
+
+    def _plain_cautions(self, plain: Weighed, weighed: Weighed) -> Sequence[str]:
+        """Return the cautions of the verdict between the plain models, where the last one is the same."""
+        return plain.reasons[1:] if weighed.verdict == plain.verdict == "two-rate" else ()
+
+    def _contenders(self, like: Specification, names: Sequence[str]) -> list[Contender]:
+        """Fit a model with each structure, unless it was fitted before."""
+        specifications = {name: self._with(like, name) for name in names}
+        new = [spec for spec in specifications.values() if spec.name not in self.fits]
+        failures: dict[str, str] = {}
+        self._start(new)
+        for specification, sampled in self._sampled("structure", new):
+            if isinstance(sampled, JobError):
+                failures[specification.name] = str(sampled)
+            else:
+                self.finish(specification, sampled)
+        return [
+            self._contender(name, spec)
+            if spec.name in self.fits
+            else Contender(spec.name, name, doubts=(failures[spec.name],))
+            for name, spec in specifications.items()
+        ]
+
+    def _contender(self, structure: str, specification: Specification) -> Contender:
+        fit, made = self.fits[specification.name], specification.model.structure
+        doubts = list(fit.problems)
+        if n_high_k := fit.elpd.high_k_units.size:
+            doubts.append(f"high Pareto k of {n_high_k} {plural(self.options.method.unit)}")
+        if made is None:
+            return Contender(specification.name, structure, _OTHERS[structure], doubts=tuple(doubts))
+        posterior = group(fit.posterior, "posterior")
+        values = {name: float(np.median(posterior[name])) for name in specification.model.parameters()}
+        values |= {name: value for name in SETTINGS if (value := getattr(specification, name)) is not None}
+        return Contender(
+            specification.name, structure, made.described(values), made.is_nested_in_two_rates, tuple(doubts)
+        )
+
+    def _with(self, like: Specification, structure: str) -> Specification:
+        """Return a specification with a structure."""
+        if structure == REPLICATES:
+            return dataclasses.replace(like, replicate_effects=True)
+        if structure == CONTINUOUS:
+            return dataclasses.replace(like, clock="continuous", names_clock=True)
+        made = get_structure(structure)
+        period = self.options.period if made.axis == PHASE else None
+        specification = dataclasses.replace(like, model=with_structure(like.model, made), period=period)
+        if made.setting is not None and specification.shelf_life is None:
+            # Two rates take the setting that was found for one.
+            key = (structure, like.level)
+            if key not in self._settled:
+                found = with_settings(specification, self._observe(specification))
+                self._settled[key] = found.shelf_life
+            specification = dataclasses.replace(specification, shelf_life=self._settled[key])
+        return specification
+
+    def _structures(self) -> list[str]:
+        """Return the names of the structures that are asked for and that the data can tell."""
+        like, asked = self.specifications[0], self.options.structures
+        names = [
+            name
+            for name, structure in all_structures().items()
+            if structure.axis != PHASE or self.options.period is not None
+        ]
+        if like.likelihood.kind == "trajectory":
+            # The curve of a weighted exposure is not solved.
+            names = [name for name in names if all_structures()[name].axis is None]
+        if len(self.data.paths) > 1 and not like.replicate_effects:
+            names.append(REPLICATES)
+        if self._clock_is_assumed:
+            names.append(CONTINUOUS)
+        return names if asked in ((DEFAULT,), (ALL,)) else [name for name in names if name in asked]
+
+    def _against_continuum(self, weighed: Weighed) -> Weighed:
+        """Return the verdict once a continuum of rates has had its say, with the structure of the two rates."""
+        two = self.fits[weighed.compared[0]].specification
+        model = with_structure(GammaRateSI, two.model.structure)
+        specification = dataclasses.replace(two, model=model)
+        if specification.name not in self.fits:
+            self._start([specification])
+            for _, sampled in self._sampled("continuum", [specification]):
+                if isinstance(sampled, JobError):
+                    doubtful = Contender(specification.name, doubts=(str(sampled),))
+                    return among_heterogeneous(weighed, two.name, doubtful, self.difference)
+                self.finish(specification, sampled)
+        structure = two.model.structure
+        doubts = (
+            self._contender("", specification).doubts if structure else tuple(self.fits[specification.name].problems)
+        )
+        return among_heterogeneous(weighed, two.name, Contender(specification.name, doubts=doubts), self.difference)
+
+    def _if_not_too_early(self, weighed: Weighed) -> tuple[Weighed, Sequence[Doubt]]:
+        """Return the verdict, or undecided if the data could not have shown a second rate."""
+        fit = self.fits[weighed.compared[1]]
+        specification = fit.specification
+        if specification.likelihood.kind == "trajectory" or "beta" not in specification.model.parameters():
+            return weighed, ()
+        gain = expected_gain(specification, group(fit.posterior, "posterior"), self._data_of(specification))
+        if gain.is_found:
+            return weighed, ()
+        more = f"about {gain.times_more:.1f} times as much data" if gain.times_more < 100 else "far more data"
+        reason = (
+            f"too early to tell: in these data a slow rate of a quarter of the fast one would gain {gain.mean:.1f} "
+            f"(sd {gain.sd:.1f}) in expected log predictive density, and more than {GAIN:g} and {STANDARD_ERRORS:g} "
+            f"standard errors are needed; {more} would show it"
+        )
+        return (
+            dataclasses.replace(weighed, verdict="undecided", structure=(), reasons=(reason, *weighed.reasons)),
+            [Doubt.TOO_EARLY],
         )
 
     def undecided(self, reason: str) -> ConditionResult:
@@ -241,7 +374,7 @@ class ConditionComparison:
             n_units=self.fits[pair[1]].elpd.pointwise.size,
             n_later=self._n_later,
             n_sharers=int(self.data.incidence.sum()),
-            doubted_clock=self._clock_is_assumed and not self.options.challenge,
+            doubted_clock=self._clock_is_assumed and CONTINUOUS not in self._structures(),
         )
 
     @property
@@ -305,10 +438,14 @@ class ConditionComparison:
         looks at it.
         """
         of_agents = specification.level == "individual"
+        weighted = specification.axis is not None
         key = (
             specification.clock,
             of_agents and specification.model.uses_time(),
             of_agents and specification.replicate_effects,
+            specification.model.structure if weighted else None,
+            specification.shelf_life,
+            of_agents and weighted and specification.model.is_memoryless(),
         )
         if key not in self._data:
             self._data[key] = self._observe(specification)
@@ -349,53 +486,6 @@ class ConditionComparison:
     def _pair(self) -> tuple[str, str] | None:
         names = {specification.model.name: specification.name for specification in self.specifications}
         return (names["one-rate"], names["two-rate"]) if {"one-rate", "two-rate"} <= set(names) else None
-
-    def _rivals(self) -> list[Specification]:
-        """Return the rivals that the data can tell apart from two rates.
-
-        Replicate effects need several replicates, and are no rival where all models have them.
-        """
-        like = self.specifications[0]
-        rivals = []
-        for rival in RIVALS:
-            if rival.replicate_effects and (like.replicate_effects or len(self.data.paths) < 2):
-                continue
-            if rival.continuous and not self._clock_is_assumed:
-                continue
-            rivals.append(
-                dataclasses.replace(
-                    like,
-                    model=rival.model,
-                    replicate_effects=rival.replicate_effects or like.replicate_effects,
-                    clock="continuous" if rival.continuous else like.clock,
-                    names_clock=rival.continuous,
-                )
-            )
-        return rivals
-
-    def _challenged(self, rivals: Sequence[Specification], two: str) -> tuple[list[str], list[str]]:
-        failures = {}
-        new = [rival for rival in rivals if rival.name not in self.fits]
-        self._start(new)
-        for rival, sampled in self._sampled("challenge by", new):
-            if isinstance(sampled, JobError):
-                failures[rival.name] = str(sampled)
-            else:
-                self.finish(rival, sampled)
-        entries = []
-        for rival in rivals:
-            if rival.name in failures:
-                entries.append(Rival(rival.name, np.nan, np.nan, rival.n_parameters, [failures[rival.name]]))
-                continue
-            fit = self.fits[rival.name]
-            doubts = list(fit.problems)
-            if n_high_k := fit.elpd.high_k_units.size:
-                doubts.append(f"high Pareto k of {n_high_k} {plural(self.options.method.unit)}")
-            entries.append(Rival(rival.name, *self.difference(rival.name, two), rival.n_parameters, doubts))
-        challenged_by, reasons = challenge(entries, self.fits[two].specification.n_parameters)
-        if any(rival.names_clock and rival.name in challenged_by for rival in rivals):
-            reasons.append("if the data's time is continuous, one rate may do: compare under the continuous clock")
-        return challenged_by, reasons
 
     def _result(self, specification: Specification, weight: float) -> ModelResult:
         options, fit = self.options, self.fits[specification.name]

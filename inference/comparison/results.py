@@ -54,7 +54,7 @@ class ModelResult:
     problems : list of str
         What is wrong with the sampling; empty when all is well.
     rival : bool
-        Whether the model was fitted only to challenge a two-rate verdict.
+        Whether the model was fitted only to see what else explains the data.
     log_evidence : float or None
         Log marginal likelihood by sequential Monte Carlo, if requested.
     elpd_future : array or None, shape (n_trajectories with a future,)
@@ -105,17 +105,18 @@ class ConditionResult:
     ----------
     condition : dict
         Values of the condition columns; empty when there is one condition.
-    verdict : {"one-rate", "two-rate", "undecided"}
-        See :func:`tworate.inference.comparison.verdict.judge`.
+    verdict : {"one-rate", "two-rate", "heterogeneous", "undecided"}
+        See :mod:`tworate.inference.comparison.sides`.
     doubts : list of str
         Names of :class:`tworate.inference.comparison.verdict.Doubt`: why the numbers cannot be trusted; empty when
         they can.
     reasons : list of str
         Reasons for the verdict, the decisive one first.
     challenged_by : list of str
-        Rival models that describe the data better than two rates, or as well with fewer parameters.
+        Models that describe the data as well as those of the verdict.
     elpd_diff, dse : float
-        `elpd(two-rate) - elpd(one-rate)` and its standard error; NaN when not both were fitted.
+        Difference in elpd between the best of two rates and the best of one rate, see `compared`, and its standard
+        error; NaN when not both were fitted.
     closure, closure_reason : str
         Where exposure came from, and why it was chosen.
     likelihood, unit : str
@@ -134,6 +135,10 @@ class ConditionResult:
         `individual` where every agent's own exposure is known, else `count`; and why.
     covariates : tuple of str
         Attributes of the agents that have effects on the rates of all models.
+    structure : list of str
+        What else changes the pace, beside the rate or rates of the verdict; several where the data cannot tell which.
+    compared : list of str
+        Names of the two models that the verdict is between: the best of two rates, and the best of one.
     predict_from : float or None
         Time from which the rest of the curves was predicted, if requested.
     """
@@ -160,6 +165,8 @@ class ConditionResult:
     level: Level = "count"
     level_reason: str = "the data are counts"
     covariates: tuple[str, ...] = ()
+    structure: list[str] = field(default_factory=list)
+    compared: list[str] = field(default_factory=list)
 
     @property
     def label(self) -> str:
@@ -194,6 +201,7 @@ class ConditionResult:
                     "pareto_k_bad": model.pareto_k_bad,
                     "elpd_diff": self.elpd_diff,
                     "dse": self.dse,
+                    "structure": ", ".join(self.structure),
                     "challenged_by": ", ".join(self.challenged_by),
                     "closure": self.closure,
                     "likelihood": self.likelihood,
@@ -265,7 +273,7 @@ class ComparisonResults:
         shown = self.conditions[:_SHOWN]
         lines = [
             f"{result.label}{': ' if result.label else ''}{result.verdict}"
-            + (f", challenged by {', '.join(result.challenged_by)}" if result.challenged_by else "")
+            + (f", with {' or '.join(result.structure)}" if result.structure else "")
             + f": {result.reasons[0]}"
             for result in shown
         ]

@@ -20,6 +20,7 @@ from ..likelihood.likelihoods import LIKELIHOODS
 from ..likelihood.specification import Specification
 from ..loo.loo import Elpd
 from ..posterior.arviz_adapter import Posterior, group
+from ..posterior.fitting import SETTINGS
 from ..posterior.posteriors import Posteriors, read_posterior
 from .agents import agent_table
 from .results import ComparisonResults, ConditionResult, ModelResult
@@ -72,6 +73,8 @@ def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], 
                 "verdict": result.verdict,
                 "doubts": result.doubts,
                 "reasons": result.reasons,
+                "structure": result.structure,
+                "compared": result.compared,
                 "challenged_by": result.challenged_by,
                 "elpd_diff": result.elpd_diff,
                 "dse": result.dse,
@@ -195,6 +198,7 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
             level=entry.get("level", "count"),
             contact=attrs.get("contact", "edges"),
             covariates=tuple(entry.get("covariates", ())),
+            **{name: float(attrs[name]) for name in SETTINGS if name in attrs},
         )
         models[name] = ModelResult(
             specification=specification,
@@ -216,6 +220,8 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
         level=entry.get("level", "count"),
         level_reason=entry.get("level_reason", "the data are counts"),
         covariates=tuple(entry.get("covariates", ())),
+        structure=entry.get("structure", []),
+        compared=entry.get("compared", []),
         **{
             key: entry[key]
             for key in (

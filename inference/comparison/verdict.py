@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, get_args
 
-Verdict = Literal["one-rate", "two-rate", "undecided"]
+Verdict = Literal["one-rate", "two-rate", "heterogeneous", "undecided"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 GAIN = 4.0
 """Gain in elpd that counts. Two rates must gain more; one rate is enough when such a gain is ruled out."""
@@ -31,6 +32,7 @@ class Doubt(StrEnum):
     FEW_LATER_INCREMENTS = "too few increments after some exposure"
     FEW_SHARERS = "too few new sharers"
     FEW_TRAJECTORIES = "too few trajectories to leave out"
+    TOO_EARLY = "the data could not have shown a second rate"
 
 
 @dataclass(frozen=True)
@@ -200,67 +202,6 @@ def _cautions(numbers: VerdictInput) -> list[str]:
             "one rate looks like two: compare under the continuous clock too"
         )
     return cautions
-
-
-@dataclass(frozen=True)
-class Rival:
-    """A rival explanation of what two rates explain.
-
-    Parameters
-    ----------
-    name : str
-        Name of the model.
-    elpd_diff, dse : float
-        `elpd(rival) - elpd(two-rate)`, and its standard error.
-    n_parameters : int
-        Number of parameters of the spread.
-    doubts : sequence of str
-        Why its numbers cannot be trusted; empty when they can.
-    """
-
-    name: str
-    elpd_diff: float
-    dse: float
-    n_parameters: int
-    doubts: Sequence[str] = ()
-
-
-def challenge(rivals: Sequence[Rival], n_parameters: int) -> tuple[list[str], list[str]]:
-    """Challenge a two-rate verdict by rivals.
-
-    Parameters
-    ----------
-    rivals : sequence of Rival
-        The fitted rivals.
-    n_parameters : int
-        Number of parameters of the two-rate model.
-
-    Returns
-    -------
-    challenged_by : list of str
-        Names of the rivals that describe the data better, or have fewer parameters and are not clearly worse.
-    reasons : list of str
-        A sentence on each rival.
-    """
-    challenged_by, reasons, withstood = [], [], []
-    for rival in rivals:
-        d, dse = rival.elpd_diff, rival.dse
-        numbers = f"elpd {abs(d):.1f} {'above' if d > 0 else 'below'} that of two-rate, dse = {dse:.1f}"
-        if rival.doubts or not math.isfinite(d):
-            reasons.append(
-                f"the challenge by {rival.name} could not be judged: {'; '.join(rival.doubts) or 'no number'}"
-            )
-        elif d > GAIN and d > STANDARD_ERRORS * dse:
-            challenged_by.append(rival.name)
-            reasons.append(f"challenged: {rival.name} describes the data better ({numbers})")
-        elif rival.n_parameters < n_parameters and not (-d > GAIN and -d > STANDARD_ERRORS * dse):
-            challenged_by.append(rival.name)
-            reasons.append(f"challenged: not clearly better than {rival.name}, which has fewer parameters ({numbers})")
-        else:
-            withstood.append(f"{rival.name} ({numbers})")
-    if withstood:
-        reasons.append(f"withstood the challenge by {'; '.join(withstood)}")
-    return challenged_by, reasons
 
 
 _SINGULAR_VERBS = {"are": "is", "can": "can"}

@@ -40,16 +40,16 @@ def group(columns: Mapping[str, FloatArray], *, exact: Sequence[IntArray]) -> tu
     all_equal : bool
         Whether agents of a group agree exactly in all quantities.
     """
-    fixed = _combined(exact)
+    fixed = combined(exact)
     distinct = [np.unique(column, return_inverse=True)[1] for column in columns.values()]
-    types = _combined([fixed, *distinct])
+    types = combined([fixed, *distinct])
     if types.max() < MAX_EXACT:
         return types, True
     n_groups = int(fixed.max()) + 1
     n_bins = _FEW_BINS
     if "time" not in columns:
         n_bins = {**_FEW_BINS, "exposure": round(_BINS * max(types.size / (_AT * n_groups), 1.0) ** 0.25)}
-    return _combined([fixed, *(bins(column, n_bins[name]) for name, column in columns.items())]), False
+    return combined([fixed, *(bins(column, n_bins[name]) for name, column in columns.items())]), False
 
 
 def bins(values: FloatArray, number: int) -> IntArray:
@@ -62,7 +62,7 @@ def bins(values: FloatArray, number: int) -> IntArray:
     return np.minimum(((scaled - low) / (high - low) * number).astype(np.int64), number - 1)
 
 
-def _combined(codes: Sequence[IntArray]) -> IntArray:
+def combined(codes: Sequence[IntArray]) -> IntArray:
     """Give the distinct combinations of several codes numbers from 0."""
     combined = np.zeros(codes[0].size, dtype=np.int64)
     for code in codes:

@@ -19,12 +19,17 @@ from ...common.compiled import njit
 from ...errors import InputError
 from ...models import DegreeDistribution, RandomRegular
 from ...models.clock import Clock
+from ...models.structures import AGE, ELAPSED, Structure
+from ...models.structures.base import Axis
 from ...simulate.assignment import assortativity_of_edges
 from ...simulate.contacts import ContactNetwork
 from ...simulate.histories import EventHistories
+from .clustering import cluster, equal_rows, group_means
 from .covariates import design
-from .grouping import bins, group, mean_by_type
+from .exposure_bins import FEW_BINS, MANY_AGENTS, MAX_BINS, BinLayout, BinnedExposure, agent_bins, bin_layout
+from .grouping import bins, combined, group, mean_by_type
 from .observations import AgentUnits, Transitions
+from .pilot import pilot_weights
 
 FloatArray = NDArray[np.float64]
 
@@ -36,6 +41,12 @@ EVENT_HISTORIES = "event histories"
 
 MAX_GAINED = 64
 """Number of bins of the exposure in the interval of a share, for a model without memory."""
+
+_TIMING = 1.0
+"""Weight of the mean place of an exposure against its size, where agents are compared."""
+MAX_TYPES, FEW_TYPES = 2500, 1000
+"""About how many types of agents are made where their exposure is known in bins; few for models without memory, whose
+likelihood is then the same."""
 
 _INSTANT = 1e-7
 """Length of an exact time, as a share of the observed window."""
@@ -72,6 +83,11 @@ def _exposures(indptr, indices, weights, share_time, end, back):  # type: ignore
             gained[i] += weight * min(own_end - shared, back)
             first[i] = min(first[i], shared)
     return until_before, gained, first
+
+
+def interval_of_share(histories: EventHistories, clock: Clock) -> float:
+    """Return the length of the interval in which a share was decided: a round, or an instant in continuous time."""
+    return 1.0 if clock == "rounds" else _INSTANT * float((histories.ends - histories.starts).max())
 
 
 @dataclass(frozen=True)
@@ -128,8 +144,7 @@ def agent_exposure(
         Agents that shared after the start without exposure: further initial sharers.
     """
     starts, ends = histories.starts, histories.ends
-    window = float((ends - starts).max())
-    back = 1.0 if clock == "rounds" else _INSTANT * window
+    back = interval_of_share(histories, clock)
     parts, spontaneous = [], np.zeros(histories.n_trajectories, dtype=np.int64)
     for number in range(histories.n_trajectories):
         network = histories.network_of(number)
@@ -169,6 +184,10 @@ def observe_histories(
     by_time: bool = False,
     kept_apart: NDArray[np.int64] | None = None,
     covariates: Sequence[str] = (),
+    structure: type[Structure] | None = None,
+    period: float | None = None,
+    shelf_life: float | None = None,
+    n_types: int = MAX_TYPES,
 ) -> Transitions:
     """Turn event histories into observations: agents of equal exposures are one observation with a count.
 
@@ -185,6 +204,15 @@ def observe_histories(
         number of the trajectory for effects of replicates, or that of a condition.
     covariates : sequence of str
         Attributes of the agents, `degree`, or `trajectory`: agents that differ in them are kept apart.
+    structure : type of Structure, optional
+        Gather exposure in bins of its axis, for models that weight it.
+    period : float, optional
+        The period of a rhythm.
+    shelf_life : float, optional
+        Count only exposure to shares that are younger. Without it the structure of this name gives observations for
+        :func:`tworate.inference.data.shelf_life.best_shelf_life`.
+    n_types : int
+        About how many types of agents are made where their exposure is gathered in bins.
 
     Raises
     ------
@@ -202,7 +230,18 @@ def observe_histories(
     made = design(histories, exposure.path, exposure.agent, covariates) if covariates else None
     apart = None if kept_apart is None else kept_apart[exposure.path]
     keys = [*([] if apart is None else [apart]), *([made.group] if made else [])]
-    types = _types(exposure, clock, by_time=by_time, keys=keys)
+    binned = None
+    if structure is None or structure.axis is None:
+        types = _types(exposure, clock, by_time=by_time, keys=keys)
+    else:
+        layout, before_bins, gained_bins = _in_bins(histories, exposure, clock, contact, structure.axis, period)
+        if shelf_life is not None:
+            weights = structure.weights(layout.bins, {"shelf_life": shelf_life})
+            visible = replace(exposure, before=before_bins @ weights, gained=gained_bins @ weights)
+            types = _types(visible, clock, by_time=by_time, keys=keys)
+        else:
+            window = float((histories.ends - histories.starts).max())
+            types, binned = _binned_types(exposure, layout, before_bins, gained_bins, structure, window, keys, n_types)
     shared, path, counts = types.shared, types.path, types.counts
     # A first row for the time until the interval, a second one for the interval of those who shared.
     before, event = np.flatnonzero(types.before > 0), np.flatnonzero(shared)
@@ -225,6 +264,9 @@ def observe_histories(
     paths["degree"] = [network.mean_weight_in for network in networks]
     formulas = {network.name: _formula(network) for network in networks}
     size = counts[at]
+    if binned is not None:
+        until = np.where(is_event[:, None], binned.end[at], binned.start[at])
+        binned = replace(binned, start=np.where(is_event[:, None], binned.start[at], 0.0), end=until)
     return Transitions(
         exposure_start=np.where(is_event, types.before[at], 0.0),
         exposure_end=np.where(is_event, types.end[at], types.before[at]),
@@ -246,6 +288,7 @@ def observe_histories(
         cautions=(*_notes(histories, spontaneous), *assortativity_notes(histories, covariates)),
         units=AgentUnits(row_before, row_event, types.of_agent, exposure.path, exposure.agent),
         design=None if made is None else replace(made, group=made.group[types.first[at]]),
+        binned=binned,
     )
 
 
@@ -263,6 +306,10 @@ def merge_memoryless(data: Transitions) -> Transitions:
     # Agents that share are kept apart by what they saw in their interval, which is equally long for all of them. All
     # others of a group are one observation.
     seen = bins(np.where(shares, gained, 0.0), MAX_GAINED)
+    added = None
+    if data.binned is not None:
+        added = data.binned.end - data.binned.start
+        seen = equal_rows(np.where(shares[:, None], added, 0.0))
     keys = np.stack([groups, shares, seen])
     _, first, merged = np.unique(keys, axis=1, return_index=True, return_inverse=True)
     merged = merged.ravel()
@@ -270,7 +317,11 @@ def merge_memoryless(data: Transitions) -> Transitions:
     mean = [np.bincount(merged, weights=size * values) / np.maximum(total, 1.0) for values in (gained, waited)]
     order = np.argsort(data.path[first], kind="stable")
     first, total = first[order], total[order].astype(np.int64)
-    zeros = np.zeros(first.size)
+    zeros, binned = np.zeros(first.size), None
+    if data.binned is not None and added is not None:
+        columns = [np.bincount(merged, weights=size * column) for column in added.T]
+        sums = np.stack(columns, axis=1)[order] / np.maximum(total, 1)[:, None]
+        binned = replace(data.binned, start=np.zeros(sums.shape), end=sums)
     return replace(
         data,
         exposure_start=zeros,
@@ -287,6 +338,7 @@ def merge_memoryless(data: Transitions) -> Transitions:
         time=data.time[first],
         units=None,
         design=None if data.design is None else replace(data.design, group=data.design.group[first]),
+        binned=binned,
     )
 
 
@@ -317,15 +369,110 @@ def _types(exposure: AgentExposure, clock: Clock, *, by_time: bool, keys: Sequen
     columns |= {"gained": gained} if clock == "rounds" or by_time else {}
     columns |= {"first": exposure.time_first, "time": exposure.time_before} if by_time else {}
     codes, equal = group(columns, exact=[exposure.shared.astype(np.int64), *keys])
+    # With a single column times are exact, and the gain is that of an instant.
+    return _of_codes(exposure, codes, equal=equal, mean_gain=not equal or len(columns) == 1)
+
+
+def _in_bins(
+    histories: EventHistories,
+    exposure: AgentExposure,
+    clock: Clock,
+    contact: Contact,
+    axis: Axis,
+    period: float | None,
+) -> tuple[BinLayout, FloatArray, FloatArray]:
+    """Return bins, and the exposure of the agents in them: until the interval of their share, and in it."""
+    starts, ends = histories.starts, histories.ends
+    max_bins = MAX_BINS if exposure.agent.size <= MANY_AGENTS else FEW_BINS
+    first, last = float(starts.min()), float(ends.max())
+    if axis in (ELAPSED, AGE):
+        first, last = 0.0, float((ends - starts).max())
+    layout = bin_layout(axis, clock, first, last, period, max_bins)
+    parts = []
+    for number in range(histories.n_trajectories):
+        agents = exposure.agent[exposure.path == number]
+        scale = contact_scale(histories.network_of(number), contact)
+        parts.append(agent_bins(histories, number, layout, interval_of_share(histories, clock), agents, scale))
+    before, gained = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    # As in `agent_exposure`, the exposure of who did not share counts until the end, and nothing is gained.
+    shared = exposure.shared[:, None]
+    return layout, np.where(shared, before, before + gained), np.where(shared, gained, 0.0)
+
+
+def _binned_types(
+    exposure: AgentExposure,
+    layout: BinLayout,
+    before: FloatArray,
+    gained: FloatArray,
+    structure: type[Structure],
+    window: float,
+    keys: Sequence[NDArray[np.int64]],
+    n_types: int,
+) -> tuple[_Types, BinnedExposure]:
+    """Group agents that agree in all keys and nearly agree in their exposure in bins.
+
+    Exposures are compared at the weights of a quick fit: what agents saw when it counted is what tells them apart.
+    """
+    shared, place = exposure.shared.astype(np.int64), gained.argmax(axis=1)
+    if structure.setting is not None:
+        # One rate is all that these observations are for: only what was seen in the interval of a share matters.
+        codes = combined([shared, equal_rows(gained), *keys])
+    else:
+        weights = _pilot(exposure, layout, before, gained, structure, window)
+        seen = gained @ weights
+        at = np.linspace(0.0, 1.0, layout.n_bins)
+        total = before.sum(axis=1)
+        features = np.column_stack(
+            [
+                _on_log_scale(before @ weights),
+                # Weights differ from those of the quick fit: agents that saw as much at other times are told apart.
+                _TIMING * (before @ at) / np.where(total > 0, total, 1.0),
+                _on_log_scale(seen),
+                _TIMING * (gained @ at) / np.where(exposure.shared, exposure.gained, 1.0),
+            ]
+        )
+        apart = [bins(seen, MAX_GAINED), *([] if layout.axis == AGE else [place])]
+        codes = cluster(features, combined([shared, *apart, *keys]), n_types)
+    types = _of_codes(exposure, codes, equal=False, mean_gain=True)
+    mean_before, mean_gain = group_means(before, codes), group_means(gained, codes)
+    # The mean over logarithms of the gain keeps the sum of log-densities, as without bins.
+    sums = mean_gain.sum(axis=1)
+    mean_gain *= ((types.end - types.before) / np.where(sums > 0, sums, 1.0))[:, None]
+    return types, BinnedExposure(layout.axis, layout.bins, mean_before, mean_before + mean_gain)
+
+
+def _pilot(
+    exposure: AgentExposure,
+    layout: BinLayout,
+    before: FloatArray,
+    gained: FloatArray,
+    structure: type[Structure],
+    window: float,
+) -> FloatArray:
+    """Return the weights of the bins at a quick fit of one rate."""
+    rows = gained[exposure.shared]
+    number = equal_rows(rows)
+    _, first = np.unique(number, return_index=True)
+    scaled = BinnedExposure(layout.axis, layout.bins, before[:0], before[:0]).scaled(window)
+    return pilot_weights(structure, scaled, rows[first], np.bincount(number), before.sum(axis=0), window)
+
+
+def _on_log_scale(values: FloatArray) -> FloatArray:
+    """Return values of 0 or more on a scale that is linear near 0 and logarithmic far from it."""
+    return np.log1p(values * (20.0 / max(float(values.mean()), np.finfo(float).tiny)))
+
+
+def _of_codes(exposure: AgentExposure, codes: NDArray[np.int64], *, equal: bool, mean_gain: bool) -> _Types:
+    """Return groups of agents with their exposure: that of any agent if all are equal, else the mean."""
     _, first, counts = np.unique(codes, return_index=True, return_counts=True)
     names = ("before", "time_first", "time_before", "time_end")
     values = {name: getattr(exposure, name)[first] for name in names}
-    gain = gained[first]
+    gain = exposure.gained[first]
     if not equal:
         values = {name: mean_by_type(getattr(exposure, name), codes, counts) for name in names}
-    if not equal or len(columns) == 1:
+    if mean_gain:
         # The density of an exact time is proportional to the exposure in its instant: the geometric mean keeps the sum.
-        log_gain = np.log(np.where(exposure.shared, gained, 1.0))
+        log_gain = np.log(np.where(exposure.shared, exposure.gained, 1.0))
         gain = np.where(exposure.shared[first], np.exp(mean_by_type(log_gain, codes, counts)), 0.0)
     return _Types(
         path=exposure.path[first],

@@ -13,8 +13,10 @@ from ...models import CLOSURES, Closure, DegreeDistribution, MeanField, RandomRe
 from ...models.clock import CLOCKS, Clock
 from ...models.closures import recorded_exposure_rate
 from ...models.numerics import logistic_mean
+from ...models.structures.base import Axis
 from ...simulate import Trajectories
 from ...simulate.trajectories import degree_counts
+from .exposure_bins import BinnedExposure, Increments, count_bins
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -120,6 +122,8 @@ class Transitions:
         Observations that each agent contributes to, where the data are event histories.
     design : Design, optional
         Covariates of the agents, where they have effects.
+    binned : BinnedExposure, optional
+        Exposure in bins, for models that weight it.
     """
 
     exposure_start: FloatArray
@@ -142,6 +146,7 @@ class Transitions:
     cautions: tuple[str, ...]
     units: AgentUnits | None = None
     design: Design | None = None
+    binned: BinnedExposure | None = None
 
     @property
     def size(self) -> int:
@@ -251,7 +256,13 @@ def network_formula(row: Mapping[Any, Any], closure: str = "edge-based") -> Clos
 
 
 def observe(
-    trajectories: Trajectories, closure: str, clock: Clock = "rounds", *, whole_curve: bool = False
+    trajectories: Trajectories,
+    closure: str,
+    clock: Clock = "rounds",
+    *,
+    whole_curve: bool = False,
+    axis: Axis | None = None,
+    period: float | None = None,
 ) -> Transitions:
     """Turn trajectories into observed increments, with exposure from the observed path.
 
@@ -270,6 +281,10 @@ def observe(
     whole_curve : bool
         Keep every increment. Where the curve is compared as a whole, increments without transitions are informative
         too.
+    axis : {"elapsed", "calendar", "phase", "age"}, optional
+        Gather exposure in bins of this axis, for models that weight it.
+    period : float, optional
+        The period of the axis `phase`.
 
     Raises
     ------
@@ -317,6 +332,18 @@ def observe(
     cautions = _cautions(trajectories, np.diff(time)[same_path], clock)
     if not whole_curve and incidence[late].any():
         cautions = (*cautions, _late_caution(incidence[late]))
+    binned = None
+    if axis is not None:
+        increments = Increments(
+            path=path[begin],
+            start=time[begin],
+            end=time[end],
+            origin=(time - elapsed)[begin],
+            gained=(mean_rate * step)[begin],
+            new_before=np.where(elapsed > 0, np.diff(infected, prepend=0), infected)[begin],
+            infected=infected[begin],
+        )
+        binned = count_bins(increments, axis, clock, period).take(np.flatnonzero(selected))
     begin, end, incidence = begin[selected], end[selected], incidence[selected]
     return Transitions(
         exposure_start=cumulative[begin],
@@ -339,6 +366,7 @@ def observe(
         ].reset_index(drop=True),
         n_increments=len(trajectories.table) - int(trajectories.path_numbers.max()) - 1,
         cautions=cautions,
+        binned=binned,
     )
 
 

@@ -11,7 +11,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...simulate import Trajectories
-from ..likelihood.compiled_density import constrain
 from ..likelihood.specification import DISPERSION, Specification
 from ..posterior.arviz_adapter import (
     Posterior,
@@ -181,7 +180,7 @@ def _in_units(trace: Trace, study: HierarchicalData) -> Posterior:
         SD_BETWEEN: ((*dims, "quantity"), sd),
     }
     if likelihood.dispersion is not None:
-        variables[DISPERSION] = (dims, constrain(likelihood.dispersion, drawn[DISPERSION]))
+        variables[DISPERSION] = (dims, likelihood.dispersion.constrained(drawn[DISPERSION]))
     for number, quantity in enumerate(listed):
         variables[quantity.name] = ((*dims, CONDITION), quantity.natural(theta[:, :, number] - per_window[number]))
     levels, statistics = study.design.levels, sample_stats(trace)

@@ -15,7 +15,6 @@ from ..likelihood.compiled_density import (
     load_or_compile,
     numba_density,
     packed,
-    unconstrain,
 )
 from ..likelihood.specification import DISPERSION, Specification
 from ..posterior.nutpie_adapter import SamplerModel
@@ -102,7 +101,7 @@ def sampler_model(study: HierarchicalData) -> SamplerModel:
         above, below = pair
         intercept[below] = np.log(max(intercept[above] - intercept[below], 0.1))
     if (spec := study.specification.likelihood.dispersion) is not None:
-        intercept = np.append(intercept, unconstrain(spec, population.dispersion))
+        intercept = np.append(intercept, spec.unconstrained(population.dispersion))
     centre = np.concatenate([intercept, population.coefficients.ravel(), np.log(population.sd)])
     n_dim = sum(int(np.prod(shape)) for shape in shapes.values())
 

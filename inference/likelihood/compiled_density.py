@@ -13,6 +13,7 @@ import threading
 import types
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -21,12 +22,10 @@ from numba import carray, cfunc, njit
 from numba.core.errors import NumbaError
 from numba.types import CPointer, float64, int64, uint64
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from ...common.compiled import cache_folder
 from ...common.sources import source_digest
 from ...models import SIModel
-from ...models.parameters import Beta, Normal, Parameter
 from ..data.observations import Transitions
 from .predictor import predictor
 from .specification import Specification
@@ -74,6 +73,8 @@ def compiled_density(specification: Specification, data: Transitions) -> Any:
     data : Transitions
         Any data for this specification. They only give the arrays.
     """
+    # Settings are numbers in the data.
+    specification = replace(specification, period=None, shelf_life=None)
     with _compiling:
         if specification not in _programs:
             _programs[specification] = _load_or_compile(specification, data)
@@ -119,11 +120,13 @@ def _named(called: Any, key: str) -> types.FunctionType:
 def _key(specification: Specification) -> str | None:
     """Hash everything that determines the machine code; None for a model outside the package (unknown sources)."""
     package = SIModel.__module__.rpartition(".")[0]
-    if specification.model.__module__.rpartition(".")[0] != package:
+    parts_of_model = [specification.model.plain(), *filter(None, [specification.model.structure])]
+    if not all(part.__module__.startswith(f"{package}.") for part in parts_of_model):
         return None
     packages = ("pymc", "pytensor", "numba", "llvmlite", "nutpie", "numpy", "scipy")
     parts = (
-        specification.model.__qualname__,
+        # Exposure is weighted before, where the weight has no parameters.
+        [part.__qualname__ for part in parts_of_model if part.parameters()],
         specification.likelihood,
         # Event histories are predicted as rounds are, on either clock.
         specification.clock if specification.level == "count" else "rounds",
@@ -231,17 +234,3 @@ def packed(arrays: Mapping[str, FloatArray]) -> FloatArray:
     """Pack arrays into one buffer: its length, the offset of each array, the end of the last, then the arrays."""
     offsets = len(arrays) + 2 + np.concatenate([[0], np.cumsum([value.size for value in arrays.values()])])
     return np.concatenate([[offsets[-1]], offsets, *arrays.values()])
-
-
-def constrain(spec: Parameter, value: Any) -> Any:
-    """Transform the sampled unconstrained number to the value of a scalar, as PyMC's default transforms do."""
-    if isinstance(spec.prior, Normal):
-        return value
-    return expit(value) if isinstance(spec.prior, Beta) else np.exp(value)
-
-
-def unconstrain(spec: Parameter, value: Any) -> Any:
-    """Invert :func:`constrain`."""
-    if isinstance(spec.prior, Normal):
-        return value
-    return logit(value) if isinstance(spec.prior, Beta) else np.log(value)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...models.base import FLOW_STEPS
 from ...models.numerics import runge_kutta_step
+from ...models.structures import Bins
 from ..data.observations import Transitions
 from .curve_table import exposure_rates, tabulated
 from .specification import Specification
@@ -73,6 +74,8 @@ class Predictor(ABC):
             arrays |= {"path": data.path, "replicate": np.arange(len(data.paths))}
         if data.design is not None:
             arrays |= data.design.arrays
+        if data.binned is not None:
+            arrays |= {f"bin_{name}": values for name, values in data.binned.scaled(data.window)._asdict().items()}
         arrays |= self.needs(data)
         return {name: np.ascontiguousarray(value, dtype=float) for name, value in arrays.items()}
 
@@ -85,12 +88,14 @@ class RoundsPredictor(Predictor):
     def needs(self, data: Transitions) -> dict[str, FloatArray]:  # noqa: D102
         # Most intervals begin where another ends. The survival function is computed once for both.
         group = data.path if data.design is None else data.design.group
-        start, end = (group, data.time_start, data.exposure_start), (group, data.time_end, data.exposure_end)
+        start = np.stack([group, data.time_start, *_exposures(data, "start")])
+        end = np.stack([group, data.time_end, *_exposures(data, "end")])
         nodes, index = np.unique(np.hstack([start, end]), axis=1, return_inverse=True)
-        path, time, exposure = nodes
+        path, time, *exposure = nodes
         node_start, node_end = np.split(index.ravel(), 2)
         return {
-            "node_exposure": exposure / data.window,
+            # With bins of exposure a node has one number for each of them.
+            "node_exposure": np.stack(exposure, axis=1).ravel() / data.window,
             "node_time": time / data.window,
             "node_path": path,
             "node_start": node_start,
@@ -98,7 +103,10 @@ class RoundsPredictor(Predictor):
         }
 
     def predict(self, arrays: Arrays, values: Mapping[str, Any], factors: Any = None, xp: Any = np) -> Any:  # noqa: D102
-        exposure = _factors_at(factors, arrays, "node_path") * arrays["node_exposure"]
+        exposure = arrays["node_exposure"]
+        if (weights := _weights(self.specification, arrays, values, xp)) is not None:
+            exposure = _weighted(exposure, weights, xp)
+        exposure = _factors_at(factors, arrays, "node_path") * exposure
         log_g = self.specification.model.log_survival(exposure, arrays["node_time"], values, xp)
         return _differences(log_g, arrays["node_start"], arrays["node_end"], xp)
 
@@ -107,18 +115,31 @@ class FlowPredictor(Predictor):
     """Log-probability of not sharing between two observations in continuous time."""
 
     def needs(self, data: Transitions) -> dict[str, FloatArray]:  # noqa: D102
-        names = ("exposure_start", "time_start", "time_end")
-        return {name: getattr(data, name) / data.window for name in names} | {
+        names = ("time_start", "time_end")
+        arrays = {name: getattr(data, name) / data.window for name in names} | {
+            "exposure_start": np.stack(_exposures(data, "start"), axis=1).ravel() / data.window,
             "exposure_rate": data.exposure_rate,
             "elasticity": data.elasticity,
         }
+        if data.binned is not None:
+            gained = data.binned.end - data.binned.start
+            total = gained.sum(axis=1, keepdims=True)
+            arrays["gained"] = (gained / np.where(total > 0, total, 1.0)).ravel()
+        return arrays
 
     def predict(self, arrays: Arrays, values: Mapping[str, Any], factors: Any = None, xp: Any = np) -> Any:  # noqa: D102
         model, names = self.specification.model, list(values)
         time = (arrays["time_start"], arrays["time_end"])
-        factor = 1.0 + 0.0 * arrays["exposure_start"] if factors is None else _factors_at(factors, arrays, "path")
+        factor = 1.0 + 0.0 * arrays["exposure_rate"] if factors is None else _factors_at(factors, arrays, "path")
+        start = arrays["exposure_start"]
         # Parameters of shape (n_draws, 1) give exposure the shape (n_draws, n_observations).
-        start = factor * arrays["exposure_start"] + 0.0 * sum(values.values())
+        zero = 0.0 * sum(values.values())
+        if (weights := _weights(self.specification, arrays, values, xp)) is not None:
+            # Within an interval the weight is constant.
+            start = factor * _weighted(start, weights, xp) + zero
+            factor = factor * _weighted(arrays["gained"], weights, xp) + zero
+        else:
+            start = factor * start + zero
         step = (time[1] - time[0]) / FLOW_STEPS
 
         def advance(number: Any, exposure: Any, *constants: Any) -> tuple[Any, Any]:
@@ -249,6 +270,42 @@ class CurvePredictor(Predictor):
                 nodes.append(runge_kutta_step(rate, nodes[-1], time, step))
             time = time + step
         return np.stack(nodes, axis=-2).reshape(*start.shape[:-1], -1)
+
+
+def _exposures(data: Transitions, end: str) -> list[FloatArray]:
+    """Return the exposure at the start or the end of the observations: one array, or one for each bin."""
+    if data.binned is None:
+        return [getattr(data, f"exposure_{end}")]
+    return list(getattr(data.binned, end).T)
+
+
+def _weights(specification: Specification, arrays: Arrays, values: Mapping[str, Any], xp: Any) -> Any:
+    """Return the weight of the exposure in each bin, or None where exposure is not weighted."""
+    structure = specification.model.structure
+    if structure is None or structure.axis is None or structure.setting is not None:
+        return None
+    return structure.weights(Bins(*(arrays[f"bin_{name}"] for name in Bins._fields)), values, xp)
+
+
+def _weighted(exposure: Any, weights: Any, xp: Any) -> Any:
+    """Compute weighted sums over bins.
+
+    Parameters
+    ----------
+    exposure : array, shape (n * n_bins,)
+        Exposure in bins, one row after the other.
+    weights : array, shape (n_bins,) or (n_draws, n_bins)
+    xp : module
+        Array namespace: numpy or pytensor.tensor.
+
+    Returns
+    -------
+    array, shape (n,) or (n_draws, n)
+    """
+    if hasattr(xp, "row_sums"):
+        return xp.row_sums(exposure, weights)
+    rows = exposure.reshape((-1, weights.shape[-1]))
+    return xp.dot(weights, rows.T)
 
 
 def predictor(specification: Specification) -> Predictor:

@@ -10,6 +10,7 @@ import numpy as np
 from ...models import SIModel
 from ...models.clock import Clock
 from ...models.parameters import Exponential, LogNormal, Parameter
+from ...models.structures.base import Axis
 from ..data.individual import Contact
 from .likelihoods import Likelihood
 
@@ -69,6 +70,10 @@ class Specification:
         At the individual level: exposure by the number of sharing neighbours, or by their fraction.
     covariates : tuple of str
         Attributes of the agents with log-linear effects on their exposure, see :meth:`covariate_factors`.
+    period : float, optional
+        The period of a rhythm, in the unit of the data's time.
+    shelf_life : float, optional
+        Age at which a share is seen no more, for the structure of this name.
     """
 
     model: type[SIModel]
@@ -80,11 +85,18 @@ class Specification:
     level: Level = "count"
     contact: Contact = "edges"
     covariates: tuple[str, ...] = ()
+    period: float | None = None
+    shelf_life: float | None = None
 
     @property
     def effects(self) -> tuple[str, ...]:
         """Covariates of the design; beside others, the trajectory is one where replicates differ."""
         return (*self.covariates, *([TRAJECTORY] if self.covariates and self.replicate_effects else []))
+
+    @property
+    def axis(self) -> Axis | None:
+        """What the weight of the exposure depends on; None if the model does not weight it."""
+        return None if self.model.structure is None else self.model.structure.axis
 
     @property
     def only_replicates(self) -> bool:
@@ -153,7 +165,8 @@ class Specification:
     @property
     def n_parameters(self) -> int:
         """Number of parameters: those of the model and the sds of effects, without effects and dispersion."""
-        return len(self.model.parameters()) + (len(self.effects) or self.replicate_effects)
+        has_setting = self.shelf_life is not None
+        return len(self.model.parameters()) + has_setting + (len(self.effects) or self.replicate_effects)
 
     @cached_property
     def scalars(self) -> dict[str, Parameter]:

@@ -160,6 +160,75 @@ def _numba_differences_gradient(op: _DifferencesGradient, node: Apply, **_: Any)
     return gradient, None
 
 
+class RowSums(Op):  # type: ignore[misc]
+    """Weighted sums of the rows of a matrix: `matrix @ weights`. The matrix is a vector, one row after the other."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Make the node."""
+        return Apply(self, [pt.as_tensor_variable(i) for i in inputs], [pt.dvector()])
+
+    def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
+        """Evaluate the node where the graph runs in Python."""
+        matrix, weights = inputs
+        output_storage[0][0] = matrix.reshape(-1, weights.size) @ weights
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """State that no derivatives by the matrix exist: it is data."""
+        return [[False], [True]]
+
+    def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:
+        """Apply the chain rule."""
+        matrix, weights = inputs
+        return [DisconnectedType()(), _RowSumsGradient()(cotangents[0], matrix, weights)]
+
+    L_op = pullback  # the name before PyTensor 3
+
+
+class _RowSumsGradient(Op):  # type: ignore[misc]
+    """Derivative of a weighted sum of row sums by their weights, the last input."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Apply:
+        return Apply(self, [pt.as_tensor_variable(i) for i in inputs], [pt.dvector()])
+
+    def perform(self, node: Apply, inputs: list[Any], output_storage: list[list[Any]]) -> None:
+        upstream, matrix, weights = inputs
+        output_storage[0][0] = upstream @ matrix.reshape(-1, weights.size)
+
+
+@register_funcify_and_cache_key(RowSums)
+def _numba_row_sums(op: RowSums, node: Apply, **_: Any) -> tuple[Any, None]:
+    @njit(fastmath={"reassoc"})
+    def row_sums(matrix, weights):  # type: ignore[no-untyped-def]
+        n_bins = weights.size
+        result = np.empty(matrix.size // n_bins)
+        for i in range(result.size):
+            total = 0.0
+            for j in range(n_bins):
+                total += matrix[np.uint64(i * n_bins + j)] * weights[j]
+            result[i] = total
+        return result
+
+    return row_sums, None
+
+
+@register_funcify_and_cache_key(_RowSumsGradient)
+def _numba_row_sums_gradient(op: _RowSumsGradient, node: Apply, **_: Any) -> tuple[Any, None]:
+    @njit
+    def gradient(upstream, matrix, weights):  # type: ignore[no-untyped-def]
+        n_bins = weights.size
+        result = np.zeros(n_bins)
+        for i in range(upstream.size):
+            for j in range(n_bins):
+                result[j] += upstream[i] * matrix[np.uint64(i * n_bins + j)]
+        return result
+
+    return gradient, None
+
+
 class VectorMath:
     """The namespace `pytensor.tensor` with the functions above in place of its own."""
 
@@ -167,6 +236,7 @@ class VectorMath:
         for name in _DERIVATIVES:
             setattr(self, name, Elemwise(_function(name)))
         self.differences = Differences()
+        self.row_sums = RowSums()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(pt, name)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..data.individual import merge_memoryless
 from ..data.observations import Transitions
-from ..likelihood.compiled_density import compiled_density, constrain, data_buffer, unconstrain
+from ..likelihood.compiled_density import compiled_density, data_buffer
 from ..likelihood.specification import COVARIATE_EFFECT, REPLICATE_EFFECT, Specification
 from .arviz_adapter import Posterior, make_posterior
 from .nutpie_adapter import SamplerModel, Trace
@@ -69,7 +69,7 @@ class FitTarget(SamplingTarget):
         if specification.level == "individual" and specification.model.is_memoryless():
             data = merge_memoryless(data)
         shapes: dict[str, tuple[int, ...]] = dict.fromkeys(specification.scalars, ())
-        centre = [unconstrain(spec, spec.distribution.median()) for spec in specification.scalars.values()]
+        centre = [spec.unconstrained(spec.distribution.median()) for spec in specification.scalars.values()]
         if specification.only_replicates:
             shapes[REPLICATE_EFFECT] = (len(data.paths),)
             centre += [0.0] * len(data.paths)
@@ -92,7 +92,7 @@ class FitTarget(SamplingTarget):
         """Return parameters in units of the data's time, and the statistics of the sampler."""
         specification, data = self.specification, self.data
         scalars = {
-            name: xr.DataArray(constrain(spec, trace.draws[name][:, :, 0]), dims=DIMENSIONS)
+            name: xr.DataArray(spec.constrained(trace.draws[name][:, :, 0]), dims=DIMENSIONS)
             for name, spec in specification.scalars.items()
         }
         # The parameters follow from the coordinates by the model's own formula.

@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from ... import __version__
 from ...errors import InputError, check_seed
 from ...models import SIModel, get_model
+from ...models.structures.fading import ShelfLife
 from ...simulate import Trajectories
 from ...simulate.histories import DEGREE, EventHistories
 from ...simulate.trajectories import as_trajectories
-from ..data.individual import CONTACTS, EVENT_HISTORIES, Contact, observe_histories
+from ..data.individual import CONTACTS, EVENT_HISTORIES, FEW_TYPES, MAX_TYPES, Contact, observe_histories
 from ..data.observations import Transitions, choose_clock, choose_closure, observe
+from ..data.shelf_life import best_shelf_life, within_shelf_life
 from ..likelihood.likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
 from ..likelihood.predictor import predictor
 from ..likelihood.specification import (
@@ -44,6 +46,8 @@ PACKAGES = ("pymc", "nutpie", "arviz", "numpy", "numba")
 """Packages whose versions are saved with a fit."""
 DEFAULT_LIKELIHOOD: dict[Level, str] = {"individual": "binomial", "count": "beta-binomial"}
 """Likelihood by level. An agent shares or does not, so nothing is overdispersed at the individual level."""
+SETTINGS = ("period", "shelf_life")
+"""Settings of structures that are saved with a fit where they are given."""
 PREDICTIVE_DRAWS = 250
 """Number of draws of the posterior predictive (evenly spaced in the posterior), the prior and the prior predictive."""
 
@@ -148,9 +152,10 @@ def fit(
     )
     if chosen_level == "count":
         check_closure_of(specification, name)
-    return fit_specification(
-        specification, observed(trajectories, name, specification), seed=seed, settings=sampler or SamplerSettings()
-    )
+    data = observed(trajectories, name, specification)
+    if (settled := with_settings(specification, data)) != specification:
+        specification, data = settled, observed(trajectories, name, settled)
+    return fit_specification(specification, data, seed=seed, settings=sampler or SamplerSettings())
 
 
 def observed(
@@ -176,6 +181,25 @@ def observed(
     kept_apart : array of int, shape (n_trajectories,), optional
         At the individual level: agents of trajectories that differ in this number are kept apart.
     """
+    data = _observed(trajectories, closure, specification, by_trajectory, kept_apart)
+    # The exposure of agents is that within the shelf life already.
+    return data if specification.shelf_life is None else within_shelf_life(data, specification.shelf_life)
+
+
+def with_settings(specification: Specification, data: Transitions) -> Specification:
+    """Return a specification with the settings of its structure, found from data that were observed without them."""
+    if specification.model.structure is ShelfLife and specification.shelf_life is None:
+        return replace(specification, shelf_life=best_shelf_life(data))
+    return specification
+
+
+def _observed(
+    trajectories: Trajectories,
+    closure: str,
+    specification: Specification,
+    by_trajectory: bool,
+    kept_apart: NDArray[np.int64] | None,
+) -> Transitions:
     if specification.level == "individual":
         histories = histories_of(trajectories)
         if by_trajectory or specification.only_replicates:
@@ -187,9 +211,18 @@ def observed(
             by_time=specification.model.uses_time(),
             kept_apart=kept_apart,
             covariates=specification.effects,
+            structure=specification.model.structure,
+            period=specification.period,
+            shelf_life=specification.shelf_life,
+            n_types=FEW_TYPES if specification.model.is_memoryless() else MAX_TYPES,
         )
     return observe(
-        trajectories, closure, specification.clock, whole_curve=specification.likelihood.kind == "trajectory"
+        trajectories,
+        closure,
+        specification.clock,
+        whole_curve=specification.likelihood.kind == "trajectory",
+        axis=specification.axis,
+        period=specification.period,
     )
 
 
@@ -232,6 +265,7 @@ def complete(sampled: SampledPosterior, specification: Specification, data: Tran
             "level": specification.level,
             "contact": specification.contact,
             "covariates": json.dumps(specification.effects),
+            **{name: value for name in SETTINGS if (value := getattr(specification, name)) is not None},
             "seed": seed,
             "sampler": json.dumps(asdict(sampled.settings)),
             "versions": json.dumps(versions(PACKAGES)),

@@ -46,8 +46,10 @@ class Structure(Parametric, ABC):
 
     axis: ClassVar[Axis | None] = None
     """What the weight of the exposure depends on; None if the exposure is not weighted."""
-    is_default: ClassVar[bool] = True
-    """Whether a comparison asks for this structure unless others are named."""
+    is_nested_in_two_rates: ClassVar[bool] = False
+    """Whether one rate with this structure is a special case of two rates."""
+    setting: ClassVar[str | None] = None
+    """Number that the weights need besides parameters, which is given or found before a model is fitted."""
 
     @classmethod
     def weights(cls, bins: Bins, parameters: Mapping[str, Any], xp: Any = np) -> Any:

@@ -6,8 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..parameters import Exponential, LogNormal, parameter
+from ..parameters import Exponential, parameter
 from .base import AGE, Axis, Bins, Structure
+
+_OLD = 1e-3
+"""Visibility of a share after its shelf life."""
 
 
 @dataclass(frozen=True)
@@ -47,36 +50,27 @@ class Fading(Structure):
 
 @dataclass(frozen=True)
 class ShelfLife(Structure):
-    """Visibility that ends: `f(age) = 1` until the age τ, then 0.
+    """Visibility that ends at a certain age: `f(age) = 1` until the age τ, then (nearly) 0.
 
-    Parameters
-    ----------
-    expiry_rate : float
-        `1/τ`, per unit of time.
+    The likelihood jumps wherever τ passes the age of a share, so τ is not sampled. It is set to its value of highest
+    likelihood under one rate, see :func:`tworate.inference.data.shelf_life.best_shelf_life`.
     """
 
     name: ClassVar[str] = "shelf-life"
     summary: ClassVar[str] = "a share is seen until it reaches a certain age, then no more"
     reference: ClassVar[str] = "Volz, Miller, Galvani & Meyers (2011), doi:10.1371/journal.pcbi.1002042"
     axis: ClassVar[Axis | None] = AGE
-
-    expiry_rate: float = parameter(
-        "1 / the age at which a share is seen no more",
-        unit="1/time",
-        prior=LogNormal(median=2.0, sigma=1.5),
-        symbol="1/τ",
-    )
+    setting: ClassVar[str | None] = "shelf_life"
 
     @classmethod
     def weights(cls, bins: Bins, parameters: Mapping[str, Any], xp: Any = np) -> Any:
-        """Compute the part of each bin that is younger than the shelf life."""
-        return xp.clip((1.0 / parameters["expiry_rate"] - bins.start) / bins.width, 0.0, 1.0)
+        """Compute the part of each bin that is younger than `parameters["shelf_life"]`.
 
-    @classmethod
-    def derived(cls, parameters: Mapping[str, Any], exposure: Any) -> dict[str, Any]:
-        """Return the shelf life."""
-        return {"shelf life of a share": 1.0 / parameters["expiry_rate"]}
+        Older shares keep a thousandth of their visibility: a single share that was seen late must not be impossible.
+        """
+        part = xp.clip((parameters["shelf_life"] - bins.start) / bins.width, 0.0, 1.0)
+        return _OLD + (1.0 - _OLD) * part
 
     @classmethod
     def described(cls, parameters: Mapping[str, float]) -> str:  # noqa: D102
-        return f"shares that are seen for {1.0 / parameters['expiry_rate']:.2g} only"
+        return f"shares that are seen for {parameters['shelf_life']:.2g} only"

@@ -26,6 +26,7 @@ class Unreachable(Structure):
     name: ClassVar[str] = "unreachable"
     summary: ClassVar[str] = "a part of the agents never shares, or the population is smaller than stated"
     reference: ClassVar[str] = "Boag (1949), J. R. Stat. Soc. B 11:15-53 (cure model)"
+    is_nested_in_two_rates: ClassVar[bool] = True
 
     unreachable: float = parameter(
         "part of the agents that never shares", support=(0.0, 1.0), prior=Beta(1.0, 1.0), symbol="ρ"

@@ -8,7 +8,6 @@ from tworate.errors import InputError, JobError
 from tworate.inference.comparison import condition as module
 from tworate.inference.comparison.condition import ConditionComparison, Options, can_predict, split_at
 from tworate.inference.comparison.results import ComparisonMethod
-from tworate.inference.likelihood.compiled_density import unconstrain
 from tworate.inference.likelihood.likelihoods import LIKELIHOODS
 from tworate.inference.likelihood.specification import Specification
 from tworate.inference.posterior.fit_target import FitTarget
@@ -51,7 +50,7 @@ class ScriptedRun:
 def draws_near_the_maximum(specification, data, rng):
     """Return unconstrained draws of each scalar: the maximum of the binomial likelihood with a little noise."""
     scalars = specification.scalars
-    start = np.array([unconstrain(spec, spec.distribution.median()) for spec in scalars.values()])
+    start = np.array([spec.unconstrained(spec.distribution.median()) for spec in scalars.values()])
 
     def misfit(point):
         values = {

@@ -18,9 +18,7 @@ from tworate.inference.data.observations import observe
 from tworate.inference.likelihood import compiled_density as program
 from tworate.inference.likelihood.compiled_density import (
     compiled_density,
-    constrain,
     data_buffer,
-    unconstrain,
 )
 from tworate.inference.likelihood.likelihoods import LIKELIHOODS
 from tworate.inference.likelihood.pymc_model import build_model, prior_variable
@@ -251,10 +249,10 @@ def test_scale_of_sampling_is_that_of_pymc(prior, support):
         variable = prior_variable("x", spec)
     transform = model.rvs_to_transforms[variable]
     at = np.array([1e-6, 0.01, 0.3, 0.9, 0.999])
-    unbounded = unconstrain(spec, at)
+    unbounded = spec.unconstrained(at)
     np.testing.assert_allclose(transform.forward(at, *variable.owner.inputs).eval(), unbounded, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(transform.backward(unbounded, *variable.owner.inputs).eval(), at, rtol=1e-12)
-    np.testing.assert_allclose(constrain(spec, unbounded), at, rtol=1e-12)
+    np.testing.assert_allclose(spec.constrained(unbounded), at, rtol=1e-12)
 
 
 def test_a_buffer_holds_the_offsets_of_the_arrays_and_then_the_arrays(make_trajectories):
@@ -273,7 +271,7 @@ def test_chains_start_around_the_medians_of_the_priors(specification, make_traje
     assert model.n_dim == len(specification.scalars) + n_effects
     starts = np.array([model.initial_point(seed) for seed in range(200)])
     np.testing.assert_array_equal(starts[3], model.initial_point(3))
-    medians = [unconstrain(s, s.prior.distribution.median()) for s in specification.scalars.values()]
+    medians = [s.unconstrained(s.prior.distribution.median()) for s in specification.scalars.values()]
     gaps = starts - [*medians, *[0.0] * n_effects]
     assert np.all(np.abs(gaps) <= 1)
     assert np.all(np.ptp(gaps, axis=0) > 1.5)

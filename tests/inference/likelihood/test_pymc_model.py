@@ -5,7 +5,6 @@ import pytest
 from scipy import stats
 
 from tworate.inference.data.observations import observe
-from tworate.inference.likelihood.compiled_density import constrain
 from tworate.inference.likelihood.likelihoods import LIKELIHOODS
 from tworate.inference.likelihood.predictor import predictor
 from tworate.inference.likelihood.pymc_model import build_model
@@ -175,7 +174,7 @@ def test_sampled_scalars_are_those_of_the_specification_and_have_its_scale(case)
     assert sampled == set(specification.scalars) == set(point)
     for name, spec in specification.scalars.items():
         at = unconstrained(built, {name: point[name]})
-        assert constrain(spec, *at.values()) == pytest.approx(point[name], rel=1e-14)
+        assert spec.constrained(*at.values()) == pytest.approx(point[name], rel=1e-14)
 
 
 def test_posterior_describes_parameters_coordinates_and_dispersion():

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tworate.inference.likelihood.compiled_density import constrain
 from tworate.inference.likelihood.likelihoods import LIKELIHOODS
 from tworate.inference.likelihood.specification import Specification
 from tworate.inference.posterior import sampling
@@ -35,7 +34,7 @@ def test_parameters_are_in_units_of_the_data(data, effects):
     posterior = target.posterior(trace)
     parameters = group(posterior, "posterior")
     for name, spec in specification.scalars.items():
-        values = constrain(spec, trace.draws[name][:, :, 0]) / (transitions.window if spec.is_rate else 1.0)
+        values = spec.constrained(trace.draws[name][:, :, 0]) / (transitions.window if spec.is_rate else 1.0)
         np.testing.assert_array_equal(parameters[name], values)
     if effects:
         np.testing.assert_array_equal(parameters["replicate_effect"], trace.draws["replicate_effect"])
