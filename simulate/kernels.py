@@ -14,14 +14,11 @@ out; see :mod:`tworate.simulate.thinning`.
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from ..common.compiled import njit
 from .event_times import draw_times, how_many_before, time_of, times_before
+from .prefetching import prefetch
 from .streams import Stream, gamma, open_stream, uniform
 from .thinning import Thinning, depends_on_age, is_seen
 
@@ -87,25 +84,6 @@ class Counts(NamedTuple):
     new_sharers: NDArray[np.int64]
 
 
-@intrinsic
-def _prefetch(_context: Any, array: Any, index: Any) -> Any:
-    """Prefetch an element of an array: in a large network the kernel waits for memory most of the time."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        call = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [byte, number, number, number]),
-            "llvm.prefetch.p0i8",
-        )
-        address = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
-        builder.call(call, [address, number(0), number(3), number(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64), generate
-
-
 @njit("simulate")
 def _share(
     newly: NDArray[np.int32],
@@ -126,9 +104,9 @@ def _share(
     first = size
     for i in range(n_newly):
         if i + 2 * _AHEAD < n_newly:
-            _prefetch(indptr, newly[i + 2 * _AHEAD])
+            prefetch(indptr, newly[i + 2 * _AHEAD])
         if i + _AHEAD < n_newly:
-            _prefetch(indices, indptr[newly[i + _AHEAD]])
+            prefetch(indices, indptr[newly[i + _AHEAD]])
         agent = newly[i]
         for edge in range(indptr[agent], indptr[agent + 1]):
             other = indices[edge]
@@ -182,11 +160,11 @@ def _show(
                 break
             positions[n_shown] = position
             n_shown += 1
-            _prefetch(state, pool[position])
+            prefetch(state, pool[position])
         for i in range(n_shown):
             agent = pool[positions[i]]
             s = state[agent]
-            if entered.size > 0:
+            if entered.size > 0 and s >= 0:
                 age = time - entered[positions[i]]
                 if age >= thinning.shelf_life:
                     # Dropped like an edge whose agent has shared.
@@ -361,17 +339,17 @@ def spread_in_time(
                 drawn = uniform(stream) * rate
                 if drawn < near:
                     drawn_places[i] = min(int(drawn * places_per_rate), places - 1)
-                    _prefetch(pool, drawn_places[i])
+                    prefetch(pool, drawn_places[i])
                 else:
                     drawn_places[i] = -1 - min(int((drawn - near) / schedule.outside[t]), n_outsiders - 1)
-                    _prefetch(outsiders, -1 - drawn_places[i])
+                    prefetch(outsiders, -1 - drawn_places[i])
             # The prefetch is unconditional, because a mispredicted branch costs more.
             for i in range(_EVENTS):
                 drawn_agents[i] = pool[drawn_places[i] if 0 <= drawn_places[i] < size else 0]
-                _prefetch(state, drawn_agents[i])
-                _prefetch(indptr, drawn_agents[i])
+                prefetch(state, drawn_agents[i])
+                prefetch(indptr, drawn_agents[i])
             for i in range(_EVENTS):
-                _prefetch(indices, indptr[drawn_agents[i]])
+                prefetch(indices, indptr[drawn_agents[i]])
             now = t + 1.0 - remaining
             if is_thinned:
                 due = draw_times(event_times, rate, remaining, stream)
@@ -390,7 +368,7 @@ def spread_in_time(
                     continue
                 agent = pool[place] if place >= 0 else outsiders[-1 - place]
                 s = state[agent]
-                if is_thinned and place >= 0:
+                if is_thinned and place >= 0 and s >= 0:
                     time = now + event_times[i]
                     age = time - entered[place] if entered.size > 0 else 0.0
                     if age >= thinning.shelf_life:

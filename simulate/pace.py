@@ -69,10 +69,15 @@ class Pace:
             raise InputError(f"ageing: law {self.ageing_law!r} is unknown; choose one of {', '.join(AGEING_LAWS)}")
         for name in ("ageing", "shelf_life", "fading"):
             value = getattr(self, name)
-            if value is not None and not 0.0 < value < np.inf:
-                raise InputError(f"{name} = {value}: must be above 0")
+            if value is not None and not (isinstance(value, int | float | np.number) and 0.0 < value < np.inf):
+                raise InputError(f"{name} = {value!r}: must be a number above 0")
         if self.rhythm is not None:
-            period, amplitude = self.rhythm
+            try:
+                period, amplitude = self.rhythm
+            except (TypeError, ValueError):
+                raise InputError(
+                    f"rhythm = {self.rhythm!r}: must be a period and an amplitude, such as (24, 0.8)"
+                ) from None
             object.__setattr__(self, "rhythm", (float(period), float(amplitude)))
             if not MIN_PERIOD <= period < np.inf:
                 raise InputError(f"rhythm: period = {period}: must be at least {MIN_PERIOD:g}")

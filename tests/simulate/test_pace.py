@@ -269,14 +269,14 @@ def test_text_forms(parts, pace, text):
     [
         ({"ageing": "soon"}, "ageing = 'soon': must be of the form 20 or power:20"),
         ({"ageing": "log:20"}, "ageing: law 'log' is unknown; choose one of exponential, power"),
-        ({"ageing": "0"}, "ageing = 0.0: must be above 0"),
-        ({"ageing": "nan"}, "ageing = nan: must be above 0"),
+        ({"ageing": "0"}, "ageing = 0.0: must be a number above 0"),
+        ({"ageing": "nan"}, "ageing = nan: must be a number above 0"),
         ({"rhythm": "daily"}, "rhythm = 'daily': must be of the form 24 or 24:0.8"),
         ({"rhythm": "24:"}, "rhythm = '24:': must be of the form"),
         ({"rhythm": "1"}, "rhythm: period = 1.0: must be at least 2"),
         ({"rhythm": "24:-1"}, "rhythm: amplitude = -1.0: must be above 0 and at most 10"),
-        ({"shelf_life": -1.0}, "shelf_life = -1.0: must be above 0"),
-        ({"fading": float("inf")}, "fading = inf: must be above 0"),
+        ({"shelf_life": -1.0}, "shelf_life = -1.0: must be a number above 0"),
+        ({"fading": float("inf")}, "fading = inf: must be a number above 0"),
     ],
 )
 def test_bad_paces_are_refused(parts, message):
@@ -287,6 +287,10 @@ def test_bad_paces_are_refused(parts, message):
 def test_a_pace_that_does_not_go_with_the_process_is_refused():
     with pytest.raises(InputError, match="pace: nothing changes; give ageing"):
         Pace()
+    with pytest.raises(InputError, match="ageing = 'power:20': must be a number above 0"):
+        Pace(ageing="power:20")
+    with pytest.raises(InputError, match=r"rhythm = 24: must be a period and an amplitude, such as \(24, 0.8\)"):
+        Pace(rhythm=24)
     network = random_regular(50, 4, seed=1)
     with pytest.raises(InputError, match=r"shelf_life = 2.5: must be a whole number of rounds; or choose the clock"):
         spread(network, [[0.1]], pace=Pace(shelf_life=2.5), seed=1)

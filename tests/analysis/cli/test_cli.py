@@ -256,7 +256,7 @@ BAD = [
     (["simulate", "--ageing", "soon"], "ageing = 'soon': must be of the form 20 or power:20"),
     (["run", "--rhythm", "1", "--out", "out"], "rhythm: period = 1.0: must be at least 2"),
     (["simulate", "--shelf-life", "2.5"], "shelf_life = 2.5: must be a whole number of rounds"),
-    (["run", "--fading", "0", "--out", "out"], "fading = 0.0: must be above 0"),
+    (["run", "--fading", "0", "--out", "out"], "fading = 0.0: must be a number above 0"),
     (["simulate", "--resume"], "--resume goes with --out FILE.parquet"),
     (["simulate", "--resume", "--out", "t.csv"], "--resume goes with --out FILE.parquet"),
     (["simulate", "--homophily", "2"], "homophily = 2.0: must lie in [0, 1]"),
