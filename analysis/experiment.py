@@ -17,6 +17,7 @@ from ..files import atomic_path
 from ..simulate import (
     AnyNetwork,
     Block,
+    Pace,
     Spread,
     Trajectories,
     assortativity,
@@ -72,6 +73,8 @@ class SpreadSettings:
         Clock, exposure to the outside world, and initial sharers, see :func:`tworate.simulate.spread`; seeds as text.
     interventions : tuple of str
         Interventions against the post, see :func:`tworate.simulate.parse_intervention`.
+    pace : Pace, optional
+        What changes the pace, see :class:`tworate.simulate.Pace`.
     histories : bool, optional
         Whether who shared when is recorded. By default it is where the network has edges, nobody is blocked, and there
         are at most `MAX_RECORDED` agents in all replicates.
@@ -91,6 +94,7 @@ class SpreadSettings:
     outside: float = 0.0
     seeds: str = "random"
     interventions: tuple[str, ...] = ()
+    pace: Pace | None = None
     histories: bool | None = None
 
     def check(self) -> None:
@@ -138,6 +142,8 @@ class SpreadSettings:
             self.clock,
             parse_seeds(self.seeds),
         )
+        if self.pace is not None:
+            self.pace.check(self.clock)
         for text in self.interventions:
             parse_intervention(text)
 
@@ -232,6 +238,7 @@ def spread_of(
         outside=settings.outside,
         clock=settings.clock,
         interventions=[parse_intervention(text) for text in settings.interventions],
+        pace=settings.pace,
         seed=seed,
         conditions=conditions,
         persona_labels=[persona.label for persona in population.mixture.personas],

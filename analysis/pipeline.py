@@ -164,6 +164,7 @@ def run_record(
         "qualifier": tables[0].qualifier,
         "elicitation": elicitation_record(tables, elicitation),
         **asdict(settings),
+        "pace": None if settings.pace is None else str(settings.pace),
         "assortativity": None if np.isnan(population.assortativity) else population.assortativity,
         # These override the settings: a network from a file has its own size and degree.
         "agents": network.n_agents,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .history_files import read_histories
     from .interventions import Block, CounterMessage, ReduceVisibility, parse_intervention
     from .network import AnyNetwork, CompleteNetwork, Network, NetworkSummary
+    from .pace import Pace, parse_pace
     from .process import Spread
     from .spreading import spread
     from .streaming import spread_to
@@ -36,6 +37,8 @@ _HOME = {
     "CompleteNetwork": "network",
     "Network": "network",
     "NetworkSummary": "network",
+    "Pace": "pace",
+    "parse_pace": "pace",
     "Spread": "process",
     "spread": "spreading",
     "spread_to": "streaming",
@@ -50,6 +53,7 @@ __all__ = [
     "EventHistories",
     "Network",
     "NetworkSummary",
+    "Pace",
     "ReduceVisibility",
     "Spread",
     "Trajectories",
@@ -60,6 +64,7 @@ __all__ = [
     "make_alike",
     "make_network",
     "parse_intervention",
+    "parse_pace",
     "random_regular",
     "read_histories",
     "read_network",

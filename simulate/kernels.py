@@ -5,19 +5,22 @@ each edge to a sharer. All edges show the post at the same rate, so the edges th
 pool. The work is therefore proportional to the number of sightings, not to the number of edges or agents. If an agent
 has shared in the meantime, its edge stays in the pool until the edge is drawn, or until there are too many such edges.
 Then it is dropped. Such an edge does not change the result.
+
+Where what a share shows depends on its age, the pool also has the time at which each edge entered it, which is the time
+at which its sharer shared. Sightings are then drawn as if all shares were new, and those that do not happen are left
+out; see :mod:`tworate.simulate.thinning`.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from ..common.compiled import njit
+from .event_times import draw_times, how_many_before, time_of, times_before
+from .prefetching import prefetch
 from .streams import Stream, gamma, open_stream, uniform
+from .thinning import Thinning, depends_on_age, is_seen
 
 SHARED = -1
 NEW = -2
@@ -54,7 +57,8 @@ class Schedule(NamedTuple):
     table : array of int64
         Index of the table of decisions.
     visibility, outside : array of float64
-        Probability that an edge, or the outside world, shows the post in a round; in continuous time the rate.
+        Probability that an edge, or the outside world, shows the post in a round; in continuous time the rate. Of an
+        edge it is the largest, of which sightings are thinned.
     """
 
     table: NDArray[np.int64]
@@ -68,7 +72,8 @@ class Counts(NamedTuple):
     Parameters
     ----------
     infected, si_edges : array of int64, shape (rounds + 1,)
-        Agents that have shared, and edges between a sharer and a susceptible agent, at that time.
+        Agents that have shared, and edges between a sharer and a susceptible agent, at that time. They include sharers
+        whose share has faded.
     decisions, new_sharers : array of int64, shape (rounds + 1, n_states)
         Sightings of agents in each state since the previous time, and how many of them persuaded.
     """
@@ -77,25 +82,6 @@ class Counts(NamedTuple):
     si_edges: NDArray[np.int64]
     decisions: NDArray[np.int64]
     new_sharers: NDArray[np.int64]
-
-
-@intrinsic
-def _prefetch(_context: Any, array: Any, index: Any) -> Any:
-    """Prefetch an element of an array: in a large network the kernel waits for memory most of the time."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        call = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [byte, number, number, number]),
-            "llvm.prefetch.p0i8",
-        )
-        address = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
-        builder.call(call, [address, number(0), number(3), number(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64), generate
 
 
 @njit("simulate")
@@ -107,14 +93,20 @@ def _share(
     state: NDArray[Any],
     pool: NDArray[np.int32],
     size: int,
+    entered: NDArray[np.float64],
+    time: float,
 ) -> tuple[int, int]:
-    """Add the edges of new sharers to the pool; return its size and the gain of susceptible-sharer edges."""
+    """Add the edges of new sharers to the pool; return its size and the gain of susceptible-sharer edges.
+
+    The time is written to `entered`, shape (n_places,), or nothing is written if it is empty.
+    """
     gain = 0
+    first = size
     for i in range(n_newly):
         if i + 2 * _AHEAD < n_newly:
-            _prefetch(indptr, newly[i + 2 * _AHEAD])
+            prefetch(indptr, newly[i + 2 * _AHEAD])
         if i + _AHEAD < n_newly:
-            _prefetch(indices, indptr[newly[i + _AHEAD]])
+            prefetch(indices, indptr[newly[i + _AHEAD]])
         agent = newly[i]
         for edge in range(indptr[agent], indptr[agent + 1]):
             other = indices[edge]
@@ -125,6 +117,8 @@ def _share(
             # An edge between two new sharers is added with the first sharer and subtracted with the second.
             gain += 1 - 2 * (s == SHARED) - (s == BLOCKED)
         state[agent] = SHARED
+    if entered.size > 0:
+        entered[first:size] = time
     return size, gain
 
 
@@ -141,6 +135,9 @@ def _show(
     newly: NDArray[np.int32],
     n_newly: int,
     stream: Stream,
+    entered: NDArray[np.float64],
+    time: float,
+    thinning: Thinning,
 ) -> tuple[int, int]:
     """Show the post along each edge of the pool with probability `chance`; return its size and the new sharers.
 
@@ -163,10 +160,17 @@ def _show(
                 break
             positions[n_shown] = position
             n_shown += 1
-            _prefetch(state, pool[position])
+            prefetch(state, pool[position])
         for i in range(n_shown):
             agent = pool[positions[i]]
             s = state[agent]
+            if entered.size > 0 and s >= 0:
+                age = time - entered[positions[i]]
+                if age >= thinning.shelf_life:
+                    # Dropped like an edge whose agent has shared.
+                    s = SHARED
+                elif not is_seen(thinning, time, age, stream):
+                    continue
             if s >= 0:
                 decisions[s] += 1
                 if uniform(stream) >= probabilities[s]:
@@ -178,16 +182,20 @@ def _show(
                 n_newly += 1
             size -= 1
             pool[positions[i]] = pool[size]
+            if entered.size > 0:
+                entered[positions[i]] = entered[size]
     return size, n_newly
 
 
 @njit("simulate")
-def _clear(pool: NDArray[np.int32], size: int, state: NDArray[Any]) -> int:
+def _clear(pool: NDArray[np.int32], size: int, state: NDArray[Any], entered: NDArray[np.float64]) -> int:
     """Drop the edges whose agent has shared; return the size of the pool."""
     new_size = 0
     for i in range(size):
         agent = pool[i]
         pool[new_size] = agent
+        if entered.size > 0:
+            entered[new_size] = entered[i]
         new_size += state[agent] >= 0
     return new_size
 
@@ -217,6 +225,7 @@ def spread_in_rounds(
     starters: NDArray[np.int32],
     decide: Decisions,
     schedule: Schedule,
+    thinning: Thinning,
     key: NDArray[np.uint64],
     share_time: NDArray[np.float64],
 ) -> Counts:
@@ -230,6 +239,8 @@ def spread_in_rounds(
     stream = open_stream(key)
     # An edge enters the pool once, when its first end shares. One more place may be written without being counted.
     pool = np.empty(indices.size // 2 + 1, dtype=np.int32)
+    entered = np.empty(pool.size if depends_on_age(thinning) else 0)
+    ageless = np.empty(0)
     size = 0
     outsiders = _everybody(n_agents, schedule)
     n_outsiders = outsiders.size
@@ -241,7 +252,7 @@ def spread_in_rounds(
     n_infected = 0
     n_si = 0
     for t in range(n_rounds + 1):
-        size, gain = _share(newly, n_newly, indptr, indices, state, pool, size)
+        size, gain = _share(newly, n_newly, indptr, indices, state, pool, size, entered, t)
         if share_time.size > 0:
             for i in range(n_newly):
                 share_time[newly[i]] = t
@@ -252,48 +263,18 @@ def spread_in_rounds(
         if t == n_rounds:
             break
         if size > _SPENT * n_si:
-            size = _clear(pool, size, state)
+            size = _clear(pool, size, state, entered)
         probabilities = decide.probabilities[schedule.table[t]]
         decisions, new_sharers = counts.decisions[t + 1], counts.new_sharers[t + 1]
         size, n_newly = _show(
             pool, size, schedule.visibility[t], state, probabilities, decide.following, decisions, new_sharers, newly,
-            0, stream,
+            0, stream, entered, t, thinning,
         )  # fmt: skip
         n_outsiders, n_newly = _show(
             outsiders, n_outsiders, schedule.outside[t], state, probabilities, decide.following, decisions,
-            new_sharers, newly, n_newly, stream,
+            new_sharers, newly, n_newly, stream, ageless, t, thinning,
         )  # fmt: skip
     return counts
-
-
-@njit("simulate")
-def _how_many_before(time: float, stream: Stream) -> int:
-    """Draw the number of events before `time`, for a batch of events of which the last happens at time 1."""
-    number = 0
-    for _ in range(_EVENTS - 1):
-        number += uniform(stream) < time
-    return number
-
-
-@njit("simulate")
-def _time_of(number: int, n_events: int, stream: Stream) -> float:
-    """Draw the time of event `number`, counted from 1, of `n_events` events before time 1; number 0 gives 0."""
-    if number == 0:
-        return 0.0
-    times = np.empty(n_events)
-    for i in range(n_events):
-        times[i] = uniform(stream)
-    return np.sort(times)[number - 1]
-
-
-@njit("simulate")
-def _times_before(n_events: int, end: float, stream: Stream) -> NDArray[np.float64]:
-    """Draw the times of events before `end`, in order, followed by `end` itself."""
-    times = np.empty(n_events + 1)
-    for i in range(n_events):
-        times[i] = uniform(stream) * end
-    times[n_events] = end
-    return np.sort(times)
 
 
 @njit("simulate")
@@ -304,6 +285,7 @@ def spread_in_time(
     starters: NDArray[np.int32],
     decide: Decisions,
     schedule: Schedule,
+    thinning: Thinning,
     key: NDArray[np.uint64],
     share_time: NDArray[np.float64],
     time_key: NDArray[np.uint64],
@@ -316,24 +298,27 @@ def spread_in_time(
     that time, the other times are uniform before it. They are drawn only if the interval ends before the last event, or
     if the pool outgrows its places. In the second case the remaining events are drawn again, which is valid because a
     Poisson process has no memory. Exact times of shares have a stream of their own, `time_key`: recording them does not
-    change the spread.
+    change the spread. Where sightings are thinned, all times of a batch are drawn at first.
     """
     n_rounds = schedule.table.size
     counts = no_counts(n_rounds, decide.following.size)
     stream = open_stream(key)
     pool = np.empty(indices.size // 2 + 1, dtype=np.int32)
+    entered = np.empty(pool.size if depends_on_age(thinning) else 0)
+    is_thinned = entered.size > 0 or thinning.log_pace.size > 0
     outsiders = _everybody(state.size, schedule)
     n_outsiders = outsiders.size
     n_infected = starters.size
     for agent in starters:
         state[agent] = NEW
-    size, n_si = _share(starters, starters.size, indptr, indices, state, pool, 0)
+    size, n_si = _share(starters, starters.size, indptr, indices, state, pool, 0, entered, 0.0)
     counts.infected[0], counts.si_edges[0] = n_infected, n_si
     sharer = np.empty(1, dtype=np.int32)
     clock = open_stream(time_key)
     recent, place_of_recent = np.empty(_EVENTS, dtype=np.int32), np.empty(_EVENTS, dtype=np.int64)
     if share_time.size > 0:
         share_time[starters] = 0.0
+    event_times = np.empty(_EVENTS)
     drawn_places, drawn_agents = np.empty(_EVENTS, dtype=np.int64), np.empty(_EVENTS, dtype=np.int64)
     pool[0] = pool[0] if size > 0 else 0
     for t in range(n_rounds):
@@ -342,7 +327,7 @@ def spread_in_time(
         remaining = 1.0
         while remaining > 0.0:
             if size > _SPENT * n_si + _EVENTS:
-                size = _clear(pool, size, state)
+                size = _clear(pool, size, state, entered)
             places = min(size + size // 16 + 8, pool.size)
             near = places * schedule.visibility[t] if size > 0 else 0.0
             rate = near + n_outsiders * schedule.outside[t]
@@ -354,19 +339,24 @@ def spread_in_time(
                 drawn = uniform(stream) * rate
                 if drawn < near:
                     drawn_places[i] = min(int(drawn * places_per_rate), places - 1)
-                    _prefetch(pool, drawn_places[i])
+                    prefetch(pool, drawn_places[i])
                 else:
                     drawn_places[i] = -1 - min(int((drawn - near) / schedule.outside[t]), n_outsiders - 1)
-                    _prefetch(outsiders, -1 - drawn_places[i])
+                    prefetch(outsiders, -1 - drawn_places[i])
             # The prefetch is unconditional, because a mispredicted branch costs more.
             for i in range(_EVENTS):
                 drawn_agents[i] = pool[drawn_places[i] if 0 <= drawn_places[i] < size else 0]
-                _prefetch(state, drawn_agents[i])
-                _prefetch(indptr, drawn_agents[i])
+                prefetch(state, drawn_agents[i])
+                prefetch(indptr, drawn_agents[i])
             for i in range(_EVENTS):
-                _prefetch(indices, indptr[drawn_agents[i]])
-            last = gamma(float(_EVENTS), stream) / rate
-            due = _EVENTS if last <= remaining else _how_many_before(remaining / last, stream)
+                prefetch(indices, indptr[drawn_agents[i]])
+            now = t + 1.0 - remaining
+            if is_thinned:
+                due = draw_times(event_times, rate, remaining, stream)
+                last = event_times[-1]
+            else:
+                last = gamma(float(_EVENTS), stream) / rate
+                due = _EVENTS if last <= remaining else how_many_before(remaining / last, _EVENTS, stream)
             n_used = due
             n_recent = 0
             for i in range(due):
@@ -378,6 +368,13 @@ def spread_in_time(
                     continue
                 agent = pool[place] if place >= 0 else outsiders[-1 - place]
                 s = state[agent]
+                if is_thinned and place >= 0 and s >= 0:
+                    time = now + event_times[i]
+                    age = time - entered[place] if entered.size > 0 else 0.0
+                    if age >= thinning.shelf_life:
+                        s = SHARED
+                    elif not is_seen(thinning, time, age, stream):
+                        continue
                 if s >= 0:
                     decisions[s] += 1
                     if uniform(stream) >= probabilities[s]:
@@ -388,6 +385,8 @@ def spread_in_time(
                 if place >= 0:
                     size -= 1
                     pool[place] = pool[size]
+                    if entered.size > 0:
+                        entered[place] = entered[size]
                 else:
                     n_outsiders -= 1
                     outsiders[-1 - place] = outsiders[n_outsiders]
@@ -395,19 +394,25 @@ def spread_in_time(
                     recent[n_recent], place_of_recent[n_recent] = agent, i
                     n_recent += 1
                     sharer[0] = agent
-                    size, gain = _share(sharer, 1, indptr, indices, state, pool, size)
+                    time = now + event_times[i] if is_thinned else now
+                    size, gain = _share(sharer, 1, indptr, indices, state, pool, size, entered, time)
                     n_si += gain
             elapsed = remaining
-            if n_used < due:
-                elapsed = min(remaining, last) * _time_of(n_used, due - 1 if due == _EVENTS else due, stream)
+            if is_thinned:
+                if n_used < due:
+                    elapsed = event_times[n_used - 1] if n_used > 0 else 0.0
+                elif due == _EVENTS:
+                    elapsed = last
+            elif n_used < due:
+                elapsed = min(remaining, last) * time_of(n_used, due - 1 if due == _EVENTS else due, stream)
             elif due == _EVENTS:
                 elapsed = last
             if share_time.size > 0 and n_recent > 0:
                 # The last event ends the batch, unless the interval ended first.
                 n_before = n_used if n_used == due < _EVENTS else n_used - 1
-                times = _times_before(n_before, elapsed, clock)
+                times = event_times if is_thinned else times_before(n_before, elapsed, clock)
                 for i in range(n_recent):
-                    share_time[recent[i]] = t + 1.0 - remaining + times[place_of_recent[i]]
+                    share_time[recent[i]] = now + times[place_of_recent[i]]
             remaining -= elapsed
         counts.infected[t + 1], counts.si_edges[t + 1] = n_infected, n_si
     return counts

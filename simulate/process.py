@@ -19,8 +19,10 @@ from .complete import complete_in_rounds, complete_in_time
 from .interventions import Block, Intervention, name_of, tables_by_round, visibility_by_round
 from .kernels import BLOCKED, Counts, Decisions, Schedule, degrees_left, spread_in_rounds, spread_in_time
 from .network import AnyNetwork, CompleteNetwork, Network
+from .pace import Pace
 from .records import Replicate, count_rows
 from .seeding import PERSONA, RANDOM, Agents, check_who, choose, persona_row
+from .thinning import Thinning, make_thinning
 from .trajectories import degree_text
 
 INT16_STATES = 2**15
@@ -49,6 +51,7 @@ class Spread:
     outside: float = 0.0
     clock: str = "rounds"
     interventions: Sequence[Intervention] = ()
+    pace: Pace | None = None
     seed: int | Sequence[int] = field(kw_only=True)
     conditions: Mapping[str, Any] = field(default_factory=dict)
     persona_labels: Sequence[str] | None = None
@@ -81,6 +84,8 @@ class Spread:
             self.clock,
             self.seeds,
         )
+        if self.pace is not None:
+            self.pace.check(self.clock)
         for name, who in [("seeds", seeds), *(("block: who", b.who) for b in self._blocks)]:
             if isinstance(who, str) and who.startswith(PERSONA):
                 persona_row(name, who, self._agents.labels)
@@ -100,18 +105,20 @@ class Spread:
         return Agents(self.network.degrees, self.personas, tuple(self.persona_labels))
 
     @cached_property
-    def _decide(self) -> tuple[Decisions, Schedule]:
+    def _decide(self) -> tuple[Decisions, Schedule, Thinning]:
         n_personas, n_sightings = self.probabilities.shape
         tables, number = tables_by_round(self.probabilities, self.rounds, self.interventions)
         following = np.arange(n_personas * n_sightings).reshape(n_personas, n_sightings)
         following = np.concatenate([following[:, 1:], following[:, -1:]], axis=1)
+        weight, thinning = make_thinning(self.pace, self.rounds, self.clock)
         return (
             Decisions(tables.reshape(len(tables), -1), following.ravel()),
             Schedule(
                 number,
-                visibility_by_round(self.visibility, self.rounds, self.interventions),
+                weight * visibility_by_round(self.visibility, self.rounds, self.interventions),
                 np.full(self.rounds, float(self.outside)),
             ),
+            thinning,
         )
 
     @cached_property
@@ -195,7 +202,8 @@ class Spread:
     def columns(self) -> dict[str, Any]:
         """Condition columns of the results."""
         named = {"intervention": name_of(self.interventions)} if self.interventions else {}
-        return {"network": self.network.name, **named, **self.conditions}
+        paced = {"pace": str(self.pace)} if self.pace else {}
+        return {"network": self.network.name, **named, **paced, **self.conditions}
 
     def describe(self) -> dict[str, Any]:
         """Return all inputs that determine the results, in a form that JSON can hold; arrays as hashes."""
@@ -218,6 +226,7 @@ class Spread:
             "clock": self.clock,
             "histories": self.histories,
             "interventions": [{"kind": type(item).__name__, **asdict(item)} for item in self.interventions],
+            **({"pace": asdict(self.pace)} if self.pace else {}),
             "seed": [int(n) for n in np.atleast_1d(np.asarray(self.seed, dtype=object))],
             "conditions": {name: _json(value) for name, value in self.conditions.items()},
         }

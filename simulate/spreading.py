@@ -11,6 +11,7 @@ from .. import __version__
 from . import defaults
 from .interventions import Intervention
 from .network import AnyNetwork
+from .pace import Pace
 from .process import Spread
 from .recording import can_join, histories_of
 from .records import combined, tables_of
@@ -31,6 +32,7 @@ def spread(
     outside: float = 0.0,
     clock: str = "rounds",
     interventions: Sequence[Intervention] = (),
+    pace: Pace | None = None,
     seed: int | Sequence[int],
     conditions: Mapping[str, Any] | None = None,
     persona_labels: Sequence[str] | None = None,
@@ -74,6 +76,9 @@ def spread(
     interventions : sequence of Block, ReduceVisibility or CounterMessage
         Interventions against the post, see :mod:`tworate.simulate.interventions`; the condition column `intervention`
         names them.
+    pace : Pace, optional
+        What changes the pace: ageing of the post, a rhythm, and a shelf life or fading of each share, see
+        :mod:`tworate.simulate.pace`; the condition column `pace` names it.
     seed : int or sequence of int
         Seed of all random draws. Replicate `r` draws from its own stream of (seed, r), so its result does not depend on
         the number of threads or on other replicates.
@@ -91,9 +96,10 @@ def spread(
     Returns
     -------
     Trajectories
-        Trajectories with `si_edges`, `sightings` and `degree`. If agents have different numbers of neighbours, `degree`
-        is the mean, and `degrees` has the number of agents by number of neighbours. Both leave out blocked agents.
-        `counts` has the decisions by persona and sighting.
+        Trajectories with `si_edges`, `sightings` and `degree`. `si_edges` counts the edges between a susceptible agent
+        and an agent that has shared, also if the share has faded. If agents have different numbers of neighbours,
+        `degree` is the mean, and `degrees` has the number of agents by number of neighbours. Both leave out blocked
+        agents. `counts` has the decisions by persona and sighting.
 
     Raises
     ------
@@ -119,6 +125,7 @@ def spread(
         outside=outside,
         clock=clock,
         interventions=interventions,
+        pace=pace,
         seed=seed,
         conditions=conditions or {},
         persona_labels=persona_labels,

@@ -399,6 +399,32 @@ class SpreadOptions:
             help="block:FRACTION[,WHO as in --seeds], visibility:FACTOR,FROM or counter:ODDS[,FROM]; may be repeated.",
         ),
     ] = None
+    ageing: Annotated[
+        str | None,
+        typer.Option(
+            "--ageing",
+            metavar="TAU",
+            help="The post ages: contact is worth exp(-t/TAU) of what it was at first; with power:TAU, 1/(1 + t/TAU).",
+        ),
+    ] = None
+    rhythm: Annotated[
+        str | None,
+        typer.Option(
+            "--rhythm",
+            metavar="PERIOD[:AMPLITUDE]",
+            help="Contact is worth most at the start of each period: 24, or 24:0.8 with an amplitude (default: 1).",
+        ),
+    ] = None
+    shelf_life: Annotated[
+        float | None,
+        typer.Option("--shelf-life", metavar="L", help="A share is seen for this many rounds (or units of time)."),
+    ] = None
+    fading: Annotated[
+        float | None,
+        typer.Option(
+            "--fading", metavar="TAU", help="A share fades: at age a it is seen exp(-a/TAU) times as often as at first."
+        ),
+    ] = None
     histories: Annotated[
         bool | None,
         typer.Option(
@@ -409,7 +435,9 @@ class SpreadOptions:
 
     def settings(self, seed: int) -> "SpreadSettings":
         """Return the settings in the form that the experiment takes."""
+        from ...simulate import parse_pace
         from ..experiment import SpreadSettings
 
         fields = dataclasses.asdict(self) | {"interventions": tuple(self.interventions or ())}
-        return SpreadSettings(**fields, seed=seed)
+        parts = {name: fields.pop(name) for name in ("ageing", "rhythm", "shelf_life", "fading")}
+        return SpreadSettings(**fields, pace=parse_pace(**parts), seed=seed)

@@ -41,6 +41,8 @@ def simulate(
 
         tworate simulate --personas OCEAN,ocean --homophily 0.3 --out alike.parquet
 
+        tworate simulate --ageing 20 --shelf-life 6 --out paced.parquet
+
         tworate simulate --replicates 1000 --intervene block:0.05,degree --out blocked.parquet --resume
     """
     from ...agents import decide

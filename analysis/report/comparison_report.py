@@ -141,6 +141,7 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         "initial_sharers": "agents that have shared at the start",
         "seeds": "choice of these agents",
         "interventions": "interventions",
+        "pace": "changes of the pace",
         "homophily": "homophily, requested",
         "assortativity": "assortativity of personas, measured",
         "seed": "seed of the simulation",

@@ -26,7 +26,7 @@ from ...agents import (
 from ...agents.decision_table import questions_of
 from ...agents.language_model import distinct_prompts
 from ...errors import InputError
-from ...simulate import AnyNetwork, CompleteNetwork, read_network
+from ...simulate import AnyNetwork, CompleteNetwork, parse_pace, read_network
 from ...simulate.assignment import check_homophily
 from ...simulate.generators import COMPLETE, NETWORKS, parse_network
 from ...simulate.seeding import PERSONA, persona_row
@@ -185,6 +185,7 @@ class Plan:
             "replicates": settings.replicates,
             "rounds": settings.rounds,
             "clock": settings.clock,
+            **({"pace": str(settings.pace)} if settings.pace else {}),
             "seed": condition.seed,
         }
 
@@ -300,6 +301,7 @@ def _processes(specification: StudySpecification, networks: dict[str, AnyNetwork
             agents=table.agents if entry.agents is None else entry.agents,
             degree=table.degree if entry.degree is None else entry.degree,
             interventions=tuple(table.interventions),
+            pace=parse_pace(table.ageing, table.rhythm, table.shelf_life, table.fading),
             **common,
         )
         for visibility in table.visibility:

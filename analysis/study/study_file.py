@@ -133,6 +133,10 @@ class SpreadTable(_Table):
     clock: str = "rounds"
     outside: float = 0.0
     interventions: Names = []
+    ageing: str | float | None = None
+    rhythm: str | float | None = None
+    shelf_life: float | None = None
+    fading: float | None = None
     histories: bool | None = None
 
     @field_validator("networks", "visibility")

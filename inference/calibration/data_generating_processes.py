@@ -1,5 +1,8 @@
 """Truths to be recovered: the behaviour of simulated agents, and which verdicts would be right.
 
+Further truths are in `structured_processes` (what else changes the pace) and `independent_processes` (made by other
+programs); all are listed in `process_registry`.
+
 Rates are per round (in continuous time: per unit of time) at full exposure, so that a truth spreads about as fast on
 any network. With k neighbours, an edge persuades with probability `1 - exp(-rate / k)` in a round, and at the rate
 `rate / k` in continuous time.
@@ -8,7 +11,7 @@ any network. With k neighbours, an edge persuades with probability `1 - exp(-rat
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +24,7 @@ from ...simulate import Trajectories
 from ...simulate.histories import EventHistories
 
 if TYPE_CHECKING:
-    from ...simulate import CompleteNetwork, Network
+    from ...simulate import CompleteNetwork, Network, Pace
 
 FloatArray = NDArray[np.float64]
 
@@ -55,11 +58,13 @@ class Process(NamedTuple):
 class DataGeneratingProcess(ABC):
     """Behaviour of agents. Subclasses define it, and which verdicts would be right.
 
-    Class attributes: `name`; `two_rates`, whether two rates are the truth.
+    Class attributes: `name`; `two_rates`, whether two rates are the truth; `structure`, the name of what else changes
+    the pace in truth, see :mod:`tworate.models.structures`.
     """
 
     name: ClassVar[str]
     two_rates: ClassVar[bool] = False
+    structure: ClassVar[str | None] = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -67,18 +72,8 @@ class DataGeneratingProcess(ABC):
             if not (np.isfinite(value) and value >= 0):
                 raise InputError(f"truth {self.name}: {field.name} = {value} must be a number of at least 0")
 
-    @abstractmethod
-    def process(self, degree: float, clock: Clock) -> Process:
-        """Return the behaviour of agents with this many neighbours.
-
-        Raises
-        ------
-        InputError
-            When there are too few neighbours for the rates.
-        """
-
     def parameters(self, degree: float = np.inf, clock: Clock = "rounds") -> dict[str, float]:
-        """Return the parameters of the right model, by name; empty if neither model is exactly right.
+        """Return the parameters of the right model, by name; empty if neither model alone is exactly right.
 
         Parameters
         ----------
@@ -89,10 +84,7 @@ class DataGeneratingProcess(ABC):
         """
         return {}
 
-    def factors(self, replicates: int, rng: np.random.Generator) -> FloatArray:
-        """Return the factor of the probabilities in each replicate, shape (replicates,)."""
-        return np.ones(replicates)
-
+    @abstractmethod
     def spread(
         self,
         network: "Network | CompleteNetwork",
@@ -122,6 +114,11 @@ class DataGeneratingProcess(ABC):
             Assortativity of the classes of agents among neighbours. Where all agents behave alike, they are of two
             classes that differ in nothing.
 
+        Raises
+        ------
+        InputError
+            When the truth does not exist on this network or clock.
+
         Examples
         --------
         >>> from tworate.inference.calibration.data_generating_processes import Who
@@ -132,13 +129,52 @@ class DataGeneratingProcess(ABC):
         >>> data.table["trajectory"].nunique()
         2
         """
+
+
+@dataclass(frozen=True)
+class SpreadingProcess(DataGeneratingProcess):
+    """A truth that :func:`tworate.simulate.spread` simulates."""
+
+    @abstractmethod
+    def process(self, degree: float, clock: Clock) -> Process:
+        """Return the behaviour of agents with this many neighbours.
+
+        Raises
+        ------
+        InputError
+            When there are too few neighbours for the rates.
+        """
+
+    def pace(self) -> "Pace | None":
+        """Return what changes the pace."""
+        return None
+
+    def factors(self, replicates: int, rng: np.random.Generator) -> FloatArray:
+        """Return the factor of the probabilities in each replicate, shape (replicates,)."""
+        return np.ones(replicates)
+
+    def reported(self, data: Trajectories) -> Trajectories:
+        """Return the data as they are reported to the analyst."""
+        return data
+
+    def spread(  # noqa: D102
+        self,
+        network: "Network | CompleteNetwork",
+        *,
+        rounds: int,
+        replicates: int,
+        clock: Clock = "rounds",
+        seed: int,
+        histories: bool = False,
+        homophily: float = 0.0,
+    ) -> Trajectories:
         from ...simulate import make_alike, spread
 
         process = self.process(network.mean_degree, clock)
         if homophily and process.weights.size == 1:
             process = process._replace(table=np.repeat(process.table, 2, axis=0), weights=np.array([0.5, 0.5]))
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-        members = _members(process.weights, network.n_agents, rng)
+        members = members_of(process.weights, network.n_agents, rng)
         if homophily:
             members = make_alike(network, members, homophily, seed=seed)
         factors = self.factors(replicates, rng)
@@ -154,35 +190,37 @@ class DataGeneratingProcess(ABC):
                 visibility=process.visibility,
                 outside=process.outside,
                 clock=clock,
+                pace=self.pace(),
                 seed=(seed, 1, *path),
                 threads=1,
                 histories=histories,
             )
 
         if np.all(factors == 1.0):
-            return simulate(replicates, 1.0)
+            return self.reported(simulate(replicates, 1.0))
         parts = [simulate(1, factor, index) for index, factor in enumerate(factors)]
         table = pd.concat([part.table.assign(trajectory=index) for index, part in enumerate(parts)], ignore_index=True)
         spreads = [record for part in parts for record in (part.record or {})["spreads"]]
-        return Trajectories(table, record={"spreads": spreads}, histories=_joined([part.histories for part in parts]))
+        histories_of_all = _joined([part.histories for part in parts])
+        return self.reported(Trajectories(table, record={"spreads": spreads}, histories=histories_of_all))
 
 
 @dataclass(frozen=True)
-class OneRate(DataGeneratingProcess):
+class OneRate(SpreadingProcess):
     """All agents are alike at every sighting."""
 
     name: ClassVar[str] = "one-rate"
     rate: float
 
     def process(self, degree: float, clock: Clock) -> Process:  # noqa: D102
-        return Process(_probability(np.array([[self.rate]]), degree, clock), np.ones(1), 1.0)
+        return Process(edge_probability(np.array([[self.rate]]), degree, clock), np.ones(1), 1.0)
 
     def parameters(self, degree: float = np.inf, clock: Clock = "rounds") -> dict[str, float]:  # noqa: D102
         return {"beta": self.rate}
 
 
 @dataclass(frozen=True)
-class Who(DataGeneratingProcess):
+class Who(SpreadingProcess):
     """A fraction `weight` of the agents is receptive, at `ratio` times the rate of the others; `rate` is the mean."""
 
     name: ClassVar[str] = "who"
@@ -192,17 +230,22 @@ class Who(DataGeneratingProcess):
     weight: float
 
     def process(self, degree: float, clock: Clock) -> Process:  # noqa: D102
-        parameters = self.parameters()
-        rates = np.array([[parameters["beta_fast"]], [parameters["beta_slow"]]])
-        return Process(_probability(rates, degree, clock), np.array([self.weight, 1.0 - self.weight]), 1.0)
+        rates = np.array(self.rates)[:, None]
+        return Process(edge_probability(rates, degree, clock), np.array([self.weight, 1.0 - self.weight]), 1.0)
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """Rate of the receptive agents, and of the others."""
+        fast = self.rate / (self.weight + (1.0 - self.weight) / self.ratio)
+        return fast, fast / self.ratio
 
     def parameters(self, degree: float = np.inf, clock: Clock = "rounds") -> dict[str, float]:  # noqa: D102
-        fast = self.rate / (self.weight + (1.0 - self.weight) / self.ratio)
-        return {"beta_fast": fast, "beta_slow": fast / self.ratio, "weight_fast": self.weight}
+        fast, slow = self.rates
+        return {"beta_fast": fast, "beta_slow": slow, "weight_fast": self.weight}
 
 
 @dataclass(frozen=True)
-class When(DataGeneratingProcess):
+class When(SpreadingProcess):
     """The first sighting persuades with probability `p_first`, later ones with `1 / ratio` of it.
 
     `rate` is the rate of sightings at full exposure. The curve is that of *who* with the weight `(p1 - p2) / (1 - p2)`.
@@ -232,7 +275,7 @@ class When(DataGeneratingProcess):
 
 
 @dataclass(frozen=True)
-class Gamma(DataGeneratingProcess):
+class Gamma(SpreadingProcess):
     """Gamma-distributed rates of the agents, with mean `rate` and squared coefficient of variation `cv2`."""
 
     name: ClassVar[str] = "gamma"
@@ -243,7 +286,7 @@ class Gamma(DataGeneratingProcess):
         edges = stats.gamma.ppf(np.linspace(0, 1, GAMMA_CLASSES + 1), 1.0 / self.cv2)
         # Each class has the mean of the gamma distribution between two quantiles, which preserves the overall mean.
         means = np.diff(stats.gamma.cdf(edges, 1.0 / self.cv2 + 1.0)) * GAMMA_CLASSES
-        table = _probability(self.rate * means[:, None], degree, clock)
+        table = edge_probability(self.rate * means[:, None], degree, clock)
         return Process(table, np.full(GAMMA_CLASSES, 1.0 / GAMMA_CLASSES), 1.0)
 
 
@@ -252,6 +295,7 @@ class Background(OneRate):
     """One rate, and an outside world that persuades each susceptible agent with probability `outside` in a round."""
 
     name: ClassVar[str] = "background"
+    structure: ClassVar[str | None] = "background"
     outside: float
 
     def process(self, degree: float, clock: Clock) -> Process:  # noqa: D102
@@ -263,7 +307,7 @@ class Background(OneRate):
 
 
 @dataclass(frozen=True)
-class Reinforced(DataGeneratingProcess):
+class Reinforced(SpreadingProcess):
     """Repetition persuades: the first sighting with probability `p_first`, later ones with a higher one, `p_later`."""
 
     name: ClassVar[str] = "reinforced"
@@ -289,28 +333,6 @@ class Varying(OneRate):
         return {}
 
 
-DATA_GENERATING_PROCESSES: dict[str, type[DataGeneratingProcess]] = {
-    truth.name: truth for truth in (OneRate, Who, When, Gamma, Background, Reinforced, Varying)
-}
-"""Truths by name."""
-
-
-def make_process(name: str, **parameters: Any) -> DataGeneratingProcess:
-    """Return a truth by name.
-
-    Raises
-    ------
-    InputError
-        When the name is unknown, or the parameters are not those of the truth.
-    """
-    if name not in DATA_GENERATING_PROCESSES:
-        raise InputError(f"truth {name!r} is unknown; choose one of {', '.join(DATA_GENERATING_PROCESSES)}")
-    needed = {field.name for field in fields(DATA_GENERATING_PROCESSES[name])}
-    if set(parameters) != needed:
-        raise InputError(f"truth {name}: needs {', '.join(sorted(needed))}, not {', '.join(sorted(parameters))}")
-    return DATA_GENERATING_PROCESSES[name](**parameters)
-
-
 def _joined(parts: Sequence[EventHistories | None]) -> EventHistories | None:
     """Return histories of single trajectories on one network as one; None where none were recorded."""
     recorded = [part for part in parts if part is not None]
@@ -320,7 +342,7 @@ def _joined(parts: Sequence[EventHistories | None]) -> EventHistories | None:
     return replace(recorded[0], shares=shares)
 
 
-def _probability(rates: FloatArray, degree: float, clock: Clock) -> FloatArray:
+def edge_probability(rates: FloatArray, degree: float, clock: Clock) -> FloatArray:
     """Return the probability per sighting that gives the rates when every edge always shows the post (at rate 1)."""
     probability = -np.expm1(-rates / degree) if clock == "rounds" else rates / degree
     return np.minimum(probability, 1.0)
@@ -330,7 +352,7 @@ def _visibility(rate: float, degree: float, clock: Clock) -> float:
     return float(-np.expm1(-rate / degree)) if clock == "rounds" else rate / degree
 
 
-def _members(weights: FloatArray, n_agents: int, rng: np.random.Generator) -> NDArray[np.int32]:
+def members_of(weights: FloatArray, n_agents: int, rng: np.random.Generator) -> NDArray[np.int32]:
     """Return the class of each agent, in random order. The shares are as close to the weights as possible."""
     bounds = np.round(np.cumsum(weights) * n_agents).astype(int)
     members = np.searchsorted(bounds, np.arange(n_agents), side="right")

@@ -23,7 +23,8 @@ from ...models.clock import Clock
 from ...simulate import Trajectories
 from ..likelihood.specification import Level
 from ..posterior.fitting import DEFAULT_LIKELIHOOD
-from .data_generating_processes import DataGeneratingProcess, make_process
+from .data_generating_processes import DataGeneratingProcess
+from .process_registry import make_process
 
 Range = float | tuple[float, float]
 """A number, or the bounds between which each data set draws a value."""
@@ -40,6 +41,8 @@ TIMES = ("seconds", "cpu_seconds")
 _LOGARITHMIC = ("ratio", "agents", "degree", "rate")
 """Drawn evenly on the log scale."""
 _WHOLE = ("agents", "degree", "replicates", "rounds")
+_WHOLE_PARAMETERS = ("shelf_life", "period")
+"""Parameters of truths that are drawn as whole numbers."""
 
 
 SOURCES = (
@@ -88,7 +91,7 @@ class Cell:
         Purpose of the cell. Cells with the same label are summarised together.
     truth : str
         Name of the data-generating process, see `DATA_GENERATING_PROCESSES` of
-        :mod:`tworate.inference.calibration.data_generating_processes`.
+        :mod:`tworate.inference.calibration.process_registry`.
     parameters : mapping of str to number or (low, high)
         Parameters of the process. Those with bounds are drawn for each data set.
     networks : tuple of str
@@ -455,4 +458,5 @@ def _drawn(name: str, value: Range, rng: np.random.Generator) -> float:
     if name in _LOGARITHMIC:
         number = float(np.exp(rng.uniform(np.log(low), np.log(high))))
         return float(round(number)) if name in _WHOLE else number
-    return float(rng.integers(int(low), int(high) + 1)) if name in _WHOLE else float(rng.uniform(low, high))
+    whole = name in _WHOLE or name in _WHOLE_PARAMETERS
+    return float(rng.integers(int(low), int(high) + 1)) if whole else float(rng.uniform(low, high))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...models.clock import CLOCKS, Clock
+from ..likelihood.specification import LEVELS
 from .recovery import Cell, Grid, Range, RecoveryMethod
 
 NETWORKS = ("random-regular", "erdos-renyi", "barabasi-albert", "watts-strogatz", "complete")
@@ -172,6 +173,43 @@ def homophily(data_sets: int = 24) -> Grid:
     return Grid("homophily", tuple(cells))
 
 
+def structures(data_sets: int = 6) -> Grid:
+    """Return the grid of what else changes the pace, with one rate and with two, at both levels."""
+    one: dict[str, Range] = {"rate": RATE}
+    two: dict[str, Range] = {**one, "ratio": (4.0, 10.0), "weight": (0.3, 0.7)}
+    histories, counts = (RecoveryMethod(level=level, challenge=False) for level in LEVELS)
+    settings: dict[str, dict[str, Range]] = {
+        "ageing": {"time_constant": (8.0, 30.0)},
+        "power-ageing": {"time_constant": (4.0, 20.0)},
+        # A rate is that of the best time: with the amplitude 1, contact is worth 0.47 of it on average.
+        "rhythm": {"rate": (0.8, 1.6), "period": (8, 24), "amplitude": (0.5, 1.2)},
+        "shelf-life": {"shelf_life": (4, 10)},
+        "fading": {"time_constant": (4.0, 12.0)},
+        "sir": {"duration": (4.0, 12.0)},
+        "ageing-loop": {"time_constant": (8.0, 30.0)},
+    }
+    common: dict[str, Any] = {"replicates": 8, "data_sets": data_sets}
+    cells = [
+        Cell(
+            f"structures: {truth}",
+            truth,
+            {**rates, **parameters},
+            clock="continuous" if name == "sir" else "rounds",
+            methods=(histories, counts),
+            **common,
+        )
+        for name, parameters in settings.items()
+        for truth, rates in ((name, one), (f"who-{name}", two))
+    ]
+    for truth, rates in (("one-rate", one), ("who", two)):
+        cells.append(Cell(f"structures: none, {truth}", truth, rates, methods=(histories, counts), **common))
+    unreachable: dict[str, Range] = {**one, "unreachable": (0.1, 0.5)}
+    cells.append(Cell("structures: unreachable", "unreachable", unreachable, methods=(histories, counts), **common))
+    overstated: dict[str, Range] = {**one, "overstatement": (1.05, 2.0)}
+    cells.append(Cell("structures: overstated", "overstated", overstated, ("complete",), methods=(counts,), **common))
+    return Grid("structures", tuple(cells))
+
+
 def _any(
     label: str,
     truth: str,
@@ -195,5 +233,6 @@ GRIDS: dict[str, Callable[[], Grid]] = {
     "methods": methods,
     "individual": individual,
     "homophily": homophily,
+    "structures": structures,
 }
 """Grids by name."""

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from ..comparison.verdict import GAIN, STANDARD_ERRORS, rule
 from ..posterior.fitting import DEFAULT_LIKELIHOOD
-from .data_generating_processes import DATA_GENERATING_PROCESSES
+from .process_registry import DATA_GENERATING_PROCESSES
 from .recovery import METHOD
 
 LEVEL = 0.99

@@ -18,7 +18,7 @@ from tworate.agents.decision_table import DIAGNOSTICS
 from tworate.analysis import pipeline
 from tworate.analysis.experiment import SpreadSettings, make_population, simulate_events
 from tworate.errors import InputError
-from tworate.simulate import assortativity, read_trajectories
+from tworate.simulate import Pace, assortativity, read_trajectories
 
 TWO = (Persona("OCEAN"), Persona("ocean"))
 SMALL = SpreadSettings(agents=100, degree=4, replicates=2, rounds=4)
@@ -136,6 +136,7 @@ def test_settings_reach_the_spread():
         outside=0.5,
         seeds="3,4,5",
         interventions=("visibility:0,0", "counter:1e-9"),
+        pace=Pace(ageing=20, rhythm=(24, 0.8)),
         rounds=9,
     )
     trajectories = simulate_events([table_of(TWO)], settings, population=make_population(settings, TWO))
@@ -144,6 +145,7 @@ def test_settings_reach_the_spread():
     shown = trajectories.table.groupby("trajectory")["sightings"].sum()
     assert (abs(shown - 436.5) < 4.5 * 436.5**0.5).all()
     assert set(trajectories.table["intervention"]) == {"visibility:0,0 + counter:1e-09,0"}
+    assert set(trajectories.table["pace"]) == {"ageing 20, rhythm 24:0.8"}
     assert set(trajectories.counts["persona"]) == {"OCEAN", "ocean"}
     assert {"event", "qualifier", "network"} <= set(trajectories.counts)
 
@@ -162,12 +164,13 @@ def test_a_job_is_fitted_with_the_clock_of_its_simulation(tmp_path, monkeypatch)
                 load_language_model("embedded"),
                 shipped_events()[:1],
                 tmp_path / clock,
-                settings=replace(SMALL, clock=clock),
+                settings=replace(SMALL, clock=clock, pace=Pace(fading=3)),
                 population=make_population(SMALL, TWO),
             )
         assert caught.value.args[0] == clock
         record = json.loads((tmp_path / clock / "run.json").read_text(encoding="utf-8"))
         assert record["clock"] == clock and record["interventions"] == []
+        assert record["pace"] == "fading 3"
         made = read_trajectories(tmp_path / clock / "trajectories.parquet")
         assert made.record["spreads"][0]["clock"] == clock
         assert made.counts is not None

@@ -328,6 +328,7 @@ def test_a_key_depends_on_all_inputs_of_a_result(uninterrupted):
         {"spread": {"rounds": 11}},
         {"spread": {"visibility": 0.41}},
         {"spread": {"interventions": ["visibility:0.5,5"]}},
+        {"spread": {"ageing": 20}},
         {"comparison": {"draws": 999}},
         {"comparison": {"closures": "mean-field"}},
         {"comparison": {"posteriors": "none"}},

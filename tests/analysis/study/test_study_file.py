@@ -106,6 +106,8 @@ IMPOSSIBLE = [
     ({"spread": {"visibility": [0.5, 1.5]}}, "visibility = 1.5: must lie in (0, 1]"),
     ({"spread": {"seeds": "persona:OCEAN"}}, "composition 'OCEAn': seeds = persona:OCEAN: there is no persona"),
     ({"spread": {"clock": "hours"}}, "clock 'hours' is unknown"),
+    ({"spread": {"rhythm": "daily"}}, "rhythm = 'daily': must be of the form 24 or 24:0.8"),
+    ({"spread": {"shelf_life": 2.5}}, "shelf_life = 2.5: must be a whole number of rounds"),
 ]
 
 
@@ -157,6 +159,17 @@ def test_a_study_has_every_combination_in_order(good):
     assert [row["event"] for row in rows[:64:32]] == ["VAR1", "ELM6"]
     # A persona of several compositions is asked once.
     assert [persona.code for persona in plan.personas] == ["OCEAN", "ocean", "o-e--"]
+
+
+def test_a_study_can_have_a_pace():
+    study = {"events": {"ids": "VAR1"}, "personas": {"profiles": "OCEAN"}}
+    keys = {"ageing": "power:20", "rhythm": 24, "shelf_life": 6, "fading": 3.5}
+    plain, paced = (make_plan(make_study({**study, "spread": spread})) for spread in ({}, keys))
+    pace = paced.conditions[0].settings.pace
+    assert (
+        str(pace) == paced.row(paced.conditions[0])["pace"] == "ageing power:20, rhythm 24:1, shelf life 6, fading 3.5"
+    )
+    assert "pace" not in plain.row(plain.conditions[0])
 
 
 def test_trait_values_are_means_over_the_agents(good):
