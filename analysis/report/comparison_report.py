@@ -85,12 +85,11 @@ def verdict_sentence(result: ConditionResult) -> str:
         return f"Undecided: {result.reasons[0]}."
     if result.verdict == "undecided":
         return f"Undecided: {result.reasons[0]}."
-    two, one = result.compared or ("two-rate", "one-rate")
     if result.verdict == "one-rate":
-        return f"One transmission rate is enough, {_interval(result, one, 'beta')}: {result.reasons[0]}."
+        return f"One transmission rate is enough, {_interval(result, result.selected, 'beta')}: {result.reasons[0]}."
     if result.verdict == "heterogeneous":
         return f"Transmission rates differ: {result.reasons[0]}."
-    rates = f"{_interval(result, two, 'beta_fast')} and {_interval(result, two, 'beta_slow')}"
+    rates = " and ".join(_interval(result, result.selected, name) for name in ("beta_fast", "beta_slow"))
     return f"Two transmission rates are needed, {rates}: {result.reasons[0]}."
 
 

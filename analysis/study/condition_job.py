@@ -190,8 +190,9 @@ def rows_of(result: ConditionResult, si_models: Sequence[str]) -> list[dict[str,
         {
             "si_model": name, "verdict": result.verdict, "rival": False,
             **dict.fromkeys(("elpd_loo", "se", "p_loo", "weight"), nan), "pareto_k_bad": 0, "elpd_diff": nan,
-            "dse": nan, "structure": "", "challenged_by": "", "closure": result.closure, "likelihood": result.likelihood,
-            "clock": result.clock, "unit": result.unit, "level": result.level, "n_observations": 0, "reasons": reasons,
+            "dse": nan, "structure": "", "challenged_by": "", "closure": result.closure,
+            "likelihood": result.likelihood, "clock": result.clock, "unit": result.unit, "level": result.level,
+            "n_observations": 0, "reasons": reasons,
         }
         for name in si_models
     ]  # fmt: skip

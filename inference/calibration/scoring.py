@@ -51,8 +51,10 @@ def compared(
     Returns
     -------
     dict
-        `verdict`, `structure`, `challenged_by` and `reason`; `elpd_diff`, `dse` of one-rate and two-rate without
-        structures, and the same with whole trajectories left out (`elpd_diff_trajectory`, …); `fresh_diff` and `fresh_dse` on fresh data; whether the numbers can be trusted
+        `verdict`, `structure`, `challenged_by` and `reason`; `elpd_diff`, `dse` between two-rate and one-rate without
+        structures, `sides_diff` and `sides_dse` between the best of both, and the first pair with whole trajectories
+        left out (`elpd_diff_trajectory`, …); `fresh_diff` and `fresh_dse` on fresh data; whether the numbers can be
+        trusted
         (`trusted`, by sampler, Pareto k and minimum numbers); the difference of each fitted rival from two-rate; and,
         for each parameter of the truth, mean, standard deviation, and whether the interval covers the true value. The
         row has all numbers behind the verdict, so that other rules can be tried.
@@ -86,8 +88,8 @@ def compared(
         "structure": ", ".join(result.structure),
         "challenged_by": ", ".join(result.challenged_by),
         "reason": result.reasons[0],
-        "elpd_diff": result.elpd_diff,
-        "dse": result.dse,
+        "sides_diff": result.elpd_diff,
+        "sides_dse": result.dse,
         # A verdict is undecided because of doubts or because of the standard error. elpd_diff and dse show only the
         # latter.
         "trusted": not result.doubts,
@@ -95,6 +97,8 @@ def compared(
         "bad_k": sum(result.models[name].pareto_k_bad for name in ("one-rate", "two-rate")),
         "problems": sum(bool(result.models[name].problems) for name in ("one-rate", "two-rate")),
     }
+    pair = (result.models[name].elpd.pointwise for name in ("two-rate", "one-rate"))
+    row["elpd_diff"], row["dse"] = elpd_difference(*pair)
     return {**row, **_scores(result, data, fresh), **_rivals(result), **_parameters(result, truth, degree)}
 
 

@@ -49,7 +49,7 @@ _OTHERS = {
     REPLICATES: "a rate that differs between replicates",
     CONTINUOUS: "time that is continuous and not rounds",
 }
-MAX_TWO_SIDED = 4
+MAX_TWO_SIDED = 3
 """Two rates are fitted with at most so many structures, those that help one rate most."""
 NONE, DEFAULT, ALL = "none", "default", "all"
 """Structures by one word: none; those that the data can tell, where one rate does not suffice; these in any case."""
@@ -185,6 +185,7 @@ class ConditionComparison:
             condition=self.condition,
             verdict=weighed.verdict,
             structure=list(weighed.structure),
+            selected=weighed.selected,
             compared=list(weighed.compared),
             doubts=[doubt.name for doubt in doubts],
             reasons=[*weighed.reasons, *self._cautions()],
@@ -203,11 +204,12 @@ class ConditionComparison:
         """Return the verdict with its reasons, and why numbers cannot be trusted."""
         if (pair := self._pair()) is None:
             reason = "the verdict is between one-rate and two-rate; not both were fitted"
-            return Weighed("undecided", (), ("", ""), np.nan, np.nan, (), (reason,)), [Doubt.NOT_COMPARED]
+            return Weighed("undecided", (), "", ("", ""), np.nan, np.nan, (), (reason,)), [Doubt.NOT_COMPARED]
         one, two = pair
         elpd_diff, dse = self.difference(two, one)
         judgement = judge(self._verdict_input(elpd_diff, dse, pair))
-        plain = Weighed(judgement.verdict, (), (two, one), elpd_diff, dse, (), judgement.reasons)
+        selected = {"one-rate": one, "two-rate": two}.get(judgement.verdict, "")
+        plain = Weighed(judgement.verdict, (), selected, (two, one), elpd_diff, dse, (), judgement.reasons)
         if judgement.doubts:
             return plain, judgement.doubts
         asked = self.options.structures
@@ -308,7 +310,7 @@ class ConditionComparison:
 
     def _against_continuum(self, weighed: Weighed) -> Weighed:
         """Return the verdict once a continuum of rates has had its say, with the structure of the two rates."""
-        two = self.fits[weighed.compared[0]].specification
+        two = self.fits[weighed.selected].specification
         model = with_structure(GammaRateSI, two.model.structure)
         specification = dataclasses.replace(two, model=model)
         if specification.name not in self.fits:
@@ -326,7 +328,7 @@ class ConditionComparison:
 
     def _if_not_too_early(self, weighed: Weighed) -> tuple[Weighed, Sequence[Doubt]]:
         """Return the verdict, or undecided if the data could not have shown a second rate."""
-        fit = self.fits[weighed.compared[1]]
+        fit = self.fits[weighed.selected]
         specification = fit.specification
         if specification.likelihood.kind == "trajectory" or "beta" not in specification.model.parameters():
             return weighed, ()
@@ -340,7 +342,9 @@ class ConditionComparison:
             f"standard errors are needed; {more} would show it"
         )
         return (
-            dataclasses.replace(weighed, verdict="undecided", structure=(), reasons=(reason, *weighed.reasons)),
+            dataclasses.replace(
+                weighed, verdict="undecided", structure=(), selected="", reasons=(reason, *weighed.reasons)
+            ),
             [Doubt.TOO_EARLY],
         )
 
@@ -445,7 +449,6 @@ class ConditionComparison:
             of_agents and specification.replicate_effects,
             specification.model.structure if weighted else None,
             specification.shelf_life,
-            of_agents and weighted and specification.model.is_memoryless(),
         )
         if key not in self._data:
             self._data[key] = self._observe(specification)

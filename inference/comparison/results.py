@@ -137,6 +137,8 @@ class ConditionResult:
         Attributes of the agents that have effects on the rates of all models.
     structure : list of str
         What else changes the pace, beside the rate or rates of the verdict; several where the data cannot tell which.
+    selected : str
+        Name of the model of the verdict: the simplest that no richer one beats; empty where it is undecided.
     compared : list of str
         Names of the two models that the verdict is between: the best of two rates, and the best of one.
     predict_from : float or None
@@ -166,6 +168,7 @@ class ConditionResult:
     level_reason: str = "the data are counts"
     covariates: tuple[str, ...] = ()
     structure: list[str] = field(default_factory=list)
+    selected: str = ""
     compared: list[str] = field(default_factory=list)
 
     @property

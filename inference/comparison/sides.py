@@ -49,8 +49,10 @@ class Weighed:
         The verdict.
     structure : tuple of str
         Structures that the verdict is about; several where the data cannot tell which.
+    selected : str
+        The model of the verdict: the simplest that no richer one beats; empty where it is undecided.
     compared : tuple of str
-        The best of the two-rate side and the best of the one-rate side.
+        The best of the two-rate side, or the plain model if no structure helps it, and the best of the one-rate side.
     elpd_diff, dse : float
         Difference between these two in elpd, and its standard error.
     challenged_by : tuple of str
@@ -61,6 +63,7 @@ class Weighed:
 
     verdict: Verdict
     structure: tuple[str, ...]
+    selected: str
     compared: tuple[str, str]
     elpd_diff: float
     dse: float
@@ -90,19 +93,20 @@ def weigh(one_side: Sequence[Contender], two_side: Sequence[Contender], differen
         See :data:`Difference`.
     """
     one, two = best(one_side, difference), best(two_side, difference)
+    one_plain, two_plain = one_side[0], two_side[0]
+    helpful = [c for c in two_side[1:] if not c.doubts and beats(difference(c.name, two_plain.name))]
+    if not helpful:
+        two = two_plain
     d, dse = difference(two.name, one.name)
     shown = f"elpd_diff = {d:.1f}, dse = {dse:.1f}"
     verdict = rule(d, dse)
-    one_plain, two_plain = one_side[0], two_side[0]
     untrusted = [f"{c.name} could not be judged: {'; '.join(c.doubts)}" for c in (*one_side, *two_side) if c.doubts]
 
-    def result(verdict: Verdict, structure: Sequence[str], challenged: Sequence[str], *reasons: str) -> Weighed:
-        return Weighed(
-            verdict, tuple(structure), (two.name, one.name), d, dse, tuple(challenged), (*reasons, *untrusted)
-        )
+    def result(verdict: Verdict, selected: str, structure: Sequence[Contender], reason: str) -> Weighed:
+        names = tuple(c.structure for c in structure)
+        return Weighed(verdict, names, selected, (two.name, one.name), d, dse, (), (reason, *untrusted))
 
     if verdict == "two-rate":
-        helpful = [c for c in two_side[1:] if not c.doubts and beats(difference(c.name, two_plain.name))]
         beside = ""
         structure = [c for c in helpful if not beats(difference(two.name, c.name))]
         if structure:
@@ -111,14 +115,14 @@ def weigh(one_side: Sequence[Contender], two_side: Sequence[Contender], differen
         against = f"the best of one rate is {one.name}" if one.structure else "structures explain nothing"
         return result(
             "two-rate",
-            [c.structure for c in structure],
-            [],
+            two.name,
+            structure,
             f"a second rate gains {d:.1f} in expected log predictive density{beside}, more than {GAIN:g} and more than "
             f"{STANDARD_ERRORS:g} standard errors ({shown}); {against}",
         )
     needed = [c for c in one_side[1:] if not c.doubts and beats(difference(c.name, one_plain.name))]
     if verdict == "one-rate" and one not in needed:
-        return result("one-rate", [], [], f"a second rate does not pay ({shown})")
+        return result("one-rate", one_plain.name, [], f"a second rate does not pay ({shown})")
     as_good = [c for c in needed if not beats(difference(one.name, c.name))]
     words = " or ".join(c.words for c in as_good) or one.words
     if verdict == "one-rate":
@@ -132,20 +136,21 @@ def weigh(one_side: Sequence[Contender], two_side: Sequence[Contender], differen
             gain = f"gains {d:.1f}" if d > 0 else f"costs {-d:.1f}"
             return result(
                 "one-rate",
-                [c.structure for c in as_good],
-                [],
+                one.name,
+                as_good,
                 f"one rate, with {words}{doubt}; a second rate then {gain} in expected log predictive density "
                 f"({shown})",
             )
     ahead, dse_ahead = difference(one.name, two_plain.name)
-    return result(
+    undecided = result(
         "undecided",
+        "",
         [],
-        [c.name for c in as_good] or [one.name],
         f"one rate, with {words or 'no structure'}, and two rates describe the data nearly equally well (elpd of "
         f"{one.name} {abs(ahead):.1f} {'above' if ahead > 0 else 'below'} that of {two_plain.name}, dse = "
         f"{dse_ahead:.1f}; best of both sides: {shown}). More trajectories, or who shared when, would tell them apart",
     )
+    return replace(undecided, challenged_by=tuple(c.name for c in as_good) or (one.name,))
 
 
 def among_heterogeneous(weighed: Weighed, two: str, continuum: Contender, difference: Difference) -> Weighed:
@@ -166,13 +171,15 @@ def among_heterogeneous(weighed: Weighed, two: str, continuum: Contender, differ
     numbers = f"elpd {abs(d):.1f} {'below' if d > 0 else 'above'} that of {two}, dse = {dse:.1f}"
     if continuum.doubts:
         reasons = (*weighed.reasons, f"{continuum.name} could not be judged: {'; '.join(continuum.doubts)}")
-        return _with(weighed, weighed.verdict, (), reasons)
+        return replace(weighed, reasons=reasons)
     if beats((d, dse)):
-        return _with(weighed, "two-rate", (), (*weighed.reasons, f"two rates beat a continuum of rates ({numbers})"))
+        return replace(weighed, reasons=(*weighed.reasons, f"two rates beat a continuum of rates ({numbers})"))
     better = "describes the data better" if beats((-d, dse)) else "does as well"
     first = f"rates differ, but that they are two is not shown: {continuum.name} {better} ({numbers})"
-    return _with(weighed, "heterogeneous", (continuum.name,), (first, *weighed.reasons))
-
-
-def _with(weighed: Weighed, verdict: Verdict, challenged_by: tuple[str, ...], reasons: tuple[str, ...]) -> Weighed:
-    return replace(weighed, verdict=verdict, challenged_by=challenged_by, reasons=reasons)
+    return replace(
+        weighed,
+        verdict="heterogeneous",
+        selected=continuum.name,
+        challenged_by=(continuum.name,),
+        reasons=(first, *weighed.reasons),
+    )

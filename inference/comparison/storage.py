@@ -74,6 +74,7 @@ def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], 
                 "doubts": result.doubts,
                 "reasons": result.reasons,
                 "structure": result.structure,
+                "selected": result.selected,
                 "compared": result.compared,
                 "challenged_by": result.challenged_by,
                 "elpd_diff": result.elpd_diff,
@@ -221,6 +222,7 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
         level_reason=entry.get("level_reason", "the data are counts"),
         covariates=tuple(entry.get("covariates", ())),
         structure=entry.get("structure", []),
+        selected=entry.get("selected", entry["verdict"] if entry["verdict"] in entry["models"] else ""),
         compared=entry.get("compared", []),
         **{
             key: entry[key]

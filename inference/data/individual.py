@@ -44,9 +44,9 @@ MAX_GAINED = 64
 
 _TIMING = 1.0
 """Weight of the mean place of an exposure against its size, where agents are compared."""
-MAX_TYPES, FEW_TYPES = 2500, 1000
-"""About how many types of agents are made where their exposure is known in bins; few for models without memory, whose
-likelihood is then the same."""
+MAX_TYPES = 2000
+"""About how many types of agents are made where their exposure is known in bins. They are the same for one rate and two
+rates with the same structure, so that these are compared on the same agents."""
 
 _INSTANT = 1e-7
 """Length of an exact time, as a share of the observed window."""
@@ -187,7 +187,6 @@ def observe_histories(
     structure: type[Structure] | None = None,
     period: float | None = None,
     shelf_life: float | None = None,
-    n_types: int = MAX_TYPES,
 ) -> Transitions:
     """Turn event histories into observations: agents of equal exposures are one observation with a count.
 
@@ -211,8 +210,6 @@ def observe_histories(
     shelf_life : float, optional
         Count only exposure to shares that are younger. Without it the structure of this name gives observations for
         :func:`tworate.inference.data.shelf_life.best_shelf_life`.
-    n_types : int
-        About how many types of agents are made where their exposure is gathered in bins.
 
     Raises
     ------
@@ -241,7 +238,7 @@ def observe_histories(
             types = _types(visible, clock, by_time=by_time, keys=keys)
         else:
             window = float((histories.ends - histories.starts).max())
-            types, binned = _binned_types(exposure, layout, before_bins, gained_bins, structure, window, keys, n_types)
+            types, binned = _binned_types(exposure, layout, before_bins, gained_bins, structure, window, keys)
     shared, path, counts = types.shared, types.path, types.counts
     # A first row for the time until the interval, a second one for the interval of those who shared.
     before, event = np.flatnonzero(types.before > 0), np.flatnonzero(shared)
@@ -407,7 +404,6 @@ def _binned_types(
     structure: type[Structure],
     window: float,
     keys: Sequence[NDArray[np.int64]],
-    n_types: int,
 ) -> tuple[_Types, BinnedExposure]:
     """Group agents that agree in all keys and nearly agree in their exposure in bins.
 
@@ -432,7 +428,7 @@ def _binned_types(
             ]
         )
         apart = [bins(seen, MAX_GAINED), *([] if layout.axis == AGE else [place])]
-        codes = cluster(features, combined([shared, *apart, *keys]), n_types)
+        codes = cluster(features, combined([shared, *apart, *keys]), MAX_TYPES)
     types = _of_codes(exposure, codes, equal=False, mean_gain=True)
     mean_before, mean_gain = group_means(before, codes), group_means(gained, codes)
     # The mean over logarithms of the gain keeps the sum of log-densities, as without bins.
@@ -454,7 +450,7 @@ def _pilot(
     number = equal_rows(rows)
     _, first = np.unique(number, return_index=True)
     scaled = BinnedExposure(layout.axis, layout.bins, before[:0], before[:0]).scaled(window)
-    return pilot_weights(structure, scaled, rows[first], np.bincount(number), before.sum(axis=0), window)
+    return pilot_weights(structure, scaled, rows[first], np.bincount(number).astype(float), before.sum(axis=0), window)
 
 
 def _on_log_scale(values: FloatArray) -> FloatArray:

@@ -21,7 +21,7 @@ from ...models.structures.fading import ShelfLife
 from ...simulate import Trajectories
 from ...simulate.histories import DEGREE, EventHistories
 from ...simulate.trajectories import as_trajectories
-from ..data.individual import CONTACTS, EVENT_HISTORIES, FEW_TYPES, MAX_TYPES, Contact, observe_histories
+from ..data.individual import CONTACTS, EVENT_HISTORIES, Contact, observe_histories
 from ..data.observations import Transitions, choose_clock, choose_closure, observe
 from ..data.shelf_life import best_shelf_life, within_shelf_life
 from ..likelihood.likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
@@ -214,7 +214,6 @@ def _observed(
             structure=specification.model.structure,
             period=specification.period,
             shelf_life=specification.shelf_life,
-            n_types=FEW_TYPES if specification.model.is_memoryless() else MAX_TYPES,
         )
     return observe(
         trajectories,
