@@ -177,7 +177,7 @@ def structures(data_sets: int = 6) -> Grid:
     """Return the grid of what else changes the pace, with one rate and with two, at both levels."""
     one: dict[str, Range] = {"rate": RATE}
     two: dict[str, Range] = {**one, "ratio": (4.0, 10.0), "weight": (0.3, 0.7)}
-    histories, counts = (RecoveryMethod(level=level, structures="none") for level in LEVELS)
+    histories, counts = (RecoveryMethod(level=level) for level in LEVELS)
     settings: dict[str, dict[str, Range]] = {
         "ageing": {"time_constant": (8.0, 30.0)},
         "power-ageing": {"time_constant": (4.0, 20.0)},
