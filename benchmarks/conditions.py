@@ -67,7 +67,7 @@ def main() -> None:
         if what.startswith("fitting one-rate") and done % 2 == 0:
             starts.append((time.perf_counter(), time.process_time(), resident_memory()))
 
-    comparison = compare(data, by="condition", challenge=False, seed=1, progress=progress)
+    comparison = compare(data, by="condition", structures="none", seed=1, progress=progress)
     starts.append((time.perf_counter(), time.process_time(), resident_memory()))
     wall, processor, memory = np.array(starts).T
     seconds, used = np.diff(wall), np.diff(processor)

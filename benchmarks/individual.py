@@ -2,7 +2,7 @@
 
 Run with `python benchmarks/individual.py [--quick]`; it takes some minutes. The data are from two rates on a random
 8-regular network. Every comparison runs in a process of its own that has compiled its models before (the caches are
-warm), reads the files and fits both models with leave-one-out, without challenge. `--quick` leaves out the large
+warm), reads the files and fits both models with leave-one-out, without structures. `--quick` leaves out the large
 network and the peer.
 
 The peer writes the same likelihood as a user would by hand: one row for each agent and replicate, pm.sample with
@@ -31,7 +31,7 @@ ONE = """
 import resource, sys, time
 begun = time.perf_counter()
 from tworate import compare, read_trajectories
-result = compare(read_trajectories(sys.argv[1]), level=sys.argv[2], challenge=False, seed=1).conditions[0]
+result = compare(read_trajectories(sys.argv[1]), level=sys.argv[2], structures="none", seed=1).conditions[0]
 rates = result.models["two-rate"].parameters.loc["beta_fast"]
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 print(f"{time.perf_counter() - begun:.1f} {memory:.2f} {rates['mean']:.4f} {rates['sd']:.4f} {result.elpd_diff:.1f}")

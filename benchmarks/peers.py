@@ -317,8 +317,8 @@ def run_tworate(models: list[str], path: Path, settings: Settings, folder: Path)
     for name in spent:
         timed(name)
     sampler = SamplerSettings(settings.chains, settings.tune, settings.draws)
-    # No peer challenges the verdict by further models.
-    comparison = tworate.compare(path, models, sampler=sampler, challenge=False)
+    # No peer asks for structures.
+    comparison = tworate.compare(path, models, sampler=sampler, structures="none")
     comparison.save(folder / "comparison")
     condition = comparison.conditions[0]
     result: dict[str, Any] = {"missing": [], "elpd_diff": condition.elpd_diff, "dse": condition.dse}

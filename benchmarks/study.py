@@ -1,7 +1,7 @@
 """Time and memory of a study, and of fitting its conditions one by one in fresh processes.
 
 Run with `python benchmarks/study.py [--profiles 32] [--fresh 3]`; it takes some minutes. The study has all 32 profiles
-on one event of each of the 6 types, 1000 agents, 10 replicates of 40 rounds, two models, LOO and verdict, no challenge.
+on one event of each of the 6 types, 1000 agents, 10 replicates of 40 rounds, two models, LOO, verdict.
 It runs with the installed command, including decisions and report, with its own caches, which a study of two conditions
 has filled. Then it runs again on one worker process per core. Then some of its conditions are compared one by one, each
 by `tworate compare` in its own process; their mean time is multiplied by the number of conditions. Finally the
@@ -30,7 +30,7 @@ seed = 1
 [personas]
 profiles = {profiles}
 [comparison]
-challenge = false
+structures = "none"
 [effects]
 fit = {effects}
 """
@@ -77,7 +77,7 @@ def main() -> None:
         alone = []
         for key in conditions["key"].iloc[:: max(1, n // arguments.fresh)].iloc[: arguments.fresh]:
             data = folder / "serial" / "parts" / key / "trajectories.parquet"
-            compare = ["compare", str(data), "--no-challenge", "--json"]
+            compare = ["compare", str(data), "--structures", "none", "--json"]
             alone.append(measure(compare, environment))
         (folder / "study.toml").write_text(
             STUDY.format(events="per_type = 1", profiles=profiles, effects="true"), encoding="utf-8"

@@ -1,7 +1,7 @@
 """The base class of the SI models: a model is a survival function, and everything else follows from it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -303,9 +303,10 @@ class SIModel(Parametric, ABC):
         dispersion: FloatArray,
         clock: Clock = "rounds",
         factor: FloatArray | float = 1.0,
-        exposure0: float = 0.0,
+        exposure0: FloatArray | float = 0.0,
         time0: float = 0.0,
         susceptible0: float | None = None,
+        pace: Callable[[int, NDArray[np.int64]], FloatArray] | None = None,
     ) -> NDArray[np.int64]:
         """Draw random paths, one for each parameter draw.
 
@@ -331,11 +332,15 @@ class SIModel(Parametric, ABC):
             Whether the exposure rate is constant until the next time, or changes on the way.
         factor : array, shape (n_draws,)
             Multiplier of the exposure, where replicates differ.
-        exposure0, time0 : float
-            Cumulative exposure, and time since the start of the spread, at the first time. They are above 0 where an
-            observed path is continued.
+        exposure0 : float or array, shape (n_draws,)
+            Cumulative exposure at the first time, above 0 where an observed path is continued.
+        time0 : float
+            Time since the start of the spread at the first time.
         susceptible0 : float, optional
             Susceptible fraction at the start of the spread; by default that of the first time.
+        pace : callable, optional
+            Given the number of a step and the paths until its start, returns a further factor, shape (n_draws,), where
+            a structure weights the exposure.
 
         Returns
         -------
@@ -353,8 +358,11 @@ class SIModel(Parametric, ABC):
             x = closure.exposure_rate((population - infected[:, column]) / population, s0)
             return np.where(infected[:, column] > 0, np.maximum(x, 0.0), 0.0)
 
-        exposure, x = factor * np.full(n_draws, exposure0), rate(0)
+        exposure, x = factor * (np.zeros(n_draws) + exposure0), rate(0)
+        factor0 = factor
         for i, step in enumerate(np.diff(times)):
+            if pace is not None:
+                factor = factor0 * pace(i, infected[:, : i + 1])
             n_susceptible = population - infected[:, i]
             elapsed = (times[i] - times[0] + time0, times[i + 1] - times[0] + time0)
             if clock == "rounds":

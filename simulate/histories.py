@@ -19,8 +19,8 @@ KNOWN = ("trajectory", "agent", "time", SEED, "persona")
 RESERVED = ("trajectory", "shared", "time", "exposure", "elpd_gain", "p_fast")
 """Names that no attribute of an agent can have: results for single agents have them."""
 
-_PATH, _NUMBER = "path_number", "agent_number"
-_COMPUTED = (_PATH, _NUMBER)
+PATH_NUMBER, _NUMBER = "path_number", "agent_number"
+_COMPUTED = (PATH_NUMBER, _NUMBER)
 """Columns that are computed when histories are made: number of the trajectory, and of the agent in its network."""
 
 _TRUE, _FALSE = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "")
@@ -122,7 +122,7 @@ class EventHistories:
     def conditions(self) -> list[str]:
         """Names of the condition columns: those that do not change within a trajectory."""
         names = [str(name) for name in self.shares.columns if name not in (*KNOWN, *_COMPUTED)]
-        by_trajectory = self.shares.groupby(_PATH)
+        by_trajectory = self.shares.groupby(PATH_NUMBER)
         return [name for name in names if by_trajectory[name].nunique(dropna=False).max() <= 1]
 
     @property
@@ -177,7 +177,7 @@ class EventHistories:
     @cached_property
     def begins(self) -> NDArray[np.int64]:
         """First row of each trajectory in `shares`, then the number of rows; shape (n_trajectories + 1,)."""
-        path = self.shares[_PATH].to_numpy()
+        path = self.shares[PATH_NUMBER].to_numpy()
         return np.concatenate([np.flatnonzero(np.diff(path, prepend=-1)), [path.size]])
 
     @cached_property
@@ -194,7 +194,7 @@ class EventHistories:
 
     def select(self, numbers: Sequence[int] | NDArray[np.int64]) -> "EventHistories":
         """Return the histories of some trajectories, by their numbers."""
-        chosen = np.isin(self.shares[_PATH].to_numpy(), np.asarray(numbers))
+        chosen = np.isin(self.shares[PATH_NUMBER].to_numpy(), np.asarray(numbers))
         return replace(self, shares=self.table[chosen])
 
 
@@ -229,7 +229,9 @@ def _validated(
         refuse(shares["time"] > until, f"time = {{time:g}} is after the end of the observation, {until:g}")
     if SEED in shares:
         shares = shares.assign(**{SEED: _as_bool(shares[SEED], source)})
-    shares = shares.assign(**{_PATH: shares.groupby(["trajectory", *apart_by], sort=False, dropna=False).ngroup()})
+    shares = shares.assign(
+        **{PATH_NUMBER: shares.groupby(["trajectory", *apart_by], sort=False, dropna=False).ngroup()}
+    )
     if isinstance(network, ContactNetwork):
         number = _numbers_of(shares["agent"], network)
     else:
@@ -239,15 +241,15 @@ def _validated(
     if strangers.any():
         notes.append(f"shares by agents that are not in the network, left out: {strangers.sum()}")
     shares = shares.assign(**{_NUMBER: number})[~strangers]
-    shares = shares.iloc[np.lexsort((shares["time"].to_numpy(), shares[_PATH].to_numpy()))]
-    repeated = shares.duplicated([_PATH, _NUMBER])
+    shares = shares.iloc[np.lexsort((shares["time"].to_numpy(), shares[PATH_NUMBER].to_numpy()))]
+    repeated = shares.duplicated([PATH_NUMBER, _NUMBER])
     if repeated.any():
         notes.append(f"later shares of an agent that had shared, left out: {repeated.sum()}")
         shares = shares[~repeated]
     if shares.empty:
         raise InputError(f"{source}: no share is by an agent of the network; check that both use the same names")
     # A trajectory without a share by an agent of the network is gone.
-    return shares.assign(**{_PATH: pd.factorize(shares[_PATH])[0]}).reset_index(drop=True), notes
+    return shares.assign(**{PATH_NUMBER: pd.factorize(shares[PATH_NUMBER])[0]}).reset_index(drop=True), notes
 
 
 def _check_agents(agents: pd.DataFrame, networks: Mapping[str, ContactNetwork]) -> None:
@@ -289,7 +291,7 @@ def _numbers_in(
         raise InputError(f"{source}: there are several networks; name that of each trajectory in the column network")
     names = ", ".join(list(networks)[:5])
     refuse(~shares[NETWORK].isin(list(networks)), f"there is no network {{{NETWORK}!r}}; there are: {names}")
-    several = shares.groupby(_PATH)[NETWORK].transform("nunique") > 1
+    several = shares.groupby(PATH_NUMBER)[NETWORK].transform("nunique") > 1
     refuse(several, f"trajectory {{trajectory}} is on several networks ({{{NETWORK}}} and others); give it one")
     number = np.full(len(shares), -1, dtype=np.int64)
     for name, network in networks.items():

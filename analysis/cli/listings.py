@@ -1,8 +1,11 @@
-"""`tworate personas` and `tworate models`: lists of profiles and models."""
+"""`tworate personas` and `tworate models`: lists of profiles, models and structures."""
 
 from typing import TYPE_CHECKING
 
 from . import options
+
+_MAX_PRIORS = 4
+"""Priors that are written out; a spline has many alike."""
 
 if TYPE_CHECKING:
     from ...models.parameters import Parameter
@@ -30,13 +33,14 @@ def personas(as_json: options.AsJson = False) -> None:
 
 
 def models(as_json: options.AsJson = False) -> None:
-    """List the SI models, with their parameters and priors.
+    """List the SI models, and the structures that combine with them, with their parameters and priors.
 
     Examples
     --------
         tworate models --json
     """
     from ...models import CLOSURES, all_models
+    from ...models.structures import all_structures
     from .output import emit, emit_json
 
     si_models = all_models()
@@ -53,7 +57,17 @@ def models(as_json: options.AsJson = False) -> None:
                         "coordinates": {key: _described(spec) for key, spec in model.coordinates().items()},
                     }
                     for name, model in si_models.items()
-                ]
+                ],
+                "structures": [
+                    {
+                        "name": name,
+                        "summary": structure.summary,
+                        "reference": structure.reference,
+                        "parameters": {key: _described(spec) for key, spec in structure.parameters().items()},
+                        "coordinates": {key: _described(spec) for key, spec in structure.coordinates().items()},
+                    }
+                    for name, structure in all_structures().items()
+                ],
             }
         )
         return
@@ -66,6 +80,13 @@ def models(as_json: options.AsJson = False) -> None:
         if model.closures != CLOSURES:
             emit(f"    only under the closure: {', '.join(model.closures)}")
         emit(f"    source: {model.reference}")
+    emit("\nStructures: what else may change the pace, with any model (such as one-rate+ageing)")
+    for name, structure in all_structures().items():
+        emit(f"{name}: {structure.summary}")
+        stated = [f"{key} ~ {spec.stated_prior}" for key, spec in structure.coordinates().items()]
+        shown = stated if len(stated) <= _MAX_PRIORS else [stated[0], f"and {len(stated) - 1} more like it"]
+        emit(f"    priors: {'; '.join(shown) or 'none: its setting is found before the fit'}")
+        emit(f"    source: {structure.reference}")
 
 
 def _described(spec: "Parameter") -> dict[str, object]:

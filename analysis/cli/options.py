@@ -45,7 +45,7 @@ ClockName = Annotated[
         "--clock",
         metavar="NAME",
         help="rounds (synchronous) or continuous (time between observations); default: the clock of the simulation, if "
-        "recorded, else rounds.",
+        "recorded, else rounds if times are whole numbers in equal steps.",
     ),
 ]
 Structures = Annotated[

@@ -181,6 +181,7 @@ def _draw(
     bands: dict[str, pd.DataFrame] = {
         name: predict_curves(posterior, trajectories, seed=seed, model=result.models[name].specification.model)
         for name, posterior in result.posteriors.items()
+        if name in result.shown
     }
     agents = agent_table(result, trajectories) if result.level == "individual" else None
     figures: dict[str, Figure] = {
@@ -189,7 +190,7 @@ def _draw(
         "rates": plots.plot_rates(result),
         "pareto_k": plots.plot_pareto_k(result),
     }
-    if {"one-rate", "two-rate"} <= {model.specification.model.name for model in result.models.values()}:
+    if result.compared and result.compared[0]:
         figures["pointwise_elpd"] = plots.plot_pointwise_elpd(result, agents)
     if agents is not None:
         if reached := prior_reach(result, agents):

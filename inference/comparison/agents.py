@@ -72,8 +72,13 @@ def agent_table(result: ConditionResult, trajectories: Trajectories) -> pd.DataF
         }
     )
     by_model = {model.specification.model.name: model for model in reversed(result.models.values())}
-    if result.unit == "agent" and {"one-rate", "two-rate"} <= set(by_model):
-        table["elpd_gain"] = by_model["two-rate"].elpd.pointwise - by_model["one-rate"].elpd.pointwise
+    if result.unit == "agent" and set(result.compared) <= set(result.models) and result.compared:
+        two, one = (result.models[name].elpd.pointwise for name in result.compared)
+        table["elpd_gain"] = two - one
+    # The classes are those of the two rates that the verdict is about, with their structure.
+    selected = result.models.get(result.selected)
+    if selected is not None and "weight_fast" in selected.specification.model.parameters():
+        by_model["two-rate"] = selected
     if "two-rate" in by_model:
         specification = by_model["two-rate"].specification
         of_model = observed(trajectories, "", specification)
@@ -104,8 +109,10 @@ def fast_class_probability(specification: Specification, posterior: Any, data: T
     draws = draws_of(specification.model, posterior)
     every = max(1, draws["weight_fast"].size // N_DRAWS)
     fast, slow, weight = (draws[name][::every, None] for name in ("beta_fast", "beta_slow", "weight_fast"))
-    before = np.append(data.exposure_end, 0.0)[units.row_before]
-    gained = np.append(data.exposure_end - data.exposure_start, 0.0)[units.row_event]
+    end, start = _exposures(specification, {name: value[::every] for name, value in draws.items()}, data)
+    nothing = np.zeros((*end.shape[:-1], 1))
+    before = np.concatenate([end, nothing], axis=-1)[..., units.row_before]
+    gained = np.concatenate([end - start, nothing], axis=-1)[..., units.row_event]
     factors = factors_of(specification, posterior, data)
     factor = np.ones(1) if factors is None else factors[::every][:, _group_of_types(data, units)]
 
@@ -117,6 +124,20 @@ def fast_class_probability(specification: Specification, posterior: Any, data: T
     with np.errstate(divide="ignore", invalid="ignore"):
         odds = np.log(weight) - np.log1p(-weight) + log_likelihood(fast) - log_likelihood(slow)
     return np.asarray(expit(odds).mean(axis=0))
+
+
+def _exposures(
+    specification: Specification, values: dict[str, FloatArray], data: Transitions
+) -> tuple[FloatArray, FloatArray]:
+    """Return the exposure at the end and the start of each observation, by draw where a structure weights it."""
+    structure = specification.model.structure
+    if data.binned is None or structure is None:
+        return data.exposure_end, data.exposure_start
+    columns = {
+        name: value[:, None] * (data.window if name in specification.rates else 1.0) for name, value in values.items()
+    }
+    weights = structure.weights(data.binned.scaled(data.window), columns)
+    return weights @ data.binned.end.T, weights @ data.binned.start.T
 
 
 def _group_of_types(data: Transitions, units: AgentUnits) -> NDArray[np.int64]:

@@ -82,6 +82,7 @@ class Comparison(ComparisonResults):
         bands = {
             name: predict_curves(posterior, part, seed=self.seed, model=result.models[name].specification.model)
             for name, posterior in result.posteriors.items()
+            if name in result.shown
         }
         return plots.plot_prediction(part, bands)
 

@@ -118,14 +118,15 @@ def plot_elpd(result: ConditionResult) -> Figure:
 def plot_rates(result: ConditionResult) -> Figure:
     """Draw posterior densities of rates and of dimensionless parameters such as the weight. Rivals are left out."""
     panels: list[tuple[str, list[tuple[str, Parameter, Any]]]] = [("rates", []), ("pure numbers", [])]
-    for model, outcome in result.models.items():
+    for model in result.shown:
+        outcome = result.models[model]
         if outcome.rival:
             continue
         for name, spec in outcome.specification.model.parameters().items():
             draws = np.asarray(group(result.posteriors[model], "posterior")[name]).ravel()
             panels[not spec.is_rate][1].append((model, spec, draws))
     panels = [panel for panel in panels if panel[1]]
-    names = list(result.models)
+    names = result.shown
     lines = ("-", "--", ":")
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.5 * len(panels), 3.0))
@@ -162,7 +163,7 @@ def plot_rates(result: ConditionResult) -> Figure:
 
 def plot_pareto_k(result: ConditionResult) -> Figure:
     """Draw the Pareto k of every unit: whether PSIS-LOO can be trusted."""
-    names = list(result.models)
+    names = result.shown
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 3.0))
         axis = figure.subplots()
@@ -180,7 +181,7 @@ def plot_pareto_k(result: ConditionResult) -> Figure:
 
 
 def plot_pointwise_elpd(result: ConditionResult, agents: pd.DataFrame | None = None) -> Figure:
-    """Draw the pointwise difference in elpd (two-rate minus one-rate) over time, trajectories or exposure, and its sum.
+    """Draw the pointwise difference in elpd (two rates minus one) over time, trajectories or exposure, and its sum.
 
     Parameters
     ----------
@@ -189,10 +190,9 @@ def plot_pointwise_elpd(result: ConditionResult, agents: pd.DataFrame | None = N
     agents : pandas.DataFrame, optional
         The agents, if they are the units, from :func:`tworate.inference.comparison.agents.agent_table`.
     """
-    by_model = {model.specification.model.name: model for model in reversed(result.models.values())}
-    if not {"one-rate", "two-rate"} <= set(by_model):
-        raise InputError("the figure shows elpd of two-rate minus elpd of one-rate, but not both models were fitted")
-    two, one = by_model["two-rate"], by_model["one-rate"]
+    if not set(result.compared) - {""} <= set(result.models) or len(result.compared) < 2 or not result.compared[0]:
+        raise InputError("the figure shows elpd of two rates minus elpd of one rate, but not both models were fitted")
+    two, one = (result.models[name] for name in result.compared)
     difference = two.elpd.pointwise - one.elpd.pointwise
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 4.2))
@@ -219,7 +219,7 @@ def plot_pointwise_elpd(result: ConditionResult, agents: pd.DataFrame | None = N
         running.set_ylabel("sum so far")
         for axis in (points, running):
             axis.axhline(0, color="#888888", lw=1)
-        points.set_title("elpd of two-rate minus elpd of one-rate", loc="left")
+        points.set_title(f"elpd of {two.specification.name} minus elpd of {one.specification.name}", loc="left")
     return figure
 
 

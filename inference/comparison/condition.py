@@ -27,7 +27,7 @@ from ..loo.loo import (
 )
 from ..posterior.arviz_adapter import Posterior, add_groups, group
 from ..posterior.derived_quantities import derive
-from ..posterior.diagnostics import prior_sensitivity
+from ..posterior.diagnostics import ROUGH, diagnose, prior_sensitivity
 from ..posterior.fit_target import start_sampling
 from ..posterior.fitting import SETTINGS, complete, with_settings
 from ..posterior.marginal_likelihood import log_evidence
@@ -210,11 +210,16 @@ class ConditionComparison:
         judgement = judge(self._verdict_input(elpd_diff, dse, pair))
         selected = {"one-rate": one, "two-rate": two}.get(judgement.verdict, "")
         plain = Weighed(judgement.verdict, (), selected, (two, one), elpd_diff, dse, (), judgement.reasons)
-        if judgement.doubts:
-            return plain, judgement.doubts
         asked = self.options.structures
+        # A model that does not describe the data can be hard to sample. Structures may describe them.
+        curable = {Doubt.SAMPLER, Doubt.HIGH_PARETO_K}
+        if set(judgement.doubts) - curable or (judgement.doubts and asked == (NONE,)):
+            return plain, judgement.doubts
         if asked == (ALL,) or (asked != (NONE,) and judgement.verdict != "one-rate"):
-            plain = self._with_structures(plain, one, two)
+            weighed = self._with_structures(plain, one, two)
+            if judgement.doubts and weighed.verdict == "undecided":
+                return plain, judgement.doubts
+            plain = weighed
         if plain.verdict == "two-rate":
             return self._against_continuum(plain), ()
         if plain.verdict == "one-rate":
@@ -225,12 +230,12 @@ class ConditionComparison:
         """Compare the best of one rate with the best of two rates over the structures."""
         names = self._structures()
         like = {name: self.fits[name].specification for name in (one, two)}
-        one_side = [Contender(one), *self._contenders(like[one], names)]
+        one_side = [self._plain_contender(one), *self._contenders(like[one], names)]
         helps = [c for c in one_side[1:] if not c.doubts and beats(self.difference(c.name, one))]
         helps.sort(key=lambda c: -self.difference(c.name, one)[0])
         helpful = [c.structure for c in helps[:MAX_TWO_SIDED]]
         # Where two rates are found with the first structure, and it does not help them, others cannot matter.
-        two_side = [Contender(two), *self._contenders(like[two], helpful[:1])]
+        two_side = [self._plain_contender(two), *self._contenders(like[two], helpful[:1])]
         weighed = weigh(one_side, two_side, self.difference)
         if weighed.verdict != "two-rate" or weighed.structure:
             two_side += self._contenders(like[two], helpful[1:])
@@ -259,19 +264,28 @@ class ConditionComparison:
             for name, spec in specifications.items()
         ]
 
+    def _plain_contender(self, name: str) -> Contender:
+        return Contender(name, doubts=self._doubts_of(name))
+
+    def _doubts_of(self, name: str) -> tuple[str, ...]:
+        """Return why the numbers of a fit cannot be trusted."""
+        fit = self.fits[name]
+        # A rival is asked for its elpd only.
+        is_rival = fit.specification not in self.specifications
+        problems = diagnose(fit.posterior, fit.summary, ROUGH) if is_rival else fit.problems
+        n_high_k = fit.elpd.high_k_units.size
+        high_k = [f"high Pareto k of {n_high_k} {plural(self.options.method.unit)}"] if n_high_k else []
+        return (*problems, *high_k)
+
     def _contender(self, structure: str, specification: Specification) -> Contender:
         fit, made = self.fits[specification.name], specification.model.structure
-        doubts = list(fit.problems)
-        if n_high_k := fit.elpd.high_k_units.size:
-            doubts.append(f"high Pareto k of {n_high_k} {plural(self.options.method.unit)}")
+        doubts = self._doubts_of(specification.name)
         if made is None:
-            return Contender(specification.name, structure, _OTHERS[structure], doubts=tuple(doubts))
+            return Contender(specification.name, structure, _OTHERS[structure], doubts=doubts)
         posterior = group(fit.posterior, "posterior")
         values = {name: float(np.median(posterior[name])) for name in specification.model.parameters()}
         values |= {name: value for name in SETTINGS if (value := getattr(specification, name)) is not None}
-        return Contender(
-            specification.name, structure, made.described(values), made.is_nested_in_two_rates, tuple(doubts)
-        )
+        return Contender(specification.name, structure, made.described(values), made.is_nested_in_two_rates, doubts)
 
     def _with(self, like: Specification, structure: str) -> Specification:
         """Return a specification with a structure."""
@@ -320,11 +334,8 @@ class ConditionComparison:
                     doubtful = Contender(specification.name, doubts=(str(sampled),))
                     return among_heterogeneous(weighed, two.name, doubtful, self.difference)
                 self.finish(specification, sampled)
-        structure = two.model.structure
-        doubts = (
-            self._contender("", specification).doubts if structure else tuple(self.fits[specification.name].problems)
-        )
-        return among_heterogeneous(weighed, two.name, Contender(specification.name, doubts=doubts), self.difference)
+        continuum = self._plain_contender(specification.name)
+        return among_heterogeneous(weighed, two.name, continuum, self.difference)
 
     def _if_not_too_early(self, weighed: Weighed) -> tuple[Weighed, Sequence[Doubt]]:
         """Return the verdict, or undecided if the data could not have shown a second rate."""

@@ -38,7 +38,9 @@ class ExpectedGain(NamedTuple):
         """How many times more such data the rule needs to find two rates in half of them."""
         if self.mean <= 0.0:
             return math.inf
-        return max((GAIN + _COST) / self.mean, (STANDARD_ERRORS * self.sd / self.mean) ** 2 + _COST / self.mean)
+        # The mean gain grows with the size of the data, its standard deviation with the root of it.
+        half = 0.5 * STANDARD_ERRORS * self.sd
+        return max(GAIN + _COST, (half + math.sqrt(half**2 + _COST * self.mean)) ** 2 / self.mean) / self.mean
 
 
 def expected_gain(specification: Specification, posterior: Any, data: Transitions) -> ExpectedGain:

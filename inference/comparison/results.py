@@ -181,6 +181,12 @@ class ConditionResult:
         """Number of units that leave-one-out leaves out, one at a time."""
         return next((model.elpd.pointwise.size for model in self.models.values()), 0)
 
+    @property
+    def shown(self) -> list[str]:
+        """Names of the models that figures show: those that were asked for, and those that the verdict is about."""
+        about = {*self.compared, self.selected, *self.challenged_by}
+        return [name for name, model in self.models.items() if not model.rival or name in about]
+
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per model, the best first, as in :attr:`Comparison.table`."""
         ranked = sorted(self.models.items(), key=lambda item: -item[1].elpd_loo)

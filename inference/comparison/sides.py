@@ -92,26 +92,26 @@ def weigh(one_side: Sequence[Contender], two_side: Sequence[Contender], differen
     difference : callable
         See :data:`Difference`.
     """
-    one, two = best(one_side, difference), best(two_side, difference)
+    needed, helpful = _that_help(one_side, difference), _that_help(two_side, difference)
     one_plain, two_plain = one_side[0], two_side[0]
-    helpful = [c for c in two_side[1:] if not c.doubts and beats(difference(c.name, two_plain.name))]
-    if not helpful:
-        two = two_plain
+    one = best(one_side, difference)
+    # Two rates have a structure only where it helps them.
+    two = best(two_side, difference) if two_plain.doubts else best([two_plain, *helpful], difference)
     d, dse = difference(two.name, one.name)
     shown = f"elpd_diff = {d:.1f}, dse = {dse:.1f}"
-    verdict = rule(d, dse)
     untrusted = [f"{c.name} could not be judged: {'; '.join(c.doubts)}" for c in (*one_side, *two_side) if c.doubts]
 
     def result(verdict: Verdict, selected: str, structure: Sequence[Contender], reason: str) -> Weighed:
         names = tuple(c.structure for c in structure)
         return Weighed(verdict, names, selected, (two.name, one.name), d, dse, (), (reason, *untrusted))
 
-    if verdict == "two-rate":
-        beside = ""
+    if two.doubts or one.doubts:
+        return result("undecided", "", [], f"{(two if two.doubts else one).name} cannot be trusted")
+    if rule(d, dse) == "two-rate":
         structure = [c for c in helpful if not beats(difference(two.name, c.name))]
-        if structure:
-            which = "; the data cannot tell which" if len(structure) > 1 else ""
-            beside = f", beside {' or '.join(c.words for c in structure)}{which}"
+        if two.structure and two not in structure:
+            structure = [two]
+        beside = f", beside {_in_words(structure)}" if structure else ""
         against = f"the best of one rate is {one.name}" if one.structure else "structures explain nothing"
         return result(
             "two-rate",
@@ -120,37 +120,53 @@ def weigh(one_side: Sequence[Contender], two_side: Sequence[Contender], differen
             f"a second rate gains {d:.1f} in expected log predictive density{beside}, more than {GAIN:g} and more than "
             f"{STANDARD_ERRORS:g} standard errors ({shown}); {against}",
         )
-    needed = [c for c in one_side[1:] if not c.doubts and beats(difference(c.name, one_plain.name))]
-    if verdict == "one-rate" and one not in needed:
+    if not needed and rule(*difference(two.name, one_plain.name)) == "one-rate":
         return result("one-rate", one_plain.name, [], f"a second rate does not pay ({shown})")
-    as_good = [c for c in needed if not beats(difference(one.name, c.name))]
-    words = " or ".join(c.words for c in as_good) or one.words
-    if verdict == "one-rate":
-        # A structure counts if it describes the data better than two plain rates, or if these are not needed anyway,
-        # because the slow one cannot be told from 0.
-        slow_is_zero = any(
-            c.is_nested and not c.doubts and rule(*difference(two_plain.name, c.name)) == "one-rate" for c in one_side
-        )
-        if one.is_nested or slow_is_zero or beats(difference(one.name, two_plain.name)):
-            doubt = "; the data cannot tell which" if len(as_good) > 1 else ""
-            gain = f"gains {d:.1f}" if d > 0 else f"costs {-d:.1f}"
+    chosen = best(needed, difference) if needed else one
+    as_good = [c for c in needed if not beats(difference(chosen.name, c.name))]
+    partner = next((c for c in two_side if c.structure == chosen.structure), None)
+    if needed and rule(*difference(two.name, chosen.name)) == "one-rate":
+        if partner is not None and partner.doubts:
             return result(
-                "one-rate",
-                one.name,
-                as_good,
-                f"one rate, with {words}{doubt}; a second rate then {gain} in expected log predictive density "
-                f"({shown})",
+                "undecided", "", [], f"one rate, with {chosen.words}, leads; {partner.name} cannot be trusted"
             )
-    ahead, dse_ahead = difference(one.name, two_plain.name)
+        if _is_shown(chosen, one_side, two_plain, difference):
+            gain = f"gains {d:.1f}" if d > 0 else f"costs {-d:.1f}"
+            reason = f"a second rate then {gain} in expected log predictive density ({shown})"
+            return result("one-rate", chosen.name, as_good, f"one rate, with {_in_words(as_good)}; {reason}")
+    ahead, dse_ahead = difference(chosen.name, two_plain.name)
+    words = " or ".join(c.words for c in as_good or [chosen]) or "no structure"
     undecided = result(
         "undecided",
         "",
         [],
-        f"one rate, with {words or 'no structure'}, and two rates describe the data nearly equally well (elpd of "
-        f"{one.name} {abs(ahead):.1f} {'above' if ahead > 0 else 'below'} that of {two_plain.name}, dse = "
-        f"{dse_ahead:.1f}; best of both sides: {shown}). More trajectories, or who shared when, would tell them apart",
+        f"one rate, with {words}, and two rates describe the data nearly equally well (elpd of {chosen.name} "
+        f"{abs(ahead):.1f} {'above' if ahead > 0 else 'below'} that of {two_plain.name}, dse = {dse_ahead:.1f}; best "
+        f"of both sides: {shown}). More trajectories, or who shared when, would tell them apart",
     )
-    return replace(undecided, challenged_by=tuple(c.name for c in as_good) or (one.name,))
+    return replace(undecided, challenged_by=tuple(c.name for c in as_good) or (chosen.name,))
+
+
+def _that_help(side: Sequence[Contender], difference: Difference) -> list[Contender]:
+    """Return the contenders of a side whose structure beats the plain model."""
+    return [c for c in side[1:] if not c.doubts and beats(difference(c.name, side[0].name))]
+
+
+def _in_words(contenders: Sequence[Contender]) -> str:
+    which = "; the data cannot tell which" if len(contenders) > 1 else ""
+    return " or ".join(c.words for c in contenders) + which
+
+
+def _is_shown(chosen: Contender, one_side: Sequence[Contender], two_plain: Contender, difference: Difference) -> bool:
+    """Return whether one rate with a structure is shown against two plain rates.
+
+    It is if it describes the data better, or if two rates are not needed anyway, because the slow one cannot be told
+    from 0.
+    """
+    slow_is_zero = any(
+        c.is_nested and not c.doubts and rule(*difference(two_plain.name, c.name)) == "one-rate" for c in one_side
+    )
+    return chosen.is_nested or slow_is_zero or beats(difference(chosen.name, two_plain.name))
 
 
 def among_heterogeneous(weighed: Weighed, two: str, continuum: Contender, difference: Difference) -> Weighed:
@@ -167,11 +183,11 @@ def among_heterogeneous(weighed: Weighed, two: str, continuum: Contender, differ
     difference : callable
         See :data:`Difference`.
     """
-    d, dse = difference(two, continuum.name)
-    numbers = f"elpd {abs(d):.1f} {'below' if d > 0 else 'above'} that of {two}, dse = {dse:.1f}"
     if continuum.doubts:
         reasons = (*weighed.reasons, f"{continuum.name} could not be judged: {'; '.join(continuum.doubts)}")
         return replace(weighed, reasons=reasons)
+    d, dse = difference(two, continuum.name)
+    numbers = f"elpd {abs(d):.1f} {'below' if d > 0 else 'above'} that of {two}, dse = {dse:.1f}"
     if beats((d, dse)):
         return replace(weighed, reasons=(*weighed.reasons, f"two rates beat a continuum of rates ({numbers})"))
     better = "describes the data better" if beats((-d, dse)) else "does as well"

@@ -138,8 +138,11 @@ def _thinned(rounds: FloatArray, axis: Axis, max_bins: int) -> FloatArray:
 def _of_period(clock: Clock, start: float, end: float, period: float) -> BinLayout:
     if clock == "rounds":
         edges = np.arange(np.floor(start), np.ceil(end) + 1.0)
-        place = (edges[:-1] % period) / period
-        n_bins = int(min(max(round(period), 1), MAX_BINS))
+        place = np.round((edges[:-1] % period) / period, 12) % 1.0
+        distinct, bin_of_cell = np.unique(place, return_inverse=True)
+        if distinct.size <= MAX_BINS:
+            return BinLayout(PHASE, edges, bin_of_cell, Bins(distinct, distinct, np.full(distinct.size, 1.0)))
+        n_bins = MAX_BINS
     else:
         first, last = np.floor(start / period), np.ceil(end / period)
         edges = np.arange(first * _FINE, last * _FINE + 1.0) * (period / _FINE)
@@ -199,7 +202,8 @@ def count_bins(increments: Increments, axis: Axis, clock: Clock, period: float |
     else:
         origin = increments.origin if axis == ELAPSED else 0.0
         at = increments.start if clock == "rounds" else 0.5 * (increments.start + increments.end)
-        bins, number = _by_time(axis, at - origin, period)
+        ends = (float(np.min(increments.start - origin)), float(np.max(increments.end - origin)))
+        bins, number = _by_time(axis, at - origin, ends, period)
         gained = np.zeros((increments.path.size, len(bins.at)))
         gained[np.arange(increments.path.size), number] = increments.gained
     end = np.cumsum(gained, axis=0)
@@ -210,9 +214,11 @@ def count_bins(increments: Increments, axis: Axis, clock: Clock, period: float |
     return BinnedExposure(axis, bins, end - gained, end)
 
 
-def _by_time(axis: Axis, at: FloatArray, period: float | None) -> tuple[Bins, NDArray[np.int64]]:
-    """Return bins of times, and the bin of each."""
-    low, span = at.min(), max(np.ptp(at), np.finfo(float).tiny)
+def _by_time(
+    axis: Axis, at: FloatArray, ends: tuple[float, float], period: float | None
+) -> tuple[Bins, NDArray[np.int64]]:
+    """Return bins of times between two ends, and the bin of each."""
+    low, span = ends[0], max(ends[1] - ends[0], np.finfo(float).tiny)
     place = (at % period) / period if axis == PHASE and period else at
     distinct, number = np.unique(np.round(place, 12), return_inverse=True)
     if distinct.size > MAX_BINS:

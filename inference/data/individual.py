@@ -455,7 +455,8 @@ def _pilot(
 
 def _on_log_scale(values: FloatArray) -> FloatArray:
     """Return values of 0 or more on a scale that is linear near 0 and logarithmic far from it."""
-    return np.log1p(values * (20.0 / max(float(values.mean()), np.finfo(float).tiny)))
+    mean = float(values.mean())
+    return np.log1p(values * (20.0 / mean)) if mean > 0 else np.zeros_like(values)
 
 
 def _of_codes(exposure: AgentExposure, codes: NDArray[np.int64], *, equal: bool, mean_gain: bool) -> _Types:

@@ -15,12 +15,15 @@ from ...models.closures import recorded_exposure_rate
 from ...models.numerics import logistic_mean
 from ...models.structures.base import Axis
 from ...simulate import Trajectories
+from ...simulate.histories import PATH_NUMBER
 from ...simulate.trajectories import degree_counts
 from .exposure_bins import BinnedExposure, Increments, count_bins
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+_SIMULTANEOUS = 0.1
+"""Share of agents that share at the same time as another one of their trajectory; in rounds it is higher."""
 _LATE = 0.5
 """Below this share of its peak, exposure from a degree distribution is not trusted."""
 
@@ -219,8 +222,9 @@ def choose_closure(trajectories: Trajectories, closure: str | None = None) -> tu
 def choose_clock(trajectories: Trajectories, clock: str | None = None) -> tuple[Clock, str]:
     """Return the clock and the reason for it.
 
-    The clock is the requested one. Without a request it is the clock of the simulation, where the data record it, and
-    otherwise rounds.
+    The clock is the requested one. Without a request it is the clock of the simulation, where the data record it. Else
+    times that are whole numbers in equal steps are taken for rounds, and others are continuous. Shares at whole times
+    are continuous too if hardly any two happen at once.
 
     Raises
     ------
@@ -229,11 +233,32 @@ def choose_clock(trajectories: Trajectories, clock: str | None = None) -> tuple[
     """
     recorded = next((name for name in CLOCKS if name == trajectories.clock), None)
     if clock is None:
-        return (CLOCKS[0], "the data name no clock") if recorded is None else (recorded, "that of the simulation")
+        return _clock_of_times(trajectories) if recorded is None else (recorded, "that of the simulation")
     chosen = next((name for name in CLOCKS if name == clock), None)
     if chosen is None:
         raise InputError(f"clock {clock!r} is unknown; choose one of {', '.join(CLOCKS)}")
     return chosen, "asked for" if recorded in (None, clock) else f"asked for; that of the simulation was {recorded}"
+
+
+def _clock_of_times(trajectories: Trajectories) -> tuple[Clock, str]:
+    """Return the clock that times look like, and why."""
+    if trajectories.histories is not None:
+        shares = trajectories.histories.shares
+        times = shares["time"].to_numpy(dtype=float)
+        if np.any(times % 1 != 0):
+            return "continuous", "times are not whole numbers"
+        later = shares[times > times.min()]
+        if len(later) > 0 and not later.duplicated([PATH_NUMBER, "time"]).mean() > _SIMULTANEOUS:
+            return "continuous", "hardly any two agents share at the same time"
+        return "rounds", "times are whole numbers"
+    table = trajectories.table
+    times, path = table["time"].to_numpy(dtype=float), trajectories.path_numbers
+    if np.any(times % 1 != 0):
+        return "continuous", "times are not whole numbers"
+    steps = np.diff(times)[np.diff(path) == 0]
+    if steps.size and steps.max() > steps.min():
+        return "continuous", f"times are not evenly spaced (steps from {steps.min():g} to {steps.max():g})"
+    return "rounds", "times are whole numbers in equal steps"
 
 
 def check_closure(closure: str) -> None:

@@ -40,8 +40,8 @@ def adapted(settings: SamplerSettings, specification: Specification) -> SamplerS
     """Return settings as a specification needs them."""
     # Replicate effects are correlated with each other and with their standard deviation: draws are more autocorrelated.
     longer = 2.0 if specification.replicate_effects or specification.effects else 1.0
-    # Many structures are asked in one comparison. Half of the draws gives effective sizes of 800 and more.
-    if specification.model.structure is not None:
+    # Many structures are asked of one rate. Half of the draws gives effective sizes of 800 and more.
+    if specification.model.structure is not None and specification.model.is_memoryless():
         longer /= 2
     # Two rates fitted to one-rate data have a posterior with corners, which takes short steps.
     target = 0.8 if specification.n_parameters == 1 else 0.95

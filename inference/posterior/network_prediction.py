@@ -19,6 +19,7 @@ from ...simulate.histories import EventHistories
 from ..data.covariates import design
 from ..data.individual import Contact, agent_exposure, contact_scale
 from ..data.observations import Design
+from .pacing import Pacing
 
 FloatArray = NDArray[np.float64]
 
@@ -41,6 +42,8 @@ def simulate_shares(
     contact: Contact = "edges",
     start: float = 0.0,
     factor: FloatArray | None = None,
+    pacing: Pacing | None = None,
+    begin: float = 0.0,
 ) -> FloatArray:
     """Simulate when agents share, for each of some draws of the parameters.
 
@@ -67,6 +70,10 @@ def simulate_shares(
         Time from which agents are simulated. What agents have seen before without sharing is taken into account.
     factor : array, shape (n_draws,) or (n_draws, n_agents), optional
         Multiplier of the exposure in each draw, of all agents or of each.
+    pacing : Pacing, optional
+        How a structure weights exposure.
+    begin : float
+        Time of the data at the start of the trajectory.
 
     Returns
     -------
@@ -82,10 +89,10 @@ def simulate_shares(
     seen_by = _contacts(network, contact)
     before = given <= start
     rate0 = before.astype(float) @ seen_by
-    exposure0 = np.where(before, start - np.where(before, given, 0.0), 0.0) @ seen_by
+    exposure0 = _exposure_before(before, given, start, seen_by, clock, pacing, begin)
     shared = np.tile(before, (n_draws, 1))
     times = np.tile(np.where(before, given, np.inf), (n_draws, 1))
-    rate, exposure = np.tile(rate0, (n_draws, 1)), np.tile(exposure0, (n_draws, 1))
+    rate, exposure = np.tile(rate0, (n_draws, 1)), np.tile(exposure0, (n_draws // len(exposure0), 1))
     scale = np.ones((n_draws, 1)) if factor is None else factor.reshape(n_draws, -1)
     scale = np.broadcast_to(scale, (n_draws, n_agents))
     log_threshold = np.log(rng.random((n_draws, n_agents)))
@@ -97,7 +104,14 @@ def simulate_shares(
     uses_time = model.uses_time()
     for number in range(1, n_steps + 1):
         now = start + number * step
-        exposure += step * rate
+        seen_at = now - step if clock == "rounds" else now - step / 2
+        weight: Any = 1.0
+        if pacing is not None and pacing.by_age:
+            age = np.where(shared, seen_at - np.where(shared, times, 0.0), 0.0)
+            rate = np.where(shared, pacing.at_age(age, step), 0.0) @ seen_by
+        elif pacing is not None:
+            weight = pacing.at_time(seen_at, begin + seen_at)
+        exposure += step * weight * rate
         open_agents = ~shared if uses_time else ~shared & (rate > 0)
         draw, agent = np.nonzero(open_agents)
         own = {name: value[draw] for name, value in values.items()}
@@ -117,8 +131,36 @@ def simulate_shares(
         gain = (new @ seen_by).toarray()
         rate += gain
         if clock == "continuous":
-            exposure += gain * (step / 2)
+            exposure += weight * gain * (step / 2)
     return times
+
+
+def _exposure_before(
+    before: NDArray[np.bool_],
+    given: FloatArray,
+    start: float,
+    seen_by: Any,
+    clock: Clock,
+    pacing: Pacing | None,
+    begin: float,
+) -> FloatArray:
+    """Return the exposure of each agent until `start`, shape (1 or n_draws, n_agents)."""
+    shared_at = np.where(before, given, start)
+    if pacing is None:
+        return (np.where(before, start - shared_at, 0.0) @ seen_by)[None, :]
+    n_steps = round(start) if clock == "rounds" else N_STEPS
+    exposure: Any = np.zeros((next(iter(pacing.values.values())).shape[0], given.size))
+    for number in range(n_steps if start > 0 else 0):
+        low, high = start * number / n_steps, start * (number + 1) / n_steps
+        at = low if clock == "rounds" else 0.5 * (low + high)
+        visible = np.where(before, np.clip(high - shared_at, 0.0, high - low), 0.0)[None, :]
+        if pacing.by_age:
+            age = np.maximum(at - shared_at, 0.0)[None, :]
+            visible = visible * pacing.at_age(age, high - low)
+        else:
+            visible = visible * pacing.at_time(at, begin + at)
+        exposure += visible @ seen_by
+    return exposure
 
 
 def given_shares(histories: EventHistories, number: int, clock: Clock) -> FloatArray:

@@ -1,7 +1,7 @@
 """Posterior prediction of whole curves: repetitions of the spread from its start, and forecasts of partial curves."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from ..likelihood.specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_S
 from .arviz_adapter import group, is_posterior
 from .fitting import covariates_of, draws_of, effects_of, histories_of
 from .network_prediction import designs_of_all, draws_within_reach, given_shares, simulate_shares
+from .pacing import pacing_of
 
 FloatArray = NDArray[np.float64]
 
@@ -78,7 +79,16 @@ def predict_curves(
         times = path["time"].to_numpy(dtype=float) - float(path["time"].iloc[0])
         times = np.append(times[:-1], _times_ahead(times[-1], times[-1] - times[-2], horizon))
         start = path.iloc[0]
-        prevalence = run_forward(posterior, model, start, times, int(start["infected"]), rng, n_draws // len(paths))
+        prevalence = run_forward(
+            posterior,
+            model,
+            start,
+            times + float(start["time"]),
+            int(start["infected"]),
+            rng,
+            n_draws // len(paths),
+            fitted=trajectories.table["time"].to_numpy(dtype=float),
+        )
         curves += [np.interp(grid, times, curve) for curve in prevalence]
     bands = bands_of(grid, np.array(curves))
     bands.attrs["formula"] = network_formula(paths[0].iloc[0].to_dict(), posterior.attrs["closure"]).name
@@ -168,6 +178,7 @@ def forecast(
         return _forecast_on_network(posterior, histories_of(data), until, model, rng, n_draws)
     observed = observe(data, attrs["closure"], attrs["clock"], whole_curve=True)
     median_step = float(np.median(observed.time_end - observed.time_start))
+    gained = observed.exposure_end - observed.exposure_start
     tables = []
     for number, path in _paths(data):
         times = path["time"].to_numpy(dtype=float)
@@ -177,7 +188,6 @@ def forecast(
                 f"{data.source}: until = {until:g} is not in the future: trajectory {label} was observed until "
                 f"{times[-1]:g}; give a later time"
             )
-        last = np.flatnonzero(observed.path == number)[-1:]
         ahead = _times_ahead(times[-1], times[-1] - times[-2] if times.size > 1 else median_step, until)
         prevalence = run_forward(
             posterior,
@@ -188,9 +198,9 @@ def forecast(
             rng,
             n_draws,
             label=str(label),
+            fitted=data.table["time"].to_numpy(dtype=float),
             # A trajectory with one state so far has no increment: its exposure is 0.
-            exposure0=float(observed.exposure_end[last].sum()),
-            time0=times[-1] - times[0],
+            past=Past(times, path["infected"].to_numpy(dtype=np.int64), gained[observed.path == number]),
         )
         bands = bands_of(ahead, prevalence)
         bands.insert(0, "trajectory", label)
@@ -260,6 +270,7 @@ class _Simulator:
         if self._designs:
             effects, own = effects_of(group(self._posterior, "posterior"))[chosen], self._designs[number]
             factor = Specification.covariate_factors(effects, own.matrix)[:, own.group]
+        starts, ends = self._histories.starts, self._histories.ends
         return simulate_shares(
             self._model,
             values,
@@ -271,6 +282,8 @@ class _Simulator:
             contact=attrs["contact"],
             start=start,
             factor=factor,
+            pacing=pacing_of(self._posterior, self._model, values, np.concatenate([starts, ends])),
+            begin=float(starts[number]),
         )
 
 
@@ -288,6 +301,14 @@ def _times_ahead(start: float, step: float, until: float) -> FloatArray:
     return start + step * np.arange(n_steps + 1, dtype=float)
 
 
+class Past(NamedTuple):
+    """A trajectory until now: times, counts at them, and the exposure gained between them."""
+
+    times: FloatArray
+    infected: NDArray[np.int64]
+    gained: FloatArray
+
+
 def run_forward(
     posterior: Any,
     model: type[SIModel] | None,
@@ -298,13 +319,46 @@ def run_forward(
     n_draws: int,
     *,
     label: str = "",
-    exposure0: float = 0.0,
-    time0: float = 0.0,
+    fitted: FloatArray | None = None,
+    past: Past | None = None,
 ) -> FloatArray:
-    """Simulate the prevalence of random paths of a trajectory that began at `start`, shape (n_draws, n_times)."""
+    """Simulate the prevalence of random paths of a trajectory that began at `start`, shape (n_draws, n_times).
+
+    Parameters
+    ----------
+    posterior, model, n_draws
+        As of :func:`predict_curves`.
+    start : pandas.Series
+        First row of the trajectory.
+    times : array, shape (n_times,)
+        Times of the data.
+    infected0 : int
+        Number that have shared at the first of these times.
+    rng : numpy.random.Generator
+        Source of randomness.
+    label : str
+        Label of the trajectory, whose own factor is used if the fit has one.
+    fitted : array, optional
+        All times of the data that were fitted, for a pace that varies over them.
+    past : Past, optional
+        What was observed before the first of the times.
+    """
     model = model or get_model(posterior.attrs["model"])
     values, factor, dispersion, _ = _drawn(posterior, model, rng, n_draws, label)
-    population = int(start["population"])
+    population, begin = int(start["population"]), float(start.get("time", times[0]))
+    exposure0: Any = 0.0 if past is None else past.gained.sum()
+    pacing = pacing_of(posterior, model, values, times if fitted is None else fitted)
+    pace = None
+    if pacing is not None:
+        clock = posterior.attrs["clock"]
+        earlier = np.array([[begin, float(start["infected"])]])
+        if past is not None:
+            observed_pace = pacing.of_counts(past.times, begin, earlier, clock)
+            exposure0 = sum(
+                gained * observed_pace(step, past.infected[None, : step + 1]) for step, gained in enumerate(past.gained)
+            )
+            earlier = np.column_stack([past.times, np.diff(past.infected, prepend=0)])
+        pace = pacing.of_counts(times, begin, earlier, clock)
     infected = model.simulate_paths(
         values,
         times,
@@ -316,8 +370,9 @@ def run_forward(
         clock=posterior.attrs["clock"],
         factor=factor,
         exposure0=exposure0,
-        time0=time0,
+        time0=times[0] - begin,
         susceptible0=1.0 - int(start["infected"]) / population,
+        pace=pace,
     )
     return infected / population
 

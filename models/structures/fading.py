@@ -58,7 +58,7 @@ class ShelfLife(Structure):
 
     name: ClassVar[str] = "shelf-life"
     summary: ClassVar[str] = "a share is seen until it reaches a certain age, then no more"
-    reference: ClassVar[str] = "Volz, Miller, Galvani & Meyers (2011), doi:10.1371/journal.pcbi.1002042"
+    reference: ClassVar[str] = "Wearing, Rohani & Keeling (2005), doi:10.1371/journal.pmed.0020174"
     axis: ClassVar[Axis | None] = AGE
     setting: ClassVar[str | None] = "shelf_life"
 

@@ -34,7 +34,7 @@ def test_one_rate_on_a_network_is_not_taken_for_two(degree):
     for seed in range(40):
         network = random_regular(500, degree, seed=seed)
         trajectories = spread(network, [[0.5 / degree]], visibility=1.0, replicates=5, seed=seed)
-        verdicts.append(compare(trajectories, seed=seed, challenge=False).verdict)
+        verdicts.append(compare(trajectories, seed=seed, structures="none").verdict)
     assert verdicts.count("two-rate") < 4, verdicts
     # The simpler model is also chosen, not only not rejected.
     assert verdicts.count("one-rate") >= 34, verdicts
@@ -47,6 +47,6 @@ def test_two_rates_four_times_apart_are_found():
         network = random_regular(500, 8, seed=seed)
         members = np.random.default_rng(seed).permutation(500) % 2
         trajectories = spread(network, [[0.12], [0.03]], members, visibility=1.0, replicates=5, seed=seed)
-        verdicts.append(compare(trajectories, seed=seed, challenge=False).verdict)
+        verdicts.append(compare(trajectories, seed=seed, structures="none").verdict)
     # The target is the right verdict in 98%. Then fewer than 36 of 40 have probability 0.2%.
     assert verdicts.count("two-rate") >= 36, verdicts

@@ -115,12 +115,14 @@ def test_compare_gives_the_same_verdict_on_saved_trajectories_and_uses_mean_fiel
     bare = tmp_path / "bare.csv"
     table[["trajectory", "time", "infected", "population"]].to_csv(bare, index=False)
     again = subprocess.run(
-        [TWORATE, "compare", folder / "trajectories.parquet", "--json", "--no-challenge"],
+        [TWORATE, "compare", folder / "trajectories.parquet", "--json", "--structures", "none"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     condition = json.loads(again.stdout)["conditions"][0]
     assert condition["verdict"] == saved["verdict"]
     assert condition["elpd_diff"] == saved["elpd_diff"]
-    plain = subprocess.run([TWORATE, "compare", bare, "--no-challenge"], capture_output=True, text=True, check=True)
+    plain = subprocess.run(
+        [TWORATE, "compare", bare, "--structures", "none"], capture_output=True, text=True, check=True
+    )
     assert "closure: mean-field (the data have no column degree" in plain.stdout
     assert list(tmp_path.iterdir()) == [bare]

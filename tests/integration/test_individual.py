@@ -37,7 +37,7 @@ def simulated(q, seed, n_agents=600, replicates=6):
 @pytest.fixture(scope="module")
 def two_rates():
     data = simulated((0.2, 0.04), 3)
-    return data, compare(data, seed=1, challenge=False)
+    return data, compare(data, seed=1, structures="none")
 
 
 def test_two_rates_are_found_with_their_values(two_rates):
@@ -53,7 +53,7 @@ def test_two_rates_are_found_with_their_values(two_rates):
         low, high = np.quantile(draws[name], [0.001, 0.999])
         assert low < value < high, name
     # On counts of the same data the closure has the fast rate too low.
-    counts = compare(data, seed=1, challenge=False, level="count").conditions[0]
+    counts = compare(data, seed=1, structures="none", level="count").conditions[0]
     assert (counts.level, counts.closure) == ("count", "recorded")
     assert counts.models["two-rate"].parameters.loc["beta_fast", "hdi_high"] < truth["beta_fast"]
     assert counts.elpd_diff < result.elpd_diff
@@ -70,7 +70,7 @@ def test_one_rate_is_found_where_there_is_one():
 def small():
     """A data set with its exact posterior of one rate, over single agents, on a grid."""
     data = simulated((0.15, 0.15), 7, n_agents=80, replicates=1)
-    comparison = compare(data, seed=2, challenge=False)
+    comparison = compare(data, seed=2, structures="none")
     exposure, _ = agent_exposure(data.histories, "rounds")
     beta = np.linspace(0.4, 3.0, 2001)[:, None]
     before, end = np.exp(-beta * exposure.before), np.exp(-beta * exposure.end)
@@ -116,7 +116,7 @@ def test_a_comparison_of_histories_is_saved_and_opened(two_rates, tmp_path):
 
 def test_whole_trajectories_can_be_left_out(two_rates):
     data, by_agent = two_rates
-    result = compare(data, seed=1, challenge=False, unit="trajectory").conditions[0]
+    result = compare(data, seed=1, structures="none", unit="trajectory").conditions[0]
     assert result.models["two-rate"].elpd.pointwise.size == 6
     # Sums over other units of the same data: near each other.
     assert result.elpd_diff == pytest.approx(by_agent.conditions[0].elpd_diff, rel=0.05)
@@ -146,7 +146,7 @@ def test_counts_have_no_individual_level(make_trajectories):
 
 
 def test_settings_of_counts_choose_their_level(two_rates):
-    result = compare(two_rates[0], seed=1, challenge=False, closure="mean-field").conditions[0]
+    result = compare(two_rates[0], seed=1, structures="none", closure="mean-field").conditions[0]
     assert (result.level, result.level_reason) == ("count", "closure was given, which goes with counts")
 
 
@@ -173,7 +173,7 @@ def test_the_command_compares_shares_on_a_network(two_rates, tmp_path, monkeypat
     shares[["trajectory", "agent", "time"]].to_csv(tmp_path / "shares.csv", index=False)
     arguments = ["compare", "shares.csv", "--network", "follows.csv", "--until", "60", "--clock", "rounds"]
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["tworate", *arguments, "--no-challenge", "--seed", "1", "--out", "out"])
+    monkeypatch.setattr(sys, "argv", ["tworate", *arguments, "--structures", "none", "--seed", "1", "--out", "out"])
     with pytest.raises(SystemExit) as stopped:
         main()
     printed = capsys.readouterr()
@@ -197,9 +197,9 @@ def of_personas():
 
 def test_a_second_rate_goes_once_the_personas_that_make_it_are_known(of_personas, tmp_path):
     rates, data = of_personas
-    without = compare(data, seed=1, challenge=False).conditions[0]
+    without = compare(data, seed=1, structures="none").conditions[0]
     assert without.verdict == "two-rate"
-    comparison = compare(data, seed=1, challenge=False, covariates="persona")
+    comparison = compare(data, seed=1, structures="none", covariates="persona")
     result = comparison.conditions[0]
     assert (result.verdict, result.covariates) == ("one-rate", ("persona",)), result.reasons
     effects = comparison.covariate_effects().query("model == 'one-rate'")
@@ -217,7 +217,7 @@ def test_a_second_rate_goes_once_the_personas_that_make_it_are_known(of_personas
 
 def test_classes_of_agents_follow_what_made_them(of_personas):
     rates, data = of_personas
-    agents = compare(data, seed=1, challenge=False).agent_table()
+    agents = compare(data, seed=1, structures="none").agent_table()
     assert set(agents["persona"]) == {f"P{i}" for i in range(8)}
     assert agents["p_fast"].between(0, 1).all()
     means = agents.groupby("persona")["p_fast"].mean()
@@ -297,7 +297,7 @@ def test_the_command_takes_what_is_known_of_the_agents(two_rates, command, tmp_p
     pd.DataFrame({"agent": np.arange(network.n_agents), "town": town}).to_csv(tmp_path / "people.csv", index=False)
     arguments = [
         "compare", tmp_path / "shares.csv", "--network", tmp_path / "follows.csv", "--until", 60, "--agents",
-        tmp_path / "people.csv", "--no-challenge",
+        tmp_path / "people.csv", "--structures", "none",
     ]  # fmt: skip
     status, output, _ = command(*arguments, "--covariates", "town", "--out", tmp_path / "out")
     assert status == 0
@@ -325,7 +325,7 @@ def test_agents_keep_their_order_in_files(tmp_path):
     )[0]  # fmt: skip
     sharers = np.flatnonzero(np.isfinite(times))
     shares = pd.DataFrame({"agent": network.labels[sharers], "time": times[sharers]})
-    comparison = compare(EventHistories(shares, network, 6, "rounds", agents=members), seed=1, challenge=False)
+    comparison = compare(EventHistories(shares, network, 6, "rounds", agents=members), seed=1, structures="none")
     comparison.save(tmp_path)
     pd.testing.assert_frame_equal(load_comparison(tmp_path).agent_table(), comparison.agent_table())
     assert list(load_comparison(tmp_path).trajectories.histories.network.labels) == list(network.labels)

@@ -228,9 +228,9 @@ def test_conditions_are_compared_separately_and_one_without_information_does_not
         event="two"
     )
     still = one.assign(event="still", infected=5)
-    comparison = compare(pd.concat([one, still, two]), by="event", seed=1, challenge=False)
+    comparison = compare(pd.concat([one, still, two]), by="event", seed=1, structures="none")
     assert comparison.verdict == {"event = one": "one-rate", "event = still": "undecided", "event = two": "two-rate"}
-    alone = compare(two, seed=1, challenge=False)
+    alone = compare(two, seed=1, structures="none")
     assert alone.conditions[0].elpd_diff == comparison.conditions[2].elpd_diff
     # Two pooled conditions are named. A column that differs in every trajectory is not a condition.
     pooled = compare(pd.concat([one, two]).assign(run=lambda table: table["trajectory"]), "one-rate", seed=1)

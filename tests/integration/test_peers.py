@@ -77,7 +77,7 @@ def test_rounds_of_ndlib_have_one_rate():
 @pytest.mark.parametrize(("rates", "verdict"), [((0.05,), "one-rate"), ((0.12, 0.02), "two-rate")])
 def test_continuous_time_of_eon_has_the_rates_that_its_agents_have(rates, verdict):
     data = by_eon(rates, np.linspace(0.0, 30.0, 16), replicates=4)
-    (result,) = compare(data, clock="continuous", challenge=False, seed=1).conditions
+    (result,) = compare(data, clock="continuous", structures="none", seed=1).conditions
     assert (result.verdict, result.closure) == (verdict, "edge-based"), result.reasons
     if verdict == "one-rate":
         # The rate is per eight contacts.

@@ -114,9 +114,9 @@ def test_the_command_writes_rows_numbers_and_figures_and_fails_on_a_missed_targe
 
 def test_event_histories_and_counts_are_scored_on_the_same_data():
     methods = (
-        RecoveryMethod(level="individual", challenge=False),
-        RecoveryMethod(challenge=False),
-        RecoveryMethod(level="individual", challenge=False, covariates=("persona",)),
+        RecoveryMethod(level="individual", structures="none"),
+        RecoveryMethod(structures="none"),
+        RecoveryMethod(level="individual", structures="none", covariates=("persona",)),
     )
     cell = Cell("who", "who", {"rate": 0.7, "ratio": 5.0, "weight": 0.5}, agents=300, replicates=3, methods=methods,
                 homophily=0.2, data_sets=1)  # fmt: skip

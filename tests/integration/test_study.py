@@ -33,7 +33,7 @@ SMALL = {
     "personas": {"profiles": ["OCEAN", "ocean"], "mixtures": {"both": "OCEAN,ocean"}},
     "spread": {"agents": 100, "degree": 4, "replicates": 3, "rounds": 10, "visibility": 0.4},
     "elicitation": {"sightings": 2},
-    "comparison": {"challenge": False, "tune": 300},
+    "comparison": {"structures": "none", "tune": 300},
 }
 TABLES = ("conditions", "decisions", "comparison")
 
@@ -111,7 +111,7 @@ def test_a_condition_equals_a_comparison_of_its_trajectories(uninterrupted):
     condition = make_plan(make_study(SMALL)).conditions[2]
     from tworate.inference import SamplerSettings
 
-    alone = compare(data, seed=condition.settings.seed, challenge=False, sampler=SamplerSettings(tune=300, draws=600))
+    alone = compare(data, seed=condition.settings.seed, structures="none", sampler=SamplerSettings(tune=300, draws=600))
     assert alone.posteriors["two-rate"].posterior.equals(uninterrupted.posterior(2, "two-rate").posterior)
     rows = uninterrupted.comparison[uninterrupted.comparison["condition"] == 2].reset_index(drop=True)
     assert_frame_equal(rows[["elpd_loo", "elpd_diff", "weight"]], alone.table[["elpd_loo", "elpd_diff", "weight"]])
@@ -151,7 +151,7 @@ def test_effects_over_all_conditions_are_fitted_saved_and_reported(tmp_path):
             **SMALL,
             "personas": {"profiles": ["O----", "o----"]},
             "seed": [5, 6, 7],
-            "comparison": {"challenge": False, "tune": 200, "draws": 200},
+            "comparison": {"structures": "none", "tune": 200, "draws": 200},
             "effects": {"fit": True, "si_models": "one-rate", "compare_terms": True},
         }
     )
@@ -381,7 +381,7 @@ def test_a_cluster_that_cannot_be_used_is_an_error(monkeypatch):
 def test_the_command_estimates_runs_and_prints(tmp_path, monkeypatch, capsys):
     (tmp_path / "small.toml").write_text(
         "seed = 5\nevents.ids = 'VAR1'\npersonas.profiles = ['OCEAN']\nelicitation.sightings = 2\n"
-        "[spread]\nagents = 100\ndegree = 4\nreplicates = 3\nrounds = 10\n[comparison]\nchallenge = false\n"
+        "[spread]\nagents = 100\ndegree = 4\nreplicates = 3\nrounds = 10\n[comparison]\nstructures = 'none'\n"
     )
     monkeypatch.chdir(tmp_path)
 

@@ -43,7 +43,7 @@ def test_report_is_one_file_without_external_resources(comparison, result, tmp_p
     # The sentence of the verdict has its numbers.
     assert f"elpd_diff = {result.elpd_diff:.1f}" in html
     # The report has derived quantities, priors and rivals.
-    for text in ("time to 90% prevalence", "log-normal, median 10", "gamma-rate", "withstood the challenge"):
+    for text in ("time to 90% prevalence", "log-normal, median 10", "gamma-rate", "two rates beat a continuum"):
         assert text in html
 
 
@@ -69,14 +69,14 @@ def test_several_conditions_have_a_table_of_verdicts(comparison, result, tmp_pat
     assert others.exists()
 
 
-def test_sentence_has_the_verdict_the_rates_and_the_challenging_models(result):
+def test_sentence_has_the_verdict_and_the_rates(result):
     sentence = verdict_sentence(result)
     row = result.models["two-rate"].parameters.loc["beta_fast"]
     fast = f"β_fast = {row['mean']:.3g} (95% interval {row['hdi_low']:.3g} to"
     assert sentence.startswith(f"Two transmission rates are needed, {fast}")
     assert f"dse = {result.dse:.1f}" in sentence
-    assert "challenged" not in sentence
-    assert "challenged" in verdict_sentence(dataclasses.replace(result, challenged_by=["gamma-rate"]))
+    other = dataclasses.replace(result, verdict="heterogeneous", reasons=["rates differ"])
+    assert verdict_sentence(other) == "Transmission rates differ: rates differ."
 
 
 @pytest.mark.parametrize("plot", ["elpd", "rates", "pareto_k", "pointwise_elpd", "prediction"])

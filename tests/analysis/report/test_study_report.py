@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
             rows.append({**columns, "event": kind, "fatalities": 0, "network": "random-regular", "visibility": 0.25})
     trajectories = Trajectories(pd.concat([p.table for p in parts]), counts=pd.concat([p.counts for p in parts]))
     trajectories.save(folder / "trajectories.parquet")
-    compared = compare(trajectories, by="condition", challenge=False, seed=1)
+    compared = compare(trajectories, by="condition", structures="none", seed=1)
     comparison = []
     for result in compared.conditions:
         for name, model in result.models.items():

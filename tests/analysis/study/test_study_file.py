@@ -52,7 +52,7 @@ BAD = [
     ("[spread]\nvisibility = [0.1, 0.1]\n", "line 2: [spread] visibility: 0.1 is given twice; give it once"),
     ("seed = -1\n", "line 1: seed, entry 1 = -1: must be greater than or equal to 0"),
     ("seed = 1\nseed = 2\n", "line 2: is not valid TOML (Cannot overwrite a value)"),
-    ("[comparison]\nchallenge = 1\n", "line 2: [comparison] challenge = 1: must be true or false"),
+    ("[comparison]\nreplicate_effects = 1\n", "line 2: [comparison] replicate_effects = 1: must be true or false"),
     ("[comparison]\nposteriors = 'all'\n", "[comparison] posteriors = 'all': must be 'lean', 'whole' or 'none'"),
     ("[comparison]\nsi_models = ['onerate']\n", "si_models: there is no model 'onerate'; did you mean 'one-rate'?"),
     (

@@ -16,7 +16,7 @@ def rows(n, **columns):
         {
             "label": "one rate: complete", "truth": "one-rate", "cell": "c", "number": np.arange(n),
             "verdict": "one-rate",
-            "challenged": False, "level": "count", "likelihood": "beta-binomial", "closure": "default",
+            "structure": "", "level": "count", "likelihood": "beta-binomial", "closure": "default",
             "prior_scale": 1.0, "covariates": "",
             "elpd_diff": 0.0, "dse": 1.0,
             "elpd_diff_trajectory": 0.0, "dse_trajectory": 1.0, "bad_k_trajectory": 0, "trusted": True,
@@ -49,18 +49,13 @@ def test_few_data_sets_decide_nothing():
     assert judged(rows(5, verdict="two-rate"), "(complete)").status == "too few"
 
 
-def test_a_challenged_verdict_excuses_imitators_but_not_one_rate():
-    table = rows(40, verdict="two-rate", challenged=True)
-    assert judged(table, "(complete)").errors == 40
-    table = table.assign(label="imitated: varying", truth="varying")
-    assert judged(table, "(varying)").errors == 0
-    assert judged(table.assign(challenged=False), "(varying)").errors == 40
-    # One rate imitates two when the fit has the wrong clock.
-    table = rows(40, verdict="two-rate", challenged=True, label="imitated: clock", taken_as="rounds")
-    assert judged(table, "(clock)").errors == 40
-    table["clock"] = "continuous"
-    assert judged(table, "(clock)").errors == 0
-    assert judged(table.assign(challenged=False), "(clock)").errors == 40
+def test_two_rates_are_false_whatever_imitates_them_and_heterogeneous_ones_are_not():
+    for label, truth in (("one rate: complete", "one-rate"), ("imitated: varying", "varying")):
+        table = rows(40, label=label, truth=truth)
+        name = f"({label.split(': ')[1]})"
+        assert judged(table.assign(verdict="two-rate"), name).errors == 40
+        for word in ("heterogeneous", "undecided", "one-rate"):
+            assert judged(table.assign(verdict=word), name).errors == 0
 
 
 def test_one_rate_is_an_error_only_where_fresh_data_tell():
@@ -73,11 +68,11 @@ def test_one_rate_is_an_error_only_where_fresh_data_tell():
 
 def test_confusion_power_and_calibration_count():
     table = rows(8, truth="who", label="a", verdict=verdicts(8, 6), truth_ratio=[2.0] * 4 + [8.0] * 4)
-    table["challenged"] = [True] * 2 + [False] * 6
+    table.loc[table.index[:2], "verdict"] = "heterogeneous"
     counts = summary.confusion(table).set_index("verdict")["count"]
-    assert counts.to_dict() == {"one-rate": 2, "undecided": 0, "two-rate": 4, "two-rate, challenged": 2}
+    assert counts.to_dict() == {"one-rate": 2, "undecided": 0, "heterogeneous": 2, "two-rate": 4}
     power = summary.power(table).set_index("ratio")
-    assert power["two_rate"].to_dict() == {2.0: 1.0, 8.0: 0.5}
+    assert power["two_rate"].to_dict() == {2.0: 0.5, 8.0: 0.5}
     rng = np.random.default_rng(1)
     drawn = rows(400, elpd_diff=rng.normal(8, 3, 400), fresh_diff=rng.normal(8, 3, 400), dse=3.0, fresh_dse=3.0)
     calibration = summary.calibration(drawn)

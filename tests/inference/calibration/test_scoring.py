@@ -20,7 +20,14 @@ from tworate.inference.posterior.posteriors import Posteriors
 from tworate.models import GammaRateSI, OneRateSI, TwoRateSI
 from tworate.simulate import random_regular
 
-HOW = {"likelihood": "binomial", "closure": None, "prior_scale": 1.0, "level": "count", "challenge": True, "seed": 1}
+HOW = {
+    "likelihood": "binomial",
+    "closure": None,
+    "prior_scale": 1.0,
+    "level": "count",
+    "structures": "default",
+    "seed": 1,
+}
 BINOMIAL = LIKELIHOODS["binomial"]
 MODELS = {
     "one-rate": Specification(OneRateSI, BINOMIAL),
@@ -76,9 +83,12 @@ def scored(data, monkeypatch, process=None, **changes):
 
 
 def test_rows_hold_the_verdict_and_all_that_it_was_drawn_from(data, monkeypatch):
-    _, row = scored(data, monkeypatch, challenged_by=["gamma-rate"])
-    assert row["verdict"] == "one-rate"
-    assert (row["elpd_diff"], row["dse"], row["reason"], row["challenged"]) == (-7.0, 0.5, "because", True)
+    _, row = scored(data, monkeypatch, structure=["ageing"], challenged_by=["gamma-rate"])
+    assert (row["verdict"], row["structure"], row["challenged_by"]) == ("one-rate", "ageing", "gamma-rate")
+    assert (row["sides_diff"], row["sides_dse"], row["reason"]) == (-7.0, 0.5, "because")
+    # The plain models differ by 0.1 per unit.
+    assert row["elpd_diff"] == pytest.approx(-0.1 * row["n_observations"])
+    assert row["dse"] == pytest.approx(0.0, abs=1e-9)
     # The rival's difference from two rates is 0.1 per unit.
     assert row["rival_diff_gamma-rate"] == pytest.approx(-0.1 * row["n_observations"])
 

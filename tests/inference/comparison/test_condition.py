@@ -9,6 +9,7 @@ from tworate.inference.comparison import condition as module
 from tworate.inference.comparison.condition import ConditionComparison, Options, can_predict, split_at
 from tworate.inference.comparison.results import ComparisonMethod
 from tworate.inference.likelihood.likelihoods import LIKELIHOODS
+from tworate.inference.likelihood.predictor import predictor
 from tworate.inference.likelihood.specification import Specification
 from tworate.inference.posterior.fit_target import FitTarget
 from tworate.inference.posterior.fitting import observed
@@ -18,6 +19,7 @@ from tworate.models import OneRateSI, OnlineOfflineSI, RandomRegular, TwoRateSI
 from tworate.simulate import Trajectories
 
 BINOMIAL = LIKELIHOODS["binomial"]
+STRUCTURES = ("ageing", "background", "unreachable", "replicates", "continuous")
 ONE, TWO = Specification(OneRateSI, BINOMIAL), Specification(TwoRateSI, BINOMIAL)
 
 
@@ -50,17 +52,13 @@ class ScriptedRun:
 def draws_near_the_maximum(specification, data, rng):
     """Return unconstrained draws of each scalar: the maximum of the binomial likelihood with a little noise."""
     scalars = specification.scalars
+    formula = predictor(specification)
+    arrays = formula.arrays(data)
     start = np.array([spec.unconstrained(spec.distribution.median()) for spec in scalars.values()])
 
     def misfit(point):
-        values = {
-            name: 1 / (1 + np.exp(-at)) if spec.support[1] == 1.0 else np.exp(at)
-            for at, (name, spec) in zip(point, scalars.items(), strict=True)
-        }
-        model = specification.model
-        exposure = [getattr(data, f"exposure_{end}") / data.window for end in ("start", "end")]
-        time = [getattr(data, f"time_{end}") / data.window for end in ("start", "end")]
-        log_escape = model.log_escape(exposure, time, model.from_coordinates(values))
+        values = {name: spec.constrained(at) for at, (name, spec) in zip(point, scalars.items(), strict=True)}
+        log_escape = formula.predict(arrays, specification.model.from_coordinates(values))
         p = -np.expm1(np.minimum(log_escape, -1e-12))
         weighted = data.weight * (data.incidence * np.log(p) + (data.n_susceptible - data.incidence) * np.log1p(-p))
         return -weighted.sum()
@@ -80,7 +78,7 @@ def comparison_of(monkeypatch):
         method = ComparisonMethod("edge-based", "asked for", "binomial", "rounds", "asked for", "increment")
         options = Options(
             **{
-                "method": method, "seed": 1, "sampler": SamplerSettings(), "challenge": True, "max_refits": 0,
+                "method": method, "seed": 1, "sampler": SamplerSettings(), "structures": STRUCTURES, "max_refits": 0,
                 "predict_from": None, "evidence": False, "clock_known": clock_known,
             } | changes
         )  # fmt: skip
@@ -104,45 +102,78 @@ def comparison_of(monkeypatch):
     return make
 
 
-def test_a_two_rate_verdict_is_challenged_by_every_rival_that_the_data_can_tell(comparison_of, two_rates):
+def test_structures_are_asked_before_two_rates_are_believed(comparison_of, two_rates):
     comparison, runs, steps = comparison_of(two_rates)
     result = comparison.compared()
-    assert (result.verdict, result.doubts, result.challenged_by) == ("two-rate", [], [])
-    one, two = (result.models[name].elpd.pointwise for name in ("one-rate", "two-rate"))
+    assert (result.verdict, result.selected, result.doubts, result.challenged_by) == ("two-rate", "two-rate", [], [])
+    # The verdict is between the best of both sides.
+    best = max((name for name in result.models if name.startswith("one-rate")), key=lambda n: result.models[n].elpd_loo)
+    assert result.compared == ["two-rate", best]
+    one, two = (result.models[name].elpd.pointwise for name in (best, "two-rate"))
     assert result.elpd_diff == pytest.approx((two - one).sum())
     assert result.dse == pytest.approx(np.sqrt(one.size) * np.std(two - one))
-    rivals = ["gamma-rate", "online-offline", "one-rate+replicates"]
-    assert [run.specification.name for run in runs] == ["one-rate", "two-rate", *rivals]
+    structures = [f"one-rate+{name}" for name in ("ageing", "background", "unreachable", "replicates")]
+    names = [run.specification.name for run in runs]
+    assert names[:6] == ["one-rate", "two-rate", *structures]
+    # Two rates are given the structure that helps one rate most, and at last a continuum has its say.
+    assert names[6].startswith("two-rate+")
+    assert names[-1] == "gamma-rate"
     assert {name: model.rival for name, model in result.models.items()} == {
-        "one-rate": False, "two-rate": False, **dict.fromkeys(rivals, True),
+        "one-rate": False, "two-rate": False, **dict.fromkeys(names[2:], True),
     }  # fmt: skip
     assert sum(model.weight for model in result.models.values()) == pytest.approx(1.0, abs=1e-6)
     assert list(result.posteriors) == list(result.models)
     assert steps[0] == ("fitting one-rate (event = A)", 0, 2)
-    assert steps[-1][0] == "challenge by one-rate+replicates (event = A)"
+    assert steps[-1][0] == "continuum gamma-rate (event = A)"
 
 
-def test_rounds_that_are_only_assumed_are_challenged_by_continuous_time(comparison_of, two_rates):
+def test_one_rate_that_suffices_asks_no_structures_unless_all_are_asked(comparison_of, make_trajectories):
+    data = Trajectories(make_trajectories(OneRateSI(0.8), RandomRegular(16), seed=3, degree=16))
+    comparison, runs, _ = comparison_of(data)
+    assert comparison.compared().verdict == "one-rate"
+    assert len(runs) == 2
+    comparison, runs, _ = comparison_of(data, structures=("all",), specifications=(ONE, TWO))
+    comparison._structures = lambda: ["unreachable"]
+    assert comparison.compared().verdict == "one-rate"
+    assert [run.specification.name for run in runs[2:]] == ["one-rate+unreachable"]
+
+
+def test_data_that_could_not_have_shown_a_second_rate_are_too_early(comparison_of, two_rates):
+    table = two_rates.table
+    early = Trajectories(table[(table["infected"] < 0.1 * table["population"]) | (table["time"] < 2)])
+    result = comparison_of(early)[0].compared()
+    assert (result.verdict, result.selected) == ("undecided", "")
+    assert result.doubts == ["TOO_EARLY"]
+    assert "more data would show it" in result.reasons[0]
+
+
+def test_rounds_that_are_only_assumed_are_asked_for_continuous_time(comparison_of, two_rates):
     comparison, runs, _ = comparison_of(two_rates, clock_known=False)
     comparison.compared()
-    last = runs[-1].specification
-    assert (last.name, last.clock) == ("one-rate+continuous", "continuous")
+    assert ("one-rate+continuous", "continuous") in [(r.specification.name, r.specification.clock) for r in runs]
 
 
-def test_without_a_challenge_assumed_rounds_carry_a_caution(comparison_of, two_rates):
-    comparison, runs, _ = comparison_of(two_rates, clock_known=False, challenge=False)
+def test_without_structures_assumed_rounds_carry_a_caution(comparison_of, two_rates):
+    comparison, runs, _ = comparison_of(two_rates, clock_known=False, structures=("none",))
     result = comparison.compared()
-    assert len(runs) == 2
+    assert [run.specification.name for run in runs] == ["one-rate", "two-rate", "gamma-rate"]
     assert any("synchronous rounds" in reason for reason in result.reasons)
-    comparison, _, _ = comparison_of(two_rates, clock_known=True, challenge=False)
+    comparison, _, _ = comparison_of(two_rates, clock_known=True, structures=("none",))
     assert not any("synchronous rounds" in reason for reason in comparison.compared().reasons)
 
 
-def test_bad_diagnostics_leave_it_undecided_and_call_no_rivals(comparison_of, two_rates):
-    comparison, runs, _ = comparison_of(two_rates, script={"two-rate": {"problems": ["9 divergent transitions"]}})
+def test_bad_diagnostics_leave_it_undecided_unless_structures_describe_the_data(comparison_of, two_rates):
+    bad = {"problems": ["9 divergent transitions"]}
+    refused = {f"two-rate+{name}": {"failure": JobError("gave up")} for name in STRUCTURES}
+    comparison, runs, _ = comparison_of(two_rates, script={"two-rate": bad, **refused})
     result = comparison.compared()
     assert (result.verdict, result.doubts) == ("undecided", ["SAMPLER"])
     assert result.models["two-rate"].problems == ["9 divergent transitions"]
+    assert result.selected == ""
+    # Structures may describe what is hard to sample without them. Here they do not.
+    assert "two-rate+background" in [run.specification.name for run in runs]
+    comparison, runs, _ = comparison_of(two_rates, script={"two-rate": bad}, structures=("none",))
+    assert comparison.compared().doubts == ["SAMPLER"]
     assert len(runs) == 2
 
 
@@ -154,7 +185,7 @@ def test_one_model_alone_is_fitted_and_not_judged(comparison_of, two_rates):
     assert set(result.models) == {"one-rate", "online-offline"}
 
 
-def test_a_sampler_that_gives_up_ends_the_comparison_but_not_a_challenge(comparison_of, two_rates):
+def test_a_sampler_that_gives_up_ends_the_comparison_but_not_a_question(comparison_of, two_rates):
     failure = JobError("the sampler gave up")
     comparison, runs, _ = comparison_of(two_rates, script={"one-rate": {"failure": failure}})
     with pytest.raises(JobError, match="gave up"):
@@ -165,9 +196,7 @@ def test_a_sampler_that_gives_up_ends_the_comparison_but_not_a_challenge(compari
     result = comparison.compared()
     assert result.verdict == "two-rate"
     assert "gamma-rate" not in result.models
-    assert any(
-        "challenge by gamma-rate could not be judged: the sampler gave up" in reason for reason in result.reasons
-    )
+    assert any("gamma-rate could not be judged: the sampler gave up" in reason for reason in result.reasons)
 
 
 def test_data_that_cannot_be_compared_say_so_when_they_are_waited_for(comparison_of, two_rates):
@@ -195,7 +224,7 @@ def test_the_first_posterior_is_announced_once(comparison_of, two_rates):
 
 
 def test_units_of_high_pareto_k_are_refitted_without_them(comparison_of, two_rates, monkeypatch):
-    comparison, runs, steps = comparison_of(two_rates, max_refits=2, challenge=False)
+    comparison, runs, steps = comparison_of(two_rates, max_refits=2, structures=("none",))
     psis = module.loo
 
     def suspicious(*arguments):
@@ -212,13 +241,13 @@ def test_units_of_high_pareto_k_are_refitted_without_them(comparison_of, two_rat
 
 
 def test_the_future_is_foretold_by_a_fit_whose_priors_do_not_know_it(comparison_of, two_rates):
-    comparison, runs, _ = comparison_of(two_rates, predict_from=12.0, challenge=False)
+    comparison, runs, _ = comparison_of(two_rates, predict_from=12.0, structures=("none",))
     result = comparison.compared()
     past = runs[-1].data
     assert past.window == 12.0 < comparison.data.window
     np.testing.assert_array_equal(past.weight == 0.0, comparison.data.time > 12.0)
-    for model in result.models.values():
-        assert model.elpd_future.shape == (10,)
+    for name in ("one-rate", "two-rate"):
+        assert result.models[name].elpd_future.shape == (10,)
     # Two rates made the data.
     assert result.models["two-rate"].elpd_future.sum() > result.models["one-rate"].elpd_future.sum()
 

@@ -10,6 +10,9 @@ from tworate.errors import InputError
 from tworate.inference.data.observations import choose_clock, choose_closure, network_formula, observe
 from tworate.models import DegreeDistribution, MeanField, RandomRegular
 from tworate.simulate import Trajectories
+from tworate.simulate.contacts import ContactNetwork
+from tworate.simulate.histories import EventHistories
+from tworate.simulate.trajectories import as_trajectories
 
 
 def trajectories(**columns):
@@ -21,7 +24,7 @@ def test_the_clock_is_that_of_the_simulation_where_it_is_recorded():
     def recorded(*clocks):
         return replace(trajectories(), record={"spreads": [{"clock": clock} for clock in clocks]})
 
-    assert choose_clock(trajectories()) == ("rounds", "the data name no clock")
+    assert choose_clock(trajectories()) == ("rounds", "times are whole numbers in equal steps")
     assert choose_clock(recorded("continuous", "continuous")) == ("continuous", "that of the simulation")
     assert choose_clock(recorded("continuous"), "rounds") == (
         "rounds",
@@ -33,6 +36,35 @@ def test_the_clock_is_that_of_the_simulation_where_it_is_recorded():
         assert choose_clock(unknown)[0] == "rounds"
     with pytest.raises(InputError, match="clock 'sidereal' is unknown; choose one of rounds, continuous"):
         choose_clock(trajectories(), "sidereal")
+
+
+@pytest.mark.parametrize(
+    ("times", "clock", "reason"),
+    [
+        ([0, 1, 2, 3], "rounds", "whole numbers in equal steps"),
+        ([0, 7, 14, 21], "rounds", "whole numbers in equal steps"),
+        ([0, 1, 2, 4], "continuous", "not evenly spaced (steps from 1 to 2)"),
+        ([0, 1 / 3, 2 / 3, 1], "continuous", "not whole numbers"),
+        ([0.5, 1.5, 2.5, 3.5], "continuous", "not whole numbers"),
+    ],
+)
+def test_without_a_record_the_clock_is_what_times_look_like(times, clock, reason):
+    chosen, why = choose_clock(trajectories(time=times))
+    assert chosen == clock
+    assert reason in why
+
+
+def test_shares_that_never_coincide_are_in_continuous_time():
+    edges = pd.DataFrame({"source": np.arange(30), "target": (np.arange(30) + 1) % 30})
+    network = ContactNetwork.of_edges(edges)
+
+    def clock_of(times):
+        shares = pd.DataFrame({"agent": np.arange(len(times)), "time": times})
+        return choose_clock(as_trajectories(EventHistories(shares, network)))
+
+    assert clock_of(np.arange(20)) == ("continuous", "hardly any two agents share at the same time")
+    assert clock_of(np.arange(20) // 2) == ("rounds", "times are whole numbers")
+    assert clock_of(np.arange(20) / 7) == ("continuous", "times are not whole numbers")
 
 
 def test_mean_field_exposure_adds_up_the_observed_prevalence():
