@@ -27,6 +27,7 @@ class OneRateSI(SIModel):
 
     name: ClassVar[str] = "one-rate"
     summary: ClassVar[str] = "every agent alike"
+    nested_in: ClassVar[str | None] = "two-rate"
     reference: ClassVar[str] = (
         "Kermack & McKendrick (1927), Proc. R. Soc. A 115, 700, doi:10.1098/rspa.1927.0118, without recovery"
     )

@@ -23,6 +23,14 @@ def compare(
     models: Annotated[
         str, typer.Option("--models", metavar="NAME,…", help="Models to compare; see `tworate models`.")
     ] = "one-rate,two-rate",
+    between: Annotated[
+        str,
+        typer.Option(
+            "--between",
+            metavar="NAME,NAME",
+            help="Models that the verdict is between, in the place of one-rate and two-rate; same as --models.",
+        ),
+    ] = "",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for report, posteriors and numbers.")
     ] = None,
@@ -109,6 +117,8 @@ def compare(
 
         tworate compare cascades.csv --clock continuous --models one-rate,two-rate,gamma-rate --predict-from 20
 
+        tworate compare trajectories.csv --between one-rate,online-offline
+
         tworate compare shares.csv --network follows.csv --until 48 --clock continuous
 
         tworate compare shares.csv --network follows.csv --agents people.csv --covariates age,degree
@@ -118,6 +128,7 @@ def compare(
     from ...inference import comparison_dict
     from ...simulate import as_trajectories, read_trajectories
     from ...simulate.history_files import read_histories
+    from .inputs import names
     from .output import emit_json, progress_bar, say
     from .verdicts import show_comparison
 
@@ -134,18 +145,18 @@ def compare(
     with progress_bar() as bar:
         comparison = compare_trajectories(
             data,
-            models=_names(models),
-            by=_names(by),
+            models=names(between or models),
+            by=names(by),
             closure=closure,
             likelihood=likelihood,
             clock=clock,
             unit=unit,
             level=level,
             contact=contact,
-            covariates=_names(covariates),
+            covariates=names(covariates),
             replicate_effects=replicate_effects,
             prior_scale=prior_scale,
-            structures=_names(structures),
+            structures=names(structures),
             period=period,
             predict_from=predict_from,
             evidence=evidence,
@@ -174,7 +185,3 @@ def _refuse_other_work(folder: Path) -> None:
             raise InputError(
                 f"{folder}: holds {content} ({record}), which a comparison would overwrite; name another folder"
             )
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]

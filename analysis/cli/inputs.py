@@ -1,4 +1,4 @@
-"""Inputs that commands open before they work."""
+"""Inputs of commands: what they open before they work, and lists of names."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,3 +17,8 @@ def store(folder: Path | None, *, made: bool = True) -> "AnswerStore":
         raise InputError(f"{folder}: there is no such folder; name a folder of cached answers")
 
     return AnswerStore(folder, say=lambda message: say(f"note: {message}"))
+
+
+def names(text: str) -> list[str]:
+    """Return the names in a list with commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]

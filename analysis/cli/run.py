@@ -44,6 +44,7 @@ def run(
     from ..experiment import make_population
     from ..pipeline import check_job
     from ..pipeline import run as run_job
+    from .inputs import names
     from .output import emit_json, progress_bar, say
     from .verdicts import show_comparison
 
@@ -66,7 +67,7 @@ def run(
             closure=closure,
             likelihood=likelihood,
             level=level,
-            structures=structures,
+            structures=names(structures),
             period=period,
             progress=bar,
             say=say,

@@ -89,6 +89,8 @@ def verdict_sentence(result: ConditionResult) -> str:
         return f"One transmission rate is enough, {_interval(result, result.selected, 'beta')}: {result.reasons[0]}."
     if result.verdict == "heterogeneous":
         return f"Transmission rates differ: {result.reasons[0]}."
+    if result.verdict != "two-rate":
+        return f"{result.verdict} is chosen: {result.reasons[0]}."
     rates = " and ".join(_interval(result, result.selected, name) for name in ("beta_fast", "beta_slow"))
     return f"Two transmission rates are needed, {rates}: {result.reasons[0]}."
 

@@ -58,7 +58,8 @@ def targets(rows: pd.DataFrame) -> list[Target]:
         judged.append(_target(name, limit, int(errors[chosen].sum()), int(chosen.sum())))
 
     for kind in ("who", "when"):
-        add(f"two rates found ({kind})", 0.02, label == f"found: {kind}", rows["verdict"] != "two-rate")
+        found = rows["verdict"].isin(["two-rate", "heterogeneous"])
+        add(f"rates found to differ ({kind})", 0.02, label == f"found: {kind}", ~found)
     one = label.str.startswith("one rate: ")
     for name in sorted(label[one].unique()):
         add(f"two rates where there is one ({name.split(': ')[1]})", 0.02, label == name, is_false(rows))

@@ -74,7 +74,8 @@ def compare(
     trajectories : Trajectories, EventHistories, DataFrame or path
         The data, see :class:`tworate.simulate.Trajectories`.
     models : sequence of str or type of SIModel
-        Models to compare. The verdict is between one-rate and two-rate.
+        Models to compare. The verdict is between one-rate and two-rate where both are among them, else between all:
+        the simplest that no other one beats.
     by : str or sequence of str, optional
         Condition columns: each condition is compared separately.
     likelihood, closure, clock, replicate_effects, prior_scale, sampler

@@ -25,17 +25,17 @@ from ..loo.loo import (
     stacking_weights,
     unit_log_likelihood,
 )
-from ..posterior.arviz_adapter import Posterior, add_groups, group
+from ..posterior.arviz_adapter import Posterior, add_groups, drop_group, group
 from ..posterior.derived_quantities import derive
 from ..posterior.diagnostics import ROUGH, diagnose, prior_sensitivity
 from ..posterior.fit_target import start_sampling
-from ..posterior.fitting import SETTINGS, complete, with_settings
+from ..posterior.fitting import SETTINGS, complete, restore_log_likelihood, with_settings
 from ..posterior.marginal_likelihood import log_evidence
 from ..posterior.posteriors import Posteriors
 from ..posterior.sampling import SampledPosterior, SamplerSettings, SamplingRun
 from .power import expected_gain
 from .results import ComparisonMethod, ConditionResult, ModelResult, condition_label
-from .sides import Contender, Weighed, among_heterogeneous, beats, weigh
+from .sides import Contender, Weighed, among_heterogeneous, beats, simplest, weigh
 from .verdict import GAIN, STANDARD_ERRORS, Doubt, VerdictInput, judge, plural
 
 Report = Callable[[str, int, int], None]
@@ -179,6 +179,8 @@ class ConditionComparison:
                 raise sampled
             self.finish(specification, sampled)
         weighed, doubts = self._judged()
+        if weighed.selected and (chosen := self.fits[weighed.selected].specification) not in self.specifications:
+            restore_log_likelihood(self.fits[weighed.selected].posterior, chosen, self._data_of(chosen))
         weights = stacking_weights({name: fit.elpd for name, fit in self.fits.items()})
         fitted = [fit.specification for fit in self.fits.values()]
         return ConditionResult(
@@ -203,8 +205,7 @@ class ConditionComparison:
     def _judged(self) -> tuple[Weighed, Sequence[Doubt]]:
         """Return the verdict with its reasons, and why numbers cannot be trusted."""
         if (pair := self._pair()) is None:
-            reason = "the verdict is between one-rate and two-rate; not both were fitted"
-            return Weighed("undecided", (), "", ("", ""), np.nan, np.nan, (), (reason,)), [Doubt.NOT_COMPARED]
+            return self._among()
         one, two = pair
         elpd_diff, dse = self.difference(two, one)
         judgement = judge(self._verdict_input(elpd_diff, dse, pair))
@@ -226,11 +227,34 @@ class ConditionComparison:
             return self._if_not_too_early(plain)
         return plain, ()
 
+    def _among(self) -> tuple[Weighed, Sequence[Doubt]]:
+        """Return the verdict among models that are not one rate and two rates."""
+        specifications = {specification.name: specification for specification in self.specifications}
+        if len(specifications) < 2:
+            reason = "one model is fitted; a verdict is between two or more"
+            return Weighed("undecided", (), "", ("", ""), np.nan, np.nan, (), (reason,)), [Doubt.NOT_COMPARED]
+        contenders = [self._plain_contender(name) for name in specifications]
+        by_model = {specification.model.name: name for name, specification in specifications.items()}
+        nested_in = {
+            name: by_model[parent]
+            for name, specification in specifications.items()
+            if (parent := specification.model.nested_in) in by_model
+        }
+        sizes = {name: specification.n_parameters for name, specification in specifications.items()}
+        doubts = [Doubt.SAMPLER] if any(contender.doubts for contender in contenders) else []
+        return simplest(contenders, sizes, nested_in, self.difference), doubts
+
     def _with_structures(self, plain: Weighed, one: str, two: str) -> Weighed:
         """Compare the best of one rate with the best of two rates over the structures."""
         names = self._structures()
         like = {name: self.fits[name].specification for name in (one, two)}
-        one_side = [self._plain_contender(one), *self._contenders(like[one], names)]
+        # Other models that are special cases of two rates stand on the side of one rate.
+        others = [
+            self._plain_contender(specification.name)
+            for specification in self.specifications
+            if specification.model.nested_in == "two-rate" and specification.name != one
+        ]
+        one_side = [self._plain_contender(one), *others, *self._contenders(like[one], names)]
         helps = [c for c in one_side[1:] if not c.doubts and beats(self.difference(c.name, one))]
         helps.sort(key=lambda c: -self.difference(c.name, one)[0])
         helpful = [c.structure for c in helps[:MAX_TWO_SIDED]]
@@ -251,7 +275,10 @@ class ConditionComparison:
         specifications = {name: self._with(like, name) for name in names}
         new = [spec for spec in specifications.values() if spec.name not in self.fits]
         failures: dict[str, str] = {}
-        self._start(new)
+        for specification in new:
+            # The first time on a machine this takes seconds: the density is compiled.
+            self.report(f"preparing {specification.name}")
+            self._start([specification])
         for specification, sampled in self._sampled("structure", new):
             if isinstance(sampled, JobError):
                 failures[specification.name] = str(sampled)
@@ -490,6 +517,9 @@ class ConditionComparison:
         if unit == "agent":
             elpd = of_each_agent(elpd, data)
         add_groups(posterior, loo=elpd.to_dataset())
+        if specification not in self.specifications:
+            # It is the largest group by far, and there are many rivals.
+            drop_group(posterior, "log_likelihood")
         summary = sampled.summary.assign(prior_sensitivity=prior_sensitivity(posterior))
         self.fits[specification.name] = ModelFit(specification, posterior, elpd, summary, sampled.problems)
 

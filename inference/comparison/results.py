@@ -14,7 +14,6 @@ from ..likelihood.specification import Level, Specification
 from ..loo.loo import Elpd, Unit
 from ..posterior.arviz_adapter import Posterior
 from ..posterior.posteriors import Posteriors
-from .verdict import Verdict
 
 _SHOWN = 20
 """Number of conditions that `repr` of a comparison shows."""
@@ -105,8 +104,9 @@ class ConditionResult:
     ----------
     condition : dict
         Values of the condition columns; empty when there is one condition.
-    verdict : {"one-rate", "two-rate", "heterogeneous", "undecided"}
-        See :mod:`tworate.inference.comparison.sides`.
+    verdict : str
+        `one-rate`, `two-rate`, `heterogeneous` or `undecided`, see :mod:`tworate.inference.comparison.sides`. Between
+        other models it is the name of the chosen one.
     doubts : list of str
         Names of :class:`tworate.inference.comparison.verdict.Doubt`: why the numbers cannot be trusted; empty when
         they can.
@@ -146,7 +146,7 @@ class ConditionResult:
     """
 
     condition: dict[str, Any]
-    verdict: Verdict
+    verdict: str
     doubts: list[str]
     reasons: list[str]
     challenged_by: list[str]
@@ -254,7 +254,7 @@ class ComparisonResults:
     version: str = __version__
 
     @property
-    def verdict(self) -> Verdict | dict[str, Verdict]:
+    def verdict(self) -> str | dict[str, str]:
         """The verdict. With several conditions, a dict by condition."""
         if len(self.conditions) == 1:
             return self.conditions[0].verdict

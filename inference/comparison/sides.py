@@ -5,7 +5,7 @@ plain model, and the model with each structure. The question is whether a second
 their say; and, if so, whether the rates are two or a continuum.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .verdict import GAIN, STANDARD_ERRORS, Verdict, rule
@@ -45,8 +45,8 @@ class Weighed:
 
     Parameters
     ----------
-    verdict : {"one-rate", "two-rate", "heterogeneous", "undecided"}
-        The verdict.
+    verdict : str
+        `one-rate`, `two-rate`, `heterogeneous` or `undecided`; among other models the name of the chosen one.
     structure : tuple of str
         Structures that the verdict is about; several where the data cannot tell which.
     selected : str
@@ -61,7 +61,7 @@ class Weighed:
         Sentences, the decisive one first.
     """
 
-    verdict: Verdict
+    verdict: str
     structure: tuple[str, ...]
     selected: str
     compared: tuple[str, str]
@@ -167,6 +167,56 @@ def _is_shown(chosen: Contender, one_side: Sequence[Contender], two_plain: Conte
         c.is_nested and not c.doubts and rule(*difference(two_plain.name, c.name)) == "one-rate" for c in one_side
     )
     return chosen.is_nested or slow_is_zero or beats(difference(chosen.name, two_plain.name))
+
+
+def simplest(
+    contenders: Sequence[Contender],
+    n_parameters: Mapping[str, int],
+    nested_in: Mapping[str, str],
+    difference: Difference,
+) -> Weighed:
+    """Return the verdict among any models: the simplest that no other one beats.
+
+    A model is simpler than another if it is a special case of it, or has fewer parameters. It is the verdict if no
+    model beats it, and a gain of each richer one is ruled out; where models are equally rich, it must beat the others.
+
+    Parameters
+    ----------
+    contenders : sequence of Contender
+        At least two models.
+    n_parameters : mapping
+        Number of parameters by name.
+    nested_in : mapping
+        Name of the richer model that a model is a special case of, by name; models without one are left out.
+    difference : callable
+        See :data:`Difference`.
+    """
+
+    def is_simpler(first: str, second: str) -> bool:
+        return nested_in.get(first) == second or (
+            nested_in.get(second) != first and n_parameters[first] < n_parameters[second]
+        )
+
+    def is_settled(first: str, second: str) -> bool:
+        if is_simpler(first, second):
+            return rule(*difference(second, first)) == "one-rate"
+        return beats(difference(first, second))
+
+    names = [contender.name for contender in contenders]
+    best_first = sorted(names, key=lambda name: -difference(name, names[0])[0])
+    rival = {name: next(other for other in best_first if other != name) for name in names}
+    doubted = [f"{c.name} cannot be trusted: {'; '.join(c.doubts)}" for c in contenders if c.doubts]
+    chosen = next((name for name in names if all(is_settled(name, other) for other in names if other != name)), "")
+    leader = chosen or best_first[0]
+    d, dse = difference(rival[leader], leader)
+    shown = f"elpd_diff = {d:.1f}, dse = {dse:.1f}"
+    compared = (rival[leader], leader)
+    if doubted or not chosen:
+        reason = f"{rival[leader]} and {leader} cannot be told apart ({shown})"
+        return Weighed("undecided", (), "", compared, d, dse, (), (*doubted, reason))
+    gains = f"gains {d:.1f}" if d > 0 else f"loses {-d:.1f}"
+    reason = f"{chosen} is the simplest that no other one beats; {rival[chosen]} {gains} against it ({shown})"
+    return Weighed(chosen, (), chosen, compared, d, dse, (), (reason,))
 
 
 def among_heterogeneous(weighed: Weighed, two: str, continuum: Contender, difference: Difference) -> Weighed:

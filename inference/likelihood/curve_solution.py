@@ -80,7 +80,7 @@ def _numba_solution(op: CurveSolution, node: Apply, **_: Any) -> tuple[Any, None
 @cache
 def _solver(model: type[SIModel], clock: Clock) -> Any:
     """Make the numba function that evaluates the operation."""
-    log_survival, n_parameters, in_rounds = _scalar_log_survival(model), len(model.parameters()), clock == "rounds"
+    log_survival, n_parameters, in_rounds = scalar_log_survival(model), len(model.parameters()), clock == "rounds"
 
     @njit(error_model="numpy", fastmath=False)
     def change(reached, tangents, time, values, rates, rises, first, factor, slopes):  # type: ignore[no-untyped-def]
@@ -128,7 +128,7 @@ def _solver(model: type[SIModel], clock: Clock) -> Any:
     return solve
 
 
-def _scalar_log_survival(model: type[SIModel]) -> Any:
+def scalar_log_survival(model: type[SIModel]) -> Any:
     """Make a numba function of scalars (exposure, time, *parameters).
 
     It returns `log_survival` and its derivatives by the exposure and the parameters.

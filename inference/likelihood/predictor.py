@@ -128,7 +128,7 @@ class FlowPredictor(Predictor):
         return arrays
 
     def predict(self, arrays: Arrays, values: Mapping[str, Any], factors: Any = None, xp: Any = np) -> Any:  # noqa: D102
-        model, names = self.specification.model, list(values)
+        model = self.specification.model
         time = (arrays["time_start"], arrays["time_end"])
         factor = 1.0 + 0.0 * arrays["exposure_rate"] if factors is None else _factors_at(factors, arrays, "path")
         start = arrays["exposure_start"]
@@ -140,28 +140,15 @@ class FlowPredictor(Predictor):
             factor = factor * _weighted(arrays["gained"], weights, xp) + zero
         else:
             start = factor * start + zero
-        step = (time[1] - time[0]) / FLOW_STEPS
-
-        def advance(number: Any, exposure: Any, *constants: Any) -> tuple[Any, Any]:
-            origin, length, begun, rate, elasticity, scale, *numbers = constants
-            parameters = dict(zip(names, numbers, strict=True))
-            at = origin + number * length
-            exposure = model.reach_step(exposure, at, length, begun, rate, elasticity, parameters, xp, factor=scale)
-            return number + 1.0, exposure
-
-        begun = model.log_survival(start, time[0], values, xp)
-        constants = [time[0], step, begun, arrays["exposure_rate"], arrays["elasticity"], factor, *values.values()]
-        number, end = xp.zeros(()), start
         if xp is np:
-            for _ in range(FLOW_STEPS):
-                number, end = advance(number, end, *constants)
+            end = model.reach(start, time, arrays["exposure_rate"], arrays["elasticity"], values, factor=factor)
         else:
-            from pytensor import scan
+            from .flow_solution import FlowSolution
 
-            _, ends = scan(
-                advance, None, [number, start], constants, n_steps=FLOW_STEPS, strict=True, return_updates=False
-            )
-            end = ends[-1]
+            step = (time[1] - time[0]) / FLOW_STEPS
+            in_order = xp.stack([values[name] for name in model.parameters()])
+            observed = (time[0], step, arrays["exposure_rate"], arrays["elasticity"])
+            end, _ = FlowSolution(model)(start, factor, *observed, in_order)
         return model.log_escape((start, end), time, values, xp)
 
 

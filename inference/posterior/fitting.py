@@ -48,6 +48,7 @@ DEFAULT_LIKELIHOOD: dict[Level, str] = {"individual": "binomial", "count": "beta
 """Likelihood by level. An agent shares or does not, so nothing is overdispersed at the individual level."""
 SETTINGS = ("period", "shelf_life")
 """Settings of structures that are saved with a fit where they are given."""
+_DIMENSIONS = ("chain", "draw", "observation")
 PREDICTIVE_DRAWS = 250
 """Number of draws of the posterior predictive (evenly spaced in the posterior), the prior and the prior predictive."""
 
@@ -488,18 +489,10 @@ def _add_groups(result: Posterior, specification: Specification, data: Transitio
     """Compute all other groups from the draws with the formula of the model, and add them."""
     likelihood, posterior = specification.likelihood, group(result, "posterior")
     prediction, dispersion = predicted_draws(specification, posterior, data)
-    pointwise = pointwise_log_likelihood(
-        likelihood.family, prediction, dispersion, data.observed(likelihood.observed), data.n_susceptible
-    )
+    _add_log_likelihood(result, specification, data, prediction, dispersion)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
     sizes = (posterior.sizes["chain"], posterior.sizes["draw"])
-    coords = {
-        "observation": np.arange(data.size),
-        "trajectory": ("observation", data.labels[data.path]),
-        "time": ("observation", data.time),
-    }
-    chains = {"chain": posterior.chain, "draw": posterior.draw}
-    dims = ("chain", "draw", "observation")
+    coords = _coordinates(data)
     constant_columns = {
         name: getattr(data, name)
         for name in (
@@ -511,7 +504,7 @@ def _add_groups(result: Posterior, specification: Specification, data: Transitio
 
     def by_draw(values: FloatArray, **chain_and_draw: Any) -> xr.Dataset:
         shaped = values.reshape(len(chain_and_draw["chain"]), len(chain_and_draw["draw"]), -1)
-        return xr.Dataset({name: (dims, shaped)}, coords={**chain_and_draw, **coords})
+        return xr.Dataset({name: (_DIMENSIONS, shaped)}, coords={**chain_and_draw, **coords})
 
     predictive: dict[str, xr.Dataset] = {}
     if data.units is None:
@@ -529,7 +522,6 @@ def _add_groups(result: Posterior, specification: Specification, data: Transitio
         predictive["prior_predictive"] = by_draw(drawn, chain=prior.chain, draw=prior.draw)
     add_groups(
         result,
-        log_likelihood=by_draw(pointwise, **chains),
         prior=prior,
         **predictive,
         log_prior=_log_prior(specification, posterior, data),
@@ -539,6 +531,33 @@ def _add_groups(result: Posterior, specification: Specification, data: Transitio
             coords=coords,
         ),
     )
+
+
+def restore_log_likelihood(result: Posterior, specification: Specification, data: Transitions) -> None:
+    """Compute the group `log_likelihood` again, where it was dropped to save memory."""
+    prediction, dispersion = predicted_draws(specification, group(result, "posterior"), data)
+    _add_log_likelihood(result, specification, data, prediction, dispersion)
+
+
+def _add_log_likelihood(
+    result: Posterior, specification: Specification, data: Transitions, prediction: FloatArray, dispersion: FloatArray
+) -> None:
+    likelihood, posterior = specification.likelihood, group(result, "posterior")
+    pointwise = pointwise_log_likelihood(
+        likelihood.family, prediction, dispersion, data.observed(likelihood.observed), data.n_susceptible
+    )
+    shaped = pointwise.reshape(posterior.sizes["chain"], posterior.sizes["draw"], -1)
+    coords = {"chain": posterior.chain, "draw": posterior.draw, **_coordinates(data)}
+    dataset = xr.Dataset({likelihood.observed: (_DIMENSIONS, shaped)}, coords=coords)
+    add_groups(result, log_likelihood=dataset)
+
+
+def _coordinates(data: Transitions) -> dict[str, Any]:
+    return {
+        "observation": np.arange(data.size),
+        "trajectory": ("observation", data.labels[data.path]),
+        "time": ("observation", data.time),
+    }
 
 
 def _log_prior(specification: Specification, posterior: Any, data: Transitions) -> xr.Dataset:

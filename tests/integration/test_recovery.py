@@ -85,7 +85,7 @@ def test_fixed_seed_sample_of_the_targets(tmp_path):
         seed=11,
     )
     assert (rows.loc[rows["label"] == "one", "verdict"] != "two-rate").all()
-    assert (rows.loc[rows["label"] == "who", "verdict"] == "two-rate").all()
+    assert rows.loc[rows["label"] == "who", "verdict"].isin(["two-rate", "heterogeneous"]).all()
     # The gain that leave-one-out predicts has the same sign on fresh data, which no model has seen.
     two = rows[rows["label"] == "who"]
     assert (np.sign(two["fresh_diff"]) == np.sign(two["elpd_diff"])).all()
@@ -104,7 +104,7 @@ def test_the_command_writes_rows_numbers_and_figures_and_fails_on_a_missed_targe
         main()
     assert ended.value.code == 1
     printed = capsys.readouterr()
-    assert "1 of the targets missed: two rates found (who)" in " ".join(printed.err.split())
+    assert "1 of the targets missed: rates found to differ (who)" in " ".join(printed.err.split())
     summary = json.loads(printed.out)
     assert summary == json.loads((tmp_path / "summary.json").read_text())
     assert summary["data_sets"] == 2
@@ -123,7 +123,7 @@ def test_event_histories_and_counts_are_scored_on_the_same_data():
     individual, counts, known = cell.draw(3, 0).rows(cell.methods)
     assert (individual["level"], counts["level"]) == ("individual", "count")
     assert individual["closure_used"] == "event histories"
-    assert individual["verdict"] == "two-rate"
+    assert individual["verdict"] in ("two-rate", "heterogeneous")
     assert individual["elpd_diff"] > counts["elpd_diff"]
     # Classes that are known explain what two rates explained.
     assert known["verdict"] == "one-rate"

@@ -24,7 +24,7 @@ def comparison(make_trajectories):
     table = make_trajectories(
         TwoRateSI(1.2, 0.2, 0.5), MeanField(), seed=2, degree=None, replicates=4, rounds=30
     ).assign(event=ATTACK)
-    return compare(Trajectories(table, source=f"{ATTACK}.csv"), by="event", seed=1)
+    return compare(Trajectories(table, source=f"{ATTACK}.csv"), by="event", structures="unreachable", seed=1)
 
 
 @pytest.fixture(scope="module")

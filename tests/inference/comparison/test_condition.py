@@ -178,11 +178,22 @@ def test_bad_diagnostics_leave_it_undecided_unless_structures_describe_the_data(
 
 
 def test_one_model_alone_is_fitted_and_not_judged(comparison_of, two_rates):
-    comparison, _, _ = comparison_of(two_rates, specifications=(ONE, Specification(OnlineOfflineSI, BINOMIAL)))
+    comparison, _, _ = comparison_of(two_rates, specifications=(ONE,))
     result = comparison.compared()
     assert (result.verdict, result.doubts) == ("undecided", ["NOT_COMPARED"])
     assert np.isnan(result.elpd_diff)
-    assert set(result.models) == {"one-rate", "online-offline"}
+    assert set(result.models) == {"one-rate"}
+
+
+def test_the_verdict_is_between_any_two_models(comparison_of, two_rates):
+    comparison, runs, _ = comparison_of(two_rates, specifications=(ONE, Specification(OnlineOfflineSI, BINOMIAL)))
+    result = comparison.compared()
+    assert [run.specification.name for run in runs] == ["one-rate", "online-offline"]
+    # Two rates made the data; a background rate describes their slow part better than none.
+    assert (result.verdict, result.selected) == ("online-offline", "online-offline")
+    assert result.compared == ["one-rate", "online-offline"]
+    difference = result.models["one-rate"].elpd_loo - result.models["online-offline"].elpd_loo
+    assert result.elpd_diff == pytest.approx(difference)
 
 
 def test_a_sampler_that_gives_up_ends_the_comparison_but_not_a_question(comparison_of, two_rates):

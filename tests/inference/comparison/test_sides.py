@@ -2,7 +2,7 @@
 
 import pytest
 
-from tworate.inference.comparison.sides import Contender, among_heterogeneous, beats, best, weigh
+from tworate.inference.comparison.sides import Contender, among_heterogeneous, beats, best, simplest, weigh
 
 WORDS = {
     "ageing": "ageing with a half-life of 5",
@@ -286,3 +286,51 @@ def test_a_continuum_that_could_not_be_fitted_changes_no_verdict():
     found = among_heterogeneous(TWO, "two", doubtful, difference)
     assert (found.verdict, found.selected) == ("two-rate", "two")
     assert found.reasons == (*TWO.reasons, "gamma could not be judged: it diverged; high Pareto k")
+
+
+def among(elpds, sizes, nested_in=None, dse=1.0, doubts=()):
+    def difference(first, second):
+        return elpds[first] - elpds[second], dse
+
+    contenders = [Contender(name, doubts=("bad",) if name in doubts else ()) for name in elpds]
+    return simplest(contenders, sizes, nested_in or {}, difference)
+
+
+@pytest.mark.parametrize(
+    ("elpds", "verdict"),
+    [
+        # The simpler one keeps ties, if a gain of more than 4 is ruled out.
+        ({"a": 0.0, "b": 2.0}, "a"),
+        ({"a": 0.0, "b": 2.1}, "undecided"),
+        ({"a": 0.0, "b": 4.1}, "b"),
+        ({"a": 0.0, "b": -9.0}, "a"),
+    ],
+)
+def test_among_any_models_the_simplest_that_no_other_beats_is_chosen(elpds, verdict):
+    found = among(elpds, {"a": 2, "b": 3})
+    assert found.verdict == verdict
+    assert found.selected == ("" if verdict == "undecided" else verdict)
+
+
+def test_models_that_are_equally_rich_must_beat_each_other():
+    assert among({"a": 0.0, "b": -5.0}, {"a": 2, "b": 2}).verdict == "a"
+    assert among({"a": 0.0, "b": -3.0}, {"a": 2, "b": 2}).verdict == "undecided"
+    assert among({"a": 0.0, "b": 5.0}, {"a": 2, "b": 2}).verdict == "b"
+    # A special case is simpler whatever the numbers of parameters say.
+    assert among({"a": 0.0, "b": 1.0}, {"a": 2, "b": 2}, {"a": "b"}).verdict == "a"
+    assert among({"a": 1.0, "b": 0.0}, {"a": 2, "b": 2}, {"b": "a"}).verdict == "b"
+
+
+def test_among_three_models_the_gain_of_each_richer_one_counts():
+    sizes = {"a": 1, "b": 2, "c": 3}
+    assert among({"a": 0.0, "b": 10.0, "c": 11.0}, sizes).verdict == "b"
+    assert among({"a": 0.0, "b": 10.0, "c": 15.0}, sizes).verdict == "c"
+    found = among({"a": 0.0, "b": 10.0, "c": 13.0}, sizes)
+    assert (found.verdict, found.compared) == ("undecided", ("b", "c"))
+    assert "cannot be told apart" in found.reasons[-1]
+
+
+def test_models_that_cannot_be_trusted_leave_it_undecided():
+    found = among({"a": 0.0, "b": 50.0}, {"a": 1, "b": 2}, doubts=("b",))
+    assert found.verdict == "undecided"
+    assert "b cannot be trusted: bad" in found.reasons[0]
