@@ -55,7 +55,7 @@ class _Hazard(SIModel):
         return {"rate": coordinates["rate"], **{_RELATIVE[number]: relative[number] for number in _NUMBERS}}
 
     @staticmethod
-    def log_survival(exposure: Any, time: Any, parameters: Mapping[str, Any], xp: Any = np) -> Any:  # noqa: D102
+    def log_survival(exposure: Any, time: Any, parameters: Mapping[str, Any], xp: Any = np) -> Any:
         reached = parameters["rate"] * exposure
         at = [parameters[_RELATIVE[number]] if number != _MIDDLE else 1.0 for number in range(len(KNOTS))]
         total = at[-1] * xp.maximum(reached - KNOTS[-1], 0.0)
@@ -83,9 +83,9 @@ FreeHazardSI = make_dataclass(
     namespace={
         "__doc__": """A hazard per exposure that is a free, smooth function of exposure: linear between knots.
 
-    With `z = βΛ`, the hazard `h(Λ) = β ρ(z)` is linear in `z` between fixed knots and constant after the last; `ρ(1) = 1`
-    and all `ρ` equal is one rate. Knots are in units of `1/β`, so the model is the same in every unit of time. It says
-    nothing about how agents differ; it is the reference that shows whether models which do say so describe the data.
+    With `z = βΛ`, the hazard `h(Λ) = β ρ(z)` is linear in `z` between fixed knots and constant after the last. `ρ` is 1
+    at `z = 1`; where it is 1 at all knots, the model is one rate. Knots are in units of `1/β`, so the model is the same
+    in every unit of time. It is the reference that shows whether models of fewer parameters describe the data.
     """,
         "__module__": __name__,
         "name": "free-hazard",
