@@ -131,12 +131,13 @@ class Adequacy:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content as it is saved, in plain numbers and words."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "adequate": self.is_adequate}
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> "Adequacy":
         """Read what :meth:`to_dict` returned."""
-        return cls(**{**saved, "bins": {axis: Binned(**binned) for axis, binned in saved["bins"].items()}})
+        fields = {name: value for name, value in saved.items() if name != "adequate"}
+        return cls(**{**fields, "bins": {axis: Binned(**binned) for axis, binned in saved["bins"].items()}})
 
 
 def adequacy(specification: Specification, posterior: Any, data: Transitions, seed: int) -> Adequacy:
@@ -275,7 +276,7 @@ def in_bins(at: FloatArray, observed: NDArray[Any], expected: FloatArray, varian
         New sharers; their mean and variance given the past.
     """
     values, place = np.unique(at, return_inverse=True)
-    cells = merged(np.bincount(place, weights=expected))
+    cells = merged(np.bincount(place, weights=expected).astype(float))
     number = cells[place]
     sums = [np.bincount(number, weights=column) for column in (observed, expected, variance)]
     first = np.flatnonzero(np.diff(cells, prepend=-1))
@@ -332,7 +333,7 @@ def agents_in_bins(specification: Specification, draws: Any, data: Transitions) 
     accumulated, edges = _hazard_in_cells(specification, draws, data)
     count, shared = data.weight * data.n_susceptible, data.weight * data.incidence
     total = accumulated.sum(axis=1)
-    cells = merged(count @ accumulated)
+    cells = merged(np.asarray(count @ accumulated))
     n_bins = int(cells[-1]) + 1
     hazard = np.stack([accumulated[:, cells == number].sum(axis=1) for number in range(n_bins)], axis=1)
     p = np.maximum(-np.expm1(-total), np.finfo(float).tiny)
@@ -356,10 +357,11 @@ def agents_in_bins(specification: Specification, draws: Any, data: Transitions) 
 
 
 def _hazard_in_cells(specification: Specification, draws: Any, data: Transitions) -> tuple[FloatArray, FloatArray]:
-    """Return the hazard of each observation in fine cells of exposure, shape (n_observations, n_cells), and their edges.
+    """Return the hazard of each observation in fine cells of exposure, and the edges of the cells.
 
-    The parts of the cells are those under the mean of the parameters; the sum over cells is that of all draws. Where
-    the hazard depends on time too, that part is spread as the rest.
+    The hazard has the shape (n_observations, n_cells). The parts of the cells are those under the mean of the
+    parameters; the sum over cells is that of all draws. Where the hazard depends on time too, that part is spread as
+    the rest.
     """
     prediction, _ = predicted_draws(specification, draws, data)
     total = -np.log1p(-np.minimum(-np.expm1(prediction).mean(axis=0), 1.0 - 1e-15))
@@ -383,7 +385,7 @@ def _hazard_in_cells(specification: Specification, draws: Any, data: Transitions
     whole = part.sum(axis=1, keepdims=True)
     # With exact times the exposure gained in the instant of sharing may be lost to rounding.
     lost = whole[:, 0] <= 0.0
-    part[lost] = np.diff(edges)[None, :] * 0.0
+    part[lost] = 0.0
     part[lost, np.clip(np.searchsorted(edges, end[lost]) - 1, 0, edges.size - 2)] = 1.0
     whole[lost] = 1.0
     return part / whole * total[:, None], edges * data.window
