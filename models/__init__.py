@@ -3,6 +3,7 @@
 from .base import SIModel
 from .closures import CLOSURES, Closure, DegreeDistribution, MeanField, RandomRegular
 from .decision_curve import DecisionCurve, decision_curve, sighting_weights
+from .free_hazard import FreeHazardSI
 from .gamma_rate import GammaRateSI
 from .multiclass import MultiClass, Orbit
 from .one_rate import OneRateSI
@@ -16,6 +17,7 @@ __all__ = [
     "Closure",
     "DecisionCurve",
     "DegreeDistribution",
+    "FreeHazardSI",
     "GammaRateSI",
     "MeanField",
     "MultiClass",

@@ -21,7 +21,7 @@ from .rendering import embedded, render
 MAX_FIGURES = 24
 """Further conditions have numbers, but no figures."""
 _FIGURES = "figures"
-_FIGURE = re.compile(r"(\d{3}-)?(prediction|elpd|rates|pareto_k|pointwise_elpd|evidence|prior|classes)\.png")
+_FIGURE = re.compile(r"(\d{3}-)?(prediction|elpd|rates|pareto_k|pit|pointwise_elpd|evidence|prior|classes)\.png")
 """File names of figures, numbered if there are several conditions."""
 
 
@@ -194,6 +194,8 @@ def _draw(
     }
     if result.compared and result.compared[0]:
         figures["pointwise_elpd"] = plots.plot_pointwise_elpd(result, agents)
+    if result.adequacy:
+        figures["pit"] = plots.plot_pit(result)
     if agents is not None:
         if reached := prior_reach(result, agents):
             figures["prior"] = plots.plot_prior_reach(reached, float(agents["shared"].mean()))

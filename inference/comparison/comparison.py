@@ -73,6 +73,18 @@ class Comparison(ComparisonResults):
 
         return plots.plot_pareto_k(self.conditions[condition])
 
+    def plot_pit(self, condition: int = 0) -> "Figure":
+        """Draw whether the models describe the data: ranks among one-step predictions, and new sharers in bins.
+
+        Raises
+        ------
+        InputError
+            When that was not asked, as for an undecided verdict.
+        """
+        from . import comparison_plots as plots
+
+        return plots.plot_pit(self.conditions[condition])
+
     def plot_prediction(self, condition: int = 0) -> "Figure":
         """Draw the curves that each model predicts for a repetition, over the observed trajectories."""
         from ..posterior.posterior_predictive import predict_curves

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from scipy.stats import kstwo
 
 from ...common.figure_style import BLUE, INK, ORANGE, STYLE
 from ...errors import InputError
@@ -25,6 +26,7 @@ COLOURS = {
     "gamma-rate": "#009E73",
     "online-offline": "#CC79A7",
     "reinforced": "#E69F00",
+    "free-hazard": "#666666",
     "one-rate+replicates": "#56B4E9",
     "one-rate+continuous": "#999933",
 }
@@ -177,6 +179,55 @@ def plot_pareto_k(result: ConditionResult) -> Figure:
         axis.set_xlabel(f"number of the {result.unit} that is left out")
         axis.set_ylabel("Pareto k")
         axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names), fontsize=9, markerscale=2)
+    return figure
+
+
+def plot_pit(result: ConditionResult) -> Figure:
+    """Draw whether the models describe the data.
+
+    Of counts: the distribution of the ranks of the observations among their one-step predictions, less the uniform one,
+    in a band that holds the whole curve of a right model with a probability of 95%. Always: new sharers in bins of
+    exposure, and of time, over those expected, with two standard deviations.
+    """
+    if not result.adequacy:
+        raise InputError("whether the models describe the data was not asked: it is, once there is a verdict")
+    names = list(result.adequacy)
+    first = next(iter(result.adequacy.values()))
+    panels = [*(["pit"] if first.pit else []), *first.bins]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(max(3.4 * len(panels), 5.0), 3.2))
+        axes = dict(zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True))
+        if "pit" in axes:
+            axis, size = axes["pit"], len(first.pit)
+            band = kstwo.ppf(0.95, size)
+            axis.fill_between([0, 1], -band, band, color="#888888", alpha=0.2, lw=0)
+            for name in names:
+                at = np.sort(result.adequacy[name].pit)
+                above = np.arange(1, at.size + 1) / at.size - at
+                axis.step(at, above, where="post", color=colour(name, names), lw=1.6)
+            axis.set_xlabel("rank among the predictions (PIT)")
+            axis.set_ylabel("share of lower ranks, minus uniform")
+        for kind in first.bins:
+            axis = axes[kind]
+            axis.axhline(1, color="#888888", lw=1)
+            for name in names:
+                binned = result.adequacy[name].bins[kind]
+                expected = np.array(binned.expected)
+                middle = (np.array(binned.low) + np.array(binned.high)) / 2
+                axis.errorbar(
+                    middle,
+                    np.array(binned.observed) / expected,
+                    yerr=2 * np.array(binned.sd) / expected,
+                    fmt="o-",
+                    ms=4,
+                    lw=1.2,
+                    capsize=2,
+                    color=colour(name, names),
+                )
+            axis.set_xlabel("cumulative exposure" if kind == "exposure" else kind)
+            axis.set_ylabel("new sharers over those expected")
+        handles = [Line2D([], [], color=colour(name, names), lw=2, label=name) for name in names]
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(names), fontsize=9)
     return figure
 
 

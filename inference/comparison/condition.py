@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import InputError, JobError
-from ...models import GammaRateSI
+from ...models import FreeHazardSI, GammaRateSI
 from ...models.structured import with_structure
 from ...models.structures import PHASE, all_structures, get_structure
 from ..data.observations import Transitions
@@ -33,6 +33,7 @@ from ..posterior.fitting import SETTINGS, complete, restore_log_likelihood, with
 from ..posterior.marginal_likelihood import log_evidence
 from ..posterior.posteriors import Posteriors
 from ..posterior.sampling import SampledPosterior, SamplerSettings, SamplingRun
+from .adequacy import Adequacy, adequacy
 from .power import expected_gain
 from .results import ComparisonMethod, ConditionResult, ModelResult, condition_label
 from .sides import Contender, Weighed, among_heterogeneous, beats, simplest, weigh
@@ -181,6 +182,7 @@ class ConditionComparison:
         weighed, doubts = self._judged()
         if weighed.selected and (chosen := self.fits[weighed.selected].specification) not in self.specifications:
             restore_log_likelihood(self.fits[weighed.selected].posterior, chosen, self._data_of(chosen))
+        adequate, reasons = self._adequacy(weighed)
         weights = stacking_weights({name: fit.elpd for name, fit in self.fits.items()})
         fitted = [fit.specification for fit in self.fits.values()]
         return ConditionResult(
@@ -190,7 +192,7 @@ class ConditionComparison:
             selected=weighed.selected,
             compared=list(weighed.compared),
             doubts=[doubt.name for doubt in doubts],
-            reasons=[*weighed.reasons, *self._cautions()],
+            reasons=[*reasons, *self._cautions()],
             challenged_by=list(weighed.challenged_by),
             elpd_diff=weighed.elpd_diff,
             dse=weighed.dse,
@@ -200,6 +202,7 @@ class ConditionComparison:
             models={spec.name: self._result(spec, weights[spec.name]) for spec in fitted},
             posteriors=Posteriors({name: fit.posterior for name, fit in self.fits.items()}),
             predict_from=self.options.predict_from,
+            adequacy=adequate,
         )
 
     def _judged(self) -> tuple[Weighed, Sequence[Doubt]]:
@@ -354,15 +357,18 @@ class ConditionComparison:
         two = self.fits[weighed.selected].specification
         model = with_structure(GammaRateSI, two.model.structure)
         specification = dataclasses.replace(two, model=model)
+        continuum = self._fitted_too("continuum", specification)
+        return among_heterogeneous(weighed, two.name, continuum, self.difference)
+
+    def _fitted_too(self, doing: str, specification: Specification) -> Contender:
+        """Fit one more model, unless it was fitted before."""
         if specification.name not in self.fits:
             self._start([specification])
-            for _, sampled in self._sampled("continuum", [specification]):
+            for _, sampled in self._sampled(doing, [specification]):
                 if isinstance(sampled, JobError):
-                    doubtful = Contender(specification.name, doubts=(str(sampled),))
-                    return among_heterogeneous(weighed, two.name, doubtful, self.difference)
+                    return Contender(specification.name, doubts=(str(sampled),))
                 self.finish(specification, sampled)
-        continuum = self._plain_contender(specification.name)
-        return among_heterogeneous(weighed, two.name, continuum, self.difference)
+        return self._plain_contender(specification.name)
 
     def _if_not_too_early(self, weighed: Weighed) -> tuple[Weighed, Sequence[Doubt]]:
         """Return the verdict, or undecided if the data could not have shown a second rate."""
@@ -385,6 +391,33 @@ class ConditionComparison:
             ),
             [Doubt.TOO_EARLY],
         )
+
+    def _adequacy(self, weighed: Weighed) -> tuple[dict[str, Adequacy], Sequence[str]]:
+        """Return how well the plain models and that of the verdict describe the data, and the reasons with that.
+
+        The model of the verdict is compared with a free hazard of the same structure, too.
+        """
+        is_asked = self.options.structures != (NONE,) and self.specifications[0].likelihood.kind == "transition"
+        if not weighed.selected or not is_asked:
+            return {}, weighed.reasons
+        selected = self.fits[weighed.selected].specification
+        model = with_structure(FreeHazardSI, selected.model.structure)
+        reference = self._fitted_too("reference", dataclasses.replace(selected, model=model))
+        doubts = reference.doubts
+        found: dict[str, Adequacy] = {}
+        for specification in dict.fromkeys([*self.specifications, selected]):
+            fit = self.fits[specification.name]
+            self.report(f"adequacy of {specification.name}")
+            data = self._data_of(specification)
+            made = adequacy(specification, group(fit.posterior, "posterior"), data, self.options.seed)
+            if not doubts:
+                elpd_diff, dse = self.difference(reference.name, specification.name)
+                made = dataclasses.replace(made, elpd_diff=elpd_diff, dse=dse)
+            found[specification.name] = made
+        conclusion = found[selected.name]
+        sentence = f"{'and' if conclusion.is_adequate else 'but'} {selected.name} {conclusion.in_words}"
+        untrusted = [f"{reference.name} could not be judged: {'; '.join(doubts)}"] if doubts else []
+        return found, [weighed.reasons[0], sentence, *weighed.reasons[1:], *untrusted]
 
     def undecided(self, reason: str) -> ConditionResult:
         """Return the result where nothing could be compared."""

@@ -14,6 +14,7 @@ from ..likelihood.specification import Level, Specification
 from ..loo.loo import Elpd, Unit
 from ..posterior.arviz_adapter import Posterior
 from ..posterior.posteriors import Posteriors
+from .adequacy import Adequacy
 
 _SHOWN = 20
 """Number of conditions that `repr` of a comparison shows."""
@@ -143,6 +144,9 @@ class ConditionResult:
         Names of the two models that the verdict is between: the best of two rates, and the best of one.
     predict_from : float or None
         Time from which the rest of the curves was predicted, if requested.
+    adequacy : dict of str to Adequacy
+        Whether the models that were asked for, and that of the verdict, describe the data; by name. Empty where the
+        verdict is undecided, for likelihoods of whole curves, and without structures.
     """
 
     condition: dict[str, Any]
@@ -170,6 +174,7 @@ class ConditionResult:
     structure: list[str] = field(default_factory=list)
     selected: str = ""
     compared: list[str] = field(default_factory=list)
+    adequacy: dict[str, Adequacy] = field(default_factory=dict, repr=False)
 
     @property
     def label(self) -> str:

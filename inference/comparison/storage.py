@@ -22,6 +22,7 @@ from ..loo.loo import Elpd
 from ..posterior.arviz_adapter import Posterior, group
 from ..posterior.fitting import SETTINGS
 from ..posterior.posteriors import Posteriors, read_posterior
+from .adequacy import Adequacy
 from .agents import agent_table
 from .results import ComparisonResults, ConditionResult, ModelResult
 
@@ -92,6 +93,7 @@ def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], 
                 "predict_from": result.predict_from,
                 "n_observations": result.n_observations,
                 "n_increments": result.n_increments,
+                "adequacy": {name: made.to_dict() for name, made in result.adequacy.items()},
                 "models": models,
             }
         )
@@ -224,6 +226,7 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
         structure=entry.get("structure", []),
         selected=entry.get("selected", entry["verdict"] if entry["verdict"] in entry["models"] else ""),
         compared=entry.get("compared", []),
+        adequacy={name: Adequacy.from_dict(saved) for name, saved in entry.get("adequacy", {}).items()},
         **{
             key: entry[key]
             for key in (

@@ -102,11 +102,15 @@ class RoundsPredictor(Predictor):
             "node_end": node_end,
         }
 
-    def predict(self, arrays: Arrays, values: Mapping[str, Any], factors: Any = None, xp: Any = np) -> Any:  # noqa: D102
+    def exposure(self, arrays: Arrays, values: Mapping[str, Any], factors: Any = None, xp: Any = np) -> Any:
+        """Return the exposure at the nodes in windows, as structures and factors weight it; see :meth:`predict`."""
         exposure = arrays["node_exposure"]
         if (weights := _weights(self.specification, arrays, values, xp)) is not None:
             exposure = _weighted(exposure, weights, xp)
-        exposure = _factors_at(factors, arrays, "node_path") * exposure
+        return _factors_at(factors, arrays, "node_path") * exposure
+
+    def predict(self, arrays: Arrays, values: Mapping[str, Any], factors: Any = None, xp: Any = np) -> Any:  # noqa: D102
+        exposure = self.exposure(arrays, values, factors, xp)
         log_g = self.specification.model.log_survival(exposure, arrays["node_time"], values, xp)
         return _differences(log_g, arrays["node_start"], arrays["node_end"], xp)
 

@@ -60,7 +60,7 @@ def leave_one_out(log_likelihood: FloatArray, efficiency: float) -> LeftOut:
     largest raw weight. Vehtari, Simpson, Gelman, Yao & Gabry (2024), Journal of Machine Learning Research 25(72).
     """
     n_draws, n_units = log_likelihood.shape
-    n_tail = math.ceil(min(n_draws / 5.0, 3.0 * math.sqrt(n_draws / efficiency)))
+    n_tail = _tail_length(n_draws, efficiency)
     elpd, lpd, k = np.empty(n_units), np.empty(n_units), np.empty(n_units)
     for start in range(0, n_units, _ROWS):
         rows = slice(start, start + _ROWS)
@@ -68,6 +68,35 @@ def leave_one_out(log_likelihood: FloatArray, efficiency: float) -> LeftOut:
         lpd[rows] = _log_mean_exp(block)
         elpd[rows], k[rows] = _smoothed(block, n_tail)
     return LeftOut(elpd, lpd, k, min(1.0 - 1.0 / math.log10(n_draws), 0.7))
+
+
+def smoothed_weights(log_likelihood: FloatArray, efficiency: float) -> FloatArray:
+    """Return the weights of the draws that leave out each unit, shape (n_draws, n_units); each unit's add up to 1.
+
+    Arguments and method are those of :func:`leave_one_out`.
+    """
+    n_draws = len(log_likelihood)
+    n_tail = _tail_length(n_draws, efficiency)
+    result = np.empty(log_likelihood.shape)
+    for start in range(0, log_likelihood.shape[1], _ROWS):
+        units = slice(start, start + _ROWS)
+        log_weights = -np.ascontiguousarray(log_likelihood[:, units].T)
+        log_weights -= log_weights.max(axis=1, keepdims=True)
+        order = np.argpartition(log_weights, n_draws - n_tail - 1, axis=1)
+        rows = np.arange(len(order))[:, None]
+        cutoff = np.maximum(log_weights[rows[:, 0], order[:, n_draws - n_tail - 1]][:, None], _MIN_LOG_WEIGHT)
+        places = order[:, n_draws - n_tail :]
+        places = places[rows, np.argsort(log_weights[rows, places], axis=1)]
+        smooth, _ = _smoothed_tail(log_weights[rows, places], cutoff)
+        log_weights[rows, places] = smooth
+        weights = np.exp(log_weights)
+        result[:, units] = (weights / weights.sum(axis=1, keepdims=True)).T
+    return result
+
+
+def _tail_length(n_draws: int, efficiency: float) -> int:
+    """Return the number of the largest weights that are smoothed."""
+    return math.ceil(min(n_draws / 5.0, 3.0 * math.sqrt(n_draws / efficiency)))
 
 
 def _log_mean_exp(values: FloatArray) -> FloatArray:
@@ -85,6 +114,18 @@ def _smoothed(log_likelihood: FloatArray, n_tail: int) -> tuple[FloatArray, Floa
     log_weights.partition(n_draws - n_tail - 1, axis=1)
     body, tail = log_weights[:, : n_draws - n_tail], np.sort(log_weights[:, n_draws - n_tail :], axis=1)
     cutoff = np.maximum(body[:, -1:], _MIN_LOG_WEIGHT)
+    smooth, k = _smoothed_tail(tail, cutoff)
+    # Weight times likelihood is the same for all draws, except for smoothed weights.
+    weighted = body.shape[1] + np.exp(smooth - tail).sum(axis=1)
+    total = np.exp(body).sum(axis=1) + np.exp(smooth).sum(axis=1)
+    return np.log(weighted) - greatest - np.log(total), k
+
+
+def _smoothed_tail(tail: FloatArray, cutoff: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Smooth sorted log-weights, shape (n_units, n_tail), above the cut-off of each unit, shape (n_units, 1).
+
+    Returns the smoothed log-weights and Pareto k.
+    """
     # Weights that equal the cut-off, or exceed it by rounding only, belong to the body. Tail lengths therefore differ
     # where draws are repeated.
     lengths = (np.exp(tail) > np.exp(cutoff)).sum(axis=1)
@@ -96,10 +137,7 @@ def _smoothed(log_likelihood: FloatArray, n_tail: int) -> tuple[FloatArray, Floa
         fitted = rows[np.isfinite(k[rows])]
         above = _pareto_quantiles(length, k[fitted], scale[np.isfinite(k[rows])])
         smooth[fitted, -length:] = np.minimum(np.log(above + origin[np.isfinite(k[rows])]), 0.0)
-    # Weight times likelihood is the same for all draws, except for smoothed weights.
-    weighted = body.shape[1] + np.exp(smooth - tail).sum(axis=1)
-    total = np.exp(body).sum(axis=1) + np.exp(smooth).sum(axis=1)
-    return np.log(weighted) - greatest - np.log(total), k
+    return smooth, k
 
 
 def _fit_pareto(values: FloatArray) -> tuple[FloatArray, FloatArray]:

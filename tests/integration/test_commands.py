@@ -15,7 +15,7 @@ from tworate.simulate import read_trajectories
 
 pytestmark = pytest.mark.integration
 
-FIGURES = ("elpd", "pointwise_elpd", "pareto_k", "prediction", "prior", "rates", "classes")
+FIGURES = ("elpd", "pointwise_elpd", "pareto_k", "pit", "prediction", "prior", "rates", "classes")
 
 TWORATE = Path(sys.executable).with_name("tworate")
 

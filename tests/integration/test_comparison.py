@@ -1,6 +1,7 @@
 """Comparisons beyond two fits: exact refits, the future, evidence, rivals, many conditions, unusual data."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pandas as pd
@@ -118,10 +119,14 @@ def test_requested_results_are_in_table_json_and_files(make_trajectories, tmp_pa
     )
     assert comparison.verdict == "one-rate"
     assert comparison.conditions[0].n_units == 6
-    assert set(comparison.table["model"]) == {"one-rate", "two-rate", "gamma-rate"}
-    assert comparison.table["elpd_future"].notna().all()
+    assert set(comparison.table["model"]) == {"one-rate", "two-rate", "gamma-rate", "free-hazard"}
+    assert comparison.table.loc[~comparison.table["rival"], "elpd_future"].notna().all()
     comparison.save(tmp_path)
     loaded = load_comparison(tmp_path)
+    adequate = comparison.conditions[0].adequacy
+    assert set(adequate) == {"one-rate", "two-rate", "gamma-rate"}
+    assert loaded.conditions[0].adequacy == adequate
+    assert adequate["one-rate"].in_words in comparison.conditions[0].reasons[1]
     pd.testing.assert_frame_equal(loaded.table, comparison.table)
     pd.testing.assert_frame_equal(
         loaded.conditions[0].models["one-rate"].derived, comparison.conditions[0].models["one-rate"].derived
@@ -138,6 +143,13 @@ def test_requested_results_are_in_table_json_and_files(make_trajectories, tmp_pa
     assert not rival.exists()
     assert not report.exists()
     assert load_comparison(tmp_path).verdict == "one-rate"
+    # Files of earlier versions do not have everything.
+    old = json.loads(saved.read_text())
+    del old["conditions"][0]["adequacy"]
+    saved.write_text(json.dumps(old))
+    assert load_comparison(tmp_path).conditions[0].adequacy == {}
+    with pytest.raises(InputError, match="whether the models describe the data was not asked"):
+        load_comparison(tmp_path).plot_pit()
     # Other data: all files are removed except the trajectories.
     discard_comparison(tmp_path)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["trajectories.parquet"]

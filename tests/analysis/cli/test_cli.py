@@ -71,7 +71,7 @@ def test_personas_and_models_are_listed():
     assert personas[0]["levels"]["openness"] is True
     models = json.loads(tworate("models", "--json").stdout)["models"]
     names = [model["name"] for model in models]
-    assert names == ["one-rate", "gamma-rate", "online-offline", "reinforced", "two-rate"]
+    assert names == ["one-rate", "gamma-rate", "online-offline", "reinforced", "two-rate", "free-hazard"]
     assert all(coordinate["prior"] for model in models for coordinate in model["coordinates"].values())
     assert "only under the closure: recorded" in tworate("models").stdout
     assert "β" not in tworate("models").stderr

@@ -36,9 +36,9 @@ def test_report_is_one_file_without_external_resources(comparison, result, tmp_p
     run = {"model": ATTACK, "warning": "Invented.", "seed": 3}
     html = write_report(comparison, tmp_path, run).read_text(encoding="utf-8")
     assert not re.search(r"""(src|href)=["'](?!data:)""", html)
-    assert html.count("data:image/png;base64,") == 6
+    assert html.count("data:image/png;base64,") == 7
     assert "Invented." in html
-    for path in ("prediction", "elpd", "rates", "pareto_k", "pointwise_elpd", "prior"):
+    for path in ("prediction", "elpd", "rates", "pareto_k", "pit", "pointwise_elpd", "prior"):
         assert (tmp_path / "figures" / f"{path}.png").read_bytes().startswith(b"\x89PNG")
     # The sentence of the verdict has its numbers.
     assert f"elpd_diff = {result.elpd_diff:.1f}" in html

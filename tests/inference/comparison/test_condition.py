@@ -1,5 +1,7 @@
 """The comparison of one condition, with scripted draws instead of the sampler."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -8,6 +10,7 @@ from tworate.errors import InputError, JobError
 from tworate.inference.comparison import condition as module
 from tworate.inference.comparison.condition import ConditionComparison, Options, can_predict, split_at
 from tworate.inference.comparison.results import ComparisonMethod
+from tworate.inference.comparison.sides import Weighed
 from tworate.inference.likelihood.likelihoods import LIKELIHOODS
 from tworate.inference.likelihood.predictor import predictor
 from tworate.inference.likelihood.specification import Specification
@@ -117,25 +120,75 @@ def test_structures_are_asked_before_two_rates_are_believed(comparison_of, two_r
     assert names[:6] == ["one-rate", "two-rate", *structures]
     # Two rates are given the structure that helps one rate most, and at last a continuum has its say.
     assert names[6].startswith("two-rate+")
-    assert names[-1] == "gamma-rate"
+    assert names[-2] == "gamma-rate"
+    # At last, a free hazard says whether the verdict's model describes the data.
+    assert names[-1] == "free-hazard"
     assert {name: model.rival for name, model in result.models.items()} == {
         "one-rate": False, "two-rate": False, **dict.fromkeys(names[2:], True),
     }  # fmt: skip
     assert sum(model.weight for model in result.models.values()) == pytest.approx(1.0, abs=1e-6)
     assert list(result.posteriors) == list(result.models)
     assert steps[0] == ("fitting one-rate (event = A)", 0, 2)
-    assert steps[-1][0] == "continuum gamma-rate (event = A)"
+    assert [step[0] for step in steps[-4:]] == [
+        "continuum gamma-rate (event = A)",
+        "reference free-hazard (event = A)",
+        "adequacy of one-rate (event = A)",
+        "adequacy of two-rate (event = A)",
+    ]
 
 
 def test_one_rate_that_suffices_asks_no_structures_unless_all_are_asked(comparison_of, make_trajectories):
     data = Trajectories(make_trajectories(OneRateSI(0.8), RandomRegular(16), seed=3, degree=16))
     comparison, runs, _ = comparison_of(data)
     assert comparison.compared().verdict == "one-rate"
-    assert len(runs) == 2
+    assert [run.specification.name for run in runs] == ["one-rate", "two-rate", "free-hazard"]
     comparison, runs, _ = comparison_of(data, structures=("all",), specifications=(ONE, TWO))
     comparison._structures = lambda: ["unreachable"]
     assert comparison.compared().verdict == "one-rate"
-    assert [run.specification.name for run in runs[2:]] == ["one-rate+unreachable"]
+    assert [run.specification.name for run in runs[2:]] == ["one-rate+unreachable", "free-hazard"]
+
+
+def test_a_verdict_says_whether_its_model_describes_the_data(comparison_of, make_trajectories):
+    data = Trajectories(make_trajectories(OneRateSI(0.8), RandomRegular(16), seed=3, degree=16))
+    result = comparison_of(data)[0].compared()
+    assert list(result.adequacy) == ["one-rate", "two-rate"]
+    one = result.adequacy["one-rate"]
+    assert one.is_adequate
+    assert result.reasons[1] == f"and one-rate {one.in_words}"
+    free, plain = (result.models[name].elpd.pointwise for name in ("free-hazard", "one-rate"))
+    assert one.elpd_diff == pytest.approx((free - plain).sum())
+    assert result.models["free-hazard"].rival
+
+
+def test_a_verdict_between_two_wrong_models_says_so(comparison_of, make_trajectories, monkeypatch):
+    # Every third round is slow: no hazard per exposure describes it, and structures are not asked.
+    table = make_trajectories(OneRateSI(0.8), RandomRegular(16), seed=3, degree=16)
+    comparison = comparison_of(Trajectories(table))[0]
+    observe = comparison._observe
+
+    def rhythmic(specification):
+        data = observe(specification)
+        slow = data.time % 3 == 0
+        return dataclasses.replace(data, incidence=np.where(slow, data.incidence // 3, data.incidence))
+
+    comparison._observe = rhythmic
+    monkeypatch.setattr(comparison, "_judged", judged_as_one_rate)
+    result = comparison.compared()
+    assert not result.adequacy["one-rate"].is_adequate
+    assert result.reasons[1].startswith("but one-rate is not adequate: the misfit is largest at ")
+    assert result.adequacy["one-rate"].p_value < 1e-4
+
+
+def judged_as_one_rate():
+    weighed = Weighed("one-rate", (), "one-rate", ("two-rate", "one-rate"), 0.0, 0.0, (), ("a reason",))
+    return weighed, ()
+
+
+def test_a_reference_that_cannot_be_trusted_decides_nothing(comparison_of, make_trajectories):
+    data = Trajectories(make_trajectories(OneRateSI(0.8), RandomRegular(16), seed=3, degree=16))
+    result = comparison_of(data, script={"free-hazard": {"failure": JobError("gave up")}})[0].compared()
+    assert result.adequacy["one-rate"].elpd_diff is None
+    assert result.reasons[-1] == "free-hazard could not be judged: gave up"
 
 
 def test_data_that_could_not_have_shown_a_second_rate_are_too_early(comparison_of, two_rates):
