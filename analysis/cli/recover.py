@@ -22,6 +22,12 @@ def recover(
         bool,
         typer.Option("--methods", metavar="", help="Other likelihoods, closures and naive methods on the same data."),
     ] = False,
+    structures: Annotated[
+        bool,
+        typer.Option(
+            "--structures", metavar="", help="What else changes the pace, with one rate and with two, at both levels."
+        ),
+    ] = False,
     level: Annotated[
         str,
         typer.Option(
@@ -47,6 +53,8 @@ def recover(
 
         tworate recover --methods --out runs/methods --json
 
+        tworate recover --structures --out runs/structures
+
         tworate recover --level individual --out runs/individual
 
         tworate recover --full --out runs/full --workers 8
@@ -57,7 +65,8 @@ def recover(
     from ...inference.likelihood.specification import LEVELS
     from .output import progress_bar
 
-    grids = [name for name, chosen in (("quick", quick), ("full", full), ("methods", methods)) if chosen]
+    asked = {"quick": quick, "full": full, "methods": methods, "structures": structures}
+    grids = [name for name, chosen in asked.items() if chosen]
     if level not in LEVELS:
         raise InputError(f"level {level!r} is unknown; choose one of {', '.join(LEVELS)}")
     grids += ["individual"] if level == "individual" else []

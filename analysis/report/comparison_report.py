@@ -88,7 +88,7 @@ def verdict_sentence(result: ConditionResult) -> str:
     if result.verdict == "one-rate":
         return f"One transmission rate is enough, {_interval(result, result.selected, 'beta')}: {result.reasons[0]}."
     if result.verdict == "heterogeneous":
-        return f"Transmission rates differ: {result.reasons[0]}."
+        return f"Transmission {result.reasons[0]}."
     if result.verdict != "two-rate":
         return f"{result.verdict} is chosen: {result.reasons[0]}."
     rates = " and ".join(_interval(result, result.selected, name) for name in ("beta_fast", "beta_slow"))

@@ -113,7 +113,7 @@ def profile_table(compared: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[np.lexsort((by[1], by[0]))].reset_index(drop=True)
 
 
-VERDICTS = ("one-rate", "two-rate", "undecided")
+VERDICTS = ("one-rate", "two-rate", "heterogeneous", "undecided")
 
 
 def verdict_table(compared: pd.DataFrame) -> pd.DataFrame:
@@ -189,7 +189,7 @@ def prediction_table(folder: Path, compared: pd.DataFrame, *, seed: int = 0) -> 
         if histories is not None:
             own = histories.select(histories.shares["path_number"][histories.shares["condition"] == number].unique())
         data = Trajectories(table[table["condition"] == number], source=str(folder / TRAJECTORIES), histories=own)
-        wanted: tuple[str, ...] = (verdict,) if verdict != "undecided" else ("one-rate", "two-rate")
+        wanted: tuple[str, ...] = (verdict,) if verdict in ("one-rate", "two-rate") else ("one-rate", "two-rate")
         if own is None and row["closure"] == EVENT_HISTORIES:
             # A study has joined histories only if all of its conditions recorded them.
             wanted = ()

@@ -9,7 +9,7 @@ from ...common.figure_style import BLUE, INK, ORANGE, STYLE
 from ...inference.calibration.recovery import METHOD
 from ...inference.calibration.recovery_summary import VERDICTS, Target
 
-_SHADES = {VERDICTS[0]: BLUE, VERDICTS[1]: "#CCCCCC", VERDICTS[2]: ORANGE, VERDICTS[3]: "#F0C9A0"}
+_SHADES = {VERDICTS[0]: BLUE, VERDICTS[1]: "#CCCCCC", VERDICTS[2]: "#F0C9A0", VERDICTS[3]: ORANGE}
 _STATUS = {"met": BLUE, "open": "#888888", "missed": ORANGE, "too few": "#CCCCCC"}
 
 

@@ -14,8 +14,8 @@ from matplotlib.patches import Patch
 from ...common.figure_style import BLUE, INK, ORANGE, STYLE
 from .figure_tables import VERDICTS
 
-_VERDICT_COLOURS = {"one-rate": BLUE, "two-rate": ORANGE, "undecided": "#bdbdbd"}
-_VERDICT_MARKS = {"one-rate": "1", "two-rate": "2", "undecided": "?"}
+_VERDICT_COLOURS = {"one-rate": BLUE, "two-rate": ORANGE, "heterogeneous": "#9467bd", "undecided": "#bdbdbd"}
+_VERDICT_MARKS = {"one-rate": "1", "two-rate": "2", "heterogeneous": "h", "undecided": "?"}
 _NOTHING = "#f3f3f3"
 _WIDEST, _HIGHEST = 22.0, 40.0
 _QUANTITIES = {

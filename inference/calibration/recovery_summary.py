@@ -50,9 +50,9 @@ class Target:
 
 def targets(rows: pd.DataFrame) -> list[Target]:
     """Judge the targets on the rows of the default method. Their labels are those of the quick grid."""
+    judged: list[Target] = _structure_targets(rows)
     rows = default_rows(rows)
     label = rows["label"].astype(str)
-    judged = []
 
     def add(name: str, limit: float, chosen: "pd.Series[bool]", errors: "pd.Series[bool]") -> None:
         judged.append(_target(name, limit, int(errors[chosen].sum()), int(chosen.sum())))
@@ -67,6 +67,27 @@ def targets(rows: pd.DataFrame) -> list[Target]:
     for kind in ("background", "varying", "clock"):
         add(f"two-rate verdict ({kind})", 0.05, label == f"imitated: {kind}", is_false(rows))
     add("confident error near a ratio of 1", 0.02, label.str.startswith("shift: "), is_confident_error(rows))
+    return judged
+
+
+def _structure_targets(rows: pd.DataFrame) -> list[Target]:
+    """Judge the targets of the grid of structures, at each level."""
+    rows = rows[rows["label"].astype(str).str.startswith("structures: ")]
+    judged = []
+    for level, limit in (("individual", 0.02), ("count", 0.05)):
+        own = rows[rows["level"] == level]
+        two_rates = own["truth"].map({name: truth.two_rates for name, truth in DATA_GENERATING_PROCESSES.items()})
+        one = own[~two_rates.astype(bool)]
+        if len(one):
+            name = f"two rates where one rate has a structure ({level})"
+            judged.append(_target(name, limit, int(is_false(one).sum()), len(one)))
+    own = rows[rows["level"] == "individual"]
+    two = own[own["truth"].map({n: t.two_rates for n, t in DATA_GENERATING_PROCESSES.items()}).astype(bool)]
+    if len(two):
+        missed = ~two["verdict"].isin(["two-rate", "heterogeneous"])
+        judged.append(
+            _target("rates found to differ beside a structure (individual)", 0.05, int(missed.sum()), len(two))
+        )
     return judged
 
 

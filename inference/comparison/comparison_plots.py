@@ -27,9 +27,10 @@ COLOURS = {
     "online-offline": "#CC79A7",
     "reinforced": "#E69F00",
     "free-hazard": "#666666",
-    "one-rate+replicates": "#56B4E9",
     "one-rate+continuous": "#999933",
 }
+_WITH_STRUCTURE = {"one-rate": "#56B4E9", "two-rate": "#A34400", "gamma-rate": "#00664B", "free-hazard": "#999999"}
+"""Colours of models with a structure: near those of the models without."""
 _MORE_COLOURS = ("#000000", "#332288", "#882255")
 _MAX_ATTRIBUTES = 2
 """Attributes of the agents in the figure of classes: those that explain most."""
@@ -38,8 +39,11 @@ _SUBSCRIPT = re.compile(r"_(\w+)")
 
 def colour(model: str, models: list[str]) -> str:
     """Return the colour of a model, the same in every figure of a comparison."""
+    plain = model.partition("+")[0]
+    if model in COLOURS or (plain in _WITH_STRUCTURE and plain != model):
+        return COLOURS.get(model) or _WITH_STRUCTURE[plain]
     others = [name for name in models if name not in COLOURS]
-    return COLOURS.get(model) or _MORE_COLOURS[others.index(model) % len(_MORE_COLOURS)]
+    return _MORE_COLOURS[others.index(model) % len(_MORE_COLOURS)]
 
 
 def symbol(text: str) -> str:
@@ -112,19 +116,25 @@ def plot_elpd(result: ConditionResult) -> Figure:
             axis.errorbar(difference, row, xerr=2 * error, fmt="o", ms=8, lw=2, capsize=4, color=colour(name, names))
         axis.set_yticks(range(len(names)), names)
         axis.set_ylim(-0.6, len(names) - 0.4)
-        axis.set_xlabel(f"elpd minus that of {best} (bars: 2 standard errors of the difference)")
+        axis.set_xlabel(f"elpd minus that of {best} (bars: 2 standard errors)")
         axis.grid(axis="y", visible=False)
     return figure
 
 
 def plot_rates(result: ConditionResult) -> Figure:
-    """Draw posterior densities of rates and of dimensionless parameters such as the weight. Rivals are left out."""
+    """Draw posterior densities of rates and of dimensionless parameters such as the weight.
+
+    Rivals are left out, but for the model of the verdict.
+    """
     panels: list[tuple[str, list[tuple[str, Parameter, Any]]]] = [("rates", []), ("pure numbers", [])]
     for model in result.shown:
         outcome = result.models[model]
-        if outcome.rival:
+        if outcome.rival and model != result.selected:
             continue
         for name, spec in outcome.specification.model.parameters().items():
+            if spec.support[0] < 0:
+                # Coefficients of a curve mean nothing one by one.
+                continue
             draws = np.asarray(group(result.posteriors[model], "posterior")[name]).ravel()
             panels[not spec.is_rate][1].append((model, spec, draws))
     panels = [panel for panel in panels if panel[1]]

@@ -76,7 +76,7 @@ def test_sentence_has_the_verdict_and_the_rates(result):
     assert sentence.startswith(f"Two transmission rates are needed, {fast}")
     assert f"dse = {result.dse:.1f}" in sentence
     other = dataclasses.replace(result, verdict="heterogeneous", reasons=["rates differ"])
-    assert verdict_sentence(other) == "Transmission rates differ: rates differ."
+    assert verdict_sentence(other) == "Transmission rates differ."
 
 
 @pytest.mark.parametrize("plot", ["elpd", "rates", "pareto_k", "pointwise_elpd", "prediction"])

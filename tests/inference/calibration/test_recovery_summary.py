@@ -99,3 +99,15 @@ def test_grids_hold_no_cell_twice():
     cell = Cell("a", "one-rate", {"rate": 0.5})
     with pytest.raises(InputError, match="the cells a and b are the same"):
         Grid("twice", (cell, Cell("b", "one-rate", {"rate": 0.5}, data_sets=3)))
+
+
+def test_structures_are_judged_at_each_level():
+    one = rows(50, label="structures: ageing", truth="ageing", verdict=verdicts(50, 1))
+    two = rows(50, label="structures: who-ageing", truth="who-ageing", verdict=verdicts(50, 48, "heterogeneous"))
+    both = pd.concat([one, one.assign(level="individual"), two.assign(level="individual"), two])
+    judged_rows = {target.name: target for target in summary.targets(both)}
+    for level in ("individual", "count"):
+        target = judged_rows[f"two rates where one rate has a structure ({level})"]
+        assert (target.errors, target.n) == (1, 50)
+    found = judged_rows["rates found to differ beside a structure (individual)"]
+    assert (found.errors, found.n, found.status) == (2, 50, "met")
