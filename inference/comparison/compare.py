@@ -126,8 +126,8 @@ def compare(
     >>> comparison = compare(data, seed=3)
     >>> comparison.verdict
     'one-rate'
-    >>> list(comparison.table["model"])
-    ['one-rate', 'two-rate']
+    >>> comparison.conditions[0].compared
+    ['two-rate', 'one-rate']
     """
     data = as_trajectories(trajectories)
     chosen_level, level_reason = choose_level(data, level, closure, likelihood, predict_from)

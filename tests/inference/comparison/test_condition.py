@@ -241,7 +241,7 @@ def test_one_model_alone_is_fitted_and_not_judged(comparison_of, two_rates):
 def test_the_verdict_is_between_any_two_models(comparison_of, two_rates):
     comparison, runs, _ = comparison_of(two_rates, specifications=(ONE, Specification(OnlineOfflineSI, BINOMIAL)))
     result = comparison.compared()
-    assert [run.specification.name for run in runs] == ["one-rate", "online-offline"]
+    assert [run.specification.name for run in runs] == ["one-rate", "online-offline", "free-hazard"]
     # Two rates made the data; a background rate describes their slow part better than none.
     assert (result.verdict, result.selected) == ("online-offline", "online-offline")
     assert result.compared == ["one-rate", "online-offline"]
