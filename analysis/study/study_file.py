@@ -21,6 +21,7 @@ from ...agents.base_url import OPENAI_PREFIX
 from ...agents.personas import DEFAULT_QUALIFIER
 from ...errors import nearest
 from ...models import CLOSURES, get_model
+from ...models.structures import get_structure
 from ...simulate import defaults
 from ..experiment import PLACEMENTS
 from .toml_source import explained, read_toml
@@ -195,6 +196,14 @@ class ComparisonTable(_Table):
     def _known_models(cls, names: list[str]) -> list[str]:
         for name in names:
             get_model(name)
+        return _different(names)
+
+    @field_validator("structures")
+    @classmethod
+    def _known_structures(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in ("none", "default", "all", "replicates", "continuous"):
+                get_structure(name)
         return _different(names)
 
     @field_validator("closures")

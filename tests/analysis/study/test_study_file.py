@@ -55,6 +55,7 @@ BAD = [
     ("[comparison]\nreplicate_effects = 1\n", "line 2: [comparison] replicate_effects = 1: must be true or false"),
     ("[comparison]\nposteriors = 'all'\n", "[comparison] posteriors = 'all': must be 'lean', 'whole' or 'none'"),
     ("[comparison]\nsi_models = ['onerate']\n", "si_models: there is no model 'onerate'; did you mean 'one-rate'?"),
+    ("[comparison]\nstructures = 'agein'\n", "structures: there is no structure 'agein'; did you mean 'ageing'?"),
     (
         "[comparison]\nclosures = 'record'\n",
         "closure 'record' is unknown; choose one of recorded, edge-based",
