@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .base import SIModel
+from .one_rate import OneRateSI
 from .parameters import RATE_PRIOR, Exponential, parameter
+from .structures import Background
 
 
 @dataclass(frozen=True)
@@ -38,4 +40,5 @@ class OnlineOfflineSI(SIModel):
 
     @staticmethod
     def log_survival(exposure: Any, time: Any, parameters: Mapping[str, Any], xp: Any = np) -> Any:  # noqa: D102
-        return -parameters["beta"] * exposure - parameters["alpha"] * time
+        without = OneRateSI.log_survival(exposure, time, parameters, xp)
+        return Background.log_survival(without, time, parameters, xp)

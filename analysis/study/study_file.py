@@ -21,7 +21,7 @@ from ...agents.base_url import OPENAI_PREFIX
 from ...agents.personas import DEFAULT_QUALIFIER
 from ...errors import nearest
 from ...models import CLOSURES, get_model
-from ...models.structures import get_structure
+from ...models.structures.choice import check_structure_names
 from ...simulate import defaults
 from ..experiment import PLACEMENTS
 from .toml_source import explained, read_toml
@@ -201,9 +201,7 @@ class ComparisonTable(_Table):
     @field_validator("structures")
     @classmethod
     def _known_structures(cls, names: list[str]) -> list[str]:
-        for name in names:
-            if name not in ("none", "default", "all", "replicates", "continuous"):
-                get_structure(name)
+        check_structure_names(names)
         return _different(names)
 
     @field_validator("closures")

@@ -10,7 +10,8 @@ import pandas as pd
 
 from ...errors import InputError, JobError
 from ...models import SIModel, all_models, get_model
-from ...models.structures import PHASE, get_structure
+from ...models.structures import PHASE, all_structures
+from ...models.structures.choice import DEFAULT, NONE, check_structure_names
 from ...simulate import Trajectories
 from ...simulate.histories import EventHistories
 from ...simulate.trajectories import as_trajectories
@@ -32,7 +33,7 @@ from ..posterior.fitting import (
 from ..posterior.posteriors import MAX_IN_MEMORY, TemporaryPosteriorStore
 from ..posterior.sampling import SamplerSettings
 from .comparison import Comparison
-from .condition import ALL, CONTINUOUS, DEFAULT, NONE, REPLICATES, ConditionComparison, Options, Report, can_predict
+from .condition import ConditionComparison, Options, Report, can_predict
 from .results import ComparisonMethod, ConditionResult
 
 ModelLike = str | type[SIModel]
@@ -239,19 +240,14 @@ def checked_structures(structures: str | Sequence[str], period: float | None) ->
         When there is no such structure, or a rhythm has no period.
     """
     names = tuple(dict.fromkeys([structures] if isinstance(structures, str) else structures)) or (NONE,)
-    words = [name for name in names if name in (NONE, DEFAULT, ALL)]
-    if words and len(names) > 1:
-        raise InputError(f"structures: {words[0]!r} stands alone; leave the other names out")
+    try:
+        check_structure_names(names)
+    except ValueError as error:
+        raise InputError(str(error)) from error
     if period is not None and not (np.isfinite(period) and period > 0):
         raise InputError(f"period = {period}: must be a number above 0, in the unit of the data's time")
-    for name in names:
-        if name in words or name in (REPLICATES, CONTINUOUS):
-            continue
-        try:
-            axis = get_structure(name).axis
-        except ValueError as error:
-            raise InputError(f"{error}, {REPLICATES}, {CONTINUOUS}") from error
-        if axis == PHASE and period is None:
+    for name, structure in all_structures().items():
+        if name in names and structure.axis == PHASE and period is None:
             raise InputError(f"the structure {name} needs a period, such as 24 where time is in hours; give it")
     return names
 

@@ -13,6 +13,7 @@ from ...errors import InputError, JobError
 from ...models import FreeHazardSI, GammaRateSI
 from ...models.structured import with_structure
 from ...models.structures import PHASE, all_structures, get_structure
+from ...models.structures.choice import ALL, CONTINUOUS, DEFAULT, NONE, REPLICATES
 from ..data.observations import Transitions
 from ..likelihood.specification import Specification
 from ..loo.loo import (
@@ -43,17 +44,12 @@ Report = Callable[[str, int, int], None]
 """Called with what begins now, the number of fits of the condition that are done, and their number in all."""
 
 
-REPLICATES, CONTINUOUS = "replicates", "continuous"
-"""Structures that are no class of their own: a random factor of each replicate, and continuous time in the place of
-rounds. The reverse of the second is none: one rate in rounds does not look like two in continuous time."""
 _OTHERS = {
     REPLICATES: "a rate that differs between replicates",
     CONTINUOUS: "time that is continuous and not rounds",
 }
 MAX_TWO_SIDED = 3
 """Two rates are fitted with at most so many structures, those that help one rate most."""
-NONE, DEFAULT, ALL = "none", "default", "all"
-"""Structures by one word: none; those that the data can tell, where one rate does not suffice; these in any case."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +126,7 @@ class ConditionComparison:
         self.fits: dict[str, ModelFit] = {}
         self._runs: dict[Specification, SamplingRun] = {}
         self._data: dict[tuple[Any, ...], Transitions] = {}
-        self._settled: dict[tuple[str, str], float | None] = {}
+        self._shelf_life: float | None = None
         self._begun = False
         self._error: InputError | None = None
 
@@ -253,14 +249,16 @@ class ConditionComparison:
         like = {name: self.fits[name].specification for name in (one, two)}
         # Other models that are special cases of two rates stand on the side of one rate.
         others = [
-            self._plain_contender(specification.name)
+            dataclasses.replace(
+                self._plain_contender(specification.name), words=specification.model.summary, is_nested=True
+            )
             for specification in self.specifications
             if specification.model.nested_in == "two-rate" and specification.name != one
         ]
         one_side = [self._plain_contender(one), *others, *self._contenders(like[one], names)]
         helps = [c for c in one_side[1:] if not c.doubts and beats(self.difference(c.name, one))]
         helps.sort(key=lambda c: -self.difference(c.name, one)[0])
-        helpful = [c.structure for c in helps[:MAX_TWO_SIDED]]
+        helpful = [c.structure for c in helps if c.structure][:MAX_TWO_SIDED]
         # Where two rates are found with the first structure, and it does not help them, others cannot matter.
         two_side = [self._plain_contender(two), *self._contenders(like[two], helpful[:1])]
         weighed = weigh(one_side, two_side, self.difference)
@@ -328,11 +326,9 @@ class ConditionComparison:
         specification = dataclasses.replace(like, model=with_structure(like.model, made), period=period)
         if made.setting is not None and specification.shelf_life is None:
             # Two rates take the setting that was found for one.
-            key = (structure, like.level)
-            if key not in self._settled:
-                found = with_settings(specification, self._observe(specification))
-                self._settled[key] = found.shelf_life
-            specification = dataclasses.replace(specification, shelf_life=self._settled[key])
+            if self._shelf_life is None:
+                self._shelf_life = with_settings(specification, self._observe(specification)).shelf_life
+            specification = dataclasses.replace(specification, shelf_life=self._shelf_life)
         return specification
 
     def _structures(self) -> list[str]:
@@ -353,7 +349,7 @@ class ConditionComparison:
         return names if asked in ((DEFAULT,), (ALL,)) else [name for name in names if name in asked]
 
     def _against_continuum(self, weighed: Weighed) -> Weighed:
-        """Return the verdict once a continuum of rates has had its say, with the structure of the two rates."""
+        """Compare two rates with a continuum of rates of the same structure, and return the verdict."""
         two = self.fits[weighed.selected].specification
         model = with_structure(GammaRateSI, two.model.structure)
         specification = dataclasses.replace(two, model=model)

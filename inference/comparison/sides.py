@@ -1,8 +1,8 @@
 """The verdict over structures: the best of the one-rate side against the best of the two-rate side.
 
 A structure is what else changes the pace: ageing, fading, a rhythm, a part that is never reached, … Each side has its
-plain model, and the model with each structure. The question is whether a second rate is needed once structures have had
-their say; and, if so, whether the rates are two or a continuum.
+plain model, and the model with each structure. The first question is whether a second rate is still needed beside the
+structures. If it is, the second question is whether there are two rates or a continuum.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -102,7 +102,7 @@ def weigh(one_side: Sequence[Contender], two_side: Sequence[Contender], differen
     untrusted = [f"{c.name} could not be judged: {'; '.join(c.doubts)}" for c in (*one_side, *two_side) if c.doubts]
 
     def result(verdict: Verdict, selected: str, structure: Sequence[Contender], reason: str) -> Weighed:
-        names = tuple(c.structure for c in structure)
+        names = tuple(c.structure for c in structure if c.structure)
         return Weighed(verdict, names, selected, (two.name, one.name), d, dse, (), (reason, *untrusted))
 
     if two.doubts or one.doubts:
@@ -121,7 +121,7 @@ def weigh(one_side: Sequence[Contender], two_side: Sequence[Contender], differen
             f"{STANDARD_ERRORS:g} standard errors ({shown}); {against}",
         )
     if not needed and rule(*difference(two.name, one_plain.name)) == "one-rate":
-        return result("one-rate", one_plain.name, [], f"a second rate does not pay ({shown})")
+        return result("one-rate", one_plain.name, [], f"a second rate gains too little to count ({shown})")
     chosen = best(needed, difference) if needed else one
     as_good = [c for c in needed if not beats(difference(chosen.name, c.name))]
     partner = next((c for c in two_side if c.structure == chosen.structure), None)
@@ -220,7 +220,7 @@ def simplest(
 
 
 def among_heterogeneous(weighed: Weighed, two: str, continuum: Contender, difference: Difference) -> Weighed:
-    """Return the verdict once a continuum of rates has had its say.
+    """Return the verdict after a comparison of two rates with a continuum of rates.
 
     Parameters
     ----------

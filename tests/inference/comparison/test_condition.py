@@ -1,6 +1,7 @@
 """The comparison of one condition, with scripted draws instead of the sampler."""
 
 import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -236,6 +237,23 @@ def test_one_model_alone_is_fitted_and_not_judged(comparison_of, two_rates):
     assert (result.verdict, result.doubts) == ("undecided", ["NOT_COMPARED"])
     assert np.isnan(result.elpd_diff)
     assert set(result.models) == {"one-rate"}
+
+
+def test_an_own_model_that_is_a_case_of_two_rates_stands_on_the_side_of_one_rate(comparison_of, two_rates):
+    @dataclass(frozen=True)
+    class Half(TwoRateSI):
+        """Two rates, taken for a special case of two rates."""
+
+        name = "half"
+        summary = "half of the agents are slow"
+        nested_in = "two-rate"
+
+    specifications = (ONE, TWO, Specification(Half, BINOMIAL))
+    comparison, _, _ = comparison_of(two_rates, specifications=specifications, structures=("unreachable",))
+    result = comparison.compared()
+    # It describes the data as two rates do, and the simpler side keeps ties.
+    assert (result.verdict, result.selected, result.structure) == ("one-rate", "half", [])
+    assert "one rate, with half of the agents are slow" in result.reasons[0]
 
 
 def test_the_verdict_is_between_any_two_models(comparison_of, two_rates):

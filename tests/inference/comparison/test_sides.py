@@ -189,7 +189,7 @@ def test_a_structure_that_does_not_pay_leaves_plain_one_rate():
     found = weighed({"one": 0.0, "one+ageing": 1.5, "two": 1.0})
     assert (found.verdict, found.selected, found.structure) == ("one-rate", "one", ())
     assert found.compared == ("two", "one+ageing")
-    assert found.reasons[0].startswith("a second rate does not pay")
+    assert found.reasons[0].startswith("a second rate gains too little to count")
 
 
 @pytest.mark.parametrize(
