@@ -272,7 +272,7 @@ def plot_pointwise_elpd(result: ConditionResult, agents: pd.DataFrame | None = N
             shared = agents["shared"].to_numpy(dtype=bool)
             for chosen, shade, label in ((shared, ORANGE, "agents that shared"), (~shared, BLUE, "that did not")):
                 points.scatter(at[chosen], difference[chosen], s=10, alpha=0.5, lw=0, color=shade, label=label)
-            points.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, fontsize=8.5, markerscale=2)
+            points.legend(loc="upper right", ncols=2, fontsize=8.5, markerscale=2)
         else:
             points.scatter(at, difference, s=10, alpha=0.5, lw=0, color=INK)
         points.set_ylabel(f"of one {result.unit}")
