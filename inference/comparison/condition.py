@@ -126,7 +126,7 @@ class ConditionComparison:
         self.fits: dict[str, ModelFit] = {}
         self._runs: dict[Specification, SamplingRun] = {}
         self._data: dict[tuple[Any, ...], Transitions] = {}
-        self._shelf_life: float | None = None
+        self._settled: dict[Specification, Specification] = {}
         self._begun = False
         self._error: InputError | None = None
 
@@ -325,10 +325,11 @@ class ConditionComparison:
         period = self.options.period if made.axis == PHASE else None
         specification = dataclasses.replace(like, model=with_structure(like.model, made), period=period)
         if made.setting is not None and specification.shelf_life is None:
-            # Two rates take the setting that was found for one.
-            if self._shelf_life is None:
-                self._shelf_life = with_settings(specification, self._observe(specification)).shelf_life
-            specification = dataclasses.replace(specification, shelf_life=self._shelf_life)
+            if specification not in self._settled:
+                # Two rates need not have the shelf life that fits one.
+                data = self._data_of(specification)
+                self._settled[specification] = with_settings(specification, data)
+            specification = self._settled[specification]
         return specification
 
     def _structures(self) -> list[str]:

@@ -1,31 +1,44 @@
-"""The shelf life of shares: which age fits best under one rate, and the exposure that it leaves."""
+"""The shelf life of shares: which age fits a model best, and the exposure that it leaves."""
 
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
+from ...models import SIModel
 from ...models.structures.fading import ShelfLife
 from .individual import merge_memoryless
 from .observations import Transitions
 
 FloatArray = NDArray[np.float64]
 
-_RATES = np.geomspace(1e-3, 1e4, 141)
-"""Rates per window among which the likelihood of one rate is maximised; the next ones are 12% apart."""
+_SEARCH = {"maxiter": 200, "ftol": 1e-8}
+"""A search ends where a step gains less than so much of the log-density, about 1e-4 nats."""
 
 
-def best_shelf_life(data: Transitions) -> float:
-    """Return the shelf life of highest likelihood under one rate, among the upper ends of the bins of age.
+def best_shelf_life(data: Transitions, model: type[SIModel]) -> float:
+    """Return the shelf life at which a model fits best, among the upper ends of the bins of age.
 
     Parameters
     ----------
     data : Transitions
         Observations with their exposure in bins of age.
+    model : type of SIModel
+        At each shelf life its parameters are those of highest posterior density.
     """
-    merged = merge_memoryless(data)
+    if model.is_memoryless():
+        data = merge_memoryless(data)
     ages = np.asarray(data.binned.bins.start + data.binned.bins.width)  # type: ignore[union-attr]
-    return float(ages[np.argmax([_log_likelihood(merged, age) for age in ages])])
+    specs = model.coordinates()
+    point = np.array([spec.unconstrained(spec.distribution.median()) for spec in specs.values()])
+    costs = []
+    # The longest shelf life is the plain model. From there each fit starts where the last one ended.
+    for age in ages[::-1]:
+        found = minimize(_Cost(model, within_shelf_life(data, age)), point, method="L-BFGS-B", options=_SEARCH)
+        point = found.x
+        costs.append(found.fun)
+    return float(ages[::-1][np.argmin(costs)])
 
 
 def within_shelf_life(data: Transitions, shelf_life: float) -> Transitions:
@@ -40,12 +53,22 @@ def within_shelf_life(data: Transitions, shelf_life: float) -> Transitions:
     return replace(data, exposure_start=start, exposure_end=end, exposure_rate=data.exposure_rate * part, binned=None)
 
 
-def _log_likelihood(data: Transitions, shelf_life: float) -> float:
-    """Return the maximum over rates of the log-likelihood of one rate, up to a constant."""
-    visible = within_shelf_life(data, shelf_life)
-    exposure = (visible.exposure_end - visible.exposure_start) / data.window
-    n_new = data.weight * data.incidence
-    n_others = data.weight * data.n_susceptible - n_new
-    rows = n_new > 0
-    log_share = np.log(-np.expm1(-np.outer(_RATES, np.maximum(exposure[rows], 1e-300))))
-    return float((log_share @ n_new[rows] - _RATES * (exposure @ n_others)).max())
+class _Cost:
+    """Minus the log of the posterior density of a model in unconstrained coordinates, up to a constant."""
+
+    def __init__(self, model: type[SIModel], data: Transitions) -> None:
+        self._model, self._specs = model, model.coordinates()
+        scaled = [np.stack([data.time_start, data.time_end]), np.stack([data.exposure_start, data.exposure_end])]
+        self._time, self._exposure = (values / data.window for values in scaled)
+        self._n_new = data.weight * data.incidence
+        self._n_others = data.weight * data.n_susceptible - self._n_new
+
+    def __call__(self, point: FloatArray) -> float:
+        with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+            values = {name: spec.constrained(x) for (name, spec), x in zip(self._specs.items(), point, strict=True)}
+            log_prior = sum(spec.distribution.logpdf(values[name]) for name, spec in self._specs.items())
+            parameters = self._model.from_coordinates(values)
+            log_escape = self._model.log_escape(tuple(self._exposure), tuple(self._time), parameters)
+            log_share = np.log(-np.expm1(np.minimum(log_escape, -1e-300)))
+            total = log_share @ self._n_new + log_escape @ self._n_others + log_prior
+        return -float(total) if np.isfinite(total) else 1e300

@@ -190,7 +190,7 @@ def observed(
 def with_settings(specification: Specification, data: Transitions) -> Specification:
     """Return a specification with the settings of its structure, found from data that were observed without them."""
     if specification.model.structure is ShelfLife and specification.shelf_life is None:
-        return replace(specification, shelf_life=best_shelf_life(data))
+        return replace(specification, shelf_life=best_shelf_life(data, specification.model))
     return specification
 
 

@@ -52,8 +52,8 @@ class Fading(Structure):
 class ShelfLife(Structure):
     """Visibility that ends at a certain age: `f(age) = 1` until the age τ, then (nearly) 0.
 
-    The likelihood jumps wherever τ passes the age of a share, so τ is not sampled. It is set to its value of highest
-    likelihood under one rate, see :func:`tworate.inference.data.shelf_life.best_shelf_life`.
+    The likelihood jumps wherever τ passes the age of a share, so τ is not sampled. It is set to the value at which the
+    model fits best, see :func:`tworate.inference.data.shelf_life.best_shelf_life`.
     """
 
     name: ClassVar[str] = "shelf-life"

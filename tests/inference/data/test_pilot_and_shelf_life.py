@@ -11,7 +11,7 @@ from tworate.inference.data.individual import agent_exposure, contact_scale, obs
 from tworate.inference.data.observations import observe
 from tworate.inference.data.pilot import pilot_weights
 from tworate.inference.data.shelf_life import best_shelf_life, within_shelf_life
-from tworate.models import OneRateSI
+from tworate.models import OneRateSI, TwoRateSI
 from tworate.models.structures import AGE, ELAPSED, Bins, get_structure
 from tworate.simulate import CompleteNetwork, Pace, random_regular, spread
 
@@ -148,7 +148,7 @@ def brute_force_of_agents(histories, age):
 def test_the_shelf_life_of_agents_is_found_and_agrees_with_brute_force():
     histories = simulated(Pace(shelf_life=SHELF), 0.1, seed=4)
     data = observe_histories(histories, "rounds", structure=get_structure("shelf-life"))
-    assert best_shelf_life(data) == SHELF
+    assert best_shelf_life(data, OneRateSI) == SHELF
     by_age = [brute_force_of_agents(histories, age) for age in range(1, ROUNDS + 1)]
     assert 1 + int(np.argmax(by_age)) == SHELF
     # It is no matter of chance: the next best is far less likely.
@@ -180,17 +180,31 @@ def brute_force_of_counts(trajectories, age):
 def test_the_shelf_life_of_counts_is_found_and_agrees_with_brute_force():
     trajectories = counted(Pace(shelf_life=SHELF), seed=5)
     data = observe(trajectories, "mean-field", axis=AGE)
-    assert best_shelf_life(data) == SHELF
+    assert best_shelf_life(data, OneRateSI) == SHELF
     by_age = [brute_force_of_counts(trajectories, age) for age in range(1, ROUNDS + 1)]
     assert 1 + int(np.argmax(by_age)) == SHELF
     assert by_age[SHELF - 1] - max(by_age[SHELF - 2], by_age[SHELF]) > 5
+
+
+def test_two_rates_have_a_shelf_life_of_their_own():
+    """With two rates in the data one rate takes shares for shorter-lived than they are."""
+    table, members = [[0.2], [0.04]], np.arange(1500) % 2
+    simulation = spread(
+        random_regular(1500, DEGREE, seed=1), table, members, rounds=ROUNDS, replicates=4, initial_sharers=20, seed=9,
+        pace=Pace(shelf_life=SHELF), histories=True,
+    )  # fmt: skip
+    counts = observe(simulation, "recorded", axis=AGE)
+    agents = observe_histories(simulation.histories, "rounds", structure=get_structure("shelf-life"))
+    assert best_shelf_life(agents, TwoRateSI) == SHELF
+    # Counts tell less, so the age is not exact; but only one rate needs a shorter one.
+    assert best_shelf_life(counts, OneRateSI) < SHELF <= best_shelf_life(counts, TwoRateSI)
 
 
 @pytest.mark.parametrize("seed", [6, 8])
 def test_without_a_shelf_life_in_the_data_the_longest_is_nearly_as_likely_as_the_best(seed):
     # With the second seed it is the best.
     trajectories = counted(None, seed=seed)
-    best = best_shelf_life(observe(trajectories, "mean-field", axis=AGE))
+    best = best_shelf_life(observe(trajectories, "mean-field", axis=AGE), OneRateSI)
     by_age = [brute_force_of_counts(trajectories, age) for age in range(1, ROUNDS + 1)]
     assert best == 1 + int(np.argmax(by_age))
     # Twice the gain of one more parameter is chi-squared with one degree of freedom, whose quantile at 0.995 is 8; the
