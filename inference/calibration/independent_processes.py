@@ -8,7 +8,7 @@ import random
 import warnings
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -87,7 +87,7 @@ class _Independent(DataGeneratingProcess):
             rng = np.random.default_rng([seed, 1, index])
             starters = rng.choice(network.n_agents, INITIAL_SHARERS, replace=False)
             times.append(self.share_times(network, rates, starters, rounds, rng))
-        return trajectories_of(network, np.array(times), rounds, clock, histories=histories)
+        return trajectories_of(network, np.array(times), np.arange(rounds + 1), clock, histories=histories)
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ class WhoAgeingLoop(AgeingLoop, _Two):
 
 
 def trajectories_of(
-    network: "Network", times: FloatArray, rounds: int, clock: Clock, *, histories: bool = False
+    network: "Network", times: FloatArray, at: NDArray[Any], clock: Clock, *, histories: bool = False
 ) -> Trajectories:
     """Make trajectories from the times at which agents share.
 
@@ -201,8 +201,8 @@ def trajectories_of(
         Who sees whose posts.
     times : array, shape (replicates, n_agents)
         Infinite where an agent does not share.
-    rounds : int
-        Last time of the trajectories, which have whole times.
+    at : array, shape (n_times,)
+        Times of the trajectories, from 0; the last is the end of the observation.
     clock : {"rounds", "continuous"}
         How time passes.
     histories : bool
@@ -213,7 +213,6 @@ def trajectories_of(
     Trajectories
         `si_edges` counts edges to all agents that have shared, also to those that were removed.
     """
-    at = np.arange(rounds + 1)
     one, other = _pairs(network).T
     tables, shares = [], []
     degrees = np.diff(network.indptr)
@@ -241,12 +240,12 @@ def trajectories_of(
     recorded = None
     if histories:
         contacts = ContactNetwork.of_network(network)
-        recorded = EventHistories(pd.concat(shares, ignore_index=True), contacts, until=rounds, clock=clock)
+        recorded = EventHistories(pd.concat(shares, ignore_index=True), contacts, until=float(at[-1]), clock=clock)
     record = {"spreads": [{"clock": clock}]}
     return Trajectories(pd.concat(tables, ignore_index=True), record=record, histories=recorded)
 
 
-def _until(times: FloatArray, at: NDArray[np.int64]) -> NDArray[np.int64]:
+def _until(times: FloatArray, at: NDArray[Any]) -> NDArray[np.int64]:
     """Count the times that are not after each of some times."""
     return np.searchsorted(np.sort(times), at, side="right")
 

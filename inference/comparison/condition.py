@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import InputError, JobError
@@ -15,6 +16,7 @@ from ...models.structured import with_structure
 from ...models.structures import PHASE, all_structures, get_structure
 from ...models.structures.choice import ALL, CONTINUOUS, DEFAULT, NONE, REPLICATES
 from ..data.observations import Transitions
+from ..data.weighting import Weighting
 from ..likelihood.specification import Specification
 from ..loo.loo import (
     Elpd,
@@ -28,15 +30,17 @@ from ..loo.loo import (
 )
 from ..posterior.arviz_adapter import Posterior, add_groups, drop_group, group
 from ..posterior.derived_quantities import derive
-from ..posterior.diagnostics import ROUGH, diagnose, prior_sensitivity
+from ..posterior.diagnostics import ROUGH, UNLEARNED, diagnose, prior_contraction, prior_sensitivity
 from ..posterior.fit_target import start_sampling
 from ..posterior.fitting import SETTINGS, complete, restore_log_likelihood, with_settings
 from ..posterior.marginal_likelihood import log_evidence
+from ..posterior.mode import log_likelihood_at_mode
 from ..posterior.posteriors import Posteriors
 from ..posterior.sampling import SampledPosterior, SamplerSettings, SamplingRun
 from .adequacy import Adequacy, adequacy
 from .power import expected_gain
 from .results import ComparisonMethod, ConditionResult, ModelResult, condition_label
+from .screening import can_help, worth_fitting
 from .sides import Contender, Weighed, among_heterogeneous, beats, simplest, weigh
 from .verdict import GAIN, STANDARD_ERRORS, Doubt, VerdictInput, judge, plural
 
@@ -49,7 +53,7 @@ _OTHERS = {
     CONTINUOUS: "time that is continuous and not rounds",
 }
 MAX_TWO_SIDED = 3
-"""Two rates are fitted with at most so many structures, those that help one rate most."""
+"""Two rates are fitted with at most so many structures, those with which they describe the data best."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,8 @@ class ModelFit:
     elpd : Elpd
         Leave-one-out.
     summary : pandas.DataFrame
-        See :func:`tworate.inference.posterior.diagnostics.summarize`; with `prior_sensitivity`.
+        See :func:`tworate.inference.posterior.diagnostics.summarize`; with `prior_sensitivity`
+        and `prior_contraction`.
     problems : list of str
         What is wrong with the sampling; empty when all is well.
     """
@@ -126,6 +131,7 @@ class ConditionComparison:
         self.fits: dict[str, ModelFit] = {}
         self._runs: dict[Specification, SamplingRun] = {}
         self._data: dict[tuple[Any, ...], Transitions] = {}
+        self.left_out: dict[str, float] = {}
         self._settled: dict[Specification, Specification] = {}
         self._begun = False
         self._error: InputError | None = None
@@ -199,6 +205,7 @@ class ConditionComparison:
             posteriors=Posteriors({name: fit.posterior for name, fit in self.fits.items()}),
             predict_from=self.options.predict_from,
             adequacy=adequate,
+            left_out=self.left_out,
         )
 
     def _judged(self) -> tuple[Weighed, Sequence[Doubt]]:
@@ -245,7 +252,6 @@ class ConditionComparison:
 
     def _with_structures(self, plain: Weighed, one: str, two: str) -> Weighed:
         """Compare the best of one rate with the best of two rates over the structures."""
-        names = self._structures()
         like = {name: self.fits[name].specification for name in (one, two)}
         # Other models that are special cases of two rates stand on the side of one rate.
         others = [
@@ -255,17 +261,55 @@ class ConditionComparison:
             for specification in self.specifications
             if specification.model.nested_in == "two-rate" and specification.name != one
         ]
-        one_side = [self._plain_contender(one), *others, *self._contenders(like[one], names)]
-        helps = [c for c in one_side[1:] if not c.doubts and beats(self.difference(c.name, one))]
+        names = self._structures()
+        worth = self._worth_fitting(like[one], names)
+        one_side = [self._plain_contender(one), *others, *self._contenders(like[one], worth)]
+        helps = [c for c in one_side[1:] if c.structure and not c.doubts and beats(self.difference(c.name, one))]
         helps.sort(key=lambda c: -self.difference(c.name, one)[0])
-        helpful = [c.structure for c in helps if c.structure][:MAX_TWO_SIDED]
-        # Where two rates are found with the first structure, and it does not help them, others cannot matter.
-        two_side = [self._plain_contender(two), *self._contenders(like[two], helpful[:1])]
+        # A structure that cannot be screened is tried with two rates if it helps one.
+        also = [c.structure for c in helps if not self._can_screen(like[two], c.structure)]
+        worth = [name for name in self._worth_fitting(like[two], names) if name not in also]
+        two_side = [self._plain_contender(two), *self._contenders(like[two], [*worth[:MAX_TWO_SIDED], *also])]
         weighed = weigh(one_side, two_side, self.difference)
-        if weighed.verdict != "two-rate" or weighed.structure:
-            two_side += self._contenders(like[two], helpful[1:])
-            weighed = weigh(one_side, two_side, self.difference)
         return dataclasses.replace(weighed, reasons=(*weighed.reasons, *self._plain_cautions(plain, weighed)))
+
+    def _can_screen(self, like: Specification, structure: str) -> bool:
+        """Return whether a mode is found quickly: without effects of replicates and covariates."""
+        return structure != REPLICATES and not like.replicate_effects and not like.effects
+
+    def _worth_fitting(self, like: Specification, names: Sequence[str]) -> list[str]:
+        """Return the structures that a model is fitted with: those that can be the best, the most likely first.
+
+        One rate is fitted with every structure that was asked for by name. Two rates are fitted with a structure only
+        where it can help them, or where they cannot be judged without.
+        """
+        is_one = like.model.nested_in == "two-rate"
+        screened = [name for name in names if self._can_screen(like, name)]
+        others = [name for name in names if name not in screened]
+        if (is_one and self.options.structures != (DEFAULT,)) or not screened:
+            return list(names) if is_one else []
+        self.report(f"screening structures of {like.name}")
+        draws = group(self.fits[like.name].posterior, "posterior")
+        near = {str(name): float(values.mean()) for name, values in draws.items() if values.ndim == 2}
+        plain = self._at_mode(like, near)
+        values = {name: self._at_mode(self._with(like, name), near) for name in screened}
+        worth = [name for name in worth_fitting({"": plain, **values}) if name]
+        if not is_one:
+            # Where the numbers of the plain model cannot be trusted, those with a structure may be.
+            doubted = bool(self._doubts_of(like.name))
+            return [name for name in worth if doubted or can_help(values[name], plain)]
+        best = max(each.sum() for each in values.values())
+        self.left_out = {
+            self._with(like, name).name: float(values[name].sum() - best) for name in screened if name not in worth
+        }
+        return [*worth, *others]
+
+    def _at_mode(self, specification: Specification, near: dict[str, float]) -> NDArray[np.float64]:
+        """Return the log-likelihood of each unit at the posterior mode."""
+        data, unit = self._data_of(specification), self.options.method.unit
+        pointwise = log_likelihood_at_mode(specification, data, near)
+        values = unit_log_likelihood(specification, xr.Dataset(), data, unit, pointwise[None])[0]
+        return values if data.units is None or unit != "agent" else values[data.units.type_of_agent]
 
     def _plain_cautions(self, plain: Weighed, weighed: Weighed) -> Sequence[str]:
         """Return the cautions of the verdict between the plain models, where the last one is the same."""
@@ -360,6 +404,7 @@ class ConditionComparison:
     def _fitted_too(self, doing: str, specification: Specification) -> Contender:
         """Fit one more model, unless it was fitted before."""
         if specification.name not in self.fits:
+            self.report(f"preparing {specification.name}")
             self._start([specification])
             for _, sampled in self._sampled(doing, [specification]):
                 if isinstance(sampled, JobError):
@@ -392,14 +437,13 @@ class ConditionComparison:
     def _adequacy(self, weighed: Weighed) -> tuple[dict[str, Adequacy], Sequence[str]]:
         """Return how well the plain models and that of the verdict describe the data, and the reasons with that.
 
-        The model of the verdict is compared with a free hazard of the same structure, too.
+        The model of the verdict is compared with a free hazard, too.
         """
         is_asked = self.options.structures != (NONE,) and self.specifications[0].likelihood.kind == "transition"
         if not weighed.selected or not is_asked:
             return {}, weighed.reasons
         selected = self.fits[weighed.selected].specification
-        model = with_structure(FreeHazardSI, selected.model.structure)
-        reference = self._fitted_too("reference", dataclasses.replace(selected, model=model))
+        reference = self._fitted_too("reference", self._reference(selected))
         doubts = reference.doubts
         found: dict[str, Adequacy] = {}
         for specification in dict.fromkeys([*self.specifications, selected]):
@@ -415,6 +459,20 @@ class ConditionComparison:
         sentence = f"{'and' if conclusion.is_adequate else 'but'} {selected.name} {conclusion.in_words}"
         untrusted = [f"{reference.name} could not be judged: {'; '.join(doubts)}"] if doubts else []
         return found, [weighed.reasons[0], sentence, *weighed.reasons[1:], *untrusted]
+
+    def _reference(self, selected: Specification) -> Specification:
+        """Return a free hazard at the pace of a fit: its weights of the exposure are given, at their posterior mean.
+
+        A free hazard and free weights together would be two accounts of one thing, which no sampler separates.
+        """
+        structure = selected.model.structure
+        if structure is None or structure.axis is None:
+            return dataclasses.replace(selected, model=with_structure(FreeHazardSI, structure))
+        given = selected.weighting
+        if given is None:
+            draws = group(self.fits[selected.name].posterior, "posterior")
+            given = Weighting.of(structure, {name: float(draws[name].mean()) for name in structure.parameters()})
+        return dataclasses.replace(selected, model=FreeHazardSI, shelf_life=None, given=given)
 
     def undecided(self, reason: str) -> ConditionResult:
         """Return the result where nothing could be compared."""
@@ -462,7 +520,7 @@ class ConditionComparison:
 
     def _cautions(self) -> list[str]:
         """Return what in the data or the likelihood the model of the process does not provide for."""
-        cautions = list(self.data.cautions)
+        cautions = [*self.data.cautions, *self._unlearned()]
         if self.specifications[0].likelihood.kind == "trajectory":
             cautions.append(
                 "caution: this likelihood takes deviations from one curve as independent, which they are not: "
@@ -472,6 +530,19 @@ class ConditionComparison:
             cautions.append(
                 f"nothing could be predicted from {self.options.predict_from:g}: no past or no future there"
             )
+        return cautions
+
+    def _unlearned(self) -> list[str]:
+        """Return a caution for each compared model that has parameters of which the data tell nothing."""
+        cautions = []
+        for specification in self.specifications:
+            contraction = self.fits[specification.name].summary["prior_contraction"]
+            names = [name for name in specification.scalars if contraction.get(name, 1.0) < UNLEARNED]
+            if names:
+                are = "are their priors" if len(names) > 1 else "is its prior"
+                cautions.append(
+                    f"the data tell nothing of {' and '.join(names)} of {specification.name}: the posterior {are}"
+                )
         return cautions
 
     def _start(self, specifications: Sequence[Specification]) -> None:
@@ -516,7 +587,7 @@ class ConditionComparison:
             of_agents and specification.model.uses_time(),
             of_agents and specification.replicate_effects,
             specification.model.structure if weighted else None,
-            specification.shelf_life,
+            specification.weighting,
         )
         if key not in self._data:
             self._data[key] = self._observe(specification)
@@ -550,7 +621,9 @@ class ConditionComparison:
         if specification not in self.specifications:
             # It is the largest group by far, and there are many rivals.
             drop_group(posterior, "log_likelihood")
-        summary = sampled.summary.assign(prior_sensitivity=prior_sensitivity(posterior))
+        summary = sampled.summary.assign(
+            prior_sensitivity=prior_sensitivity(posterior), prior_contraction=prior_contraction(posterior)
+        )
         self.fits[specification.name] = ModelFit(specification, posterior, elpd, summary, sampled.problems)
 
     def difference(self, first: str, second: str) -> tuple[float, float]:

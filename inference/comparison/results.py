@@ -48,7 +48,8 @@ class ModelResult:
     weight : float
         Stacking weight among all models fitted.
     parameters : pandas.DataFrame
-        See :func:`tworate.inference.posterior.diagnostics.summarize`; with `prior_sensitivity`.
+        See :func:`tworate.inference.posterior.diagnostics.summarize`; with `prior_sensitivity`
+        and `prior_contraction`.
     derived : pandas.DataFrame
         See :func:`tworate.inference.posterior.derived_quantities.derive`.
     problems : list of str
@@ -142,6 +143,9 @@ class ConditionResult:
         Name of the model of the verdict: the simplest that no richer one beats; empty where it is undecided.
     compared : list of str
         Names of the two models that the verdict is between: the best of two rates, and the best of one.
+    left_out : dict of str to float
+        Structures that were not fitted, because one rate with them describes the data far worse than with another: by
+        model, the log-likelihood at the mode below that of the best.
     predict_from : float or None
         Time from which the rest of the curves was predicted, if requested.
     adequacy : dict of str to Adequacy
@@ -175,6 +179,7 @@ class ConditionResult:
     selected: str = ""
     compared: list[str] = field(default_factory=list)
     adequacy: dict[str, Adequacy] = field(default_factory=dict, repr=False)
+    left_out: dict[str, float] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

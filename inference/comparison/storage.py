@@ -20,7 +20,7 @@ from ..likelihood.likelihoods import LIKELIHOODS
 from ..likelihood.specification import Specification
 from ..loo.loo import Elpd
 from ..posterior.arviz_adapter import Posterior, group
-from ..posterior.fitting import SETTINGS
+from ..posterior.fitting import read_settings
 from ..posterior.posteriors import Posteriors, read_posterior
 from .adequacy import Adequacy
 from .agents import agent_table
@@ -77,6 +77,7 @@ def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], 
                 "structure": result.structure,
                 "selected": result.selected,
                 "compared": result.compared,
+                "left_out": result.left_out,
                 "challenged_by": result.challenged_by,
                 "elpd_diff": result.elpd_diff,
                 "dse": result.dse,
@@ -201,7 +202,7 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
             level=entry.get("level", "count"),
             contact=attrs.get("contact", "edges"),
             covariates=tuple(entry.get("covariates", ())),
-            **{name: float(attrs[name]) for name in SETTINGS if name in attrs},
+            **read_settings(attrs),
         )
         models[name] = ModelResult(
             specification=specification,
@@ -226,6 +227,7 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
         structure=entry.get("structure", []),
         selected=entry.get("selected", entry["verdict"] if entry["verdict"] in entry["models"] else ""),
         compared=entry.get("compared", []),
+        left_out=entry.get("left_out", {}),
         adequacy={name: Adequacy.from_dict(saved) for name, saved in entry.get("adequacy", {}).items()},
         **{
             key: entry[key]

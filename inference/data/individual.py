@@ -30,6 +30,7 @@ from .exposure_bins import FEW_BINS, MANY_AGENTS, MAX_BINS, BinLayout, BinnedExp
 from .grouping import bins, combined, group, mean_by_type
 from .observations import AgentUnits, Transitions
 from .pilot import pilot_weights
+from .weighting import Weighting
 
 FloatArray = NDArray[np.float64]
 
@@ -186,7 +187,7 @@ def observe_histories(
     covariates: Sequence[str] = (),
     structure: type[Structure] | None = None,
     period: float | None = None,
-    shelf_life: float | None = None,
+    weighting: Weighting | None = None,
 ) -> Transitions:
     """Turn event histories into observations: agents of equal exposures are one observation with a count.
 
@@ -207,9 +208,8 @@ def observe_histories(
         Gather exposure in bins of its axis, for models that weight it.
     period : float, optional
         The period of a rhythm.
-    shelf_life : float, optional
-        Count only exposure to shares that are younger. Without it the structure of this name gives observations for
-        :func:`tworate.inference.data.shelf_life.best_shelf_life`.
+    weighting : Weighting, optional
+        Weight the exposure by a structure with given values, in the place of bins.
 
     Raises
     ------
@@ -228,17 +228,19 @@ def observe_histories(
     apart = None if kept_apart is None else kept_apart[exposure.path]
     keys = [*([] if apart is None else [apart]), *([made.group] if made else [])]
     binned = None
-    if structure is None or structure.axis is None:
+    weighs = structure if weighting is None else weighting.structure
+    axis = None if weighs is None else weighs.axis
+    if weighs is None or axis is None:
         types = _types(exposure, clock, by_time=by_time, keys=keys)
     else:
-        layout, before_bins, gained_bins = _in_bins(histories, exposure, clock, contact, structure.axis, period)
-        if shelf_life is not None:
-            weights = structure.weights(layout.bins, {"shelf_life": shelf_life})
+        layout, before_bins, gained_bins = _in_bins(histories, exposure, clock, contact, axis, period)
+        if weighting is not None:
+            weights = weighting.weights(layout.bins)
             visible = replace(exposure, before=before_bins @ weights, gained=gained_bins @ weights)
             types = _types(visible, clock, by_time=by_time, keys=keys)
         else:
             window = float((histories.ends - histories.starts).max())
-            types, binned = _binned_types(exposure, layout, before_bins, gained_bins, structure, window, keys)
+            types, binned = _binned_types(exposure, layout, before_bins, gained_bins, weighs, window, keys)
     shared, path, counts = types.shared, types.path, types.counts
     # A first row for the time until the interval, a second one for the interval of those who shared.
     before, event = np.flatnonzero(types.before > 0), np.flatnonzero(shared)
@@ -410,23 +412,26 @@ def _binned_types(
     Exposures are compared at the weights of a quick fit: what agents saw when it counted is what tells them apart.
     """
     shared, place = exposure.shared.astype(np.int64), gained.argmax(axis=1)
-    if structure.setting is not None:
-        # One rate is all that these observations are for: only what was seen in the interval of a share matters.
-        codes = combined([shared, equal_rows(gained), *keys])
+    # A setting is not known yet: every age may count.
+    has_setting = structure.setting is not None
+    weights = np.ones(layout.n_bins) if has_setting else _pilot(exposure, layout, before, gained, structure, window)
+    seen = gained @ weights
+    at = np.linspace(0.0, 1.0, layout.n_bins)
+    total = before.sum(axis=1)
+    features = np.column_stack(
+        [
+            _on_log_scale(before @ weights),
+            # Weights differ from those of the quick fit: agents that saw as much at other times are told apart.
+            _TIMING * (before @ at) / np.where(total > 0, total, 1.0),
+            _on_log_scale(seen),
+            _TIMING * (gained @ at) / np.where(exposure.shared, exposure.gained, 1.0),
+        ]
+    )
+    if has_setting:
+        # The likelihood of one rate is exact: only what was seen in the interval of a share matters.
+        fixed = combined([shared, equal_rows(gained), *keys])
+        codes = cluster(features, fixed, int(fixed.max()) + 1 + MAX_TYPES // 2)
     else:
-        weights = _pilot(exposure, layout, before, gained, structure, window)
-        seen = gained @ weights
-        at = np.linspace(0.0, 1.0, layout.n_bins)
-        total = before.sum(axis=1)
-        features = np.column_stack(
-            [
-                _on_log_scale(before @ weights),
-                # Weights differ from those of the quick fit: agents that saw as much at other times are told apart.
-                _TIMING * (before @ at) / np.where(total > 0, total, 1.0),
-                _on_log_scale(seen),
-                _TIMING * (gained @ at) / np.where(exposure.shared, exposure.gained, 1.0),
-            ]
-        )
         apart = [bins(seen, MAX_GAINED), *([] if layout.axis == AGE else [place])]
         codes = cluster(features, combined([shared, *apart, *keys]), MAX_TYPES)
     types = _of_codes(exposure, codes, equal=False, mean_gain=True)

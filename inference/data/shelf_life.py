@@ -1,6 +1,4 @@
-"""The shelf life of shares: which age fits a model best, and the exposure that it leaves."""
-
-from dataclasses import replace
+"""The shelf life of shares: which age fits a model best."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +8,7 @@ from ...models import SIModel
 from ...models.structures.fading import ShelfLife
 from .individual import merge_memoryless
 from .observations import Transitions
+from .weighting import Weighting, weighted
 
 FloatArray = NDArray[np.float64]
 
@@ -35,22 +34,16 @@ def best_shelf_life(data: Transitions, model: type[SIModel]) -> float:
     costs = []
     # The longest shelf life is the plain model. From there each fit starts where the last one ended.
     for age in ages[::-1]:
-        found = minimize(_Cost(model, within_shelf_life(data, age)), point, method="L-BFGS-B", options=_SEARCH)
+        cost = _Cost(model, weighted(data, shelf_life_weighting(age)))
+        found = minimize(cost, point, method="L-BFGS-B", options=_SEARCH)
         point = found.x
         costs.append(found.fun)
     return float(ages[::-1][np.argmin(costs)])
 
 
-def within_shelf_life(data: Transitions, shelf_life: float) -> Transitions:
-    """Return observations with the exposure to shares that are younger than the shelf life."""
-    binned = data.binned
-    if binned is None:
-        return data
-    weights = ShelfLife.weights(binned.bins, {"shelf_life": shelf_life})
-    start, end = binned.start @ weights, binned.end @ weights
-    gained = data.exposure_end - data.exposure_start
-    part = (end - start) / np.where(gained > 0, gained, 1.0)
-    return replace(data, exposure_start=start, exposure_end=end, exposure_rate=data.exposure_rate * part, binned=None)
+def shelf_life_weighting(shelf_life: float) -> Weighting:
+    """Return the weighting by which only shares that are younger than the shelf life count."""
+    return Weighting.of(ShelfLife, {"shelf_life": shelf_life})
 
 
 class _Cost:

@@ -73,8 +73,8 @@ def compiled_density(specification: Specification, data: Transitions) -> Any:
     data : Transitions
         Any data for this specification. They only give the arrays.
     """
-    # Settings are numbers in the data.
-    specification = replace(specification, period=None, shelf_life=None)
+    # Settings and given weights are in the data.
+    specification = replace(specification, period=None, shelf_life=None, given=None)
     with _compiling:
         if specification not in _programs:
             _programs[specification] = _load_or_compile(specification, data)

@@ -12,6 +12,8 @@ from ...models.clock import Clock
 from ...models.parameters import Exponential, LogNormal, Parameter
 from ...models.structures.base import Axis
 from ..data.individual import Contact
+from ..data.shelf_life import shelf_life_weighting
+from ..data.weighting import Weighting
 from .likelihoods import Likelihood
 
 DISPERSION = "dispersion"
@@ -74,6 +76,8 @@ class Specification:
         The period of a rhythm, in the unit of the data's time.
     shelf_life : float, optional
         Age at which a share is seen no more, for the structure of this name.
+    given : Weighting, optional
+        Weights of the exposure that are given, for a model without a structure.
     """
 
     model: type[SIModel]
@@ -87,6 +91,7 @@ class Specification:
     covariates: tuple[str, ...] = ()
     period: float | None = None
     shelf_life: float | None = None
+    given: Weighting | None = None
 
     @property
     def effects(self) -> tuple[str, ...]:
@@ -99,14 +104,20 @@ class Specification:
         return None if self.model.structure is None else self.model.structure.axis
 
     @property
+    def weighting(self) -> Weighting | None:
+        """Weights of the exposure that are not inferred."""
+        return self.given if self.shelf_life is None else shelf_life_weighting(self.shelf_life)
+
+    @property
     def only_replicates(self) -> bool:
         """Whether there are effects of replicates and no others."""
         return self.replicate_effects and not self.covariates
 
     @property
     def name(self) -> str:
-        """Name in results: the name of the model, with marks for replicate effects and for another clock."""
-        return self.model.name + "+replicates" * self.replicate_effects + f"+{self.clock}" * self.names_clock
+        """Name in results: that of the model, with marks for given weights, replicate effects and another clock."""
+        weighted = "" if self.given is None else f"+{self.given.structure.name}"
+        return self.model.name + weighted + "+replicates" * self.replicate_effects + f"+{self.clock}" * self.names_clock
 
     @staticmethod
     def replicate_factors(sd: Any, effects: Any, xp: Any = np) -> Any:

@@ -28,6 +28,8 @@ STRICT = Limits(1.01, 400, 0.001)
 ROUGH = Limits(1.05, 100, 0.01)
 """Limits for an elpd that is compared with others. With an effective size of 100 its Monte Carlo error is a tenth of a
 posterior standard deviation of the log-likelihood, which is about 1."""
+UNLEARNED = 0.1
+"""Contraction below which the data are said to tell nothing of a parameter: its posterior is its prior."""
 APART = 1.1
 """R̂ above which chains lie apart. More draws of the same chains are of no use then."""
 INTERVAL = 0.95
@@ -62,6 +64,27 @@ def prior_sensitivity(posterior: Posterior) -> "pd.Series[float]":
     names = [str(name) for name, values in draws.items() if values.ndim == 2]
     # ArviZ spends a third of its time on adding up the priors of the parameters.
     return prior_power_sensitivity(draws, sum(log_prior[name] for name in log_prior), names)
+
+
+def prior_contraction(posterior: Posterior) -> "pd.Series[float]":
+    """Compute by how much the data narrow the prior of each scalar: 0 if the posterior is the prior, 1 at most.
+
+    It is 1 minus the variance of the ranks of posterior draws among draws from the prior, in units of the variance of
+    a uniform distribution. So it does not depend on the scale of a parameter. It is below 0 where the posterior lies at
+    both ends of the prior.
+
+    Notes
+    -----
+    Schad, Betancourt & Vasishth (2021), doi:10.1037/met0000275, on the scale of ranks.
+    """
+    draws, prior = group(posterior, "posterior"), group(posterior, "prior")
+    found = {}
+    for name, values in draws.items():
+        if values.ndim == 2:
+            before = np.sort(np.asarray(prior[name]).ravel())
+            rank = np.searchsorted(before, np.asarray(values).ravel()) / before.size
+            found[str(name)] = 1.0 - 12.0 * float(rank.var())
+    return pd.Series(found, dtype=float)
 
 
 def diagnose(posterior: Posterior, summary: pd.DataFrame | None = None, limits: Limits = STRICT) -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache
 from importlib.metadata import version
@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from ... import __version__
 from ...errors import InputError, check_seed
 from ...models import SIModel, get_model
+from ...models.structures import get_structure
 from ...models.structures.fading import ShelfLife
 from ...simulate import Trajectories
 from ...simulate.histories import DEGREE, EventHistories
 from ...simulate.trajectories import as_trajectories
 from ..data.individual import CONTACTS, EVENT_HISTORIES, Contact, observe_histories
 from ..data.observations import Transitions, choose_clock, choose_closure, observe
-from ..data.shelf_life import best_shelf_life, within_shelf_life
+from ..data.shelf_life import best_shelf_life
+from ..data.weighting import Weighting, weighted
 from ..likelihood.likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
 from ..likelihood.predictor import predictor
 from ..likelihood.specification import (
@@ -48,6 +50,8 @@ DEFAULT_LIKELIHOOD: dict[Level, str] = {"individual": "binomial", "count": "beta
 """Likelihood by level. An agent shares or does not, so nothing is overdispersed at the individual level."""
 SETTINGS = ("period", "shelf_life")
 """Settings of structures that are saved with a fit where they are given."""
+GIVEN = "given_weights"
+"""Attribute of a posterior with the structure that weighted its exposure, and its values."""
 _DIMENSIONS = ("chain", "draw", "observation")
 PREDICTIVE_DRAWS = 250
 """Number of draws of the posterior predictive (evenly spaced in the posterior), the prior and the prior predictive."""
@@ -183,8 +187,8 @@ def observed(
         At the individual level: agents of trajectories that differ in this number are kept apart.
     """
     data = _observed(trajectories, closure, specification, by_trajectory, kept_apart)
-    # The exposure of agents is that within the shelf life already.
-    return data if specification.shelf_life is None else within_shelf_life(data, specification.shelf_life)
+    # The exposure of agents is weighted already.
+    return data if specification.weighting is None else weighted(data, specification.weighting)
 
 
 def with_settings(specification: Specification, data: Transitions) -> Specification:
@@ -214,14 +218,14 @@ def _observed(
             covariates=specification.effects,
             structure=specification.model.structure,
             period=specification.period,
-            shelf_life=specification.shelf_life,
+            weighting=specification.weighting,
         )
     return observe(
         trajectories,
         closure,
         specification.clock,
         whole_curve=specification.likelihood.kind == "trajectory",
-        axis=specification.axis,
+        axis=specification.axis if specification.weighting is None else specification.weighting.structure.axis,
         period=specification.period,
     )
 
@@ -265,13 +269,30 @@ def complete(sampled: SampledPosterior, specification: Specification, data: Tran
             "level": specification.level,
             "contact": specification.contact,
             "covariates": json.dumps(specification.effects),
-            **{name: value for name in SETTINGS if (value := getattr(specification, name)) is not None},
+            **settings_of(specification),
             "seed": seed,
             "sampler": json.dumps(asdict(sampled.settings)),
             "versions": json.dumps(versions(PACKAGES)),
         }
     )
     return result
+
+
+def settings_of(specification: Specification) -> dict[str, Any]:
+    """Return the settings of structures and given weights as attributes of a posterior."""
+    settings = {name: value for name in SETTINGS if (value := getattr(specification, name)) is not None}
+    if specification.given is not None:
+        settings[GIVEN] = json.dumps([specification.given.structure.name, dict(specification.given.values)])
+    return settings
+
+
+def read_settings(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Invert :func:`settings_of`: return arguments of a specification."""
+    settings: dict[str, Any] = {name: float(attributes[name]) for name in SETTINGS if name in attributes}
+    if GIVEN in attributes:
+        structure, values = json.loads(attributes[GIVEN])
+        settings["given"] = Weighting.of(get_structure(structure), values)
+    return settings
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:

@@ -263,10 +263,10 @@ class _Simulator:
     def shares(
         self, number: int, given: FloatArray, *, start: float, until: float, n_draws: int, label: str = ""
     ) -> FloatArray:
-        """Simulate a trajectory; see :func:`simulate_shares`. Times are since its start; `label` as in `_drawn`."""
+        """Simulate a trajectory; see :func:`simulate_shares`. Times are since its start; `label` as in `drawn`."""
         attrs, network = self._posterior.attrs, self._histories.network_of(number)
         n_own = draws_within_reach(n_draws, network.n_agents, until - start, attrs["clock"])
-        values, factor, _, chosen = _drawn(self._posterior, self._model, self._rng, n_own, label)
+        values, factor, _, chosen = drawn(self._posterior, self._model, self._rng, n_own, label)
         if self._designs:
             effects, own = effects_of(group(self._posterior, "posterior"))[chosen], self._designs[number]
             factor = Specification.covariate_factors(effects, own.matrix)[:, own.group]
@@ -344,7 +344,7 @@ def run_forward(
         What was observed before the first of the times.
     """
     model = model or get_model(posterior.attrs["model"])
-    values, factor, dispersion, _ = _drawn(posterior, model, rng, n_draws, label)
+    values, factor, dispersion, _ = drawn(posterior, model, rng, n_draws, label)
     population, begin = int(start["population"]), float(start.get("time", times[0]))
     exposure0: Any = 0.0 if past is None else past.gained.sum()
     pacing = pacing_of(posterior, model, values, times if fitted is None else fitted)
@@ -377,7 +377,7 @@ def run_forward(
     return infected / population
 
 
-def _drawn(
+def drawn(
     posterior: Any, model: type[SIModel] | None, rng: np.random.Generator, n_draws: int, label: str = ""
 ) -> tuple[dict[str, FloatArray], FloatArray, FloatArray, NDArray[np.int64]]:
     """Choose draws; return parameters, the factor of replicate `label` or a new one, dispersion, and their numbers."""

@@ -103,7 +103,7 @@ def test_trajectories_of_times_are_those_of_the_simulation():
         network = make_network(name, 200, 4, seed=1)
         data = OneRate(0.6).spread(network, **SETTINGS, clock=clock, histories=True)
         times = np.array([data.histories.share_times(number) for number in range(2)])
-        made = trajectories_of(network, times, 20, clock, histories=True)
+        made = trajectories_of(network, times, np.arange(21), clock, histories=True)
         columns = ["trajectory", "time", "infected", "population", "si_edges", "degree"]
         for column in [*columns, *(["degrees"] if "degrees" in data.table else [])]:
             assert made.table[column].tolist() == data.table[column].tolist(), column

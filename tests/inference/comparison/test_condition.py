@@ -119,9 +119,8 @@ def test_structures_are_asked_before_two_rates_are_believed(comparison_of, two_r
     structures = [f"one-rate+{name}" for name in ("ageing", "background", "unreachable", "replicates")]
     names = [run.specification.name for run in runs]
     assert names[:6] == ["one-rate", "two-rate", *structures]
-    # Two rates are given the structure that helps one rate most, and at last a continuum has its say.
-    assert names[6].startswith("two-rate+")
-    assert names[-2] == "gamma-rate"
+    # No structure can help two rates here, so none is tried with them. A continuum has its say.
+    assert names[6] == "gamma-rate"
     # At last, a free hazard says whether the verdict's model describes the data.
     assert names[-1] == "free-hazard"
     assert {name: model.rival for name, model in result.models.items()} == {
@@ -130,12 +129,29 @@ def test_structures_are_asked_before_two_rates_are_believed(comparison_of, two_r
     assert sum(model.weight for model in result.models.values()) == pytest.approx(1.0, abs=1e-6)
     assert list(result.posteriors) == list(result.models)
     assert steps[0] == ("fitting one-rate (event = A)", 0, 2)
-    assert [step[0] for step in steps[-4:]] == [
+    assert [step[0] for step in steps[-6:]] == [
+        "preparing gamma-rate (event = A)",
         "continuum gamma-rate (event = A)",
+        "preparing free-hazard (event = A)",
         "reference free-hazard (event = A)",
         "adequacy of one-rate (event = A)",
         "adequacy of two-rate (event = A)",
     ]
+
+
+def test_structures_that_cannot_matter_are_left_out(comparison_of, two_rates):
+    result = comparison_of(two_rates, structures=("default",))[0].compared()
+    everything = comparison_of(two_rates, structures=("all",))[0].compared()
+    assert (result.verdict, result.structure, result.compared) == (
+        everything.verdict, everything.structure, everything.compared,
+    )  # fmt: skip
+    of_one = {name: model.elpd_loo for name, model in everything.models.items() if name.startswith("one-rate")}
+    assert result.left_out and everything.left_out == {}
+    assert set(result.left_out) == set(of_one) - set(result.models)
+    # Those that were left out are beaten clearly where they are fitted.
+    best = max(of_one.values())
+    assert all(of_one[name] < best - 4 for name in result.left_out)
+    assert max(result.left_out.values()) < -4
 
 
 def test_one_rate_that_suffices_asks_no_structures_unless_all_are_asked(comparison_of, make_trajectories):

@@ -17,6 +17,7 @@ from tworate.inference.data.individual import (
     observe_histories,
 )
 from tworate.inference.data.observations import observe
+from tworate.inference.data.shelf_life import shelf_life_weighting
 from tworate.inference.likelihood.likelihoods import LIKELIHOODS
 from tworate.inference.likelihood.predictor import predictor
 from tworate.inference.likelihood.specification import Specification
@@ -448,7 +449,7 @@ def test_two_rates_see_each_agent_too(name, simulated):
 
 def test_a_shelf_life_leaves_the_exposure_to_younger_shares(simulated):
     structure = get_structure("shelf-life")
-    data = observe_histories(simulated, "rounds", structure=structure, shelf_life=3.0)
+    data = observe_histories(simulated, "rounds", weighting=shelf_life_weighting(3.0))
     assert data.binned is None
     for beta in (0.3, 1.2):
         found = log_likelihoods(data, with_structure(OneRateSI, structure), {"beta": beta})

@@ -11,7 +11,8 @@ from tworate.inference.data.exposure_bins import BinnedExposure, agent_bins, bin
 from tworate.inference.data.individual import agent_exposure, contact_scale, observe_histories
 from tworate.inference.data.observations import observe
 from tworate.inference.data.pilot import pilot_weights
-from tworate.inference.data.shelf_life import best_shelf_life, within_shelf_life
+from tworate.inference.data.shelf_life import best_shelf_life, shelf_life_weighting
+from tworate.inference.data.weighting import weighted
 from tworate.models import OneRateSI, TwoRateSI
 from tworate.models.structures import AGE, ELAPSED, Bins, get_structure
 from tworate.simulate import CompleteNetwork, Pace, random_regular, spread
@@ -245,7 +246,7 @@ def test_without_a_shelf_life_in_the_data_the_longest_is_nearly_as_likely_as_the
 def test_exposure_within_a_shelf_life_is_that_to_younger_shares():
     trajectories = counted(None, seed=7)
     data = observe(trajectories, "mean-field", axis=AGE)
-    visible = within_shelf_life(data, 3.0)
+    visible = weighted(data, shelf_life_weighting(3.0))
     assert visible.binned is None
     row = 0
     for _, table in trajectories.table.groupby("trajectory"):
@@ -262,4 +263,4 @@ def test_exposure_within_a_shelf_life_is_that_to_younger_shares():
             assert visible.exposure_rate[row] == pytest.approx(seen, rel=1e-9)
             row += 1
     assert row == data.size
-    assert within_shelf_life(visible, 2.0) is visible
+    assert weighted(visible, shelf_life_weighting(2.0)) is visible
