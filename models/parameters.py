@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
-from scipy.special import expit, logit
+from scipy.special import expit, log_expit, logit
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,12 @@ class Parameter:
         if isinstance(self.prior, Normal):
             return value
         return logit(value) if isinstance(self.prior, Beta) else np.log(value)
+
+    def log_jacobian(self, value: Any) -> Any:
+        """Return the logarithm of the derivative of :meth:`constrained` at a number from the real line."""
+        if isinstance(self.prior, Normal):
+            return 0.0 * value
+        return log_expit(value) + log_expit(-value) if isinstance(self.prior, Beta) else value
 
     @property
     def is_rate(self) -> bool:

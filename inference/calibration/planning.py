@@ -218,7 +218,7 @@ def _verdict_on(
     period: float | None,
     seed: int,
 ) -> tuple[str, float]:
-    """Return the verdict on a simulated data set, and the gain of two rates; undecided where nothing can be compared."""
+    """Return the verdict on a simulated data set, and the gain of two rates; undecided if nothing can be compared."""
     try:
         made = compare(
             simulated, structures=structures, period=period, clock=like.clock, level=scenario.level, seed=seed

@@ -1,7 +1,7 @@
 """The comparison of models on one condition: fits, leave-one-out, verdict, structures."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,10 +34,11 @@ from ..posterior.diagnostics import ROUGH, UNLEARNED, diagnose, prior_contractio
 from ..posterior.fit_target import start_sampling
 from ..posterior.fitting import SETTINGS, complete, restore_log_likelihood, with_settings
 from ..posterior.marginal_likelihood import log_evidence
-from ..posterior.mode import log_likelihood_at_mode
+from ..posterior.mode import log_likelihood_at_mode, log_likelihood_by_replicate
 from ..posterior.posteriors import Posteriors
 from ..posterior.sampling import SampledPosterior, SamplerSettings, SamplingRun
 from .adequacy import Adequacy, adequacy
+from .normal_approximation import approximated
 from .power import expected_gain
 from .results import ComparisonMethod, ConditionResult, ModelResult, condition_label
 from .screening import can_help, worth_fitting
@@ -52,6 +53,8 @@ _OTHERS = {
     REPLICATES: "a rate that differs between replicates",
     CONTINUOUS: "time that is continuous and not rounds",
 }
+_FAR_BELOW = 50.0
+"""Elpd below that of another model from which the last digits of a model do not matter."""
 MAX_TWO_SIDED = 3
 """Two rates are fitted with at most so many structures, those with which they describe the data best."""
 
@@ -91,6 +94,8 @@ class ModelFit:
         and `prior_contraction`.
     problems : list of str
         What is wrong with the sampling; empty when all is well.
+    importance_k : float or None
+        See :class:`tworate.inference.posterior.sampling.SampledPosterior`.
     """
 
     specification: Specification
@@ -98,6 +103,7 @@ class ModelFit:
     elpd: Elpd
     summary: pd.DataFrame
     problems: list[str]
+    importance_k: float | None = None
 
 
 class ConditionComparison:
@@ -132,6 +138,7 @@ class ConditionComparison:
         self._runs: dict[Specification, SamplingRun] = {}
         self._data: dict[tuple[Any, ...], Transitions] = {}
         self.left_out: dict[str, float] = {}
+        self._modes: dict[str, NDArray[np.float64]] = {}
         self._settled: dict[Specification, Specification] = {}
         self._begun = False
         self._error: InputError | None = None
@@ -194,7 +201,7 @@ class ConditionComparison:
             selected=weighed.selected,
             compared=list(weighed.compared),
             doubts=[doubt.name for doubt in doubts],
-            reasons=[*reasons, *self._cautions()],
+            reasons=[*reasons, *self._cautions(weighed.verdict)],
             challenged_by=list(weighed.challenged_by),
             elpd_diff=weighed.elpd_diff,
             dse=weighed.dse,
@@ -224,7 +231,7 @@ class ConditionComparison:
             return plain, judgement.doubts
         if asked == (ALL,) or (asked != (NONE,) and judgement.verdict != "one-rate"):
             weighed = self._with_structures(plain, one, two)
-            if judgement.doubts and weighed.verdict == "undecided":
+            if any(self._doubts_of(name) for name in weighed.compared) and weighed.verdict == "undecided":
                 return plain, judgement.doubts
             plain = weighed
         if plain.verdict == "two-rate":
@@ -262,54 +269,78 @@ class ConditionComparison:
             if specification.model.nested_in == "two-rate" and specification.name != one
         ]
         names = self._structures()
-        worth = self._worth_fitting(like[one], names)
-        one_side = [self._plain_contender(one), *others, *self._contenders(like[one], worth)]
+        one_side = [self._plain_contender(one), *others, *self._contenders(like[one], self._of_one(like[one], names))]
         helps = [c for c in one_side[1:] if c.structure and not c.doubts and beats(self.difference(c.name, one))]
         helps.sort(key=lambda c: -self.difference(c.name, one)[0])
-        # A structure that cannot be screened is tried with two rates if it helps one.
-        also = [c.structure for c in helps if not self._can_screen(like[two], c.structure)]
-        worth = [name for name in self._worth_fitting(like[two], names) if name not in also]
-        two_side = [self._plain_contender(two), *self._contenders(like[two], [*worth[:MAX_TWO_SIDED], *also])]
+        worth = self._of_two(like[two], like[one], names) if _can_screen(like[two]) else [c.structure for c in helps]
+        two_side = [self._plain_contender(two), *self._contenders(like[two], worth[:1])]
         weighed = weigh(one_side, two_side, self.difference)
+        rest = worth[1:MAX_TWO_SIDED]
+        if weighed.verdict == "one-rate":
+            rest = [name for name in rest if self._could_matter(like[two], like[one], name, weighed.compared[1])]
+        if rest:
+            two_side += self._contenders(like[two], rest)
+            weighed = weigh(one_side, two_side, self.difference)
         return dataclasses.replace(weighed, reasons=(*weighed.reasons, *self._plain_cautions(plain, weighed)))
 
-    def _can_screen(self, like: Specification, structure: str) -> bool:
-        """Return whether a mode is found quickly: without effects of replicates and covariates."""
-        return structure != REPLICATES and not like.replicate_effects and not like.effects
+    def _of_one(self, one: Specification, names: Sequence[str]) -> list[str]:
+        """Return the structures that one rate is fitted with: those asked for, or those of all that can be the best."""
+        if self.options.structures != (DEFAULT,) or not _can_screen(one):
+            return list(names)
+        values = self._at_modes(one, names)
+        worth = worth_fitting(values)
+        best = max(each.sum() for each in values.values())
+        left_out = [name for name in names if name not in worth]
+        self.left_out = {self._with(one, name).name: float(values[name].sum() - best) for name in left_out}
+        return [name for name in worth if name]
 
-    def _worth_fitting(self, like: Specification, names: Sequence[str]) -> list[str]:
-        """Return the structures that a model is fitted with: those that can be the best, the most likely first.
+    def _of_two(self, two: Specification, one: Specification, names: Sequence[str]) -> list[str]:
+        """Return the structures that two rates are fitted with, the most promising first.
 
-        One rate is fitted with every structure that was asked for by name. Two rates are fitted with a structure only
-        where it can help them, or where they cannot be judged without.
+        They are those that can be the best and help two rates. Where the numbers of two rates alone cannot be trusted,
+        those with a structure may be.
         """
-        is_one = like.model.nested_in == "two-rate"
-        screened = [name for name in names if self._can_screen(like, name)]
-        others = [name for name in names if name not in screened]
-        if (is_one and self.options.structures != (DEFAULT,)) or not screened:
-            return list(names) if is_one else []
+        values = self._at_modes(two, names)
+        doubted = bool(self._doubts_of(two.name))
+        worth = [name for name in worth_fitting(values) if name and (doubted or can_help(values[name], values[""]))]
+        return sorted(worth, key=lambda name: self._cost_of(one, name) - values[name].sum())
+
+    def _at_modes(self, like: Specification, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+        """Return the log-likelihood of each unit at the mode, by structure; the plain model has the empty name."""
         self.report(f"screening structures of {like.name}")
         draws = group(self.fits[like.name].posterior, "posterior")
         near = {str(name): float(values.mean()) for name, values in draws.items() if values.ndim == 2}
-        plain = self._at_mode(like, near)
-        values = {name: self._at_mode(self._with(like, name), near) for name in screened}
-        worth = [name for name in worth_fitting({"": plain, **values}) if name]
-        if not is_one:
-            # Where the numbers of the plain model cannot be trusted, those with a structure may be.
-            doubted = bool(self._doubts_of(like.name))
-            return [name for name in worth if doubted or can_help(values[name], plain)]
-        best = max(each.sum() for each in values.values())
-        self.left_out = {
-            self._with(like, name).name: float(values[name].sum() - best) for name in screened if name not in worth
-        }
-        return [*worth, *others]
+        with_each = {name: self._with(like, name) for name in names}
+        return {name: self._at_mode(specification, near) for name, specification in {"": like, **with_each}.items()}
+
+    def _cost_of(self, one: Specification, structure: str) -> float:
+        """Return about what leave-one-out takes off for a structure: its number of parameters under one rate."""
+        fit = self.fits.get(self._with(one, structure).name)
+        return 0.0 if fit is None else fit.elpd.p_loo
+
+    def _could_matter(self, two: Specification, one: Specification, structure: str, best_of_one: str) -> bool:
+        """Return whether two rates with a structure could still change a verdict of one rate."""
+        values = {name: self._modes.get(name) for name in (self._with(two, structure).name, best_of_one)}
+        richer, simpler = values.values()
+        if richer is None or simpler is None:
+            return True
+        gain = richer - simpler
+        cost = max(self._cost_of(one, structure) - self.fits[best_of_one].elpd.p_loo, 0.0)
+        return bool(gain.sum() - cost + STANDARD_ERRORS * np.sqrt(gain.size * gain.var()) > GAIN)
 
     def _at_mode(self, specification: Specification, near: dict[str, float]) -> NDArray[np.float64]:
         """Return the log-likelihood of each unit at the posterior mode."""
         data, unit = self._data_of(specification), self.options.method.unit
-        pointwise = log_likelihood_at_mode(specification, data, near)
-        values = unit_log_likelihood(specification, xr.Dataset(), data, unit, pointwise[None])[0]
-        return values if data.units is None or unit != "agent" else values[data.units.type_of_agent]
+        if specification.replicate_effects:
+            pointwise = log_likelihood_by_replicate(specification, data)
+        else:
+            pointwise = log_likelihood_at_mode(specification, data, near)
+        alone = dataclasses.replace(specification, replicate_effects=False)
+        values = unit_log_likelihood(alone, xr.Dataset(), data, unit, pointwise[None])[0]
+        if data.units is not None and unit == "agent":
+            values = values[data.units.type_of_agent]
+        self._modes[specification.name] = values
+        return values
 
     def _plain_cautions(self, plain: Weighed, weighed: Weighed) -> Sequence[str]:
         """Return the cautions of the verdict between the plain models, where the last one is the same."""
@@ -318,23 +349,39 @@ class ConditionComparison:
     def _contenders(self, like: Specification, names: Sequence[str]) -> list[Contender]:
         """Fit a model with each structure, unless it was fitted before."""
         specifications = {name: self._with(like, name) for name in names}
-        new = [spec for spec in specifications.values() if spec.name not in self.fits]
-        failures: dict[str, str] = {}
-        for specification in new:
-            # The first time on a machine this takes seconds: the density is compiled.
-            self.report(f"preparing {specification.name}")
-            self._start([specification])
-        for specification, sampled in self._sampled("structure", new):
-            if isinstance(sampled, JobError):
-                failures[specification.name] = str(sampled)
-            else:
-                self.finish(specification, sampled)
+        failures = self._fit_rivals("structure", specifications.values())
         return [
             self._contender(name, spec)
             if spec.name in self.fits
             else Contender(spec.name, name, doubts=(failures[spec.name],))
             for name, spec in specifications.items()
         ]
+
+    def _fit_rivals(self, doing: str, specifications: Iterable[Specification]) -> dict[str, str]:
+        """Fit models around their modes, or with the sampler where that does not do; return why the sampler gave up."""
+        to_sample: list[Specification] = []
+        for specification in specifications:
+            if specification.name in self.fits:
+                continue
+            self.report(f"{doing} {specification.name}")
+            if (drawn := self._approximated(specification, self._data_of(specification))) is not None:
+                self.finish(specification, drawn)
+            else:
+                to_sample.append(specification)
+        for specification in to_sample:
+            # The first time on a machine this takes seconds: the density is compiled.
+            self.report(f"preparing {specification.name}")
+            self._start([specification])
+        failures: dict[str, str] = {}
+        for specification, sampled in self._sampled(doing, to_sample):
+            if isinstance(sampled, JobError):
+                failures[specification.name] = str(sampled)
+            else:
+                self.finish(specification, sampled)
+        return failures
+
+    def _approximated(self, specification: Specification, data: Transitions) -> SampledPosterior | None:
+        return approximated(specification, data, self.options.seed) if _is_smooth(specification) else None
 
     def _plain_contender(self, name: str) -> Contender:
         return Contender(name, doubts=self._doubts_of(name))
@@ -403,13 +450,9 @@ class ConditionComparison:
 
     def _fitted_too(self, doing: str, specification: Specification) -> Contender:
         """Fit one more model, unless it was fitted before."""
-        if specification.name not in self.fits:
-            self.report(f"preparing {specification.name}")
-            self._start([specification])
-            for _, sampled in self._sampled(doing, [specification]):
-                if isinstance(sampled, JobError):
-                    return Contender(specification.name, doubts=(str(sampled),))
-                self.finish(specification, sampled)
+        failures = self._fit_rivals(doing, [specification])
+        if specification.name in failures:
+            return Contender(specification.name, doubts=(failures[specification.name],))
         return self._plain_contender(specification.name)
 
     def _if_not_too_early(self, weighed: Weighed) -> tuple[Weighed, Sequence[Doubt]]:
@@ -518,9 +561,10 @@ class ConditionComparison:
         later = self.data.exposure_start > 0
         return int(later.sum() if self.data.units is None else self.data.n_susceptible[later].sum())
 
-    def _cautions(self) -> list[str]:
+    def _cautions(self, verdict: str) -> list[str]:
         """Return what in the data or the likelihood the model of the process does not provide for."""
-        cautions = [*self.data.cautions, *self._unlearned()]
+        # Where one rate is enough, nothing is to be learned of a second one.
+        cautions = [*self.data.cautions, *(self._unlearned() if verdict != "one-rate" else [])]
         if self.specifications[0].likelihood.kind == "trajectory":
             cautions.append(
                 "caution: this likelihood takes deviations from one curve as independent, which they are not: "
@@ -609,12 +653,17 @@ class ConditionComparison:
 
         def refitted(without_some: Transitions) -> NDArray[np.float64] | None:
             self.report(f"refitting {specification.name} without one {unit}")
-            again = _result_of(self._run(specification, without_some))
+            again: SampledPosterior | JobError | None = None
+            if sampled.importance_k is not None:
+                again = self._approximated(specification, without_some)
+            if again is None:
+                again = _result_of(self._run(specification, without_some))
             if isinstance(again, JobError) or again.problems:
                 return None
             return unit_log_likelihood(specification, group(again.posterior, "posterior"), data, unit)
 
-        elpd = refit_bad(loo(specification, posterior, data, unit), data, unit, refitted, options.max_refits)
+        elpd = loo(specification, posterior, data, unit)
+        elpd = refit_bad(elpd, data, unit, refitted, options.max_refits if self._is_close(elpd) else 0)
         if unit == "agent":
             elpd = of_each_agent(elpd, data)
         add_groups(posterior, loo=elpd.to_dataset())
@@ -624,7 +673,13 @@ class ConditionComparison:
         summary = sampled.summary.assign(
             prior_sensitivity=prior_sensitivity(posterior), prior_contraction=prior_contraction(posterior)
         )
-        self.fits[specification.name] = ModelFit(specification, posterior, elpd, summary, sampled.problems)
+        self.fits[specification.name] = ModelFit(
+            specification, posterior, elpd, summary, sampled.problems, sampled.importance_k
+        )
+
+    def _is_close(self, elpd: Elpd) -> bool:
+        """Return whether a model can be among the best: refits of others would change nothing."""
+        return all(elpd.elpd_loo > fit.elpd.elpd_loo - _FAR_BELOW for fit in self.fits.values())
 
     def difference(self, first: str, second: str) -> tuple[float, float]:
         """Return the difference in elpd between two models, and its standard error."""
@@ -644,6 +699,7 @@ class ConditionComparison:
             parameters=fit.summary,
             derived=derive(specification, fit.posterior, self._data_of(specification)),
             problems=fit.problems,
+            importance_k=fit.importance_k,
             rival=is_rival,
             log_evidence=self._log_evidence(specification) if options.evidence and not is_rival else None,
             elpd_future=self._future(specification) if self.has_future and not is_rival else None,
@@ -659,6 +715,16 @@ class ConditionComparison:
         past, future = split_at(self.data, start)
         sampled = self._run(specification, past).result()
         return future_density(specification, group(sampled.posterior, "posterior"), self.data, future)
+
+
+def _is_smooth(specification: Specification) -> bool:
+    """Return whether a posterior has few scalars: without effects of replicates and covariates."""
+    return not specification.replicate_effects and not specification.effects
+
+
+def _can_screen(specification: Specification) -> bool:
+    """Return whether structures of a model can be screened: its posterior has few scalars, and no curve is solved."""
+    return _is_smooth(specification) and specification.likelihood.kind == "transition"
 
 
 def _result_of(run: SamplingRun) -> SampledPosterior | JobError:

@@ -54,6 +54,8 @@ class ModelResult:
         See :func:`tworate.inference.posterior.derived_quantities.derive`.
     problems : list of str
         What is wrong with the sampling; empty when all is well.
+    importance_k : float or None
+        Pareto k of the importance weights, where the draws are from around the mode and not from the sampler.
     rival : bool
         Whether the model was fitted only to see what else explains the data.
     log_evidence : float or None
@@ -68,6 +70,7 @@ class ModelResult:
     parameters: pd.DataFrame
     derived: pd.DataFrame
     problems: list[str]
+    importance_k: float | None = None
     rival: bool = False
     log_evidence: float | None = None
     elpd_future: "np.ndarray[Any, np.dtype[np.float64]] | None" = None

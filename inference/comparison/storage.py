@@ -58,6 +58,7 @@ def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], 
                 "refitted": model.elpd.n_refitted,
                 "rival": model.rival,
                 "problems": model.problems,
+                "importance_k": model.importance_k,
                 "parameters": model.parameters.to_dict("index"),
                 "derived": model.derived.to_dict("index"),
             }
@@ -212,6 +213,7 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
             # JSON has no infinity, which stands for a time that is never reached.
             derived=pd.DataFrame.from_dict(model["derived"], orient="index").fillna(math.inf),
             problems=model["problems"],
+            importance_k=model.get("importance_k"),
             rival=model["rival"],
             log_evidence=model.get("log_evidence"),
             elpd_future=None if future is None else np.array(future),

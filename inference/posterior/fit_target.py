@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...models import FreeHazardSI
 from ..data.individual import merge_memoryless
 from ..data.observations import Transitions
 from ..likelihood.compiled_density import compiled_density, data_buffer
@@ -44,9 +43,6 @@ def adapted(settings: SamplerSettings, specification: Specification) -> SamplerS
     # Many structures are asked of one rate. Half of the draws gives effective sizes of 800 and more.
     if specification.model.structure is not None and specification.model.is_memoryless():
         longer /= 2
-    # Draws from the reference are nearly independent, and it is asked for its elpd only.
-    if specification.model.plain() is FreeHazardSI:
-        longer /= 4
     # Two rates fitted to one-rate data have a posterior with corners, which takes short steps.
     target = 0.8 if specification.n_parameters == 1 else 0.95
     return replace(

@@ -272,6 +272,7 @@ def complete(sampled: SampledPosterior, specification: Specification, data: Tran
             **settings_of(specification),
             "seed": seed,
             "sampler": json.dumps(asdict(sampled.settings)),
+            **({} if sampled.importance_k is None else {"importance_k": sampled.importance_k}),
             "versions": json.dumps(versions(PACKAGES)),
         }
     )

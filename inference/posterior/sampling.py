@@ -98,12 +98,15 @@ class SampledPosterior(NamedTuple):
         See :meth:`SamplingTarget.summary`.
     problems : list of str
         What the diagnostics say is wrong; empty when all is well.
+    importance_k : float or None
+        Pareto k of the importance weights, where the draws are from around the mode and not from the sampler.
     """
 
     posterior: Posterior
     settings: SamplerSettings
     summary: pd.DataFrame
     problems: list[str]
+    importance_k: float | None = None
 
 
 class SamplingRun:

@@ -1,6 +1,7 @@
 """The posterior mode without sampling: against the most likely of many draws from the posterior, and closed forms."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import optimize, stats
 
@@ -8,7 +9,7 @@ from tworate import Trajectories
 from tworate.inference.likelihood.likelihoods import LIKELIHOODS
 from tworate.inference.likelihood.specification import Specification
 from tworate.inference.posterior.fitting import observed
-from tworate.inference.posterior.mode import log_likelihood_at_mode
+from tworate.inference.posterior.mode import log_likelihood_at_mode, log_likelihood_by_replicate
 from tworate.models import MeanField, OneRateSI, RandomRegular, TwoRateSI
 from tworate.models.structured import with_structure
 from tworate.models.structures import get_structure
@@ -59,3 +60,40 @@ def test_an_observation_that_is_left_out_counts_nothing(make_trajectories):
     data = observed(Trajectories(table), "mean-field", specification)
     data.weight[3] = 0.0
     assert log_likelihood_at_mode(specification, data)[3] == 0.0
+
+
+def by_replicate(make_trajectories, rates):
+    """Return the gain of a factor for each replicate over none."""
+    tables = [
+        make_trajectories(OneRateSI(rate), MeanField(), seed=i, degree=None, replicates=1).assign(trajectory=i)
+        for i, rate in enumerate(rates)
+    ]
+    plain = Specification(OneRateSI, BINOMIAL)
+    data = observed(Trajectories(pd.concat(tables)), "mean-field", plain)
+    varying = Specification(OneRateSI, BINOMIAL, replicate_effects=True)
+    return log_likelihood_by_replicate(varying, data).sum() - log_likelihood_at_mode(plain, data).sum()
+
+
+def test_replicates_that_do_not_differ_gain_nothing_from_factors(make_trajectories):
+    # Twice the gain, without what is taken off, is chi-squared with 19 degrees of freedom and 2 more terms are fitted.
+    gain = by_replicate(make_trajectories, [0.4] * 20)
+    assert abs(2 * (gain + 10) - 19) < 4 * np.sqrt(2 * 19)
+
+
+def test_replicates_that_differ_gain_as_much_as_their_own_rates(make_trajectories):
+    rates = 0.4 * np.exp(0.3 * np.random.default_rng(1).standard_normal(10))
+    gain = by_replicate(make_trajectories, rates)
+    alone = []
+    plain = Specification(OneRateSI, BINOMIAL)
+    for i, rate in enumerate(rates):
+        table = make_trajectories(OneRateSI(rate), MeanField(), seed=i, degree=None, replicates=1)
+        alone.append(log_likelihood_at_mode(plain, observed(Trajectories(table), "mean-field", plain)).sum())
+    together = by_replicate(make_trajectories, rates[:1])
+    assert together < 0.1
+    tables = pd.concat(
+        make_trajectories(OneRateSI(rate), MeanField(), seed=i, degree=None, replicates=1).assign(trajectory=i)
+        for i, rate in enumerate(rates)
+    )
+    of_one_rate = log_likelihood_at_mode(plain, observed(Trajectories(tables), "mean-field", plain)).sum()
+    # The prior of each own rate and the grid of factors, 5% apart, make small differences.
+    assert gain == pytest.approx(sum(alone) - of_one_rate - 0.5 * 10, rel=0.02)
