@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .inference import Comparison, compare, fit, fit_hierarchical, forecast, load_comparison
+    from .inference.calibration.planning import plan
     from .inference.mechanisms.mechanisms import explain
     from .models import (
         DegreeDistribution,
@@ -31,6 +32,7 @@ _HOME = {
     "fit_hierarchical": "inference",
     "forecast": "inference",
     "load_comparison": "inference",
+    "plan": "inference.calibration.planning",
     "DegreeDistribution": "models",
     "FreeHazardSI": "models",
     "GammaRateSI": "models",
@@ -68,6 +70,7 @@ __all__ = [
     "fit_hierarchical",
     "forecast",
     "load_comparison",
+    "plan",
     "random_regular",
     "read_histories",
     "read_trajectories",

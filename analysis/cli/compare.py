@@ -9,14 +9,7 @@ from . import options
 
 
 def compare(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE",
-            help="CSV or Parquet with trajectory, time, infected, population; optional si_edges, degree, conditions. "
-            "With --network: shares, with agent, time; optional trajectory, seed, conditions.",
-        ),
-    ],
+    file: options.DataFile,
     by: Annotated[
         str, typer.Option("--by", metavar="COLUMN,…", help="Condition columns; each condition is compared separately.")
     ] = "",
@@ -37,19 +30,8 @@ def compare(
     closure: options.Closure = None,
     likelihood: options.LikelihoodName = None,
     clock: options.ClockName = None,
-    network: Annotated[
-        Path | None,
-        typer.Option(
-            "--network",
-            metavar="FILE",
-            help="Who sees whose posts: CSV or Parquet with source, target (the target sees what the source posts), "
-            "optional weight; or GraphML. FILE then says who shared when, and every agent's own exposure is used.",
-        ),
-    ] = None,
-    until: Annotated[
-        float | None,
-        typer.Option("--until", metavar="T", help="With --network: end of the observation; default: the last share."),
-    ] = None,
+    network: options.SharesNetwork = None,
+    until: options.Until = None,
     agents: Annotated[
         Path | None,
         typer.Option(
@@ -64,9 +46,7 @@ def compare(
             help="Attributes of the agents with effects on the rates: degree, persona, any column of --agents.",
         ),
     ] = "",
-    time_unit: Annotated[
-        str, typer.Option("--time-unit", metavar="UNIT", help="With --network: unit in which dates are counted.")
-    ] = "hour",
+    time_unit: options.TimeUnit = "hour",
     level: options.LevelName = None,
     contact: Annotated[
         str,
@@ -126,22 +106,14 @@ def compare(
     from ...files import check_writable
     from ...inference import compare as compare_trajectories
     from ...inference import comparison_dict
-    from ...simulate import as_trajectories, read_trajectories
-    from ...simulate.history_files import read_histories
-    from .inputs import names
-    from .output import emit_json, progress_bar, say
+    from .inputs import names, read_data
+    from .output import emit_json, progress_bar
     from .verdicts import show_comparison
 
     if out:
         _refuse_other_work(out)
         check_writable(out / "report.html")
-    if network:
-        histories = read_histories(file, network, until=until, time_unit=time_unit, clock=clock, agents=agents)
-        for note in histories.notes:
-            say(f"note: {note}")
-        data = as_trajectories(histories)
-    else:
-        data = read_trajectories(file)
+    data = read_data(file, network, until=until, time_unit=time_unit, clock=clock, agents=agents)
     with progress_bar() as bar:
         comparison = compare_trajectories(
             data,

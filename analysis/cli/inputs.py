@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ...agents import AnswerStore
+    from ...simulate import Trajectories
 
 
 def store(folder: Path | None, *, made: bool = True) -> "AnswerStore":
@@ -22,3 +23,25 @@ def store(folder: Path | None, *, made: bool = True) -> "AnswerStore":
 def names(text: str) -> list[str]:
     """Return the names in a list with commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def read_data(
+    file: Path,
+    network: Path | None,
+    *,
+    until: float | None = None,
+    time_unit: str = "hour",
+    clock: str | None = None,
+    agents: Path | None = None,
+) -> "Trajectories":
+    """Read trajectories, or shares on a network; print what had to be said of the shares."""
+    from ...simulate import as_trajectories, read_trajectories
+    from ...simulate.history_files import read_histories
+    from .output import say
+
+    if network is None:
+        return read_trajectories(file)
+    histories = read_histories(file, network, until=until, time_unit=time_unit, clock=clock, agents=agents)
+    for note in histories.notes:
+        say(f"note: {note}")
+    return as_trajectories(histories)

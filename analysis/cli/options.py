@@ -5,6 +5,30 @@ from typing import Annotated
 
 import typer
 
+DataFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="CSV or Parquet with trajectory, time, infected, population; optional si_edges, degree, conditions. "
+        "With --network: shares, with agent, time; optional trajectory, seed, conditions.",
+    ),
+]
+SharesNetwork = Annotated[
+    Path | None,
+    typer.Option(
+        "--network",
+        metavar="FILE",
+        help="Who sees whose posts: CSV or Parquet with source, target (the target sees what the source posts), "
+        "optional weight; or GraphML. FILE then says who shared when, and every agent's own exposure is used.",
+    ),
+]
+Until = Annotated[
+    float | None,
+    typer.Option("--until", metavar="T", help="With --network: end of the observation; default: the last share."),
+]
+TimeUnit = Annotated[
+    str, typer.Option("--time-unit", metavar="UNIT", help="With --network: unit in which dates are counted.")
+]
 Seed = Annotated[int, typer.Option("--seed", metavar="S", help="Seed: the same seed gives the same result.")]
 Qualifier = Annotated[
     str,

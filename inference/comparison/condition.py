@@ -468,7 +468,7 @@ class ConditionComparison:
         reason = (
             f"too early to tell: in these data a slow rate of a quarter of the fast one would gain {gain.mean:.1f} "
             f"(sd {gain.sd:.1f}) in expected log predictive density, and more than {GAIN:g} and {STANDARD_ERRORS:g} "
-            f"standard errors are needed; {more} would show it"
+            f"standard errors are needed; {more} would show it (`tworate plan` tries more)"
         )
         return (
             dataclasses.replace(

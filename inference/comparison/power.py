@@ -60,8 +60,7 @@ def expected_gain(specification: Specification, posterior: Any, data: Transition
         for name, values in draws_of(specification.model, posterior).items()
     }
     two = replace(specification, model=with_structure(TwoRateSI, specification.model.structure))
-    fast = one["beta"] / (WEIGHT + (1.0 - WEIGHT) / RATIO)
-    rates = {"beta_fast": fast, "beta_slow": fast / RATIO, "weight_fast": WEIGHT}
+    rates = two_rates_apart(one["beta"])
     others = {name: value for name, value in one.items() if name != "beta"}
     truth = _log_escape(two, {**others, **rates}, data)
     fitted = _log_escape(specification, {**others, "beta": one["beta"] * _FACTORS[:, None]}, data)
@@ -73,6 +72,12 @@ def expected_gain(specification: Specification, posterior: Any, data: Transition
     nearest = int(np.argmin(gains))
     variance = (p_truth * np.exp(truth) * (for_share[nearest] - for_none[nearest]) ** 2) @ size
     return ExpectedGain(float(gains[nearest]), float(np.sqrt(variance[0])))
+
+
+def two_rates_apart(mean: Any) -> dict[str, Any]:
+    """Return the parameters of the two rates that should have shown, given their mean."""
+    fast = mean / (WEIGHT + (1.0 - WEIGHT) / RATIO)
+    return {"beta_fast": fast, "beta_slow": fast / RATIO, "weight_fast": WEIGHT + 0.0 * mean}
 
 
 def _log_escape(specification: Specification, values: dict[str, Any], data: Transitions) -> Any:

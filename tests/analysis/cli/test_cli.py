@@ -52,6 +52,8 @@ def in_process(monkeypatch, capsys):
         ["models"],
         ["probe"],
         ["recover"],
+        ["plan"],
+        ["explain"],
         ["study"],
         ["cache", "info"],
         ["cache", "clear"],
