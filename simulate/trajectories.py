@@ -19,6 +19,8 @@ from .tables import read_parquet, write_table
 
 REQUIRED = ("trajectory", "time", "infected", "population")
 NUMERIC = ("time", "infected", "population", "si_edges", "sightings", "degree")
+OPTIONAL = ("si_edges", "sightings", "degree", "degrees")
+"""Columns that may be absent, or empty for whole trajectories."""
 COUNTS = ("infected", "population", "si_edges", "sightings")
 KNOWN = (*REQUIRED, *NUMERIC, "degrees")
 """Columns with a fixed meaning; all others are condition columns."""
@@ -37,7 +39,8 @@ class Trajectories:
         this is also the prevalence times the population) and `population`. Optional columns are `si_edges` (edges
         between a susceptible agent and a sharer), `sightings` (how often the post was shown to susceptible agents since
         the previous time), `degree` (neighbours of an agent; the mean if agents differ) and, if agents differ,
-        `degrees` (number of agents by number of neighbours, such as `3:120 4:80`). All further columns are conditions.
+        `degrees` (number of agents by number of neighbours, such as `3:120 4:80`). Optional columns may be empty for
+        whole trajectories. All further columns are conditions.
         The table is copied, checked, and sorted by time within each trajectory.
     source : str
         Name of the data in error messages.
@@ -158,7 +161,7 @@ def check_destination(path: Path) -> None:
     check_writable(path)
 
 
-def read_trajectories(path: str | Path) -> Trajectories:
+def read_trajectories(path: str | Path, *, population: int | None = None) -> Trajectories:
     """Read trajectories from CSV or Parquet, and their counts and event histories if these are in files beside it.
 
     Parameters
@@ -166,6 +169,8 @@ def read_trajectories(path: str | Path) -> Trajectories:
     path : path
         A `.parquet` file, or CSV under any other name. The counts of `x.parquet` are in `x.counts.parquet`,
         who shared when in `x.shares.parquet`, and the network in `x.network.parquet`.
+    population : int, optional
+        Population of all trajectories, in the place of the column.
 
     Raises
     ------
@@ -176,16 +181,21 @@ def read_trajectories(path: str | Path) -> Trajectories:
     record = None
     if path.suffix == ".parquet":
         table, record = read_parquet(path)
+        if population is not None:
+            table = table.assign(population=population)
 
         def locate(index: Any) -> str:
             return f"{path}, row {index + 1}"
 
     else:
         # All cells are text at first, so that a message can quote them.
-        rows = dict(read_csv(path, REQUIRED))
+        needed = tuple(name for name in REQUIRED if population is None or name != "population")
+        rows = dict(read_csv(path, needed))
         if not rows:
             raise InputError(f"{path}: holds no rows; give at least two time points of one trajectory")
         table = pd.DataFrame(list(rows.values()), index=list(rows), dtype=str)
+        if population is not None:
+            table["population"] = population
         for name in table.columns.difference(list(NUMERIC)):
             table[name] = read_labels(table[name])
 
@@ -235,8 +245,12 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
         if table[name].dtype == object:
             table[name] = table[name].map(str, na_action="ignore")
     for name in NUMERIC:
-        if name in table.columns:
+        if name in table.columns and name not in OPTIONAL:
             table[name] = _numbers(table[name], name, locate)
+    path = _path_numbers(table)
+    for name in OPTIONAL:
+        if name in table.columns:
+            table = _optional(table, name, path, locate)
     _refuse(table, table["population"] < 1, locate, lambda r: f"population = {r.population} must be at least 1")
     _refuse(
         table,
@@ -261,8 +275,7 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
             ),
         )
     if "degrees" in table.columns:
-        _check_degrees(table, locate)
-    path = _path_numbers(table)
+        _check_degrees(table[table["degrees"].notna()], locate)
     order = np.lexsort((table["time"], path))
     table = table.iloc[order]
     _check_paths(table, pd.Series(path[order], index=table.index), locate)
@@ -360,6 +373,25 @@ def _tells_apart(table: pd.DataFrame, names: list[str]) -> bool:
     return bool(table.groupby(keys, dropna=False)["time"].transform("size").min() > 1)
 
 
+def _optional(table: pd.DataFrame, name: str, path: NDArray[np.int64], locate: Locate) -> pd.DataFrame:
+    """Check an optional column: it may be empty for whole trajectories, and is dropped where it is empty for all."""
+    column = table[name]
+    empty = column.isna() | column.astype(str).str.strip().eq("")
+    if empty.all():
+        return table.drop(columns=name)
+    whole = empty.groupby(path).transform("all")
+    _refuse(
+        table,
+        empty & ~whole,
+        locate,
+        lambda r: f"{name} is empty; give it on every line of trajectory {r.trajectory}, or on none",
+    )
+    values = column[~empty]
+    if name in NUMERIC:
+        values = _numbers(values, name, locate)
+    return table.assign(**{name: values.reindex(table.index) if empty.any() else values})
+
+
 def _numbers(column: pd.Series, name: str, locate: Locate) -> pd.Series:
     values = pd.to_numeric(column, errors="coerce")
     bad = ~np.isfinite(values.to_numpy(dtype=float, na_value=np.nan))
@@ -423,7 +455,7 @@ def _check_paths(table: pd.DataFrame, path: "pd.Series[int]", locate: Locate) ->
                 "it must stay the same"
             )
 
-        refuse(same & table[name].ne(before[name]), changed)
+        refuse(same & table[name].notna() & table[name].ne(before[name]), changed)
     refuse(
         path.map(path.value_counts()) < 2,
         lambda r, _: f"trajectory {r.trajectory} has one time point; it needs at least two: leave it out",

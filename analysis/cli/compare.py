@@ -74,6 +74,7 @@ def compare(
     ] = 1.0,
     structures: options.Structures = "default",
     period: options.Period = None,
+    population: options.Population = None,
     predict_from: Annotated[
         float | None,
         typer.Option("--predict-from", metavar="T", help="Also fit up to time T and score the rest of the curves."),
@@ -99,6 +100,8 @@ def compare(
 
         tworate compare trajectories.csv --between one-rate,online-offline
 
+        tworate compare cases.csv --population 2000:5000
+
         tworate compare shares.csv --network follows.csv --until 48 --clock continuous
 
         tworate compare shares.csv --network follows.csv --agents people.csv --covariates age,degree
@@ -106,14 +109,14 @@ def compare(
     from ...files import check_writable
     from ...inference import compare as compare_trajectories
     from ...inference import comparison_dict
-    from .inputs import names, read_data
+    from .inputs import names, population_of, read_data
     from .output import emit_json, progress_bar
     from .verdicts import show_comparison
 
     if out:
         _refuse_other_work(out)
         check_writable(out / "report.html")
-    data = read_data(file, network, until=until, time_unit=time_unit, clock=clock, agents=agents)
+    data = read_data(file, network, until=until, time_unit=time_unit, clock=clock, agents=agents, population=population)
     with progress_bar() as bar:
         comparison = compare_trajectories(
             data,
@@ -130,6 +133,7 @@ def compare(
             prior_scale=prior_scale,
             structures=names(structures),
             period=period,
+            population=population_of(population),
             predict_from=predict_from,
             evidence=evidence,
             seed=seed,

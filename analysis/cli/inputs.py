@@ -25,6 +25,19 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def population_of(text: str | None) -> int | tuple[int, int] | None:
+    """Read a population, such as `3000`, or a range of it, such as `2000:5000`."""
+    from ...errors import InputError
+
+    if text is None:
+        return None
+    parts = text.replace("_", "").split(":")
+    if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
+        raise InputError(f"--population {text}: must be a whole number, or a range such as 2000:5000")
+    numbers = [int(part) for part in parts]
+    return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
+
+
 def read_data(
     file: Path,
     network: Path | None,
@@ -33,14 +46,19 @@ def read_data(
     time_unit: str = "hour",
     clock: str | None = None,
     agents: Path | None = None,
+    population: str | None = None,
 ) -> "Trajectories":
     """Read trajectories, or shares on a network; print what had to be said of the shares."""
+    from ...errors import InputError
     from ...simulate import as_trajectories, read_trajectories
     from ...simulate.history_files import read_histories
     from .output import say
 
+    given = population_of(population)
     if network is None:
-        return read_trajectories(file)
+        return read_trajectories(file, population=given if given is None or isinstance(given, int) else given[1])
+    if given is not None:
+        raise InputError("--population goes with counts: a network names its agents; leave it out")
     histories = read_histories(file, network, until=until, time_unit=time_unit, clock=clock, agents=agents)
     for note in histories.notes:
         say(f"note: {note}")

@@ -85,6 +85,14 @@ Period = Annotated[
     float | None,
     typer.Option("--period", metavar="T", help="Period of a rhythm, such as 24 where time is in hours."),
 ]
+Population = Annotated[
+    str | None,
+    typer.Option(
+        "--population",
+        metavar="N|LOW:HIGH",
+        help="Population of all trajectories, in the place of the column; a range where it is not known.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object to stdout.")]
 Cache = Annotated[
     Path | None,

@@ -14,7 +14,7 @@ from ...models.structures import PHASE, all_structures
 from ...models.structures.choice import DEFAULT, NONE, check_structure_names
 from ...simulate import Trajectories
 from ...simulate.histories import EventHistories
-from ...simulate.trajectories import as_trajectories
+from ...simulate.trajectories import as_trajectories, read_trajectories
 from ..data.individual import EVENT_HISTORIES
 from ..data.observations import Transitions, choose_clock, choose_closure, pooled_conditions
 from ..likelihood.likelihoods import LIKELIHOODS
@@ -61,6 +61,7 @@ def compare(
     prior_scale: float = 1.0,
     structures: str | Sequence[str] = DEFAULT,
     period: float | None = None,
+    population: int | tuple[int, int] | None = None,
     max_refits: int = MAX_REFITS,
     predict_from: float | None = None,
     evidence: bool = False,
@@ -97,6 +98,10 @@ def compare(
         :func:`tworate.models.structures.all_structures`, `replicates` and `continuous`.
     period : float, optional
         Period of a rhythm, such as a day, in the unit of the data's time. Without it no rhythm is asked.
+    population : int or (int, int), optional
+        Population of all trajectories, in the place of that of the data; at the level of counts. Where it is not known,
+        a range: the data are compared with its upper end, and the structure `unreachable` says which population
+        describes them.
     max_refits : int
         Up to this many units with a high Pareto k are left out exactly, by refitting. If there are more, none is
         refitted and they are only counted.
@@ -130,7 +135,9 @@ def compare(
     >>> comparison.conditions[0].compared
     ['two-rate', 'one-rate']
     """
-    data = as_trajectories(trajectories)
+    data, least_population = with_population(trajectories, population)
+    if population is not None:
+        level = level or "count"
     chosen_level, level_reason = choose_level(data, level, closure, likelihood, predict_from)
     individual = chosen_level == "individual"
     likelihood = likelihood or DEFAULT_LIKELIHOOD[chosen_level]
@@ -201,6 +208,7 @@ def compare(
         evidence,
         data.clock == chosen_clock,
         period,
+        least_population,
     )
     spill = TemporaryPosteriorStore() if len(parts) > MAX_IN_MEMORY else None
 
@@ -229,6 +237,36 @@ def compare(
         results.append(result)
     # `json` cannot serialise NumPy scalars.
     return Comparison(results, data, columns, int(seed))
+
+
+def with_population(
+    trajectories: "Trajectories | EventHistories | pd.DataFrame | str | Path", population: int | tuple[int, int] | None
+) -> tuple[Trajectories, int | None]:
+    """Return trajectories with a population, and its lower end where it is a range.
+
+    Raises
+    ------
+    InputError
+        When it is not a whole number of at least the number of sharers, or a range of such numbers.
+    """
+    if population is None:
+        return as_trajectories(trajectories), None
+    ends = population if isinstance(population, tuple) else (population, population)
+    whole = all(isinstance(end, int | np.integer) and not isinstance(end, bool) and end >= 1 for end in ends)
+    if len(ends) != 2 or not whole or ends[0] > ends[1]:
+        raise InputError(f"population = {population!r}: must be a whole number, or a range such as 2000:5000")
+    least, most = (int(end) for end in ends)
+    if isinstance(trajectories, pd.DataFrame):
+        trajectories = trajectories.assign(population=most)
+    elif isinstance(trajectories, str | Path):
+        trajectories = read_trajectories(trajectories, population=most)
+    data = as_trajectories(trajectories)
+    if "degrees" in data.table:
+        raise InputError(
+            f"{data.source}: has the column degrees, which says how many agents there are; leave population out"
+        )
+    table = data.table.assign(population=most)
+    return dataclasses.replace(data, table=table, histories=None, counts=None), least if least < most else None
 
 
 def checked_structures(structures: str | Sequence[str], period: float | None) -> tuple[str, ...]:

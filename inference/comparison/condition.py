@@ -15,6 +15,7 @@ from ...models import FreeHazardSI, GammaRateSI
 from ...models.structured import with_structure
 from ...models.structures import PHASE, all_structures, get_structure
 from ...models.structures.choice import ALL, CONTINUOUS, DEFAULT, NONE, REPLICATES
+from ...models.structures.unreachable import Unreachable
 from ..data.observations import Transitions
 from ..data.weighting import Weighting
 from ..likelihood.specification import Specification
@@ -49,6 +50,7 @@ Report = Callable[[str, int, int], None]
 """Called with what begins now, the number of fits of the condition that are done, and their number in all."""
 
 
+UNREACHABLE = Unreachable.name
 _OTHERS = {
     REPLICATES: "a rate that differs between replicates",
     CONTINUOUS: "time that is continuous and not rounds",
@@ -75,6 +77,8 @@ class Options:
     """Whether the clock is that of the simulation that made the data."""
     period: float | None = None
     """Period of a rhythm, in the unit of the data's time."""
+    least_population: int | None = None
+    """The least population, where it is known as a range; the data have the largest."""
 
 
 @dataclass(frozen=True)
@@ -570,11 +574,35 @@ class ConditionComparison:
                 "caution: this likelihood takes deviations from one curve as independent, which they are not: "
                 "intervals are too narrow and differences in elpd overstated"
             )
+            if verdict in ("two-rate", "heterogeneous") and self.options.structures != (NONE,):
+                cautions.append(
+                    "caution: ageing, fading and other changes of pace cannot be asked of this likelihood; each can "
+                    "look like a second rate"
+                )
+        if self.options.least_population is not None:
+            cautions += self._population_notes()
         if self.options.predict_from is not None and not self.has_future:
             cautions.append(
                 f"nothing could be predicted from {self.options.predict_from:g}: no past or no future there"
             )
         return cautions
+
+    def _population_notes(self) -> list[str]:
+        """Return which population describes the data, where it was given as a range."""
+        name = self._with(self.specifications[0], UNREACHABLE).name
+        if name not in self.fits:
+            return []
+        part = group(self.fits[name].posterior, "posterior")[UNREACHABLE].to_numpy().ravel()
+        first = self.data.paths.iloc[0]
+        susceptible = first["population"] - first["infected0"]
+        low, middle, high = first["infected0"] + np.quantile(1.0 - part, [0.025, 0.5, 0.975]) * susceptible
+        notes = [f"population: {middle:.0f} ({low:.0f} to {high:.0f}) describes the data, with {name}"]
+        if high < (self.options.least_population or 0):
+            notes.append(
+                f"caution: that is below the {self.options.least_population} that were given: something else ends the "
+                "spread, or the range is wrong"
+            )
+        return notes
 
     def _unlearned(self) -> list[str]:
         """Return a caution for each compared model that has parameters of which the data tell nothing."""

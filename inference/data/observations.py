@@ -187,11 +187,16 @@ def choose_closure(trajectories: Trajectories, closure: str | None = None) -> tu
         When the name is unknown, or the data lack the columns that the closure needs.
     """
     table = trajectories.table
+    known = {
+        name: table[name].notna() if name in table else pd.Series(False, index=table.index)
+        for name in ("si_edges", "degree", "degrees")
+    }
     # All agents have the same number of neighbours. Unequal numbers need the column `degrees`, not their mean.
-    regular = "degree" in table and bool(((table["degree"] >= 2) & (table["degree"] % 1 == 0)).all())
+    regular = known["degree"] & (table["degree"] >= 2) & (table["degree"] % 1 == 0) if "degree" in table else False
+    has_formula, is_mixed = known["degrees"] | regular, ~(known["degrees"] | known["degree"])
     available = {
-        "recorded": {"si_edges", "degree"} <= set(table),
-        "edge-based": "degrees" in table or regular,
+        "recorded": bool((known["si_edges"] & known["degree"]).all()),
+        "edge-based": bool((has_formula | is_mixed).all() and has_formula.any()),
         "mean-field": True,
     }
     reason = "asked for"
@@ -201,9 +206,15 @@ def choose_closure(trajectories: Trajectories, closure: str | None = None) -> tu
         if closure == "recorded":
             reason = "the data record the susceptible-sharer edges (si_edges)"
         elif closure == "edge-based":
-            column = "degrees" if "degrees" in table else "a degree"
-            reason = f"the data have {column} but no count of susceptible-sharer edges (si_edges)"
-        elif "degree" in table:
+            column = "degrees" if known["degrees"].any() else "a degree"
+            missing = "but no count of susceptible-sharer edges (si_edges)"
+            if known["si_edges"].any() and not known["si_edges"].all():
+                missing = f"but si_edges is empty for {_n_trajectories(trajectories, ~known['si_edges'])}"
+            reason = f"the data have {column} {missing}"
+            if is_mixed.any():
+                without = _n_trajectories(trajectories, is_mixed)
+                reason += f"; without a degree, {without} are taken for fully mixed"
+        elif known["degree"].any():
             reason = f"degree is a mean of unequal or too few neighbours, and there is no column degrees{danger}"
         else:
             reason = f"the data have no column degree{danger}"
@@ -217,6 +228,12 @@ def choose_closure(trajectories: Trajectories, closure: str | None = None) -> tu
             f"{trajectories.source}: the {closure} closure needs {needs}; add it or choose another closure"
         )
     return closure, reason
+
+
+def _n_trajectories(trajectories: Trajectories, rows: "pd.Series[bool]") -> str:
+    """Return how many of the trajectories some rows belong to, in words."""
+    path = trajectories.path_numbers
+    return f"{np.unique(path[rows.to_numpy()]).size} of {np.unique(path).size} trajectories"
 
 
 def choose_clock(trajectories: Trajectories, clock: str | None = None) -> tuple[Clock, str]:
@@ -273,7 +290,7 @@ def network_formula(row: Mapping[Any, Any], closure: str = "edge-based") -> Clos
     The recorded closure has no formula. Predictions use the formula of the network instead.
     """
     if closure != "mean-field":
-        if "degrees" in row:
+        if pd.notna(row.get("degrees")):
             return DegreeDistribution.from_counts(degree_counts(row["degrees"]))
         if "degree" in row and row["degree"] >= 2 and row["degree"] % 1 == 0:
             return RandomRegular(float(row["degree"]))

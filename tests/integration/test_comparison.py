@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -437,3 +438,33 @@ def test_a_user_model_is_compared_saved_and_loaded(make_trajectories, tmp_path):
     with pytest.raises(InputError, match="pass its class"):
         load_comparison(tmp_path)
     assert load_comparison(tmp_path, models=[Mine]).verdict == comparison.verdict
+
+
+def test_a_population_may_be_given_as_a_range(make_trajectories):
+    table = make_trajectories(OneRateSI(0.5), MeanField(), seed=4, degree=None, population=400, replicates=6)
+    counts = table.drop(columns="population")
+    result = compare(counts, population=(300, 1000), structures="unreachable", seed=1).conditions[0]
+    assert (result.verdict, result.structure) == ("one-rate", ["unreachable"])
+    note = next(reason for reason in result.reasons if reason.startswith("population: "))
+    low, high = (int(number) for number in re.findall(r"\((\d+) to (\d+)\)", note)[0])
+    assert low <= 400 <= high
+    # Where the range is wrong, or something else ends the spread, the result says so.
+    result = compare(counts, population=(800, 1000), structures="unreachable", seed=1).conditions[0]
+    assert any("below the 800 that were given" in reason for reason in result.reasons)
+    # One number stands in the place of the column.
+    assert compare(counts, population=400, structures="none", seed=1).verdict == "one-rate"
+
+
+@pytest.mark.parametrize(
+    ("population", "message"),
+    [
+        ((500, 400), r"population = \(500, 400\): must be a whole number, or a range such as 2000:5000"),
+        (0.5, "must be a whole number"),
+        (0, "must be a whole number"),
+        (100, "infected = [0-9]+ exceeds population = 100"),
+    ],
+)
+def test_a_population_that_cannot_be_is_refused(make_trajectories, population, message):
+    table = make_trajectories(OneRateSI(0.5), MeanField(), seed=4, degree=None, population=400, replicates=1)
+    with pytest.raises(InputError, match=message):
+        compare(table, population=population)

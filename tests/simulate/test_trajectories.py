@@ -107,7 +107,7 @@ def test_degrees_say_how_many_agents_have_how_many_neighbours(tmp_path):
         ("-3:4 9:6", "must say how many agents"),
         ("3:-4 5:14", "must say how many agents"),
         ("0:10", "must say how many agents"),
-        ("", "must say how many agents"),
+        ("many", "must say how many agents"),
         ("3:4 5:7", "degrees are of 11 agents, but population = 10"),
         ("3:6 5:4", "degrees have the mean 3.8, but degree = 4.2; it must be the mean"),
     ],
@@ -240,3 +240,38 @@ def test_nothing_is_left_behind_when_writing_fails(tmp_path):
     with pytest.raises(pa.ArrowInvalid):
         data.save(tmp_path / "trajectories.parquet")
     assert list(tmp_path.iterdir()) == []
+
+
+def with_empty(name, rows):
+    """Return a CSV text of two trajectories in which an optional column is empty on some lines."""
+    lines = ["trajectory,time,infected,population,degree,si_edges"]
+    for number in range(4):
+        cells = {"trajectory": "ab"[number // 2], "time": number % 2, "infected": 1 + number % 2, "population": 10,
+                 "degree": 4, "si_edges": 3}  # fmt: skip
+        if number in rows:
+            cells[name] = ""
+        lines.append(",".join(str(cell) for cell in cells.values()))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("name", ["degree", "si_edges"])
+def test_an_optional_column_may_be_empty_for_whole_trajectories(tmp_path, name):
+    path = tmp_path / "x.csv"
+    path.write_text(with_empty(name, {2, 3}))
+    read = read_trajectories(path)
+    assert read.table[name].isna().tolist() == [False, False, True, True]
+    read.save(tmp_path / "y.parquet")
+    pd.testing.assert_frame_equal(read_trajectories(tmp_path / "y.parquet").table, read.table)
+    read.save(tmp_path / "y.csv")
+    pd.testing.assert_frame_equal(read_trajectories(tmp_path / "y.csv").table, read.table)
+    path.write_text(with_empty(name, {0, 1, 2, 3}))
+    assert name not in read_trajectories(path).table
+
+
+@pytest.mark.parametrize("name", ["degree", "si_edges"])
+def test_an_optional_column_that_is_empty_within_a_trajectory_is_refused(tmp_path, name):
+    path = tmp_path / "x.csv"
+    path.write_text(with_empty(name, {3}))
+    message = f"line 5: {name} is empty; give it on every line of trajectory b, or on none"
+    with pytest.raises(InputError, match=message):
+        read_trajectories(path)

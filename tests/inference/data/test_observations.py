@@ -301,3 +301,23 @@ def test_features_that_the_process_does_not_describe_give_cautions():
     late = observe(trajectories(infected=[0, 1, 3, 10]), "mean-field")
     assert "came from outside" in late.cautions[0]
     assert (late.size, late.n_increments) == (2, 3)
+
+
+def test_trajectories_without_recorded_edges_are_taken_by_formula_with_the_others():
+    rows = [(label, time, 2 + 3 * time, 20, 4, 6) for label in "ab" for time in range(4)]
+    table = pd.DataFrame(rows, columns=["trajectory", "time", "infected", "population", "degree", "si_edges"])
+    last = table["trajectory"] == "b"
+    some = table.assign(si_edges=table["si_edges"].where(~last))
+    name, reason = choose_closure(Trajectories(some))
+    assert (name, reason) == ("edge-based", "the data have a degree but si_edges is empty for 1 of 2 trajectories")
+    with pytest.raises(InputError, match="the recorded closure needs the columns si_edges and degree"):
+        choose_closure(Trajectories(some), "recorded")
+    mixed = table.drop(columns="si_edges").assign(degree=table["degree"].where(~last))
+    name, reason = choose_closure(Trajectories(mixed))
+    assert name == "edge-based"
+    assert reason.endswith("without a degree, 1 of 2 trajectories are taken for fully mixed")
+    assert observe(Trajectories(mixed), name).formulas == (RandomRegular(4.0), MeanField())
+    # Each trajectory has the exposure that it has alone.
+    alone = [observe(Trajectories(mixed[~last]), "edge-based"), observe(Trajectories(table[last]), "mean-field")]
+    together = observe(Trajectories(mixed), name).exposure_end
+    np.testing.assert_allclose(together, np.concatenate([each.exposure_end for each in alone]))
