@@ -10,7 +10,6 @@ import pandas as pd
 
 from ...errors import InputError, JobError
 from ...models import SIModel, all_models, get_model
-from ...models.structures import PHASE, all_structures
 from ...models.structures.choice import DEFAULT, NONE, check_structure_names
 from ...simulate import Trajectories
 from ...simulate.histories import EventHistories
@@ -97,7 +96,8 @@ def compare(
         without; `all` asks them in any case; `none` asks none. Or names of structures, see
         :func:`tworate.models.structures.all_structures`, `replicates` and `continuous`.
     period : float, optional
-        Period of a rhythm, such as a day, in the unit of the data's time. Without it no rhythm is asked.
+        Period of a rhythm, such as a day, in the unit of the data's time. Without it a rhythm is asked where the data
+        show a period clearly.
     population : int or (int, int), optional
         Population of all trajectories, in the place of that of the data; at the level of counts. Where it is not known,
         a range: the data are compared with its upper end, and the structure `unreachable` says which population
@@ -275,7 +275,7 @@ def checked_structures(structures: str | Sequence[str], period: float | None) ->
     Raises
     ------
     InputError
-        When there is no such structure, or a rhythm has no period.
+        When there is no such structure, or the period is not a number above 0.
     """
     names = tuple(dict.fromkeys([structures] if isinstance(structures, str) else structures)) or (NONE,)
     try:
@@ -284,9 +284,6 @@ def checked_structures(structures: str | Sequence[str], period: float | None) ->
         raise InputError(str(error)) from error
     if period is not None and not (np.isfinite(period) and period > 0):
         raise InputError(f"period = {period}: must be a number above 0, in the unit of the data's time")
-    for name, structure in all_structures().items():
-        if name in names and structure.axis == PHASE and period is None:
-            raise InputError(f"the structure {name} needs a period, such as 24 where time is in hours; give it")
     return names
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 from ...errors import InputError, JobError
 from ...models import FreeHazardSI, GammaRateSI
 from ...models.structured import with_structure
-from ...models.structures import PHASE, all_structures, get_structure
+from ...models.structures import AGE, PHASE, all_structures, get_structure
 from ...models.structures.choice import ALL, CONTINUOUS, DEFAULT, NONE, REPLICATES
+from ...models.structures.time_varying import TimeVarying
 from ...models.structures.unreachable import Unreachable
 from ..data.observations import Transitions
+from ..data.period import best_period
 from ..data.weighting import Weighting
 from ..likelihood.specification import Specification
 from ..loo.loo import (
@@ -239,10 +242,27 @@ class ConditionComparison:
                 return plain, judgement.doubts
             plain = weighed
         if plain.verdict == "two-rate":
-            return self._against_continuum(plain), ()
+            return self._if_exposure_is_known(self._against_continuum(plain)), ()
         if plain.verdict == "one-rate":
             return self._if_not_too_early(plain)
         return plain, ()
+
+    def _if_exposure_is_known(self, weighed: Weighed) -> Weighed:
+        """Return the verdict, or undecided if the error of a closure may look like rates that differ.
+
+        Where shares fade, old sharers have fewer susceptible neighbours left than new ones. Counts on a network do not
+        tell how many, so the exposure within a structure by age is approximate.
+        """
+        by_age = [name for name in weighed.structure if name in all_structures() and all_structures()[name].axis == AGE]
+        if not by_age or self.data.units is not None or self.options.method.closure == "mean-field":
+            return weighed
+        reason = (
+            f"rates seem to differ beside {' or '.join(by_age)}, but on a network counts do not tell how the exposure to "
+            "shares falls with their age, and the error looks like rates that differ; who shared when would tell"
+        )
+        return dataclasses.replace(
+            weighed, verdict="undecided", structure=(), selected="", reasons=(reason, *weighed.reasons)
+        )
 
     def _among(self) -> tuple[Weighed, Sequence[Doubt]]:
         """Return the verdict among models that are not one rate and two rates."""
@@ -417,7 +437,7 @@ class ConditionComparison:
         if structure == CONTINUOUS:
             return dataclasses.replace(like, clock="continuous", names_clock=True)
         made = get_structure(structure)
-        period = self.options.period if made.axis == PHASE else None
+        period = self._period if made.axis == PHASE else None
         specification = dataclasses.replace(like, model=with_structure(like.model, made), period=period)
         if made.setting is not None and specification.shelf_life is None:
             if specification not in self._settled:
@@ -427,13 +447,20 @@ class ConditionComparison:
             specification = self._settled[specification]
         return specification
 
+    @cached_property
+    def _period(self) -> float | None:
+        """The period of a rhythm: as given, or one that the data show clearly."""
+        like = self.specifications[0]
+        if self.options.period is not None or like.likelihood.kind == "trajectory":
+            return self.options.period
+        by_time = dataclasses.replace(like, model=with_structure(like.model, TimeVarying))
+        return best_period(self._data_of(by_time), like.clock)
+
     def _structures(self) -> list[str]:
         """Return the names of the structures that are asked for and that the data can tell."""
         like, asked = self.specifications[0], self.options.structures
         names = [
-            name
-            for name, structure in all_structures().items()
-            if structure.axis != PHASE or self.options.period is not None
+            name for name, structure in all_structures().items() if structure.axis != PHASE or self._period is not None
         ]
         if like.likelihood.kind == "trajectory":
             # The curve of a weighted exposure is not solved.

@@ -6,6 +6,7 @@ are not too many of them, and the sum is exact.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ FloatArray = NDArray[np.float64]
 
 MAX_BINS, FEW_BINS = 40, 16
 """Largest number of bins of an axis; the smaller one is for more than `MANY_AGENTS` agents, to save memory."""
+_NEARLY_ALL = 0.99
+"""Share of the shares after which the pace is taken to stay the same."""
 MANY_AGENTS = 200_000
 _FINE = 24
 """Number of bins of a period in continuous time."""
@@ -47,6 +50,9 @@ class BinnedExposure:
     start: FloatArray
     end: FloatArray
 
+    until: float | None = None
+    """Time of the data at the end of the axis `calendar`."""
+
     def scaled(self, window: float) -> Bins:
         """Return the bins in the units of structures, given the observed window."""
         unit = window if self.axis in (ELAPSED, AGE) else 1.0
@@ -71,12 +77,15 @@ class BinLayout:
         Bin of each cell; several cells of a period are one bin.
     bins : Bins
         The bins.
+    until : float, optional
+        Time of the data at the end of the axis `calendar`.
     """
 
     axis: Axis
     edges: FloatArray
     bin_of_cell: NDArray[np.int64]
     bins: Bins
+    until: float | None = None
 
     @property
     def n_bins(self) -> int:
@@ -85,7 +94,13 @@ class BinLayout:
 
 
 def bin_layout(
-    axis: Axis, clock: Clock, start: float, end: float, period: float | None = None, max_bins: int = MAX_BINS
+    axis: Axis,
+    clock: Clock,
+    start: float,
+    end: float,
+    period: float | None = None,
+    max_bins: int = MAX_BINS,
+    until: float | None = None,
 ) -> BinLayout:
     """Lay out bins.
 
@@ -101,6 +116,8 @@ def bin_layout(
         The period, in the unit of the data's time; needed for `phase` only.
     max_bins : int
         Largest number of bins.
+    until : float, optional
+        End of the axis `calendar`: the pace stays the same after it. By default the last time.
     """
     if axis == PHASE:
         return _of_period(clock, start, end, float(period or 1.0))
@@ -120,9 +137,10 @@ def bin_layout(
         at = edges[:-1] + 0.5 * width
     lower = edges[:-1]
     if axis == CALENDAR:
-        span = max(high - low, np.finfo(float).tiny)
-        at, lower, width = (at - low) / span, (lower - low) / span, width / span
-    return BinLayout(axis, edges, np.arange(width.size), Bins(at, lower, width))
+        until = high if until is None else until
+        span = max(until - low, np.finfo(float).tiny)
+        at, lower, width = np.minimum((at - low) / span, 1.0), (lower - low) / span, width / span
+    return BinLayout(axis, edges, np.arange(width.size), Bins(at, lower, width), until)
 
 
 def _thinned(rounds: FloatArray, axis: Axis, max_bins: int) -> FloatArray:
@@ -181,6 +199,22 @@ class Increments:
     infected: NDArray[np.int64]
 
 
+def active_until(times: FloatArray, weights: NDArray[Any] | None = None) -> float:
+    """Return the time by which nearly all shares have happened; later ones tell nothing of how the pace changes.
+
+    Parameters
+    ----------
+    times : array
+        Times of shares.
+    weights : array, optional
+        Number of shares at each time.
+    """
+    order = np.argsort(times)
+    total = np.cumsum(np.ones(times.size) if weights is None else weights[order])
+    until = float(times[order][np.searchsorted(total, _NEARLY_ALL * total[-1])])
+    return until if until > times.min() else float(times.max())
+
+
 def count_bins(increments: Increments, axis: Axis, clock: Clock, period: float | None = None) -> BinnedExposure:
     """Gather the exposure of counts in bins.
 
@@ -197,13 +231,16 @@ def count_bins(increments: Increments, axis: Axis, clock: Clock, period: float |
     period : float, optional
         The period of the axis `phase`.
     """
+    until = None
     if axis == AGE:
         bins, gained = _by_age(increments, clock)
     else:
         origin = increments.origin if axis == ELAPSED else 0.0
         at = increments.start if clock == "rounds" else 0.5 * (increments.start + increments.end)
         ends = (float(np.min(increments.start - origin)), float(np.max(increments.end - origin)))
-        bins, number = _by_time(axis, at - origin, ends, period)
+        if axis == CALENDAR:
+            until = active_until(increments.start, increments.new_before)
+        bins, number = _by_time(axis, at - origin, ends, period, until)
         gained = np.zeros((increments.path.size, len(bins.at)))
         gained[np.arange(increments.path.size), number] = increments.gained
     end = np.cumsum(gained, axis=0)
@@ -211,11 +248,11 @@ def count_bins(increments: Increments, axis: Axis, clock: Clock, period: float |
     first = np.flatnonzero(np.diff(increments.path, prepend=-1))
     before_first = np.vstack([np.zeros(gained.shape[1]), end])[first]
     end -= before_first[np.searchsorted(first, np.arange(increments.path.size), side="right") - 1]
-    return BinnedExposure(axis, bins, end - gained, end)
+    return BinnedExposure(axis, bins, end - gained, end, until)
 
 
 def _by_time(
-    axis: Axis, at: FloatArray, ends: tuple[float, float], period: float | None
+    axis: Axis, at: FloatArray, ends: tuple[float, float], period: float | None, until: float | None
 ) -> tuple[Bins, NDArray[np.int64]]:
     """Return bins of times between two ends, and the bin of each."""
     low, span = ends[0], max(ends[1] - ends[0], np.finfo(float).tiny)
@@ -227,7 +264,7 @@ def _by_time(
         number = np.unique(number, return_inverse=True)[1]
         distinct = np.bincount(number, place) / np.bincount(number)
     if axis == CALENDAR:
-        distinct = (distinct - low) / span
+        distinct = np.minimum((distinct - low) / max((until or ends[1]) - low, np.finfo(float).tiny), 1.0)
     return Bins(distinct, distinct, np.full(distinct.size, span / distinct.size)), number.ravel()
 
 

@@ -19,14 +19,23 @@ from ...common.compiled import njit
 from ...errors import InputError
 from ...models import DegreeDistribution, RandomRegular
 from ...models.clock import Clock
-from ...models.structures import AGE, ELAPSED, Structure
+from ...models.structures import AGE, CALENDAR, ELAPSED, Structure
 from ...models.structures.base import Axis
 from ...simulate.assignment import assortativity_of_edges
 from ...simulate.contacts import ContactNetwork
 from ...simulate.histories import EventHistories
 from .clustering import cluster, equal_rows, group_means
 from .covariates import design
-from .exposure_bins import FEW_BINS, MANY_AGENTS, MAX_BINS, BinLayout, BinnedExposure, agent_bins, bin_layout
+from .exposure_bins import (
+    FEW_BINS,
+    MANY_AGENTS,
+    MAX_BINS,
+    BinLayout,
+    BinnedExposure,
+    active_until,
+    agent_bins,
+    bin_layout,
+)
 from .grouping import bins, combined, group, mean_by_type
 from .observations import AgentUnits, Transitions
 from .pilot import pilot_weights
@@ -386,7 +395,8 @@ def _in_bins(
     first, last = float(starts.min()), float(ends.max())
     if axis in (ELAPSED, AGE):
         first, last = 0.0, float((ends - starts).max())
-    layout = bin_layout(axis, clock, first, last, period, max_bins)
+    until = active_until(histories.shares["time"].to_numpy(dtype=float)) if axis == CALENDAR else None
+    layout = bin_layout(axis, clock, first, last, period, max_bins, until)
     parts = []
     for number in range(histories.n_trajectories):
         agents = exposure.agent[exposure.path == number]
@@ -439,7 +449,7 @@ def _binned_types(
     # The mean over logarithms of the gain keeps the sum of log-densities, as without bins.
     sums = mean_gain.sum(axis=1)
     mean_gain *= ((types.end - types.before) / np.where(sums > 0, sums, 1.0))[:, None]
-    return types, BinnedExposure(layout.axis, layout.bins, mean_before, mean_before + mean_gain)
+    return types, BinnedExposure(layout.axis, layout.bins, mean_before, mean_before + mean_gain, layout.until)
 
 
 def _pilot(

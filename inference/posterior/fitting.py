@@ -50,6 +50,8 @@ DEFAULT_LIKELIHOOD: dict[Level, str] = {"individual": "binomial", "count": "beta
 """Likelihood by level. An agent shares or does not, so nothing is overdispersed at the individual level."""
 SETTINGS = ("period", "shelf_life")
 """Settings of structures that are saved with a fit where they are given."""
+PACE_UNTIL = "pace_until"
+"""Attribute of a posterior with the time after which a pace over the time of the data stays the same."""
 GIVEN = "given_weights"
 """Attribute of a posterior with the structure that weighted its exposure, and its values."""
 _DIMENSIONS = ("chain", "draw", "observation")
@@ -270,6 +272,7 @@ def complete(sampled: SampledPosterior, specification: Specification, data: Tran
             "contact": specification.contact,
             "covariates": json.dumps(specification.effects),
             **settings_of(specification),
+            **({PACE_UNTIL: data.binned.until} if data.binned is not None and data.binned.until is not None else {}),
             "seed": seed,
             "sampler": json.dumps(asdict(sampled.settings)),
             **({} if sampled.importance_k is None else {"importance_k": sampled.importance_k}),

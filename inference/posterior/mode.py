@@ -60,7 +60,7 @@ def log_likelihood_by_replicate(specification: Specification, data: Transitions)
     data : Transitions
         Its observations.
     """
-    density = Density(replace(specification, replicate_effects=False), data)
+    density = Density(specification, data)
     n_replicates = len(data.paths)
     factors = np.repeat(_FACTORS[:, None], n_replicates, axis=1)
     values, _ = density.at(np.tile(density.mode(), (_FACTORS.size, 1)), factors)
@@ -75,7 +75,7 @@ class Density:
     Parameters
     ----------
     specification : Specification
-        What is fitted; without effects of replicates or covariates.
+        What is fitted; without covariates. Effects of replicates are left out, but for factors that are given.
     data : Transitions
         Its observations.
     of_unconstrained : bool
@@ -83,7 +83,8 @@ class Density:
     """
 
     def __init__(self, specification: Specification, data: Transitions, *, of_unconstrained: bool = False) -> None:
-        self._specification, self._data, self._of_unconstrained = specification, data, of_unconstrained
+        self._specification = replace(specification, replicate_effects=False)
+        self._data, self._of_unconstrained = data, of_unconstrained
         self._formula = predictor(specification)
         self._arrays = self._formula.arrays(data)
         self._observed = data.observed(specification.likelihood.observed)

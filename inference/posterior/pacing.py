@@ -25,7 +25,7 @@ class Pacing:
     values : mapping of array, shape (n_draws, 1)
         Parameter values by name, and the settings of the structure.
     first, last : float
-        First and last time of the data that were fitted.
+        First time of the data that were fitted, and the last one at which their pace changes.
     period : float
         The period of a rhythm.
     """
@@ -119,4 +119,6 @@ def pacing_of(
     if structure.setting is not None:
         # The weight is the same in all draws.
         columns = {**columns, structure.setting: np.full((next(iter(values.values())).size, 1), settings["shelf_life"])}
-    return Pacing(structure, columns, float(times.min()), float(times.max()), settings.get("period", 1.0))
+    # Files of earlier versions have a pace over all the time of the data.
+    last = float(posterior.attrs.get("pace_until", times.max()))
+    return Pacing(structure, columns, float(times.min()), last, settings.get("period", 1.0))

@@ -1,4 +1,4 @@
-"""Rhythm: contact is worth more at some places of a known period than at others."""
+"""Rhythm: contact is worth more at some places of a period than at others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Rhythm(Structure):
     """
 
     name: ClassVar[str] = "rhythm"
-    summary: ClassVar[str] = "contact is worth more at some times of a known period, such as a day"
+    summary: ClassVar[str] = "contact is worth more at some times of a period, such as a day"
     reference: ClassVar[str] = "Malmgren et al. (2008), doi:10.1073/pnas.0800332105"
     axis: ClassVar[Axis | None] = PHASE
 
@@ -53,7 +53,8 @@ class Rhythm(Structure):
     @classmethod
     def described(cls, parameters: Mapping[str, float]) -> str:  # noqa: D102
         ratio = float(_ratio(parameters))
-        return f"a rhythm in which contact is worth {ratio:.2g} times as much at its best as at its worst"
+        of_period = f" of period {parameters['period']:.3g}" if "period" in parameters else ""
+        return f"a rhythm{of_period} in which contact is worth {ratio:.2g} times as much at its best as at its worst"
 
 
 def _ratio(parameters: Mapping[str, Any]) -> Any:

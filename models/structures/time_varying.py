@@ -9,13 +9,13 @@ import numpy as np
 from ..parameters import Normal, Parameter, parameter
 from .base import CALENDAR, Bins, Structure
 
-INTERVALS = 10
+INTERVALS = 15
 """Number of intervals between knots over the observed time."""
 _N = INTERVALS + 3
 _NAMES = [f"log_pace_{number + 1}" for number in range(_N)]
 _STEPS = [f"step_{number + 1}" for number in range(_N - 1)]
 _STEP_SD = 0.5
-"""Standard deviation of a step: over a tenth of the time the pace changes by a factor of about 1.6."""
+"""Standard deviation of a step: from one interval to the next the pace changes by a factor of about 1.6."""
 
 
 class _Spline(Structure):

@@ -273,6 +273,27 @@ def test_an_own_model_that_is_a_case_of_two_rates_stands_on_the_side_of_one_rate
     assert "one rate, with half of the agents are slow" in result.reasons[0]
 
 
+@pytest.mark.parametrize("verdict", ["two-rate", "heterogeneous"])
+def test_counts_on_a_network_do_not_tell_rates_that_differ_from_shares_that_fade(comparison_of, two_rates, verdict):
+    comparison, _, _ = comparison_of(two_rates)
+    comparison.begin()
+
+    def weighed(*structure):
+        return Weighed(verdict, structure, "two-rate+fading", ("a", "b"), 20.0, 5.0, (), ("a reason",))
+
+    kept = weighed("ageing")
+    assert comparison._if_exposure_is_known(kept) is kept
+    made = comparison._if_exposure_is_known(weighed("ageing", "fading"))
+    assert (made.verdict, made.selected, made.structure) == ("undecided", "", ())
+    assert made.reasons[0].startswith("rates seem to differ beside fading, but on a network counts do not tell")
+    # Where everybody meets everybody there are no neighbours who run out.
+    comparison.options = dataclasses.replace(
+        comparison.options, method=comparison.options.method._replace(closure="mean-field")
+    )
+    assert comparison._if_exposure_is_known(weighed("fading")).verdict == verdict
+    comparison.abort()
+
+
 def test_the_verdict_is_between_any_two_models(comparison_of, two_rates):
     comparison, runs, _ = comparison_of(two_rates, specifications=(ONE, Specification(OnlineOfflineSI, BINOMIAL)))
     result = comparison.compared()

@@ -8,7 +8,7 @@ import pytest
 
 from tworate.inference.data import individual
 from tworate.inference.data.clustering import cluster, equal_rows, group_means
-from tworate.inference.data.exposure_bins import MAX_BINS, agent_bins, bin_layout
+from tworate.inference.data.exposure_bins import MAX_BINS, active_until, agent_bins, bin_layout
 from tworate.inference.data.individual import (
     agent_exposure,
     contact_scale,
@@ -225,8 +225,9 @@ def test_bins_of_counts_add_up_to_the_exposure_and_are_those_of_a_loop(clock, ax
     # An interval is in one bin: that of its start in rounds, of its middle in continuous time.
     at = data.time_start if clock == "rounds" else (data.time_start + data.time_end) / 2
     since = at if axis == ELAPSED else at + np.where(data.path == 0, 3.0, 0.0)
-    # The first time of the data is 0 and the last is 8.
-    place = {ELAPSED: since, CALENDAR: since / 8.0, PHASE: (since % PERIOD) / PERIOD}[axis]
+    # The first time of the data is 0. At 7, before the last interval, 99% of all shares before it have happened.
+    place = {ELAPSED: since, CALENDAR: np.minimum(since / 7.0, 1.0), PHASE: (since % PERIOD) / PERIOD}[axis]
+    assert binned.until == (7.0 if axis == CALENDAR else None)
     added = binned.end - binned.start
     for row in range(data.size):
         (number,) = np.flatnonzero(added[row] > 0)
@@ -242,16 +243,30 @@ def test_many_times_of_counts_share_bins_at_their_mean():
         binned, middle = data.binned, (times[1:] + times[:-1]) / 2
         assert len(binned.bins.at) <= MAX_BINS
         number = (binned.end - binned.start).argmax(axis=1)
-        span = times[-1] - times[0]
-        place = {
-            ELAPSED: middle - times[0], CALENDAR: (middle - times[0]) / span, PHASE: (middle % PERIOD) / PERIOD,
-        }[axis]  # fmt: skip
-        span = span if axis == ELAPSED else 1.0
+        place = (middle % PERIOD) / PERIOD if axis == PHASE else middle - times[0]
+        span = 1.0 if axis == PHASE else times[-1] - times[0]
+        unit = binned.until - times[0] if axis == CALENDAR else 1.0
         for one in np.unique(number):
             own = place[number == one]
             assert np.ptp(own) <= span / MAX_BINS * (1 + 1e-9)
-            assert binned.bins.at[one] == pytest.approx(own.mean(), rel=1e-12)
+            at = own.mean() / unit
+            assert binned.bins.at[one] == pytest.approx(min(at, 1.0) if axis == CALENDAR else at, rel=1e-12)
         np.testing.assert_allclose(binned.end.sum(axis=1), data.exposure_end, rtol=1e-12)
+
+
+def test_the_pace_is_followed_until_nearly_all_have_shared():
+    assert active_until(np.arange(100.0)) == 98.0
+    assert active_until(np.arange(100.0)[::-1]) == 98.0
+    assert active_until(np.array([0.0, 1.0, 2.0, 50.0]), np.array([10, 500, 489, 1])) == 2.0
+    assert active_until(np.array([3.0, 3.0, 4.0]), np.array([500, 499, 1])) == 4.0
+
+
+def test_agents_see_at_the_same_pace_after_nearly_all_have_shared(simulated):
+    data = observe_histories(simulated, "rounds", structure=get_structure("time-varying"))
+    times = simulated.shares["time"].to_numpy(dtype=float)
+    assert data.binned.until == active_until(times)
+    edges = np.arange(data.binned.bins.at.size)
+    np.testing.assert_allclose(data.binned.bins.at, np.minimum(edges / data.binned.until, 1.0))
 
 
 def test_ages_of_counts_in_rounds_are_those_of_the_incidence():

@@ -66,7 +66,10 @@ def test_exposure_and_its_derivatives_equal_those_of_numpy(model, clock, linker)
         weight @ (solved(point + h * unit) - solved(point - h * unit)) / (2 * h[i])
         for i, unit in enumerate(np.eye(point.size))
     ]
-    np.testing.assert_allclose(np.concatenate([slope_factor, slope_value]), expected, rtol=1e-7)
+    # A derivative that is 0 is so up to the rounding of the others.
+    np.testing.assert_allclose(
+        np.concatenate([slope_factor, slope_value]), expected, rtol=1e-7, atol=1e-11 * np.abs(expected).max()
+    )
 
 
 @pytest.mark.parametrize("closure", NETWORKS)
