@@ -257,8 +257,8 @@ class ConditionComparison:
         if not by_age or self.data.units is not None or self.options.method.closure == "mean-field":
             return weighed
         reason = (
-            f"rates seem to differ beside {' or '.join(by_age)}, but on a network counts do not tell how the exposure to "
-            "shares falls with their age, and the error looks like rates that differ; who shared when would tell"
+            f"rates seem to differ beside {' or '.join(by_age)}, but on a network counts do not tell how the exposure "
+            "to shares falls with their age, and the error looks like rates that differ; who shared when would tell"
         )
         return dataclasses.replace(
             weighed, verdict="undecided", structure=(), selected="", reasons=(reason, *weighed.reasons)

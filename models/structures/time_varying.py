@@ -9,8 +9,9 @@ import numpy as np
 from ..parameters import Normal, Parameter, parameter
 from .base import CALENDAR, Bins, Structure
 
-INTERVALS = 15
-"""Number of intervals between knots over the observed time."""
+INTERVALS = 12
+"""Number of intervals between knots over the time in which agents share. With more, PyTensor without a compiler fails: it
+takes at most 32 inputs and outputs in an operation."""
 _N = INTERVALS + 3
 _NAMES = [f"log_pace_{number + 1}" for number in range(_N)]
 _STEPS = [f"step_{number + 1}" for number in range(_N - 1)]

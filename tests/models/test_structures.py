@@ -266,9 +266,9 @@ def test_structures_are_described_in_words_with_their_size():
     assert "worth 2.7 times as much" in RHYTHM.described(waves)
     assert RHYTHM.derived(waves, 1.0) == pytest.approx({"best over worst time of the period": np.e}, rel=1e-12)
     assert TIME_VARYING.described(flat).endswith("by a factor of 1")
-    # Over ten intervals a straight line rises by 10 · 0.1: a factor of e.
-    assert TIME_VARYING.described(line).endswith("by a factor of 2.7")
-    assert TIME_VARYING.derived(line, 1.0) == pytest.approx({"fastest over slowest time": np.e}, rel=1e-12)
+    # Over twelve intervals a straight line rises by 12 · 0.1: a factor of 3.32.
+    assert TIME_VARYING.described(line).endswith("by a factor of 3.3")
+    assert TIME_VARYING.derived(line, 1.0) == pytest.approx({"fastest over slowest time": np.exp(1.2)}, rel=1e-12)
 
 
 def test_half_lives_follow_from_the_weights_themselves():
