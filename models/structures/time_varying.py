@@ -10,8 +10,8 @@ from ..parameters import Normal, Parameter, parameter
 from .base import CALENDAR, Bins, Structure
 
 INTERVALS = 12
-"""Number of intervals between knots over the time in which agents share. With more, PyTensor without a compiler fails: it
-takes at most 32 inputs and outputs in an operation."""
+"""Number of intervals between knots over the time in which agents share. With more, PyTensor without a compiler fails,
+because it takes at most 32 inputs and outputs in an operation."""
 _N = INTERVALS + 3
 _NAMES = [f"log_pace_{number + 1}" for number in range(_N)]
 _STEPS = [f"step_{number + 1}" for number in range(_N - 1)]

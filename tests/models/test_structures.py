@@ -179,8 +179,8 @@ def test_coefficients_of_the_pace_add_up_to_zero_and_differ_by_the_steps():
     found = np.stack(list(TIME_VARYING.from_coordinates(steps).values()))
     assert found.shape == (len(steps) + 1, 4, 1)
     # Thirteen numbers of size 1 are added.
-    np.testing.assert_allclose(found.sum(axis=0), 0.0, atol=1e-14)
-    np.testing.assert_allclose(np.diff(found, axis=0), np.stack(list(steps.values())), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(found.sum(axis=0), 0.0, atol=1e-13)
+    np.testing.assert_allclose(np.diff(found, axis=0), np.stack(list(steps.values())), rtol=0, atol=1e-13)
 
 
 @cache
