@@ -15,8 +15,16 @@ collect_ignore = [] if find_spec("torch") else NEED_TORCH
 """`make test-latest` installs no torch: several GB on most platforms."""
 
 
+LONGEST = ("integration/", "test_docstrings.py", "test_compiled_density.py", "test_planning.py", "test_readme.py")
+
+
 def pytest_report_header() -> list[str]:
     return [f"torch is missing; left out: {', '.join(collect_ignore)}"] if collect_ignore else []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest files first: a worker that is given one of them last works alone at the end."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in LONGEST))
 
 
 @pytest.fixture(scope="session", autouse=True)

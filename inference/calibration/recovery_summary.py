@@ -79,8 +79,9 @@ def _structure_targets(rows: pd.DataFrame) -> list[Target]:
         two_rates = own["truth"].map({name: truth.two_rates for name, truth in DATA_GENERATING_PROCESSES.items()})
         one = own[~two_rates.astype(bool)]
         if len(one):
-            name = f"two rates where one rate has a structure ({level})"
-            judged.append(_target(name, limit, int(is_false(one).sum()), len(one)))
+            differ = one["verdict"].isin(["two-rate", "heterogeneous"])
+            name = f"rates that differ where one rate has a structure ({level})"
+            judged.append(_target(name, limit, int(differ.sum()), len(one)))
     own = rows[rows["level"] == "individual"]
     two = own[own["truth"].map({n: t.two_rates for n, t in DATA_GENERATING_PROCESSES.items()}).astype(bool)]
     if len(two):

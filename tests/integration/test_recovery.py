@@ -71,7 +71,7 @@ def test_a_killed_study_goes_on_and_equals_an_uninterrupted_one(tmp_path):
 
 
 def test_fixed_seed_sample_of_the_targets(tmp_path):
-    middle = {"agents": (500, 700), "degree": (4, 16), "replicates": 5, "data_sets": 2}
+    middle = {"agents": (500, 700), "degree": (4, 16), "replicates": 5, "data_sets": 1}
     networks = ("random-regular", "barabasi-albert", "watts-strogatz", "complete")
     rows = recover(
         Grid(

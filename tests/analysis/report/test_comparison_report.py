@@ -47,6 +47,13 @@ def test_report_is_one_file_without_external_resources(comparison, result, tmp_p
         assert text in html
 
 
+def test_structures_that_were_not_fitted_are_named(comparison, result, tmp_path):
+    left_out = dataclasses.replace(result, left_out={"one-rate+fading": -40.2, "one-rate+ageing": -12.9})
+    made = Comparison([left_out], comparison.trajectories, comparison.by, seed=0)
+    text = " ".join(write_report(made, tmp_path).read_text(encoding="utf-8").split())
+    assert "(by so many nats): one-rate+ageing (-13), one-rate+fading (-40)." in text
+
+
 def test_text_from_users_is_escaped(comparison, tmp_path):
     html = write_report(comparison, tmp_path, {"model": ATTACK}).read_text() + comparison._repr_html_()
     assert "<script" not in html

@@ -107,7 +107,7 @@ def test_structures_are_judged_at_each_level():
     both = pd.concat([one, one.assign(level="individual"), two.assign(level="individual"), two])
     judged_rows = {target.name: target for target in summary.targets(both)}
     for level in ("individual", "count"):
-        target = judged_rows[f"two rates where one rate has a structure ({level})"]
+        target = judged_rows[f"rates that differ where one rate has a structure ({level})"]
         assert (target.errors, target.n) == (1, 50)
     found = judged_rows["rates found to differ beside a structure (individual)"]
     assert (found.errors, found.n, found.status) == (2, 50, "met")

@@ -314,22 +314,22 @@ def test_ages_of_counts_in_continuous_time_are_those_of_uneven_intervals():
 
 # What each structure weights is written again here, in the unit of time of the data.
 FORMULAS = {
-    "ageing": ({"ageing_rate": 0.4}, lambda t, age, window: np.exp(-0.4 * t)),
-    "power-ageing": ({"ageing_rate": 0.9}, lambda t, age, window: 1 / (1 + 0.9 * t)),
-    "fading": ({"fading_rate": 0.7}, lambda t, age, window: np.exp(-0.7 * age)),
+    "ageing": ({"ageing_rate": 0.4}, lambda t, age, until: np.exp(-0.4 * t)),
+    "power-ageing": ({"ageing_rate": 0.9}, lambda t, age, until: 1 / (1 + 0.9 * t)),
+    "fading": ({"fading_rate": 0.7}, lambda t, age, until: np.exp(-0.7 * age)),
     "rhythm": (
         {"cos_1": 0.8, "sin_1": -0.3, "cos_2": 0.2, "sin_2": 0.4},
-        lambda t, age, window: np.exp(
+        lambda t, age, until: np.exp(
             sum(
                 a * np.cos(2 * np.pi * h * t / PERIOD) + b * np.sin(2 * np.pi * h * t / PERIOD)
                 for h, a, b in ((1, 0.8, -0.3), (2, 0.2, 0.4))
             )
         ),
     ),
-    # Coefficients on a straight line are a pace that grows evenly: 3 per window, over ten intervals.
+    # Coefficients on a straight line are a pace that grows evenly: by 3 in twelve intervals, until most shared.
     "time-varying": (
-        {f"log_pace_{number + 1}": 0.3 * (number - 6) for number in range(13)},
-        lambda t, age, window: np.exp(3.0 * t / window - 0.3 * 5),
+        {f"log_pace_{number + 1}": 0.25 * (number - 7) for number in range(15)},
+        lambda t, age, until: np.exp(3.0 * min(t / until, 1.0) - 0.25 * 6),
     ),
 }
 
@@ -352,14 +352,15 @@ def log_likelihoods(data, model, values):
 def weighted_exposures(data, number, weight, rounds):
     """Exposure of each agent until the start of each round, by a loop over edges; shape (n_agents, rounds + 1)."""
     network, times, start = data.network_of(number), data.share_times(number), data.starts[number]
-    window = float((data.ends - data.starts).max())
+    every_share = np.sort(data.shares["time"].to_numpy(dtype=float))
+    until = every_share[int(np.ceil(0.99 * every_share.size)) - 1]
     total = np.zeros((network.n_agents, rounds + 1))
     for t in range(rounds):
         total[:, t + 1] = total[:, t]
         for j in np.flatnonzero(times <= start + t):
             for edge in range(network.indptr[j], network.indptr[j + 1]):
                 amount = 1.0 if network.weights is None else network.weights[edge]
-                seen = amount * weight(float(t), start + t - times[j], window) / network.mean_weight_in
+                seen = amount * weight(float(t), start + t - times[j], until) / network.mean_weight_in
                 total[network.indices[edge], t + 1] += seen
     return total
 
@@ -435,7 +436,7 @@ def test_observations_of_one_rate_have_the_likelihood_of_single_agents_exactly_i
         # Exposures are rounded to 1e-15; the logarithm of a small probability enlarges this.
         assert found.sum() == pytest.approx(expected, rel=1e-11)
     # The negative control: without the weight it is another likelihood.
-    plain = of_all_agents(simulated, OneRateSI, {"beta": 0.9}, lambda t, age, window: 1.0, 12)
+    plain = of_all_agents(simulated, OneRateSI, {"beta": 0.9}, lambda t, age, until: 1.0, 12)
     assert abs(log_likelihoods(data, model, {"beta": 0.9, **own}).sum() - plain) > 1.0
 
 
@@ -445,7 +446,7 @@ def test_a_rhythm_whose_period_is_no_whole_number_of_rounds_is_exact_too(period,
     data = observe_histories(simulated, "rounds", structure=structure, period=period)
     own = {"cos_1": 0.9, "sin_1": 0.2, "cos_2": 0.0, "sin_2": 0.0}
 
-    def weight(t, age, window):
+    def weight(t, age, until):
         return np.exp(0.9 * np.cos(2 * np.pi * t / period) + 0.2 * np.sin(2 * np.pi * t / period))
 
     found = log_likelihoods(data, with_structure(OneRateSI, structure), {"beta": 0.7, **own}).sum()
@@ -469,7 +470,7 @@ def test_a_shelf_life_leaves_the_exposure_to_younger_shares(simulated):
     for beta in (0.3, 1.2):
         found = log_likelihoods(data, with_structure(OneRateSI, structure), {"beta": beta})
         expected = of_all_agents(
-            simulated, OneRateSI, {"beta": beta}, lambda t, age, window: 1.0 if age < 3 else 0.001, 12
+            simulated, OneRateSI, {"beta": beta}, lambda t, age, until: 1.0 if age < 3 else 0.001, 12
         )
         assert found.sum() == pytest.approx(expected, rel=1e-11)
 
