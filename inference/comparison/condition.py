@@ -405,7 +405,7 @@ class ConditionComparison:
         return failures
 
     def _approximated(self, specification: Specification, data: Transitions) -> SampledPosterior | None:
-        return approximated(specification, data, self.options.seed) if _is_smooth(specification) else None
+        return approximated(specification, data, self.options.seed) if _can_screen(specification) else None
 
     def _plain_contender(self, name: str) -> Contender:
         return Contender(name, doubts=self._doubts_of(name))
@@ -638,10 +638,8 @@ class ConditionComparison:
             contraction = self.fits[specification.name].summary["prior_contraction"]
             names = [name for name in specification.scalars if contraction.get(name, 1.0) < UNLEARNED]
             if names:
-                are = "are their priors" if len(names) > 1 else "is its prior"
-                cautions.append(
-                    f"the data tell nothing of {' and '.join(names)} of {specification.name}: the posterior {are}"
-                )
+                same = "posteriors are their priors" if len(names) > 1 else "posterior is its prior"
+                cautions.append(f"the data tell nothing of {' and '.join(names)} of {specification.name}: the {same}")
         return cautions
 
     def _start(self, specifications: Sequence[Specification]) -> None:
@@ -772,14 +770,10 @@ class ConditionComparison:
         return future_density(specification, group(sampled.posterior, "posterior"), self.data, future)
 
 
-def _is_smooth(specification: Specification) -> bool:
-    """Return whether a posterior has few scalars: without effects of replicates and covariates."""
-    return not specification.replicate_effects and not specification.effects
-
-
 def _can_screen(specification: Specification) -> bool:
-    """Return whether structures of a model can be screened: its posterior has few scalars, and no curve is solved."""
-    return _is_smooth(specification) and specification.likelihood.kind == "transition"
+    """Return whether a mode is found quickly: without effects of replicates and covariates, and no curve is solved."""
+    has_effects = specification.replicate_effects or bool(specification.effects)
+    return not has_effects and specification.likelihood.kind == "transition"
 
 
 def _result_of(run: SamplingRun) -> SampledPosterior | JobError:

@@ -191,6 +191,9 @@ def test_background_sharing_is_not_taken_for_two_rates(make_trajectories):
     (result,) = comparison.conditions
     assert (result.structure, result.selected) == (["background"], "one-rate+background")
     assert result.models["one-rate+background"].rival
+    # The rival is drawn around its mode, the models that were asked for are sampled.
+    assert result.models["one-rate+background"].importance_k < 0.7
+    assert result.models["one-rate"].importance_k is result.models["two-rate"].importance_k is None
     alone = compare(table, seed=1, structures="none")
     assert alone.verdict in ("two-rate", "heterogeneous")
     assert set(alone.posteriors) == {"one-rate", "two-rate", "gamma-rate"}
