@@ -155,6 +155,8 @@ def stacking_weights(pointwise: Mapping[str, FloatArray]) -> dict[str, float]:
     with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
         # pandas deprecates how ArviZ 0 sorts.
         warnings.filterwarnings("ignore", message="The inplace keyword")
+        # ArviZ 1 warns of the best of many models. Weights decide nothing here.
+        warnings.filterwarnings("ignore", message="Difference in performance potentially due to chance")
         table = az.compare(named, method="stacking", **how)
     return {str(name): float(weight) for name, weight in table["weight"].items()}
 
