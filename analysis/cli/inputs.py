@@ -32,9 +32,9 @@ def population_of(text: str | None) -> int | tuple[int, int] | None:
     if text is None:
         return None
     parts = text.replace("_", "").split(":")
-    if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
+    numbers = [int(part) for part in parts if part.strip().isdecimal()]
+    if len(numbers) < len(parts) or len(parts) > 2 or numbers != sorted(numbers):
         raise InputError(f"--population {text}: must be a whole number, or a range such as 2000:5000")
-    numbers = [int(part) for part in parts]
     return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
 
 

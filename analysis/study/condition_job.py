@@ -18,7 +18,8 @@ from ...common.sources import source_digest
 from ...errors import InputError
 from ...files import write_text
 from ...inference.comparison.compare import checked_structures, compare_sequentially, default_unit
-from ...inference.comparison.condition import ConditionComparison, Options
+from ...inference.comparison.condition import ConditionComparison
+from ...inference.comparison.fits import Options
 from ...inference.comparison.results import ComparisonMethod, ConditionResult
 from ...inference.comparison.storage import TRAJECTORIES
 from ...inference.data.individual import EVENT_HISTORIES

@@ -32,7 +32,8 @@ from ..posterior.fitting import (
 from ..posterior.posteriors import MAX_IN_MEMORY, TemporaryPosteriorStore
 from ..posterior.sampling import SamplerSettings
 from .comparison import Comparison
-from .condition import ConditionComparison, Options, Report, can_predict
+from .condition import ConditionComparison, can_predict
+from .fits import Options, Report
 from .results import ComparisonMethod, ConditionResult
 
 ModelLike = str | type[SIModel]

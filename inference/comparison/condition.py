@@ -1,171 +1,49 @@
-"""The comparison of models on one condition: fits, leave-one-out, verdict, structures."""
+"""The comparison of models on one condition: verdict, structures, adequacy."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
-from ...errors import InputError, JobError
+from ...errors import JobError
 from ...models import FreeHazardSI, GammaRateSI
 from ...models.structured import with_structure
-from ...models.structures import AGE, PHASE, all_structures, get_structure
+from ...models.structures import AGE, PHASE, all_structures
 from ...models.structures.choice import ALL, CONTINUOUS, DEFAULT, NONE, REPLICATES
-from ...models.structures.time_varying import TimeVarying
 from ...models.structures.unreachable import Unreachable
 from ..data.observations import Transitions
-from ..data.period import best_period
 from ..data.weighting import Weighting
 from ..likelihood.specification import Specification
 from ..loo.loo import (
-    Elpd,
-    elpd_difference,
     future_density,
-    loo,
-    of_each_agent,
-    refit_bad,
     stacking_weights,
-    unit_log_likelihood,
 )
-from ..posterior.arviz_adapter import Posterior, add_groups, drop_group, group
+from ..posterior.arviz_adapter import group
 from ..posterior.derived_quantities import derive
-from ..posterior.diagnostics import ROUGH, UNLEARNED, diagnose, prior_contraction, prior_sensitivity
-from ..posterior.fit_target import start_sampling
-from ..posterior.fitting import SETTINGS, complete, restore_log_likelihood, with_settings
+from ..posterior.diagnostics import UNLEARNED
+from ..posterior.fitting import SETTINGS, restore_log_likelihood
 from ..posterior.marginal_likelihood import log_evidence
-from ..posterior.mode import log_likelihood_at_mode, log_likelihood_by_replicate
 from ..posterior.posteriors import Posteriors
-from ..posterior.sampling import SampledPosterior, SamplerSettings, SamplingRun
 from .adequacy import Adequacy, adequacy
-from .normal_approximation import approximated
+from .fits import ConditionFits, can_screen
 from .power import expected_gain
-from .results import ComparisonMethod, ConditionResult, ModelResult, condition_label
+from .results import ConditionResult, ModelResult
 from .screening import can_help, worth_fitting
 from .sides import Contender, Weighed, among_heterogeneous, beats, simplest, weigh
-from .verdict import GAIN, STANDARD_ERRORS, Doubt, VerdictInput, judge, plural
-
-Report = Callable[[str, int, int], None]
-"""Called with what begins now, the number of fits of the condition that are done, and their number in all."""
-
+from .verdict import GAIN, STANDARD_ERRORS, Doubt, VerdictInput, judge
 
 UNREACHABLE = Unreachable.name
 _OTHERS = {
     REPLICATES: "a rate that differs between replicates",
     CONTINUOUS: "time that is continuous and not rounds",
 }
-_FAR_BELOW = 50.0
-"""Elpd below that of another model from which the last digits of a model do not matter."""
 MAX_TWO_SIDED = 3
 """Two rates are fitted with at most so many structures, those with which they describe the data best."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """How conditions are compared; fields as the arguments of :func:`tworate.inference.compare`."""
-
-    method: ComparisonMethod
-    seed: int
-    sampler: SamplerSettings
-    structures: tuple[str, ...]
-    """Names of structures, or one of the words."""
-    max_refits: int
-    predict_from: float | None
-    evidence: bool
-    clock_known: bool
-    """Whether the clock is that of the simulation that made the data."""
-    period: float | None = None
-    """Period of a rhythm, in the unit of the data's time."""
-    least_population: int | None = None
-    """The least population, where it is known as a range; the data have the largest."""
-
-
-@dataclass(frozen=True)
-class ModelFit:
-    """One model as it was fitted to one condition.
-
-    Parameters
-    ----------
-    specification : Specification
-        The model.
-    posterior : Posterior
-        The fit, with all its groups.
-    elpd : Elpd
-        Leave-one-out.
-    summary : pandas.DataFrame
-        See :func:`tworate.inference.posterior.diagnostics.summarize`; with `prior_sensitivity`
-        and `prior_contraction`.
-    problems : list of str
-        What is wrong with the sampling; empty when all is well.
-    importance_k : float or None
-        See :class:`tworate.inference.posterior.sampling.SampledPosterior`.
-    """
-
-    specification: Specification
-    posterior: Posterior
-    elpd: Elpd
-    summary: pd.DataFrame
-    problems: list[str]
-    importance_k: float | None = None
-
-
-class ConditionComparison:
-    """One condition: its data, its fits, and what is concluded from them.
-
-    Parameters
-    ----------
-    condition : dict
-        Values of the condition columns.
-    observe : callable
-        Returns the data as a specification takes them; may raise an InputError.
-    specifications : sequence of Specification
-        The models that are compared.
-    options : Options
-        How they are compared.
-    report : callable
-        Called with what begins now, the number of fits done, and their number in all.
-    """
-
-    def __init__(
-        self,
-        condition: dict[str, Any],
-        observe: Callable[[Specification], Transitions],
-        specifications: Sequence[Specification],
-        options: Options,
-        report: Report,
-    ) -> None:
-        self.condition, self.specifications, self.options = condition, specifications, options
-        self._observe, self._report = observe, report
-        self.data: Transitions
-        self.fits: dict[str, ModelFit] = {}
-        self._runs: dict[Specification, SamplingRun] = {}
-        self._data: dict[tuple[Any, ...], Transitions] = {}
-        self.left_out: dict[str, float] = {}
-        self._modes: dict[str, NDArray[np.float64]] = {}
-        self._settled: dict[Specification, Specification] = {}
-        self._begun = False
-        self._error: InputError | None = None
-
-    def begin(self) -> None:
-        """Take in the data and start sampling in the background. Errors are raised by :meth:`compared`."""
-        if self._begun:
-            return
-        self._begun = True
-        try:
-            self.data = self._data_of(self.specifications[0])
-            self._start(self.specifications)
-        except InputError as error:
-            self._error = error
-
-    def abort(self) -> None:
-        """Stop all sampling that is still running."""
-        for run in self._runs.values():
-            run.abort()
-        self._runs.clear()
+class ConditionComparison(ConditionFits):
+    """One condition: its fits, and what is concluded from them. Arguments are those of :class:`ConditionFits`."""
 
     def compared(self, on_first_posterior: Callable[[], None] | None = None) -> ConditionResult:
         """Fit the models, ask the structures, and judge.
@@ -183,21 +61,21 @@ class ConditionComparison:
             When the sampler gives up.
         """
         self.begin()
-        if self._error:
-            raise self._error
+        if self.error:
+            raise self.error
         try:
             return self._compared(on_first_posterior)
         finally:
             self.abort()
 
     def _compared(self, on_first_posterior: Callable[[], None] | None) -> ConditionResult:
-        for specification, sampled in self._sampled("fitting", self.specifications, on_first_posterior):
+        for specification, sampled in self.sampled("fitting", self.specifications, on_first_posterior):
             if isinstance(sampled, JobError):
                 raise sampled
             self.finish(specification, sampled)
         weighed, doubts = self._judged()
         if weighed.selected and (chosen := self.fits[weighed.selected].specification) not in self.specifications:
-            restore_log_likelihood(self.fits[weighed.selected].posterior, chosen, self._data_of(chosen))
+            restore_log_likelihood(self.fits[weighed.selected].posterior, chosen, self.data_of(chosen))
         adequate, reasons = self._adequacy(weighed)
         weights = stacking_weights({name: fit.elpd for name, fit in self.fits.items()})
         fitted = [fit.specification for fit in self.fits.values()]
@@ -238,7 +116,7 @@ class ConditionComparison:
             return plain, judgement.doubts
         if asked == (ALL,) or (asked != (NONE,) and judgement.verdict != "one-rate"):
             weighed = self._with_structures(plain, one, two)
-            if any(self._doubts_of(name) for name in weighed.compared) and weighed.verdict == "undecided":
+            if any(self.doubts_of(name) for name in weighed.compared) and weighed.verdict == "undecided":
                 return plain, judgement.doubts
             plain = weighed
         if plain.verdict == "two-rate":
@@ -296,7 +174,7 @@ class ConditionComparison:
         one_side = [self._plain_contender(one), *others, *self._contenders(like[one], self._of_one(like[one], names))]
         helps = [c for c in one_side[1:] if c.structure and not c.doubts and beats(self.difference(c.name, one))]
         helps.sort(key=lambda c: -self.difference(c.name, one)[0])
-        worth = self._of_two(like[two], like[one], names) if _can_screen(like[two]) else [c.structure for c in helps]
+        worth = self._of_two(like[two], like[one], names) if can_screen(like[two]) else [c.structure for c in helps]
         two_side = [self._plain_contender(two), *self._contenders(like[two], worth[:1])]
         weighed = weigh(one_side, two_side, self.difference)
         rest = worth[1:MAX_TWO_SIDED]
@@ -309,13 +187,15 @@ class ConditionComparison:
 
     def _of_one(self, one: Specification, names: Sequence[str]) -> list[str]:
         """Return the structures that one rate is fitted with: those asked for, or those of all that can be the best."""
-        if self.options.structures != (DEFAULT,) or not _can_screen(one):
+        if self.options.structures != (DEFAULT,) or not can_screen(one):
             return list(names)
-        values = self._at_modes(one, names)
+        values = self.at_modes(one, names)
         worth = worth_fitting(values)
         best = max(each.sum() for each in values.values())
         left_out = [name for name in names if name not in worth]
-        self.left_out = {self._with(one, name).name: float(values[name].sum() - best) for name in left_out}
+        self.left_out = {
+            self.with_structure_named(one, name).name: float(values[name].sum() - best) for name in left_out
+        }
         return [name for name in worth if name]
 
     def _of_two(self, two: Specification, one: Specification, names: Sequence[str]) -> list[str]:
@@ -324,27 +204,19 @@ class ConditionComparison:
         They are those that can be the best and help two rates. Where the numbers of two rates alone cannot be trusted,
         those with a structure may be.
         """
-        values = self._at_modes(two, names)
-        doubted = bool(self._doubts_of(two.name))
+        values = self.at_modes(two, names)
+        doubted = bool(self.doubts_of(two.name))
         worth = [name for name in worth_fitting(values) if name and (doubted or can_help(values[name], values[""]))]
         return sorted(worth, key=lambda name: self._cost_of(one, name) - values[name].sum())
 
-    def _at_modes(self, like: Specification, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-        """Return the log-likelihood of each unit at the mode, by structure; the plain model has the empty name."""
-        self.report(f"screening structures of {like.name}")
-        draws = group(self.fits[like.name].posterior, "posterior")
-        near = {str(name): float(values.mean()) for name, values in draws.items() if values.ndim == 2}
-        with_each = {name: self._with(like, name) for name in names}
-        return {name: self._at_mode(specification, near) for name, specification in {"": like, **with_each}.items()}
-
     def _cost_of(self, one: Specification, structure: str) -> float:
         """Return about what leave-one-out takes off for a structure: its number of parameters under one rate."""
-        fit = self.fits.get(self._with(one, structure).name)
+        fit = self.fits.get(self.with_structure_named(one, structure).name)
         return 0.0 if fit is None else fit.elpd.p_loo
 
     def _could_matter(self, two: Specification, one: Specification, structure: str, best_of_one: str) -> bool:
         """Return whether two rates with a structure could still change a verdict of one rate."""
-        values = {name: self._modes.get(name) for name in (self._with(two, structure).name, best_of_one)}
+        values = {name: self.modes.get(name) for name in (self.with_structure_named(two, structure).name, best_of_one)}
         richer, simpler = values.values()
         if richer is None or simpler is None:
             return True
@@ -352,28 +224,14 @@ class ConditionComparison:
         cost = max(self._cost_of(one, structure) - self.fits[best_of_one].elpd.p_loo, 0.0)
         return bool(gain.sum() - cost + STANDARD_ERRORS * np.sqrt(gain.size * gain.var()) > GAIN)
 
-    def _at_mode(self, specification: Specification, near: dict[str, float]) -> NDArray[np.float64]:
-        """Return the log-likelihood of each unit at the posterior mode."""
-        data, unit = self._data_of(specification), self.options.method.unit
-        if specification.replicate_effects:
-            pointwise = log_likelihood_by_replicate(specification, data)
-        else:
-            pointwise = log_likelihood_at_mode(specification, data, near)
-        alone = dataclasses.replace(specification, replicate_effects=False)
-        values = unit_log_likelihood(alone, xr.Dataset(), data, unit, pointwise[None])[0]
-        if data.units is not None and unit == "agent":
-            values = values[data.units.type_of_agent]
-        self._modes[specification.name] = values
-        return values
-
     def _plain_cautions(self, plain: Weighed, weighed: Weighed) -> Sequence[str]:
         """Return the cautions of the verdict between the plain models, where the last one is the same."""
         return plain.reasons[1:] if weighed.verdict == plain.verdict == "two-rate" else ()
 
     def _contenders(self, like: Specification, names: Sequence[str]) -> list[Contender]:
         """Fit a model with each structure, unless it was fitted before."""
-        specifications = {name: self._with(like, name) for name in names}
-        failures = self._fit_rivals("structure", specifications.values())
+        specifications = {name: self.with_structure_named(like, name) for name in names}
+        failures = self.fit_rivals("structure", specifications.values())
         return [
             self._contender(name, spec)
             if spec.name in self.fits
@@ -381,48 +239,12 @@ class ConditionComparison:
             for name, spec in specifications.items()
         ]
 
-    def _fit_rivals(self, doing: str, specifications: Iterable[Specification]) -> dict[str, str]:
-        """Fit models around their modes, or with the sampler where that does not do; return why the sampler gave up."""
-        to_sample: list[Specification] = []
-        for specification in specifications:
-            if specification.name in self.fits:
-                continue
-            self.report(f"{doing} {specification.name}")
-            if (drawn := self._approximated(specification, self._data_of(specification))) is not None:
-                self.finish(specification, drawn)
-            else:
-                to_sample.append(specification)
-        for specification in to_sample:
-            # The first time on a machine this takes seconds: the density is compiled.
-            self.report(f"preparing {specification.name}")
-            self._start([specification])
-        failures: dict[str, str] = {}
-        for specification, sampled in self._sampled(doing, to_sample):
-            if isinstance(sampled, JobError):
-                failures[specification.name] = str(sampled)
-            else:
-                self.finish(specification, sampled)
-        return failures
-
-    def _approximated(self, specification: Specification, data: Transitions) -> SampledPosterior | None:
-        return approximated(specification, data, self.options.seed) if _can_screen(specification) else None
-
     def _plain_contender(self, name: str) -> Contender:
-        return Contender(name, doubts=self._doubts_of(name))
-
-    def _doubts_of(self, name: str) -> tuple[str, ...]:
-        """Return why the numbers of a fit cannot be trusted."""
-        fit = self.fits[name]
-        # A rival is asked for its elpd only.
-        is_rival = fit.specification not in self.specifications
-        problems = diagnose(fit.posterior, fit.summary, ROUGH) if is_rival else fit.problems
-        n_high_k = fit.elpd.high_k_units.size
-        high_k = [f"high Pareto k of {n_high_k} {plural(self.options.method.unit)}"] if n_high_k else []
-        return (*problems, *high_k)
+        return Contender(name, doubts=self.doubts_of(name))
 
     def _contender(self, structure: str, specification: Specification) -> Contender:
         fit, made = self.fits[specification.name], specification.model.structure
-        doubts = self._doubts_of(specification.name)
+        doubts = self.doubts_of(specification.name)
         if made is None:
             return Contender(specification.name, structure, _OTHERS[structure], doubts=doubts)
         posterior = group(fit.posterior, "posterior")
@@ -430,37 +252,11 @@ class ConditionComparison:
         values |= {name: value for name in SETTINGS if (value := getattr(specification, name)) is not None}
         return Contender(specification.name, structure, made.described(values), made.is_nested_in_two_rates, doubts)
 
-    def _with(self, like: Specification, structure: str) -> Specification:
-        """Return a specification with a structure."""
-        if structure == REPLICATES:
-            return dataclasses.replace(like, replicate_effects=True)
-        if structure == CONTINUOUS:
-            return dataclasses.replace(like, clock="continuous", names_clock=True)
-        made = get_structure(structure)
-        period = self._period if made.axis == PHASE else None
-        specification = dataclasses.replace(like, model=with_structure(like.model, made), period=period)
-        if made.setting is not None and specification.shelf_life is None:
-            if specification not in self._settled:
-                # Two rates need not have the shelf life that fits one.
-                data = self._data_of(specification)
-                self._settled[specification] = with_settings(specification, data)
-            specification = self._settled[specification]
-        return specification
-
-    @cached_property
-    def _period(self) -> float | None:
-        """The period of a rhythm: as given, or one that the data show clearly."""
-        like = self.specifications[0]
-        if self.options.period is not None or like.likelihood.kind == "trajectory":
-            return self.options.period
-        by_time = dataclasses.replace(like, model=with_structure(like.model, TimeVarying))
-        return best_period(self._data_of(by_time), like.clock)
-
     def _structures(self) -> list[str]:
         """Return the names of the structures that are asked for and that the data can tell."""
-        like, asked = self.specifications[0], self.options.structures
+        like = self.specifications[0]
         names = [
-            name for name, structure in all_structures().items() if structure.axis != PHASE or self._period is not None
+            name for name, structure in all_structures().items() if structure.axis != PHASE or self.period is not None
         ]
         if like.likelihood.kind == "trajectory":
             # The curve of a weighted exposure is not solved.
@@ -469,7 +265,12 @@ class ConditionComparison:
             names.append(REPLICATES)
         if self._clock_is_assumed:
             names.append(CONTINUOUS)
-        return names if asked in ((DEFAULT,), (ALL,)) else [name for name in names if name in asked]
+        return [name for name in names if self._asks(name)]
+
+    def _asks(self, structure: str) -> bool:
+        """Return whether a structure is asked for, by its name or with all others."""
+        asked = self.options.structures
+        return asked in ((DEFAULT,), (ALL,)) or structure in asked
 
     def _against_continuum(self, weighed: Weighed) -> Weighed:
         """Compare two rates with a continuum of rates of the same structure, and return the verdict."""
@@ -481,7 +282,7 @@ class ConditionComparison:
 
     def _fitted_too(self, doing: str, specification: Specification) -> Contender:
         """Fit one more model, unless it was fitted before."""
-        failures = self._fit_rivals(doing, [specification])
+        failures = self.fit_rivals(doing, [specification])
         if specification.name in failures:
             return Contender(specification.name, doubts=(failures[specification.name],))
         return self._plain_contender(specification.name)
@@ -492,7 +293,7 @@ class ConditionComparison:
         specification = fit.specification
         if specification.likelihood.kind == "trajectory" or "beta" not in specification.model.parameters():
             return weighed, ()
-        gain = expected_gain(specification, group(fit.posterior, "posterior"), self._data_of(specification))
+        gain = expected_gain(specification, group(fit.posterior, "posterior"), self.data_of(specification))
         if gain.is_found:
             return weighed, ()
         more = f"about {gain.times_more:.1f} times as much data" if gain.times_more < 100 else "far more data"
@@ -523,7 +324,7 @@ class ConditionComparison:
         for specification in dict.fromkeys([*self.specifications, selected]):
             fit = self.fits[specification.name]
             self.report(f"adequacy of {specification.name}")
-            data = self._data_of(specification)
+            data = self.data_of(specification)
             made = adequacy(specification, group(fit.posterior, "posterior"), data, self.options.seed)
             if not doubts:
                 elpd_diff, dse = self.difference(reference.name, specification.name)
@@ -578,7 +379,7 @@ class ConditionComparison:
             n_units=self.fits[pair[1]].elpd.pointwise.size,
             n_later=self._n_later,
             n_sharers=int(self.data.incidence.sum()),
-            doubted_clock=self._clock_is_assumed and CONTINUOUS not in self._structures(),
+            doubted_clock=self._clock_is_assumed and not self._asks(CONTINUOUS),
         )
 
     @property
@@ -616,7 +417,7 @@ class ConditionComparison:
 
     def _population_notes(self) -> list[str]:
         """Return which population describes the data, where it was given as a range."""
-        name = self._with(self.specifications[0], UNREACHABLE).name
+        name = self.with_structure_named(self.specifications[0], UNREACHABLE).name
         if name not in self.fits:
             return []
         part = group(self.fits[name].posterior, "posterior")[UNREACHABLE].to_numpy().ravel()
@@ -642,101 +443,15 @@ class ConditionComparison:
                 cautions.append(f"the data tell nothing of {' and '.join(names)} of {specification.name}: the {same}")
         return cautions
 
-    def _start(self, specifications: Sequence[Specification]) -> None:
-        for specification in specifications:
-            self._runs[specification] = self._run(specification, self._data_of(specification))
-
-    def _sampled(
-        self,
-        doing: str,
-        specifications: Sequence[Specification],
-        on_first_posterior: Callable[[], None] | None = None,
-    ) -> Iterator[tuple[Specification, SampledPosterior | JobError]]:
-        """Wait for one posterior after the other. The others are sampled while the caller works on one."""
-        for number, specification in enumerate(specifications, start=1):
-            self.report(f"{doing} {specification.name}")
-            result = _result_of(self._runs[specification])
-            del self._runs[specification]
-            if number == 1 and on_first_posterior:
-                on_first_posterior()
-            yield specification, result
-
-    def report(self, what: str) -> None:
-        """Report what begins now."""
-        label = condition_label(self.condition)
-        self._report(what + (f" ({label})" if label else ""), len(self.fits), len(self.specifications))
-
     @property
     def _clock_is_assumed(self) -> bool:
         """Whether time is taken in rounds although nothing says that rounds are the clock of the data."""
         return self.options.method.clock == "rounds" and not self.options.clock_known
 
-    def _data_of(self, specification: Specification) -> Transitions:
-        """Return the data as a specification takes them.
-
-        Exposure depends on the clock. Agents of event histories are kept apart by trajectory or time where the model
-        looks at it.
-        """
-        of_agents = specification.level == "individual"
-        weighted = specification.axis is not None
-        key = (
-            specification.clock,
-            of_agents and specification.model.uses_time(),
-            of_agents and specification.replicate_effects,
-            specification.model.structure if weighted else None,
-            specification.weighting,
-        )
-        if key not in self._data:
-            self._data[key] = self._observe(specification)
-        return self._data[key]
-
     @property
     def has_future(self) -> bool:
         """Whether there is a future to be predicted, and a past to learn from."""
         return self.options.predict_from is not None and can_predict(self.data, self.options.predict_from)
-
-    def _run(self, specification: Specification, data: Transitions) -> SamplingRun:
-        return start_sampling(specification, data, seed=self.options.seed, settings=self.options.sampler)
-
-    def finish(self, specification: Specification, sampled: SampledPosterior) -> None:
-        """Compute what follows from a posterior, and leave out each unit."""
-        options, data = self.options, self._data_of(specification)
-        unit = options.method.unit
-        posterior = complete(sampled, specification, data, options.seed)
-
-        def refitted(without_some: Transitions) -> NDArray[np.float64] | None:
-            self.report(f"refitting {specification.name} without one {unit}")
-            again: SampledPosterior | JobError | None = None
-            if sampled.importance_k is not None:
-                again = self._approximated(specification, without_some)
-            if again is None:
-                again = _result_of(self._run(specification, without_some))
-            if isinstance(again, JobError) or again.problems:
-                return None
-            return unit_log_likelihood(specification, group(again.posterior, "posterior"), data, unit)
-
-        elpd = loo(specification, posterior, data, unit)
-        elpd = refit_bad(elpd, data, unit, refitted, options.max_refits if self._is_close(elpd) else 0)
-        if unit == "agent":
-            elpd = of_each_agent(elpd, data)
-        add_groups(posterior, loo=elpd.to_dataset())
-        if specification not in self.specifications:
-            # It is the largest group by far, and there are many rivals.
-            drop_group(posterior, "log_likelihood")
-        summary = sampled.summary.assign(
-            prior_sensitivity=prior_sensitivity(posterior), prior_contraction=prior_contraction(posterior)
-        )
-        self.fits[specification.name] = ModelFit(
-            specification, posterior, elpd, summary, sampled.problems, sampled.importance_k
-        )
-
-    def _is_close(self, elpd: Elpd) -> bool:
-        """Return whether a model can be among the best: refits of others would change nothing."""
-        return all(elpd.elpd_loo > fit.elpd.elpd_loo - _FAR_BELOW for fit in self.fits.values())
-
-    def difference(self, first: str, second: str) -> tuple[float, float]:
-        """Return the difference in elpd between two models, and its standard error."""
-        return elpd_difference(self.fits[first].elpd.pointwise, self.fits[second].elpd.pointwise)
 
     def _pair(self) -> tuple[str, str] | None:
         names = {specification.model.name: specification.name for specification in self.specifications}
@@ -750,7 +465,7 @@ class ConditionComparison:
             elpd=fit.elpd,
             weight=weight,
             parameters=fit.summary,
-            derived=derive(specification, fit.posterior, self._data_of(specification)),
+            derived=derive(specification, fit.posterior, self.data_of(specification)),
             problems=fit.problems,
             importance_k=fit.importance_k,
             rival=is_rival,
@@ -766,21 +481,8 @@ class ConditionComparison:
         start = float(self.options.predict_from or 0.0)
         self.report(f"predicting from {start:g} by {specification.name}")
         past, future = split_at(self.data, start)
-        sampled = self._run(specification, past).result()
+        sampled = self.run(specification, past).result()
         return future_density(specification, group(sampled.posterior, "posterior"), self.data, future)
-
-
-def _can_screen(specification: Specification) -> bool:
-    """Return whether a mode is found quickly: without effects of replicates and covariates, and no curve is solved."""
-    has_effects = specification.replicate_effects or bool(specification.effects)
-    return not has_effects and specification.likelihood.kind == "transition"
-
-
-def _result_of(run: SamplingRun) -> SampledPosterior | JobError:
-    try:
-        return run.result()
-    except JobError as error:
-        return error
 
 
 def split_at(data: Transitions, start: float) -> tuple[Transitions, NDArray[np.bool_]]:

@@ -8,8 +8,9 @@ import pytest
 from scipy.optimize import minimize
 
 from tworate.errors import InputError, JobError
-from tworate.inference.comparison import condition as module
-from tworate.inference.comparison.condition import ConditionComparison, Options, can_predict, split_at
+from tworate.inference.comparison import fits as module
+from tworate.inference.comparison.condition import ConditionComparison, can_predict, split_at
+from tworate.inference.comparison.fits import Options
 from tworate.inference.comparison.results import ComparisonMethod
 from tworate.inference.comparison.sides import Weighed
 from tworate.inference.likelihood.likelihoods import LIKELIHOODS
