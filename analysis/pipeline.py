@@ -12,6 +12,7 @@ from ..agents import DecisionTable, Elicitation, Event, LanguageModel, PromptTem
 from ..errors import InputError
 from ..files import check_writable, write_text
 from ..inference import Comparison, compare
+from ..inference.comparison.compare import checked_structures
 from ..inference.comparison.storage import TRAJECTORIES, discard_comparison
 from ..inference.data.observations import check_closure
 from ..inference.posterior.fitting import DEFAULT_LIKELIHOOD, check_level, check_names, versions
@@ -79,7 +80,7 @@ def run(
     from .report.comparison_report import write_report  # matplotlib
 
     settings = settings or SpreadSettings()
-    check_job(settings, folder, closure, likelihood, level)
+    check_job(settings, folder, closure, likelihood, level, structures, period)
     population = population or make_population(settings)
 
     def deciding(done: int, total: int) -> None:
@@ -121,7 +122,13 @@ def run(
 
 
 def check_job(
-    settings: SpreadSettings, folder: Path, closure: str | None, likelihood: str | None, level: str | None = None
+    settings: SpreadSettings,
+    folder: Path,
+    closure: str | None,
+    likelihood: str | None,
+    level: str | None = None,
+    structures: str | Sequence[str] = "default",
+    period: float | None = None,
 ) -> None:
     """Check settings, names and folder before a language model is loaded and asked.
 
@@ -131,6 +138,7 @@ def check_job(
         When a setting or name is invalid, or the folder cannot be written to.
     """
     settings.check()
+    checked_structures(structures, period)
     check_level(level)
     if level == "individual":
         if closure is not None or likelihood not in (None, "binomial"):

@@ -51,7 +51,7 @@ def run(
     chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
     templates, settings = personas.templates(), spread.settings(seed)
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
-    check_job(settings, folder, closure, likelihood, level)
+    check_job(settings, folder, closure, likelihood, level, names(structures), period)
     population = make_population(settings, mixture)
     say(population.describe())
     language_model = model.load()
