@@ -300,7 +300,7 @@ class ConditionComparison(ConditionFits):
         reason = (
             f"too early to tell: in these data a slow rate of a quarter of the fast one would gain {gain.mean:.1f} "
             f"(sd {gain.sd:.1f}) in expected log predictive density, and more than {GAIN:g} and {STANDARD_ERRORS:g} "
-            f"standard errors are needed; {more} would show it (`tworate plan` tries more)"
+            f"standard errors are needed; {more} would show it (see `tworate plan`)"
         )
         return (
             dataclasses.replace(
@@ -338,7 +338,7 @@ class ConditionComparison(ConditionFits):
     def _reference(self, selected: Specification) -> Specification:
         """Return a free hazard at the pace of a fit: its weights of the exposure are given, at their posterior mean.
 
-        A free hazard and free weights together would be two accounts of one thing, which no sampler separates.
+        A free hazard and free weights explain the same thing, so a posterior of both is hard to sample.
         """
         structure = selected.model.structure
         if structure is None or structure.axis is None:
@@ -417,7 +417,8 @@ class ConditionComparison(ConditionFits):
 
     def _population_notes(self) -> list[str]:
         """Return which population describes the data, where it was given as a range."""
-        name = self.with_structure_named(self.specifications[0], UNREACHABLE).name
+        pair = self._pair()
+        name = "" if pair is None else self.with_structure_named(self.fits[pair[0]].specification, UNREACHABLE).name
         if name not in self.fits:
             return []
         part = group(self.fits[name].posterior, "posterior")[UNREACHABLE].to_numpy().ravel()

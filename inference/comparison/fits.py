@@ -34,7 +34,7 @@ Report = Callable[[str, int, int], None]
 """Called with what begins now, the number of fits of the condition that are done, and their number in all."""
 
 _FAR_BELOW = 50.0
-"""Elpd below that of another model from which the last digits of a model do not matter."""
+"""A rival whose elpd is so far below that of another model is not refitted: the verdict would be the same."""
 
 
 @dataclass(frozen=True)

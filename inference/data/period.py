@@ -14,8 +14,8 @@ _MIN_BINS, _MIN_CYCLES = 3, 4
 """Fewest bins in a period, and fewest periods in the data."""
 _MAX_CANDIDATES = 120
 _CLEAR = 25.0
-"""Sum of squares that a rhythm must take off. With four terms chance takes off more than this in one of 20,000, and of
-a hundred periods in less than one of 100."""
+"""By how much a rhythm must lower the weighted sum of squares. By chance four terms lower it by more in one of 20,000
+data sets, and the best of a hundred periods in less than one of 100."""
 
 
 def best_period(data: Transitions, clock: Clock) -> float | None:

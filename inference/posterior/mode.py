@@ -50,8 +50,8 @@ def log_likelihood_at_mode(
 def log_likelihood_by_replicate(specification: Specification, data: Transitions) -> FloatArray:
     """Return the log-likelihood of each observation where each replicate has the factor that suits it best.
 
-    All other scalars are at the mode without effects of replicates. A factor gains half a nat where replicates do not
-    differ, which is taken off. A distribution of the factors, which costs at least as much, cannot reach more.
+    All other scalars are at the mode without effects of replicates. Where replicates do not differ, a factor still
+    gains half a nat on average. This is subtracted.
 
     Parameters
     ----------
