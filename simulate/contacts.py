@@ -1,6 +1,6 @@
 """Who is shown whose posts: a directed, weighted network with the labels of its agents."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .edge_headers import NETWORK, SOURCE, TARGET, WEIGHT
+from .edge_table import EdgeTable, some
 from .network import Network
+from .network_files import NetworkFile, parse_network_file, read_edges
 from .tables import read_parquet
 
-NETWORK = "network"
-"""Column that names the network of a trajectory or of an edge, where there are several."""
-SOURCE, TARGET, WEIGHT = "source", "target", "weight"
-"""Columns of a table of edges: the target is shown what the source posts."""
+__all__ = ["NETWORK", "SOURCE", "TARGET", "WEIGHT", "ContactNetwork", "read_contacts", "read_table"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ class ContactNetwork:
     @classmethod
     def of_network(cls, network: Network) -> "ContactNetwork":
         """Take over an undirected network of the simulation: neighbours are shown each other's posts."""
-        return cls(network.name, network.indptr, network.indices)
+        return cls(network.name, network.indptr, network.indices, labels=network.labels)
 
     @classmethod
     def of_numbers(
@@ -164,32 +164,74 @@ class ContactNetwork:
         both = pd.concat([edges[SOURCE], edges[TARGET], further.to_series()], ignore_index=True)
         codes, labels = pd.factorize(both)
         n = len(edges)
-        source, target = codes[:n], codes[n : 2 * n]
-        weight = _weights(edges, name)
-        notes = []
+        weight = _weights(edges, name) if WEIGHT in edges else None
+        return cls._of_codes(name, codes[:n], codes[n : 2 * n], weight, labels, np.full(n, directed), ())
+
+    @classmethod
+    def of_table(cls, table: EdgeTable, *, name: str, place: str) -> "ContactNetwork":
+        """Make a network of the edges of a file; an edge without direction leads both ways.
+
+        Parameters
+        ----------
+        table : EdgeTable
+            The edges.
+        name, place : str
+            Name in results; the file, for messages.
+
+        Raises
+        ------
+        InputError
+            When a weight cannot be used, or nothing is left.
+        """
+        weights = table.weights
+        if weights is not None and (wrong := ~(np.isfinite(weights) & (weights >= 0))).any():
+            edge = int(np.flatnonzero(wrong)[0])
+            shown = "is not a number; it" if np.isnan(weights[edge]) else f"= {weights[edge]:g}"
+            raise InputError(f"{place}, {table.where(edge)}: weight {shown} must be a number of 0 or more")
+        notes = table.notes
+        if table.unused:
+            notes = (*notes, f"further columns, ignored: {some(table.unused, 8)}")
+        return cls._of_codes(name, table.source, table.target, weights, table.labels, table.directed, notes)
+
+    @classmethod
+    def _of_codes(
+        cls,
+        name: str,
+        source: NDArray[np.integer],
+        target: NDArray[np.integer],
+        weight: NDArray[np.float64] | None,
+        labels: pd.Index,
+        directed: NDArray[np.bool_],
+        notes: Sequence[str],
+    ) -> "ContactNetwork":
+        """Make a network of numbered agents: drop loops, double edges without direction, merge repeated edges."""
+        notes, n_agents = list(notes), len(labels)
+        has_weights = weight is not None
+        weight = np.ones(len(source)) if weight is None else weight
         loops = source == target
         if loops.any():
             notes.append(f"edges of an agent to itself, left out: {loops.sum()}")
-            source, target, weight = source[~loops], target[~loops], weight[~loops]
-        if not directed:
-            source, target = np.concatenate([source, target]), np.concatenate([target, source])
-            weight = np.concatenate([weight, weight])
-        key = source.astype(np.int64) * len(labels) + target
+            source, target, weight, directed = (array[~loops] for array in (source, target, weight, directed))
+        if not directed.all():
+            both = ~directed
+            source, target = np.concatenate([source, target[both]]), np.concatenate([target, source[both]])
+            weight = np.concatenate([weight, weight[both]])
+        key = source.astype(np.int64) * n_agents + target
         order = np.argsort(key, kind="stable")
         unique, first = np.unique(key[order], return_index=True)
         if unique.size < key.size:
-            notes.append(f"repeated edges, merged with their weights added up: {key.size - unique.size}")
-        merged = np.add.reduceat(weight[order], first) if unique.size else np.empty(0)
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(unique // len(labels), minlength=len(labels)))])
-        if WEIGHT not in edges and unique.size == key.size:
-            weights = None
-        elif WEIGHT not in edges:
             # Repetitions of an edge without weights say nothing new.
-            weights, notes = None, [note.replace(", merged with their weights added up", ", merged") for note in notes]
-        else:
-            weights = merged
+            added = " with their weights added up" if has_weights else ""
+            notes.append(f"repeated edges, merged{added}: {key.size - unique.size}")
+        merged = np.add.reduceat(weight[order], first) if unique.size and has_weights else None
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(unique // max(n_agents, 1), minlength=n_agents))])
         return cls(
-            name, indptr.astype(np.int64), (unique % len(labels)).astype(np.int32), weights, labels, tuple(notes)
+            name,
+            indptr.astype(np.int64),
+            (unique % max(n_agents, 1)).astype(np.int32),
+            merged,
+            labels,
+            tuple(notes),
         )
 
     @classmethod
@@ -229,41 +271,46 @@ class ContactNetwork:
         )
 
 
-def read_contacts(path: str | Path, *, several: bool = False) -> "ContactNetwork | dict[str, ContactNetwork]":
-    """Read who is shown whose posts: an edge list (`.csv`, `.csv.gz`, `.parquet`) or GraphML.
+def read_contacts(
+    path: str | Path,
+    *,
+    several: bool = False,
+    columns: Mapping[str, str] | None = None,
+    header: bool | None = None,
+) -> "ContactNetwork | dict[str, ContactNetwork]":
+    """Read who is shown whose posts: an edge list, GraphML, GEXF, GML or Pajek, each also packed by gzip.
 
-    An edge list has the columns `source` and `target`, and optionally `weight`: the target is shown what the source
-    posts. GraphML is directed or not as it says.
+    In an edge list the target is shown what the source posts: columns `source` and `target`, and optionally `weight`.
+    Columns `follower` and `followed` are understood as target and source. Other formats say which edges have a
+    direction; one without leads both ways.
 
     Parameters
     ----------
     path : path
-        The file.
+        The file; it may also say what the columns are, as in `follows.csv:source=followed,target=follower`.
     several : bool
         Whether a column `network` of the edges names one of several networks, which are then returned by name.
+    columns, header
+        As in :func:`tworate.simulate.network_files.read_edges`.
 
     Raises
     ------
     InputError
         When the file cannot be read.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
-    if path.suffix.lower() == ".graphml":
-        import networkx as nx
-
-        try:
-            return ContactNetwork.of_graph(nx.read_graphml(path), name=path.name)
-        except (OSError, ValueError, TypeError, KeyError, nx.NetworkXError) as error:
-            raise InputError(f"{path}: is not readable GraphML ({error})") from error
-    edges = read_table(path)
-    if several and NETWORK in edges:
+    given = parse_network_file(path) or NetworkFile(Path(path))
+    place = str(given.path)
+    if not given.path.is_file():
+        raise InputError(f"{place}: there is no such file")
+    table = read_edges(
+        given.path, columns={**given.columns, **(columns or {})}, header=given.header if header is None else header
+    )
+    if several and table.networks is not None:
         return {
-            str(name): ContactNetwork.of_edges(own.reset_index(drop=True), name=str(name))
-            for name, own in edges.groupby(NETWORK, sort=False)
+            str(name): ContactNetwork.of_table(table.part(table.networks == name), name=str(name), place=place)
+            for name in dict.fromkeys(table.networks)
         }
-    return ContactNetwork.of_edges(edges, name=str(path))
+    return ContactNetwork.of_table(table, name=place, place=place)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -286,8 +333,6 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def _weights(edges: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    if WEIGHT not in edges:
-        return np.ones(len(edges))
     weight = pd.to_numeric(edges[WEIGHT], errors="coerce").to_numpy(dtype=float)
     wrong = ~(np.isfinite(weight) & (weight >= 0))
     if wrong.any():

@@ -1,22 +1,18 @@
 """Networks from graphs of other libraries and from files."""
 
-from array import array
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .edge_table import some
 from .edges import from_edges, simplified
 from .network import AnyNetwork, CompleteNetwork, Network
-
-_HEADERS = {
-    ("source", "target"), ("from", "to"), ("node1", "node2"), ("node_1", "node_2"), ("u", "v"), ("src", "dst"),
-    ("id1", "id2"), ("id_1", "id_2"), ("ego", "alter"),
-}  # fmt: skip
-"""Column names that the first line of an edge list may have."""
+from .network_files import NetworkFile, parse_network_file, read_edges
 
 
 def as_network(graph: Any, name: str = "graph") -> AnyNetwork:
@@ -28,7 +24,8 @@ def as_network(graph: Any, name: str = "graph") -> AnyNetwork:
     ----------
     graph : Network, CompleteNetwork, networkx graph, igraph graph, or scipy.sparse matrix or array
         A matrix is an adjacency matrix: agents `i` and `j` are neighbours if `[i, j]` or `[j, i]` is not zero. Nodes of
-        networkx become agents in the order of the graph; if the nodes are the numbers 0 to n - 1, these are kept.
+        networkx become agents in the order of the graph, and their names its labels; if the nodes are the numbers 0 to
+        n - 1, these are kept. The attribute `name` of igraph becomes labels, if names differ.
     name : str
         Name in results. A network of this package keeps its name.
 
@@ -59,68 +56,65 @@ def from_graph(graph: Any, name: str) -> Network:
     return _simple(name, *_ends(graph, name))
 
 
-def read_network(path: str | Path) -> Network:
-    """Read a network from GraphML (`.graphml`) or from an edge list.
+def read_network(path: str | Path, *, columns: Mapping[str, str] | None = None, header: bool | None = None) -> Network:
+    """Read a network from an edge list, GraphML, GEXF, GML, Pajek or Matrix Market, each also packed by gzip.
 
-    An edge is a line with two names, separated by a space or a comma. Direction, repeated edges and edges from an agent
-    to itself are dropped. Lines that begin with # are skipped, and so is a first line of column names, such as
-    `source,target`.
+    The labels of the network are the file's own names. Direction, weights, repeated edges and edges from an agent to
+    itself are dropped; the notes of the network say what was.
 
     Parameters
     ----------
-    path : str or Path
-        The file, in UTF-8.
+    path, columns, header
+        As in :func:`tworate.simulate.network_files.read_edges`; the path may also say what the columns are, as in
+        `follows.csv:source=followed,target=follower`.
 
     Raises
     ------
     InputError
         When the file cannot be read or holds no edges.
     """
-    path = Path(path)
-    import networkx as nx
+    given = parse_network_file(path) or NetworkFile(Path(path))
+    table = read_edges(
+        given.path, columns={**given.columns, **(columns or {})}, header=given.header if header is None else header
+    )
+    place = str(given.path)
+    if not np.any(table.source != table.target):
+        raise InputError(f"{place}: holds no edges; write one edge on each line, as two names")
+    notes = [*table.notes]
+    named = {"weights": table.weights, "network": table.networks}
+    if ignored := [*(name for name, values in named.items() if values is not None), *table.unused]:
+        notes.append(f"further columns, ignored: {some(ignored, 8)}")
+    loops = int(np.count_nonzero(table.source == table.target))
+    if loops:
+        notes.append(f"edges of an agent to itself, left out: {loops}")
+    source, target = simplified(table.n_agents, table.source, table.target)
+    if repeated := table.source.size - loops - source.size:
+        notes.append(f"repeated edges, in either direction, merged: {repeated}")
+    told = tuple(f"{place}: {note}" for note in notes)
+    return from_edges(given.path.name, table.n_agents, source, target, table.labels, told)
 
-    try:
-        if path.suffix.lower() == ".graphml":
-            n_agents, source, target = _ends(nx.read_graphml(path), path.name)
-        else:
-            n_agents, source, target = _edge_list(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, ElementTree.ParseError, nx.NetworkXError) as error:
-        raise InputError(f"{path}: is not a readable network ({error})") from error
-    if not np.any(source != target):
-        raise InputError(f"{path}: holds no edges; write one edge on each line, as two names")
-    return _simple(path.name, n_agents, source, target)
 
-
-def _simple(name: str, n_agents: int, source: NDArray[np.integer], target: NDArray[np.integer]) -> Network:
+def _simple(
+    name: str, n_agents: int, source: NDArray[np.integer], target: NDArray[np.integer], labels: pd.Index | None
+) -> Network:
     source, target = simplified(n_agents, source, target)
     if source.size == 0:
         raise InputError(f"network {name}: has no edges between two agents, so nothing can spread on it")
-    return from_edges(name, n_agents, source, target)
+    return from_edges(name, n_agents, source, target, labels)
 
 
-def _edge_list(path: Path) -> tuple[int, NDArray[np.int32], NDArray[np.int32]]:
-    agents: dict[str, int] = {}
-    ends = array("i")
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, start=1):
-            names = line.replace(",", " ").split()
-            if len(names) != 2 or names[0][0] == "#" or number == 1:
-                if not names or names[0].startswith("#"):
-                    continue
-                if number == 1 and tuple(name.strip('"').lower() for name in names) in _HEADERS:
-                    continue
-                if len(names) != 2:
-                    raise InputError(f"{path}, line {number}: has {len(names)} names; an edge has two")
-            for name in names:
-                ends.append(agents.setdefault(name, len(agents)))
-    pairs = np.frombuffer(ends, dtype=np.int32).reshape(-1, 2)
-    return len(agents), pairs[:, 0], pairs[:, 1]
+def _labels_of(nodes: Sequence[Any], name: str) -> pd.Index:
+    """Return the names of nodes: whole numbers, or text."""
+    labels = pd.Index(list(nodes)) if all(type(node) is int for node in nodes) else pd.Index(list(map(str, nodes)))
+    if not labels.is_unique:
+        raise InputError(
+            f"network {name}: two nodes are called {labels[labels.duplicated()][0]!r}; give each a name of its own"
+        )
+    return labels
 
 
-def _ends(graph: Any, name: str) -> tuple[int, NDArray[np.integer], NDArray[np.integer]]:
-    """Return the number of nodes, and both ends of every edge."""
+def _ends(graph: Any, name: str) -> tuple[int, NDArray[np.integer], NDArray[np.integer], pd.Index | None]:
+    """Return the number of nodes, both ends of every edge, and the names of the nodes, if they have any."""
     import networkx as nx
     from scipy import sparse
 
@@ -131,17 +125,18 @@ def _ends(graph: Any, name: str) -> tuple[int, NDArray[np.integer], NDArray[np.i
             )
         entries = graph.tocoo()
         nonzero = entries.data != 0
-        return graph.shape[0], entries.row[nonzero], entries.col[nonzero]
+        return graph.shape[0], entries.row[nonzero], entries.col[nonzero], None
     if isinstance(graph, nx.Graph):
         nodes = list(graph)
-        number = {node: at for at, node in enumerate(nodes)}
-        if all(type(node) is int and 0 <= node < len(nodes) for node in nodes):
-            number = {node: node for node in nodes}
+        numbered = all(type(node) is int and 0 <= node < len(nodes) for node in nodes)
+        number = {node: node if numbered else at for at, node in enumerate(nodes)}
         pairs = np.fromiter((number[node] for edge in graph.edges() for node in edge), dtype=np.int32).reshape(-1, 2)
-        return len(nodes), pairs[:, 0], pairs[:, 1]
+        return len(nodes), pairs[:, 0], pairs[:, 1], None if numbered else _labels_of(nodes, name)
     if type(graph).__module__.split(".")[0] == "igraph" and hasattr(graph, "get_edgelist"):
         pairs = np.array(graph.get_edgelist(), dtype=np.int32).reshape(-1, 2)
-        return graph.vcount(), pairs[:, 0], pairs[:, 1]
+        names = graph.vs["name"] if "name" in graph.vs.attributes() else None
+        labels = None if names is None or len(set(map(str, names))) < len(names) else _labels_of(names, name)
+        return graph.vcount(), pairs[:, 0], pairs[:, 1], labels
     raise InputError(
         f"network {name}: a {type(graph).__name__} is not a graph; give one of networkx, igraph or scipy.sparse"
     )

@@ -1,6 +1,7 @@
 """Conversion of lists of edges to compressed adjacency."""
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ..common.compiled import njit
@@ -10,7 +11,14 @@ Ends = NDArray[np.int32]
 """One end of each edge, shape (n_edges,)."""
 
 
-def from_edges(name: str, n_agents: int, source: Ends, target: Ends) -> Network:
+def from_edges(
+    name: str,
+    n_agents: int,
+    source: Ends,
+    target: Ends,
+    labels: pd.Index | None = None,
+    notes: tuple[str, ...] = (),
+) -> Network:
     """Make a network from edges; each edge occurs once and joins two different agents.
 
     Parameters
@@ -21,6 +29,8 @@ def from_edges(name: str, n_agents: int, source: Ends, target: Ends) -> Network:
         Number of agents.
     source, target : array of int32, shape (n_edges,)
         The ends of each edge, from 0 to `n_agents - 1`.
+    labels, notes
+        As in :class:`tworate.simulate.Network`.
 
     Examples
     --------
@@ -30,7 +40,7 @@ def from_edges(name: str, n_agents: int, source: Ends, target: Ends) -> Network:
     """
     indptr = np.zeros(n_agents + 1, dtype=np.int64)
     np.cumsum(np.bincount(source, minlength=n_agents) + np.bincount(target, minlength=n_agents), out=indptr[1:])
-    return Network(name, indptr, _filled(indptr, source, target))
+    return Network(name, indptr, _filled(indptr, source, target), labels, notes)
 
 
 def simplified(n_agents: int, source: NDArray[np.integer], target: NDArray[np.integer]) -> tuple[Ends, Ends]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import InputError
@@ -68,6 +69,10 @@ class Network:
         Position in `indices` at which each agent's neighbours begin.
     indices : array of int32, shape (2 * n_edges,)
         Neighbours of every agent, agent by agent.
+    labels : pandas.Index, optional
+        The user's own names of the agents, all different; by default agents are called by their numbers.
+    notes : tuple of str
+        What was dropped, merged or assumed when the network was read, in words.
 
     Raises
     ------
@@ -84,6 +89,8 @@ class Network:
     name: str
     indptr: NDArray[np.int64]
     indices: NDArray[np.int32]
+    labels: pd.Index | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, kind in (("indptr", np.int64), ("indices", np.int32)):
@@ -102,6 +109,11 @@ class Network:
                 f"network {self.name}: indices must be agents, from 0 to {self.n_agents - 1}; there are "
                 f"{self.indices.min()} to {self.indices.max()}"
             )
+        if self.labels is not None:
+            labels = pd.Index(self.labels)
+            if len(labels) != self.n_agents or not labels.is_unique or labels.hasnans:
+                raise InputError(f"network {self.name}: labels must be {self.n_agents} different names, one an agent")
+            object.__setattr__(self, "labels", labels)
 
     @property
     def n_agents(self) -> int:
@@ -182,6 +194,8 @@ class CompleteNetwork:
 
     n_agents: int
     name: ClassVar[str] = "complete"
+    labels: ClassVar[None] = None
+    notes: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         if self.n_agents < 2:
