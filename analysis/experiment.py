@@ -28,8 +28,9 @@ from ..simulate import (
 )
 from ..simulate.assignment import check_homophily
 from ..simulate.generators import BLOCKS, check_network, parse_network
+from ..simulate.network_files import NetworkFile
 from ..simulate.process import RECORDABLE, check_process
-from ..simulate.seeding import parse_seeds
+from ..simulate.seeding import numbers_of, parse_seeds
 from ..simulate.spreading import simulate
 
 Progress = Callable[[str, int, int], None]
@@ -55,8 +56,11 @@ class SpreadSettings:
     ----------
     network : str
         A kind of network, with parameters if wanted, or a file, see :func:`tworate.simulate.make_network`.
-    agents, degree : int
-        Number of agents, and neighbours of each (the mean, if degrees differ); a network from a file has its own.
+    agents : int, optional
+        Number of agents; by default 1,000, or as many as the file of the network names. If given, a file must name as
+        many.
+    degree : int
+        Neighbours of each agent (the mean, if degrees differ); a network from a file has its own.
     replicates, rounds : int
         Independent replicates, and rounds of each.
     initial_sharers : int
@@ -81,7 +85,7 @@ class SpreadSettings:
     """
 
     network: str = defaults.NETWORK
-    agents: int = defaults.AGENTS
+    agents: int | None = None
     degree: int = defaults.DEGREE
     replicates: int = defaults.REPLICATES
     rounds: int = defaults.ROUNDS
@@ -105,13 +109,12 @@ class SpreadSettings:
         InputError
             When a setting cannot be used.
         """
-        check_network(self.network, self.agents, self.degree)
+        check_network(self.network, self.n_agents, self.degree)
         spec = parse_network(self.network)
-        # The number of agents of a network from a file is unknown until the file is read.
-        self.check_process(sys.maxsize if isinstance(spec, Path) else self.agents)
+        self.check_process()
         if self.placement not in PLACEMENTS:
             raise InputError(f"placement = {self.placement!r}: must be one of {', '.join(PLACEMENTS)}")
-        if self.placement == "block" and (isinstance(spec, Path) or spec.kind.name != BLOCKS):
+        if self.placement == "block" and (isinstance(spec, NetworkFile) or spec.kind.name != BLOCKS):
             raise InputError(f"placement = 'block' goes with network {BLOCKS}, not with {self.network}")
         check_homophily(self.homophily)
         check_seed(self.seed)
@@ -127,11 +130,31 @@ class SpreadSettings:
     def can_record(self) -> bool:
         """Whether event histories can be recorded: on a network with edges, without blocked agents."""
         spec = parse_network(self.network)
-        complete = not isinstance(spec, Path) and spec.kind.name == "complete"
+        complete = not isinstance(spec, NetworkFile) and spec.kind.name == "complete"
         return not complete and not any(isinstance(parse_intervention(text), Block) for text in self.interventions)
 
-    def check_process(self, n_agents: int) -> None:
-        """Refuse settings that cannot be simulated with `n_agents` agents."""
+    @property
+    def n_agents(self) -> int:
+        """Number of agents of a network that is drawn."""
+        return defaults.AGENTS if self.agents is None else self.agents
+
+    def check_process(self, network: AnyNetwork | None = None) -> None:
+        """Refuse settings that cannot be simulated on the network, or on none of those that the settings can mean."""
+        is_file = isinstance(parse_network(self.network), NetworkFile)
+        named = is_file if network is None else network.labels is not None
+        seeds = parse_seeds(self.seeds, named=named)
+        # The number of agents of a file, and their names, are unknown until it is read.
+        numbers = seeds if isinstance(seeds, str) else tuple(range(len(seeds))) if named else tuple(map(int, seeds))
+        if network is None:
+            n_agents = sys.maxsize if is_file else self.n_agents
+        else:
+            n_agents = network.n_agents
+            if is_file and self.agents not in (None, n_agents):
+                raise InputError(
+                    f"agents = {self.agents}: the network {network.name} has {n_agents} agents; leave --agents out"
+                )
+            if not isinstance(seeds, str):
+                numbers = numbers_of(seeds, network)
         check_process(
             n_agents,
             self.rounds,
@@ -140,7 +163,7 @@ class SpreadSettings:
             self.visibility,
             self.outside,
             self.clock,
-            parse_seeds(self.seeds),
+            numbers,
         )
         if self.pace is not None:
             self.pace.check(self.clock)
@@ -170,15 +193,17 @@ class Population:
     assortativity: float
 
     def describe(self) -> str:
-        """Return a sentence about the population, and a note if the network is not connected."""
+        """Return a sentence about the population, and notes on how its network was read, and if it is not connected."""
         counts = self.mixture.counts(self.network.n_agents)
         personas = "1 persona" if counts.size == 1 else f"{counts.size} personas"
         alike = "" if np.isnan(self.assortativity) else f", assortativity {self.assortativity:.3f}"
         absent = [p.label for p, count in zip(self.mixture.personas, counts, strict=True) if count == 0]
         without = f"; no agent for {', '.join(absent[:5])}{', …' if len(absent) > 5 else ''}" if absent else ""
         sentence = f"population: {self.network.n_agents} agents of {personas}{alike}{without}"
-        summary = self.network.describe()
-        return sentence if summary.connected else f"{sentence}\nnote: network {self.network.name}: {summary}"
+        notes, summary = list(self.network.notes), self.network.describe()
+        if not summary.connected:
+            notes.append(f"network {self.network.name}: {summary}")
+        return "\n".join([sentence, *(f"note: {note}" for note in notes)])
 
 
 def make_population(
@@ -205,8 +230,8 @@ def make_population(
     """
     mixture = as_mixture(personas)
     if network is None:
-        network = make_network(settings.network, settings.agents, settings.degree, settings.seed)
-    settings.check_process(network.n_agents)
+        network = make_network(settings.network, settings.n_agents, settings.degree, settings.seed)
+    settings.check_process(network)
     members = mixture.assign(network.n_agents, settings.seed)
     if settings.placement == "block":
         # Agents of a block have consecutive numbers.
@@ -233,7 +258,7 @@ def spread_of(
         rounds=settings.rounds,
         replicates=settings.replicates,
         initial_sharers=settings.initial_sharers,
-        seeds=parse_seeds(settings.seeds),
+        seeds=parse_seeds(settings.seeds, named=population.network.labels is not None),
         visibility=settings.visibility,
         outside=settings.outside,
         clock=settings.clock,

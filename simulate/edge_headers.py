@@ -108,7 +108,7 @@ def understand(
     if header and not named and not is_given and len(plain) < len(at):
         notes.append(
             f"the first row was taken for names of columns: {roles} (the target is shown what the source posts); "
-            "if this is wrong, give header or columns"
+            "if this is wrong, write FILE:header=no, or FILE:source=COLUMN,target=COLUMN"
         )
     if doubt:
         notes.append(doubt)
@@ -207,7 +207,7 @@ def _is_header(table: pd.DataFrame, first: Sequence[str]) -> tuple[bool, str]:
     if len(rest) > 4:
         return False, (
             f"the first row was taken for an edge between {first[ends[0]]!r} and {first[ends[1]]!r}, which occur "
-            "nowhere else; if it names the columns, give header or columns"
+            "nowhere else; if it names the columns, write FILE:header=yes"
         )
     return False, ""
 

@@ -90,7 +90,7 @@ def read_edge_parquet(path: Path, columns: Mapping[str, str]) -> EdgeTable:
     if {found.names[found.at[SOURCE]], found.names[found.at[TARGET]]} != {SOURCE, TARGET}:
         notes.append(
             f"source = {found.names[found.at[SOURCE]]}, target = {found.names[found.at[TARGET]]} (the target is shown "
-            "what the source posts); if this is wrong, give columns"
+            "what the source posts); if this is wrong, write FILE:source=COLUMN,target=COLUMN"
         )
     used = {ours: position for ours, position in found.at.items() if ours != WEIGHT}
     edges = pd.DataFrame({position: _as_text(content.iloc[:, position]) for position in used.values()})

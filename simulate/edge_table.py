@@ -98,18 +98,16 @@ class GraphBuilder:
             notes.append(f"nodes that only edges name, {some(added)}: {n_added}")
             labels = None if labels is None else [*labels, *added]
         pairs = np.fromiter((self.numbers[name] for pair in self.ends for name in pair), dtype=np.int32).reshape(-1, 2)
-        weights: NDArray[np.float64] | None = np.array(self.weights, dtype=float)
-        if np.isnan(weights).all():
-            weights = None
-        elif np.isnan(weights).any():
-            notes.append(f"weights are ignored: edges without a number as weight: {np.isnan(weights).sum()}")
-            weights = None
+        weights = np.array(self.weights, dtype=float)
+        missing = np.isnan(weights)
+        if missing.any() and not missing.all():
+            notes.append(f"weights are ignored: edges without a number as weight: {missing.sum()}")
         return EdgeTable(
             pd.Index(list(self.numbers) if labels is None else list(labels), dtype=str),
             pairs[:, 0],
             pairs[:, 1],
             np.array(self.directed, dtype=bool),
-            weights,
+            None if missing.any() else weights,
             notes=tuple(notes),
         )
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError, nearest
 from .network import AnyNetwork, CompleteNetwork, Network
+from .network_files import NetworkFile, parse_network_file
 
 _STREAM = (2, 0)
 """Spawn key: separates the draws of a network from other draws with the same seed, such as those of personas."""
@@ -162,14 +162,15 @@ NETWORKS: dict[str, NetworkKind] = {
 """Kinds of networks by name."""
 
 
-def parse_network(text: str) -> NetworkSpec | Path:
+def parse_network(text: str) -> NetworkSpec | NetworkFile:
     """Read the name of a kind of networks with its parameters, or the path of a file.
 
     Parameters
     ----------
     text : str
         A name in :data:`NETWORKS`, followed by `:key=value,key=value` if parameters are not the default; or the path of
-        an existing file.
+        an existing file, which may say what its columns are, see
+        :func:`tworate.simulate.network_files.parse_network_file`.
 
     Raises
     ------
@@ -185,8 +186,8 @@ def parse_network(text: str) -> NetworkSpec | Path:
     """
     name, colon, settings = text.partition(":")
     if name not in NETWORKS:
-        if Path(text).is_file():
-            return Path(text)
+        if file := parse_network_file(text):
+            return file
         raise InputError(
             f"network {text!r} is neither a file nor one of {', '.join(NETWORKS)}{nearest(name, NETWORKS)}"
         )
@@ -237,7 +238,7 @@ def _number(text: str, parameter: NetworkParameter, value: str) -> int | float:
 def check_network(network: str, n_agents: int, degree: int) -> None:
     """Raise an InputError when :func:`make_network` cannot make this network; draw nothing."""
     spec = parse_network(network)
-    if isinstance(spec, Path):
+    if isinstance(spec, NetworkFile):
         return
     name = spec.kind.name
     if n_agents < 3:
@@ -298,10 +299,10 @@ def make_network(network: str, n_agents: int, degree: int, seed: int) -> AnyNetw
     """
     check_network(network, n_agents, degree)
     spec = parse_network(network)
-    if isinstance(spec, Path):
+    if isinstance(spec, NetworkFile):
         from .conversion import read_network
 
-        return read_network(spec)
+        return read_network(network)
     if seed < 0:
         raise InputError(f"seed = {seed}: must be 0 or more")
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=_STREAM)))

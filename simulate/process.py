@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
@@ -21,7 +22,7 @@ from .kernels import BLOCKED, Counts, Decisions, Schedule, degrees_left, spread_
 from .network import AnyNetwork, CompleteNetwork, Network
 from .pace import Pace
 from .records import Replicate, count_rows
-from .seeding import PERSONA, RANDOM, Agents, check_who, choose, persona_row
+from .seeding import PERSONA, RANDOM, Agents, check_who, choose, numbers_of, persona_row
 from .thinning import Thinning, make_thinning
 from .trajectories import degree_text
 
@@ -46,7 +47,7 @@ class Spread:
     rounds: int = defaults.ROUNDS
     replicates: int = defaults.REPLICATES
     initial_sharers: int = defaults.INITIAL_SHARERS
-    seeds: str | Sequence[int] = RANDOM
+    seeds: str | Sequence[int | str] = RANDOM
     visibility: float = defaults.VISIBILITY
     outside: float = 0.0
     clock: str = "rounds"
@@ -64,7 +65,8 @@ class Spread:
         labels = self.persona_labels
         if labels is not None and (len(labels) != table.shape[0] or len(set(labels)) < len(labels)):
             raise InputError(f"persona_labels must be {table.shape[0]} different names, one for each row of the table")
-        seeds = self.seeds if isinstance(self.seeds, str) else tuple(int(agent) for agent in self.seeds)
+        # Seeds stay as they are given, for the record; their numbers depend on the labels of the network.
+        seeds = self.seeds if isinstance(self.seeds, str) else tuple(map(_plain_name, self.seeds))
         # The dataclass is frozen for its users; here the arguments are replaced by their checked and converted forms.
         for name, value in (
             ("probabilities", table),
@@ -82,7 +84,7 @@ class Spread:
             self.visibility,
             self.outside,
             self.clock,
-            self.seeds,
+            seeds if isinstance(seeds, str) else self._seed_numbers,
         )
         if self.pace is not None:
             self.pace.check(self.clock)
@@ -98,6 +100,11 @@ class Spread:
     @property
     def _blocks(self) -> list[Block]:
         return [intervention for intervention in self.interventions if isinstance(intervention, Block)]
+
+    @cached_property
+    def _seed_numbers(self) -> tuple[int, ...]:
+        """Numbers of the agents that are named as seeds; none if they are chosen."""
+        return () if isinstance(self.seeds, str) else numbers_of(self.seeds, self.network)
 
     @cached_property
     def _agents(self) -> Agents:
@@ -214,6 +221,7 @@ class Spread:
                 "agents": self.network.n_agents,
                 "mean_degree": self.network.mean_degree,
                 "hash": _hash(*edges) if edges else None,
+                **({} if self.network.labels is None else {"labels": labels_hash(self.network.labels)}),
             },
             "table": {"shape": list(self.probabilities.shape), "hash": _hash(self.probabilities)},
             "personas": {"labels": list(self._agents.labels), "hash": _hash(self._agents.members)},
@@ -236,7 +244,7 @@ class Spread:
             return None
         free = np.ones(self.network.n_agents, dtype=np.bool_)
         if not isinstance(self.seeds, str):
-            free[list(self.seeds)] = False  # agents that are named as seeds are never blocked
+            free[list(self._seed_numbers)] = False  # agents that are named as seeds are never blocked
         for block in self._blocks:
             n_candidates = self.network.n_agents
             if block.who.startswith(PERSONA):
@@ -244,12 +252,12 @@ class Spread:
             number = round(block.fraction * n_candidates)
             free[choose(str(block), block.who, number, self._agents, free, rng)] = False
         if not isinstance(self.seeds, str):
-            free[list(self.seeds)] = True
+            free[list(self._seed_numbers)] = True
         return free
 
     def _starters(self, free: NDArray[np.bool_] | None, rng: np.random.Generator) -> NDArray[np.int32]:
         if not isinstance(self.seeds, str):
-            return np.array(self.seeds, dtype=np.int32)
+            return np.array(self._seed_numbers, dtype=np.int32)
         starters = choose("seeds", self.seeds, self.initial_sharers, self._agents, free, rng)
         if free is not None and starters.size == free.sum():
             raise InputError(
@@ -360,6 +368,16 @@ def _hash(*arrays: NDArray[Any]) -> str:
     for array in arrays:
         digest.update(np.ascontiguousarray(array).view(np.uint8).data)
     return digest.hexdigest()
+
+
+def labels_hash(labels: pd.Index) -> str:
+    """Return a hash of the names of agents, in their order."""
+    return hashlib.blake2b("\0".join(map(str, labels)).encode(), digest_size=16).hexdigest()
+
+
+def _plain_name(agent: Any) -> int | str:
+    """Return a seed as a whole number or as text, which a record can hold."""
+    return int(agent) if hasattr(agent, "__index__") else str(agent)
 
 
 def _json(value: Any) -> Any:

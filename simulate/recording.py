@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .contacts import NETWORK, ContactNetwork
 from .histories import SEED, EventHistories
-from .network import Network
+from .network import AnyNetwork, Network
 from .process import Spread
 from .records import Replicate
 
@@ -30,9 +30,20 @@ def shares_of(process: Spread, replicate: Replicate) -> pd.DataFrame:
     """Return the shares of a replicate that recorded who shared when: one row a share."""
     times = np.asarray(replicate.share_time)
     agent = np.flatnonzero(np.isfinite(times))
-    columns = {"trajectory": replicate.index, "agent": agent, "time": times[agent], SEED: times[agent] == 0.0}
+    columns = {
+        "trajectory": replicate.index,
+        "agent": _names(process.network, agent),
+        "time": times[agent],
+        SEED: times[agent] == 0.0,
+    }
     persona = pd.Categorical.from_codes(process.members[agent], pd.Index(process.labels))
     return pd.DataFrame({**columns, "persona": persona, **process.columns})
+
+
+def _names(network: AnyNetwork, numbers: NDArray[np.integer] | None = None) -> NDArray[Any] | pd.Index:
+    """Return the labels of agents, or their numbers if the network has no labels; those of all agents by default."""
+    numbers = np.arange(network.n_agents) if numbers is None else numbers
+    return numbers if network.labels is None else network.labels[numbers]
 
 
 def contacts_of(spreads: Sequence[Spread]) -> dict[str, ContactNetwork]:
@@ -53,12 +64,13 @@ def contacts_of(spreads: Sequence[Spread]) -> dict[str, ContactNetwork]:
 def agents_of(spreads: Sequence[Spread]) -> pd.DataFrame | None:
     """Return the persona of every agent; None where an agent has other personas in other spreads."""
     tables: dict[str, NDArray[Any]] = {}
+    names = {process.network.name: _names(process.network) for process in spreads}
     for process in spreads:
         personas = np.asarray(process.labels, dtype=object)[process.members]
         if not np.array_equal(tables.setdefault(process.network.name, personas), personas):
             return None
     parts = [
-        pd.DataFrame({"agent": np.arange(personas.size), "persona": pd.Categorical(personas), NETWORK: name})
+        pd.DataFrame({"agent": names[name], "persona": pd.Categorical(personas), NETWORK: name})
         for name, personas in tables.items()
     ]
     table = pd.concat(parts, ignore_index=True)

@@ -1,12 +1,15 @@
 """Choice of agents: those that share first, and those that an intervention blocks."""
 
+import csv
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .network import AnyNetwork
 
 RANDOM, DEGREE, PERSONA = "random", "degree", "persona:"
 
@@ -29,8 +32,15 @@ class Agents(NamedTuple):
     labels: tuple[str, ...]
 
 
-def parse_seeds(text: str) -> str | tuple[int, ...]:
-    """Read which agents share first: `random`, `degree`, `persona:CODE`, or numbers of agents such as `3,17,20`.
+def parse_seeds(text: str, *, named: bool = False) -> str | tuple[int | str, ...]:
+    """Read which agents share first: `random`, `degree`, `persona:CODE`, or agents such as `3,17,20`.
+
+    Parameters
+    ----------
+    text : str
+        The choice. Names that hold a comma stand in double quotes.
+    named : bool
+        Whether agents have names of their own, as in a network from a file; otherwise they are numbers.
 
     Raises
     ------
@@ -41,12 +51,49 @@ def parse_seeds(text: str) -> str | tuple[int, ...]:
     --------
     >>> parse_seeds("degree"), parse_seeds("3, 17")
     ('degree', (3, 17))
+    >>> parse_seeds('anne,"Walker, Ann",007', named=True)
+    ('anne', 'Walker, Ann', '007')
     """
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        check_who("seeds", text, "or numbers of agents such as 3,17,20")
+    if not named:
+        try:
+            return tuple(int(part) for part in text.split(","))
+        except ValueError:
+            check_who("seeds", text, "or numbers of agents such as 3,17,20")
+            return text
+    if text in (RANDOM, DEGREE) or text.startswith(PERSONA):
+        check_who("seeds", text)
         return text
+    names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    if not names or not all(names):
+        raise InputError(f"seeds = {text!r}: names nobody between two commas; write names of agents such as anne,bob")
+    return tuple(names)
+
+
+def numbers_of(seeds: Sequence[Any], network: AnyNetwork) -> tuple[int, ...]:
+    """Return the numbers of agents that are given by their labels, or by their numbers if the network has no labels.
+
+    Raises
+    ------
+    InputError
+        When there is no such agent.
+    """
+    if network.labels is None:
+        try:
+            return tuple(int(agent) for agent in seeds)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"seeds: network {network.name} has no names of agents; give numbers from 0 to {network.n_agents - 1}"
+            ) from error
+    names = list(map(str, seeds))
+    numbers = network.labels.astype(str).get_indexer(pd.Index(names, dtype=str))
+    if (numbers < 0).any():
+        absent = [name for name, number in zip(names, numbers, strict=True) if number < 0]
+        there = ", ".join(map(str, network.labels[:5])) + (", …" if network.n_agents > 5 else "")
+        raise InputError(
+            f"seeds: network {network.name} has no agent called {', '.join(absent[:5])}; its agents are called {there} "
+            "(or choose random, degree or persona:CODE)"
+        )
+    return tuple(map(int, numbers))
 
 
 def check_who(name: str, who: str, further: str = "") -> None:

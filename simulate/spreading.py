@@ -27,7 +27,7 @@ def spread(
     rounds: int = defaults.ROUNDS,
     replicates: int = defaults.REPLICATES,
     initial_sharers: int = defaults.INITIAL_SHARERS,
-    seeds: str | Sequence[int] = RANDOM,
+    seeds: str | Sequence[int | str] = RANDOM,
     visibility: float = defaults.VISIBILITY,
     outside: float = 0.0,
     clock: str = "rounds",
@@ -61,10 +61,11 @@ def spread(
         independent repetitions (each with its own initial sharers).
     initial_sharers : int
         Number of agents that have shared at time 0; may be 0 if the outside world shows the post.
-    seeds : str or sequence of int
+    seeds : str or sequence
         Choice of these agents: `random`; `degree`: those with the most neighbours, at random among equals;
         `persona:CODE`: at random among the agents of a persona; or the agents themselves, whose number then replaces
-        `initial_sharers`.
+        `initial_sharers`. If the network has labels, agents are given by their labels (`["anne", "bob"]`; the label
+        `5` may be given as 5), otherwise by their numbers from 0.
     visibility : float
         Probability `c` that an edge shows the post in a round, in (0, 1]; in continuous time the rate at which an edge
         shows it, above 0.

@@ -335,11 +335,19 @@ class SpreadOptions:
             "--network",
             metavar="NAME[:KEY=VALUE,…]|FILE",
             help="random-regular, erdos-renyi, watts-strogatz:rewired=0.1, barabasi-albert, "
-            "powerlaw-cluster:triads=0.5, stochastic-block:blocks=4,between=0.05, complete, or a file (edge list or "
-            "GraphML).",
+            "powerlaw-cluster:triads=0.5, stochastic-block:blocks=4,between=0.05, complete, or a file: an edge list "
+            "(FILE:source=COLUMN,target=COLUMN,header=yes|no if columns must be said), GraphML, GEXF, GML, Pajek; "
+            "also .gz.",
         ),
     ] = defaults.NETWORK
-    agents: Annotated[int, typer.Option("--agents", metavar="N", help="Number of agents.")] = defaults.AGENTS
+    agents: Annotated[
+        int | None,
+        typer.Option(
+            "--agents",
+            metavar="N",
+            help=f"Number of agents [default: {defaults.AGENTS}]; a file has its own, which must be N if N is given.",
+        ),
+    ] = None
     degree: Annotated[int, typer.Option("--degree", metavar="K", help="Neighbours of each agent, or their mean.")] = (
         defaults.DEGREE
     )
@@ -371,7 +379,8 @@ class SpreadOptions:
         typer.Option(
             "--seeds",
             metavar="WHO",
-            help="Initial sharers: random, degree (most neighbours first), persona:CODE, or numbers such as 3,17,20.",
+            help="Initial sharers: random, degree (most neighbours first), persona:CODE, or agents such as 3,17,20: "
+            "numbers from 0, or with a network file the names that agents have there.",
         ),
     ] = "random"
     visibility: Annotated[

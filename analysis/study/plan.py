@@ -29,6 +29,7 @@ from ...errors import InputError
 from ...simulate import AnyNetwork, CompleteNetwork, parse_pace, read_network
 from ...simulate.assignment import check_homophily
 from ...simulate.generators import COMPLETE, NETWORKS, parse_network
+from ...simulate.network_files import parse_network_file
 from ...simulate.seeding import PERSONA, persona_row
 from ..experiment import SpreadSettings
 from .study_file import MixtureEntry, StudySpecification
@@ -169,7 +170,7 @@ class Plan:
         """Return the row of `conditions.parquet`, without the key."""
         settings, event = condition.settings, condition.event
         network = self.networks.get(settings.network)
-        agents = network.n_agents if network else settings.agents
+        agents = network.n_agents if network else settings.n_agents
         degree = network.mean_degree if network else agents - 1 if settings.network == COMPLETE else settings.degree
         return {
             "model": condition.model,
@@ -221,6 +222,10 @@ def make_plan(specification: StudySpecification, note: Say | None = None) -> Pla
     compositions = list(_compositions(specification))
     networks: dict[str, AnyNetwork] = {}
     processes = list(_processes(specification, networks))
+    for network in networks.values():
+        for sentence in network.notes:
+            if note:
+                note(sentence)
     for composition, process in itertools.product(compositions, processes):
         _check_composition(composition, process)
     choices = itertools.product(
@@ -293,11 +298,11 @@ def _processes(specification: StudySpecification, networks: dict[str, AnyNetwork
     }  # fmt: skip
     seen: list[SpreadSettings] = []
     for entry in table.networks:
-        file = specification.path(entry.kind)
-        is_file = entry.kind.partition(":")[0] not in NETWORKS and file.is_file()
+        file = str(specification.path(entry.kind))
+        is_file = entry.kind.partition(":")[0] not in NETWORKS and parse_network_file(file) is not None
         settings = SpreadSettings(
             # Write parameters as trajectories do, so that equal networks have equal names.
-            network=str(file if is_file else parse_network(entry.kind)),
+            network=file if is_file else str(parse_network(entry.kind)),
             agents=table.agents if entry.agents is None else entry.agents,
             degree=table.degree if entry.degree is None else entry.degree,
             interventions=tuple(table.interventions),
@@ -310,8 +315,9 @@ def _processes(specification: StudySpecification, networks: dict[str, AnyNetwork
             settings.check_individual()
         if is_file:
             network = networks.setdefault(settings.network, read_network(file))
-            settings = replace(settings, agents=network.n_agents)
-            settings.check_process(network.n_agents)
+            # The number of agents of all networks does not say that this one has as many.
+            settings = replace(settings, agents=network.n_agents if entry.agents is None else entry.agents)
+            settings.check_process(network)
         if settings in seen:
             raise InputError(f"network {entry.kind!r} is given twice with the same agents and degree; give it once")
         seen.append(settings)
@@ -322,7 +328,7 @@ def _check_composition(composition: Composition, settings: SpreadSettings) -> No
     """Refuse what `make_population` refuses, as far as possible without drawing networks."""
     if composition.homophily:
         check_homophily(composition.homophily)
-        if np.count_nonzero(composition.mixture.counts(settings.agents)) < 2:
+        if np.count_nonzero(composition.mixture.counts(settings.n_agents)) < 2:
             raise InputError(f"mixture {composition.label!r}: homophily needs agents of two or more personas")
         if settings.network == COMPLETE:
             raise InputError(
@@ -345,7 +351,7 @@ def _own_seed(
     identity = [
         seed, model, event.event_id_cnty, [[persona.code, persona.label] for persona in mixture.personas],
         mixture.weights, composition.homophily, composition.placement, network_hash or settings.network,
-        settings.agents, settings.degree, settings.visibility,
+        settings.n_agents, settings.degree, settings.visibility,
     ]  # fmt: skip
     return int.from_bytes(hashlib.sha256(json.dumps(identity).encode()).digest()[:4])
 
@@ -353,7 +359,11 @@ def _own_seed(
 def _arrays(network: AnyNetwork) -> Sequence[Any]:
     if isinstance(network, CompleteNetwork):
         return [np.array([network.n_agents])]
-    return [network.indptr, network.indices]
+    # Names decide which agents are seeds.
+    names = (
+        [] if network.labels is None else [np.frombuffer("\0".join(map(str, network.labels)).encode(), dtype=np.uint8)]
+    )
+    return [network.indptr, network.indices, *names]
 
 
 def _digest(arrays: Sequence[Any]) -> str:
