@@ -92,7 +92,10 @@ def test_a_header_of_any_names_is_a_header(tmp_path, header, rows, source, targe
 
 @pytest.mark.parametrize(
     "text",
-    ["1,2\n2,3\n", "ann,bob\ncid,dan\n", "v1 v2\nv3 v4\n", "a b\nc d\n", "ann,bob,0.5\nbob,cid,1\n", "ann,1\n2,3\n", "ann,bob\n"],
+    [
+        "1,2\n2,3\n", "ann,bob\ncid,dan\n", "v1 v2\nv3 v4\n", "a b\nc d\n", "ann,bob,0.5\nbob,cid,1\n", "ann,1\n2,3\n",
+        "ann,bob\n",
+    ],
 )  # fmt: skip
 def test_a_first_edge_is_no_header(tmp_path, text):
     assert len(read(tmp_path, text).source) == len(text.splitlines())
@@ -137,8 +140,12 @@ def test_columns_that_are_not_there_are_refused(tmp_path, options, message):
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [("source", "'source' is not one of source="), ("sauce=a", "did you mean source"), ("header=5", "must be yes or no")],
-)  # fmt: skip
+    [
+        ("source", "'source' is not one of source="),
+        ("sauce=a", "did you mean source"),
+        ("header=5", "must be yes or no"),
+    ],
+)
 def test_settings_of_a_file_that_cannot_be_read_are_refused(tmp_path, settings, message):
     (tmp_path / "edges.csv").write_text("a,b\n")
     with pytest.raises(InputError, match=message):

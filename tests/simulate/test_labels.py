@@ -108,5 +108,5 @@ def test_an_interrupted_run_is_not_resumed_with_other_names(network, tmp_path):
     spread_to(tmp_path / "x.parquet", Spread(network, [[1.0]], seeds=[5], **SETTINGS))
     (tmp_path / "line.txt").write_text(LINE.replace("20", "30"))
     other = Spread(read_network(tmp_path / "line.txt"), [[1.0]], seeds=[5], **SETTINGS)
-    with pytest.raises(InputError, match="network.labels was"):
+    with pytest.raises(InputError, match=r"network\.labels was"):
         spread_to(tmp_path / "x.parquet", other, resume=True)
