@@ -80,17 +80,20 @@ def read_csv(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[
             elif {name.lower() for name in header} >= set(required):
                 hint = "; write the names in lower case"
             raise InputError(f"{path}, line {reader.line_num}: missing {', '.join(missing)}; {needs}{hint}")
-        if len(set(header)) < len(header):
+        named = [name for name in header if name]
+        if len(set(named)) < len(named):
             raise InputError(f"{path}, line {reader.line_num}: a column name appears twice")
+        # Spreadsheets add commas to the ends of lines: columns without names, and cells beyond them, hold nothing.
+        n_needed = max(position for position, name in enumerate(header, start=1) if name)
         line = reader.line_num + 1
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                if len(cells) != len(header):
+                if len(cells) < n_needed or any(cell.strip() for cell in cells[len(header) :]):
                     raise InputError(
                         f"{path}, line {line}: has {len(cells)} cells, the header has {len(header)}; "
                         "check quotes and commas"
                     )
-                yield line, dict(zip(header, cells, strict=True))
+                yield line, {name: cell for name, cell in zip(header, cells, strict=False) if name}
             line = reader.line_num + 1
     except csv.Error as error:
         # The reader notices an unclosed quote only far below the row that contains it.

@@ -1,6 +1,7 @@
 """Read files of events in the ACLED export schema."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from importlib.resources import files
@@ -11,6 +12,7 @@ from ..errors import InputError
 from ..files import read_csv, read_text
 from .event import EVENT_TYPES, Event
 from .event_filter import EventFilter, Sifting
+from .event_types import as_event_type
 
 _REQUIRED = ("event_id_cnty", "event_type", "fatalities", "notes")
 _DETAILS = ("event_date", "sub_event_type", "actor1", "actor2", "location", "country")
@@ -36,7 +38,8 @@ def read_events(
     where : EventFilter, optional
         Filter for the events; all events by default. Rows that the filter removes are checked too.
     note : callable, optional
-        Called with a sentence about repeated rows and about removed events.
+        Called with a sentence about repeated rows, about event types of before 2019, which are read as those of today,
+        and about removed events.
 
     Raises
     ------
@@ -50,12 +53,14 @@ def read_events(
     first: dict[str, tuple[int, Event]] = {}
     faults: list[tuple[int, str]] = []
     repeats: list[int] = []
+    old_types: Counter[str] = Counter()
     try:
         for line, row in _rows(path):
             try:
-                event = _event(row)
+                event, reading = _event(row)
                 first_line, earlier = first.setdefault(event.event_id_cnty, (line, event))
                 if first_line == line:
+                    old_types[reading] += 1
                     if sifting.keeps(event):
                         events.append(event)
                 elif event == earlier:
@@ -77,6 +82,10 @@ def read_events(
     if note and repeats:
         rows = "1 row repeats" if len(repeats) == 1 else f"{len(repeats)} rows repeat"
         note(f"{path}: {rows} an event, the first on line {repeats[0]}; each event is read once")
+    old_types.pop("", None)
+    if note and old_types:
+        read = ", ".join(f"{reading}: {number}" for reading, number in old_types.items())
+        note(f"{path}: event types of before 2019 were read as those of today: {read}")
     if note and len(events) < len(first):
         note(f"{path}: {len(events)} of {len(first)} events are left: {sifting.summary()}")
     return events
@@ -120,14 +129,17 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield line, row
 
 
-def _event(row: Mapping[str, Any]) -> Event:
+def _event(row: Mapping[str, Any]) -> tuple[Event, str]:
+    """Return the event of a row, and how an event type of before 2019 was read."""
     event_id, notes, event_type = (_text(row, name) for name in ("event_id_cnty", "notes", "event_type"))
     for name, content in (("event_id_cnty", event_id), ("notes", notes)):
         if not content:
             raise InputError(f"{name} is empty; fill it in or remove the row")
-    if event_type not in EVENT_TYPES:
+    kind = as_event_type(event_type, row)
+    if kind is None:
         raise InputError(f"event_type {event_type!r} is not ACLED's; use one of {', '.join(EVENT_TYPES)}")
-    return Event(event_id, event_type, notes, _fatalities(row), *(_text(row, name) for name in _DETAILS))
+    event = Event(event_id, kind.name, notes, _fatalities(row), *(_text(row, name) for name in _DETAILS))
+    return event, kind.reading
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

@@ -158,3 +158,35 @@ def test_a_missing_event_names_the_filter():
     battles = shipped_events(EventFilter(event_types=("Battles",)))
     with pytest.raises(InputError, match="there is no event 'VAR8'; the filters leave: VAR1, VAR2, ELM1"):
         find_event(battles, "VAR8", "the filters leave")
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2021-03-04T00:00:00.000", date(2021, 3, 4)),
+        ("2021-03-04T23:59:59.123456Z", date(2021, 3, 4)),
+        # The day is that of the place, whatever the zone.
+        ("2021-03-04T23:30:00+02:00", date(2021, 3, 4)),
+        ("2021-03-04 00:30:00 -0530", date(2021, 3, 4)),
+        ("2021-03-04 00:00:00+00", date(2021, 3, 4)),
+        ("2021-03-04 00:00:00 UTC", date(2021, 3, 4)),
+        ("2021/3/4", date(2021, 3, 4)),
+        ("4-Mar-21", date(2021, 3, 4)),
+        ("04-Mar-97", date(1997, 3, 4)),
+        ("4-Mar-2021", date(2021, 3, 4)),
+        ("4/Mar/2021", date(2021, 3, 4)),
+        ("4 Sept. 2021", date(2021, 9, 4)),
+        ("March 4, 2021", date(2021, 3, 4)),
+        ("Mar 04 2021 12:00 AM", date(2021, 3, 4)),
+    ],
+)
+def test_dates_of_other_exports(text, day):
+    assert parse_date(text) == day
+
+
+@pytest.mark.parametrize(
+    "text", ["4-3-2021", "2021-03/04", "4-Mar-1", "2021-03-04T", "2021-03-04T00:00:00.", "20210304"]
+)
+def test_dates_that_could_mean_something_else_are_refused(text):
+    with pytest.raises(ValueError, match="cannot be read as a date"):
+        parse_date(text)
