@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         ReinforcedSI,
         TwoRateSI,
     )
-    from .simulate import EventHistories, Trajectories, random_regular, read_histories, read_trajectories, spread
+    from .simulate import EventHistories, Trajectories, random_regular, read, read_histories, read_trajectories, spread
 
 _HOME = {
     "Comparison": "inference",
@@ -44,8 +44,9 @@ _HOME = {
     "TwoRateSI": "models",
     "EventHistories": "simulate",
     "Trajectories": "simulate",
-    "read_histories": "simulate",
     "random_regular": "simulate",
+    "read": "simulate",
+    "read_histories": "simulate",
     "read_trajectories": "simulate",
     "spread": "simulate",
 }
@@ -72,6 +73,7 @@ __all__ = [
     "load_comparison",
     "plan",
     "random_regular",
+    "read",
     "read_histories",
     "read_trajectories",
     "spread",

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .trajectories import Trajectories, as_trajectories, read_trajectories
+from .reading.reader import as_trajectories, read, read_trajectories
+from .trajectories import Trajectories
 
 if TYPE_CHECKING:
     from .assignment import assortativity, make_alike
@@ -10,11 +11,11 @@ if TYPE_CHECKING:
     from .conversion import as_network, from_graph, read_network
     from .generators import make_network, random_regular
     from .histories import EventHistories
-    from .history_files import read_histories
     from .interventions import Block, CounterMessage, ReduceVisibility, parse_intervention
     from .network import AnyNetwork, CompleteNetwork, Network, NetworkSummary
     from .pace import Pace, parse_pace
     from .process import Spread
+    from .reading.shares import read_histories
     from .spreading import spread
     from .streaming import spread_to
 
@@ -28,7 +29,6 @@ _HOME = {
     "make_network": "generators",
     "random_regular": "generators",
     "EventHistories": "histories",
-    "read_histories": "history_files",
     "Block": "interventions",
     "CounterMessage": "interventions",
     "ReduceVisibility": "interventions",
@@ -40,6 +40,7 @@ _HOME = {
     "Pace": "pace",
     "parse_pace": "pace",
     "Spread": "process",
+    "read_histories": "reading.shares",
     "spread": "spreading",
     "spread_to": "streaming",
 }
@@ -66,6 +67,7 @@ __all__ = [
     "parse_intervention",
     "parse_pace",
     "random_regular",
+    "read",
     "read_histories",
     "read_network",
     "read_trajectories",

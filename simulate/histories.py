@@ -53,6 +53,10 @@ class EventHistories:
     agents : pandas.DataFrame, optional
         What is known of the agents: one row an agent, with the column `agent` (a label of the network), `network` where
         there are several, and one column for each attribute, such as `persona`. Agents may be absent.
+    time_unit : str, optional
+        Unit of the times, such as hour, where it is known.
+    notes : tuple of str
+        How the data were understood, and what was left out, in words.
 
     Raises
     ------
@@ -75,6 +79,7 @@ class EventHistories:
     source: str = "event histories"
     apart_by: Sequence[str] = ()
     agents: pd.DataFrame | None = None
+    time_unit: str | None = field(default=None, kw_only=True)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:

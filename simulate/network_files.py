@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import InputError, nearest
+from .content import read_content, refuse_archive, text_of
 from .edge_headers import OURS
 from .edge_lists import read_edge_list, read_edge_parquet, read_matrix_market
 from .edge_table import EdgeTable, unreadable
 from .graph_texts import read_gml, read_pajek
-from .network_text import read_content, text_of
 from .xml_graphs import read_xml_graph
 
 _XML, _PAJEK, _GML = (".graphml", ".gexf", ".xml"), (".net", ".paj", ".pajek"), (".gml",)
@@ -100,6 +100,7 @@ def read_edges(path: str | Path, *, columns: Mapping[str, str] | None = None, he
             raise InputError(f"{place}: the columns of a Parquet file have names; leave header out")
         return read_edge_parquet(path, columns or {})
     content = read_content(path)
+    refuse_archive(content, place, "a network")
     notes: list[str] = []
     if suffix in _XML or content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
         table = read_xml_graph(content, place)

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..files import check_writable, read_csv
-from .counts import counts_path, counts_where, read_counts, read_labels, validated_counts
+from ..files import check_writable
+from .counts import counts_path, counts_where, validated_counts
 from .histories import EventHistories
-from .history_files import read_beside, write_beside
-from .tables import read_parquet, write_table
+from .history_files import write_beside
+from .revisions import refuse_revisions
+from .tables import write_table
 
 REQUIRED = ("trajectory", "time", "infected", "population")
 NUMERIC = ("time", "infected", "population", "si_edges", "sightings", "degree")
 OPTIONAL = ("si_edges", "sightings", "degree", "degrees")
 """Columns that may be absent, or empty for whole trajectories."""
 COUNTS = ("infected", "population", "si_edges", "sightings")
-KNOWN = (*REQUIRED, *NUMERIC, "degrees")
+TIME_UNIT = "time_unit"
+"""Column with the unit of the times, such as day; the same on every row."""
+KNOWN = (*REQUIRED, *NUMERIC, "degrees", TIME_UNIT)
 """Columns with a fixed meaning; all others are condition columns."""
 
 Locate = Callable[[Any], str]
@@ -40,7 +43,7 @@ class Trajectories:
         between a susceptible agent and a sharer), `sightings` (how often the post was shown to susceptible agents since
         the previous time), `degree` (neighbours of an agent; the mean if agents differ) and, if agents differ,
         `degrees` (number of agents by number of neighbours, such as `3:120 4:80`). Optional columns may be empty for
-        whole trajectories. All further columns are conditions.
+        whole trajectories. `time_unit` says the unit of the times, such as day. All further columns are conditions.
         The table is copied, checked, and sorted by time within each trajectory.
     source : str
         Name of the data in error messages.
@@ -50,6 +53,8 @@ class Trajectories:
         Settings of the simulation, in a form that JSON can hold; saved in Parquet files.
     histories : EventHistories, optional
         Who shared when, where it was recorded.
+    notes : tuple of str
+        How the data were understood when they were read, in words.
 
     Raises
     ------
@@ -62,12 +67,13 @@ class Trajectories:
     counts: pd.DataFrame | None = None
     record: Mapping[str, Any] | None = None
     histories: EventHistories | None = None
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         def row(index: Any) -> str:
             return f"{self.source}, row {index}"
 
-        object.__setattr__(self, "table", _validated(self.table.reset_index(drop=True), self.source, row))
+        object.__setattr__(self, "table", validated(self.table.reset_index(drop=True), self.source, row))
         if self.counts is not None:
             object.__setattr__(self, "counts", validated_counts(self.counts, self.table, self.conditions, self.source))
         if self.histories is not None:
@@ -87,13 +93,18 @@ class Trajectories:
     @property
     def path_numbers(self) -> NDArray[np.int64]:
         """Number of the trajectory of each row, from 0, in order of appearance."""
-        return _path_numbers(self.table)
+        return path_numbers(self.table)
 
     @property
     def clock(self) -> str | None:
         """Clock of the simulations, if the record has one and it is the same for all of them."""
         clocks = {spread.get("clock") for spread in (self.record or {}).get("spreads", ())}
         return clocks.pop() if len(clocks) == 1 else None
+
+    @property
+    def time_unit(self) -> str | None:
+        """Unit of the times, such as day, where it is known."""
+        return str(self.table[TIME_UNIT].iloc[0]) if TIME_UNIT in self.table else None
 
     @property
     def conditions(self) -> list[str]:
@@ -127,7 +138,8 @@ class Trajectories:
         for values, part in self.table.groupby(list(by), sort=False, dropna=False):
             condition = dict(zip(by, (_plain(value) for value in values), strict=True))
             counts = None if self.counts is None else counts_where(self.counts, condition)
-            yield condition, Trajectories(part, self.source, counts, self.record, self._histories_of(path[part.index]))
+            own = self._histories_of(path[part.index])
+            yield condition, Trajectories(part, self.source, counts, self.record, own, notes=self.notes)
 
     def _histories_of(self, paths: "pd.Series[int]") -> EventHistories | None:
         """Return the histories of some trajectories. A trajectory in which nobody shares has none."""
@@ -136,6 +148,24 @@ class Trajectories:
         with_shares = np.flatnonzero(self.table["infected"].groupby(self.path_numbers).max() > 0)
         numbers = np.flatnonzero(np.isin(with_shares, paths.unique()))
         return self.histories.select(numbers) if numbers.size else None
+
+    def summary(self) -> str:
+        """Say in a few lines what the data are."""
+        table, numbers = self.table, self.path_numbers
+        unit = f" {self.time_unit}s" if self.time_unit else ""
+        ends = table["infected"].groupby(numbers).max()
+        populations = table["population"].unique()
+        lines = [
+            f"trajectories: {numbers.max() + 1}, with {len(table)} time points",
+            f"time: {table['time'].min():g} to {table['time'].max():g}{unit}",
+            f"population: {_between(populations)}; shared at the end: {_between(ends)}",
+        ]
+        if self.conditions:
+            lines.append(f"conditions: {', '.join(self.conditions)}")
+        if self.histories is not None:
+            agents = sum(network.n_agents for network in self.histories.networks.values())
+            lines.append(f"event histories: {self.histories.n_shares} shares, {agents} agents in the network")
+        return "\n".join(lines)
 
     def save(self, path: str | Path) -> None:
         """Write as Parquet (`.parquet`) or CSV (`.csv`), atomically; counts and event histories go to files beside it.
@@ -154,73 +184,16 @@ class Trajectories:
         write_table(self.table, path, self.record)
 
 
+def _between(values: Any) -> str:
+    low, high = min(values), max(values)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
 def check_destination(path: Path) -> None:
     """Raise an InputError when trajectories cannot be written to this path."""
     if path.suffix not in (".parquet", ".csv"):
         raise InputError(f"{path}: name a file that ends in .parquet or .csv")
     check_writable(path)
-
-
-def read_trajectories(path: str | Path, *, population: int | None = None) -> Trajectories:
-    """Read trajectories from CSV or Parquet, and their counts and event histories if these are in files beside it.
-
-    Parameters
-    ----------
-    path : path
-        A `.parquet` file, or CSV under any other name. The counts of `x.parquet` are in `x.counts.parquet`,
-        who shared when in `x.shares.parquet`, and the network in `x.network.parquet`.
-    population : int, optional
-        Population of all trajectories, in the place of the column.
-
-    Raises
-    ------
-    InputError
-        When the file is not valid. The message names the file, the line, what was wrong and what to do.
-    """
-    path = Path(path)
-    record = None
-    if path.suffix == ".parquet":
-        table, record = read_parquet(path)
-        if population is not None:
-            table = table.assign(population=population)
-
-        def locate(index: Any) -> str:
-            return f"{path}, row {index + 1}"
-
-    else:
-        # All cells are text at first, so that a message can quote them.
-        needed = tuple(name for name in REQUIRED if population is None or name != "population")
-        rows = dict(read_csv(path, needed))
-        if not rows:
-            raise InputError(f"{path}: holds no rows; give at least two time points of one trajectory")
-        table = pd.DataFrame(list(rows.values()), index=list(rows), dtype=str)
-        if population is not None:
-            table["population"] = population
-        for name in table.columns.difference(list(NUMERIC)):
-            table[name] = read_labels(table[name])
-
-        def locate(index: Any) -> str:
-            return f"{path}, line {index}"
-
-    validated = _validated(table, str(path), locate)
-    beside = counts_path(path)
-    counts = read_counts(beside) if beside.is_file() else None
-    return Trajectories(validated, str(path), counts, record, read_beside(path))
-
-
-def as_trajectories(data: "Trajectories | EventHistories | pd.DataFrame | str | Path") -> Trajectories:
-    """Return trajectories unchanged, or make them from event histories, a table or a file."""
-    if isinstance(data, Trajectories):
-        return data
-    if isinstance(data, EventHistories):
-        return count_shares(data)
-    if isinstance(data, pd.DataFrame):
-        return Trajectories(data, source="the table")
-    if not isinstance(data, str | Path):
-        raise InputError(
-            f"trajectories must be a Trajectories, a DataFrame or the path of a file, not {type(data).__name__}"
-        )
-    return read_trajectories(data)
 
 
 def _plain(value: Any) -> Any:
@@ -230,7 +203,23 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame:
+def validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame:
+    """Return a checked copy of a table of trajectories, sorted by trajectory and time.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        See :class:`Trajectories`.
+    source : str
+        Name of the table in messages.
+    locate : callable
+        Returns where a row stands, from its index.
+
+    Raises
+    ------
+    InputError
+        When the table is not a set of trajectories.
+    """
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing:
         raise InputError(
@@ -239,6 +228,10 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
         )
     if table.empty:
         raise InputError(f"{source}: holds no rows; give at least two time points of one trajectory")
+    if pd.api.types.is_datetime64_any_dtype(table["time"]) or pd.api.types.is_timedelta64_dtype(table["time"]):
+        raise InputError(f"{source}: time holds dates or durations; tworate.read(table) counts them in a unit of time")
+    if TIME_UNIT in table and (table[TIME_UNIT].nunique(dropna=False) > 1 or table[TIME_UNIT].isna().any()):
+        raise InputError(f"{source}: time_unit must be the same on every row; times of one file have one unit")
     table = table.copy()
     for name in table.columns.difference(list(NUMERIC)):
         # Labels of mixed types cannot be sorted or written.
@@ -247,7 +240,7 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
     for name in NUMERIC:
         if name in table.columns and name not in OPTIONAL:
             table[name] = _numbers(table[name], name, locate)
-    path = _path_numbers(table)
+    path = path_numbers(table)
     for name in OPTIONAL:
         if name in table.columns:
             table = _optional(table, name, path, locate)
@@ -276,6 +269,7 @@ def _validated(table: pd.DataFrame, source: str, locate: Locate) -> pd.DataFrame
         )
     if "degrees" in table.columns:
         _check_degrees(table[table["degrees"].notna()], locate)
+    refuse_revisions(table, pd.Series(path, index=table.index), locate)
     order = np.lexsort((table["time"], path))
     table = table.iloc[order]
     _check_paths(table, pd.Series(path[order], index=table.index), locate)
@@ -299,13 +293,15 @@ def count_shares(histories: EventHistories) -> Trajectories:
                 "infected": np.searchsorted(times, grid, side="right"),
                 "population": network.n_agents,
                 "degree": network.n_edges / network.n_agents,
+                **({TIME_UNIT: histories.time_unit} if histories.time_unit else {}),
             }
         )
         if differ:
             table["degrees"] = degree_text(degrees[network.name])
         tables.append(table.assign(**{name: own[name].iloc[0] for name in conditions}))
     record = {"spreads": [{"clock": histories.clock}]} if histories.clock else None
-    return Trajectories(pd.concat(tables, ignore_index=True), histories.source, record=record, histories=histories)
+    counted = pd.concat(tables, ignore_index=True)
+    return Trajectories(counted, histories.source, record=record, histories=histories, notes=histories.notes)
 
 
 def degree_text(degrees: NDArray[np.int64]) -> str:
@@ -351,7 +347,7 @@ def _check_degrees(table: pd.DataFrame, locate: Locate) -> None:
             )
 
 
-def _path_numbers(table: pd.DataFrame) -> NDArray[np.int64]:
+def path_numbers(table: pd.DataFrame) -> NDArray[np.int64]:
     """Return the number of each row's trajectory, in order of appearance.
 
     A label is one trajectory, unless it has several rows for one time. Then the label was used again in other
@@ -441,7 +437,9 @@ def _check_paths(table: pd.DataFrame, path: "pd.Series[int]", locate: Locate) ->
         same & (table["infected"] < before["infected"]),
         lambda r, i: (
             f"infected = {r.infected} is below {int(before['infected'].loc[i])} at the time before in trajectory "
-            f"{r.trajectory}; it is a cumulative count and cannot fall (another trajectory needs another label)"
+            f"{r.trajectory}; counts of all who have shared so far cannot fall (another trajectory needs another "
+            "label). If they are of the new sharers of each interval: --incidence. If earlier counts were corrected "
+            "downwards: --monotone running-max. If they are of those infected now: they cannot be used"
         ),
     )
     for name in ("population", "degree", "degrees"):
@@ -450,9 +448,10 @@ def _check_paths(table: pd.DataFrame, path: "pd.Series[int]", locate: Locate) ->
 
         def changed(row: Any, index: Any, name: str = name) -> str:
             previous = f"{before[name].loc[index]:g}" if name != "degrees" else before[name].loc[index]
+            remedy = ": give one number of those who can share with --population N" if name == "population" else ""
             return (
                 f"{name} = {row[name]} differs from {previous} before in trajectory {row.trajectory}; "
-                "it must stay the same"
+                f"it must stay the same{remedy}"
             )
 
         refuse(same & table[name].notna() & table[name].ne(before[name]), changed)

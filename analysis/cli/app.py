@@ -9,7 +9,7 @@ import typer
 from ... import __version__
 from ...common.memory import bound_arenas
 from ...errors import InputError, JobError
-from . import cache, compare, decide, explain, listings, plan, probe, recover, report, run, simulate, study
+from . import cache, compare, convert, decide, explain, listings, plan, probe, recover, report, run, simulate, study
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
@@ -45,6 +45,7 @@ def _root(
 
 app.command("run")(run.run)
 app.command("compare")(compare.compare)
+app.command("convert")(convert.convert)
 app.command("explain")(explain.explain)
 app.command("plan")(plan.plan)
 app.command("simulate")(simulate.simulate)

@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from . import options
+from .reading import Reading, reads_table
 
 
+@reads_table
 def compare(
-    file: options.DataFile,
+    reading: Reading,
     by: Annotated[
         str, typer.Option("--by", metavar="COLUMN,…", help="Condition columns; each condition is compared separately.")
     ] = "",
@@ -30,14 +32,6 @@ def compare(
     closure: options.Closure = None,
     likelihood: options.LikelihoodName = None,
     clock: options.ClockName = None,
-    network: options.SharesNetwork = None,
-    until: options.Until = None,
-    agents: Annotated[
-        Path | None,
-        typer.Option(
-            "--agents", metavar="FILE", help="With --network: what is known of the agents; CSV or Parquet with agent."
-        ),
-    ] = None,
     covariates: Annotated[
         str,
         typer.Option(
@@ -46,7 +40,6 @@ def compare(
             help="Attributes of the agents with effects on the rates: degree, persona, any column of --agents.",
         ),
     ] = "",
-    time_unit: options.TimeUnit = "hour",
     level: options.LevelName = None,
     contact: Annotated[
         str,
@@ -74,7 +67,6 @@ def compare(
     ] = 1.0,
     structures: options.Structures = "default",
     period: options.Period = None,
-    population: options.Population = None,
     predict_from: Annotated[
         float | None,
         typer.Option("--predict-from", metavar="T", help="Also fit up to time T and score the rest of the curves."),
@@ -102,6 +94,8 @@ def compare(
 
         tworate compare cases.csv --population 2000:5000
 
+        tworate compare retweets.xlsx --column infected=retweets --incidence --population 3000
+
         tworate compare shares.csv --network follows.csv --until 48 --clock continuous
 
         tworate compare shares.csv --network follows.csv --agents people.csv --covariates age,degree
@@ -109,14 +103,14 @@ def compare(
     from ...files import check_writable
     from ...inference import compare as compare_trajectories
     from ...inference import comparison_dict
-    from .inputs import names, population_of, read_data
+    from .inputs import names
     from .output import emit_json, progress_bar
     from .verdicts import show_comparison
 
     if out:
         _refuse_other_work(out)
         check_writable(out / "report.html")
-    data = read_data(file, network, until=until, time_unit=time_unit, clock=clock, agents=agents, population=population)
+    data = reading.read(clock)
     with progress_bar() as bar:
         comparison = compare_trajectories(
             data,
@@ -133,7 +127,7 @@ def compare(
             prior_scale=prior_scale,
             structures=names(structures),
             period=period,
-            population=population_of(population),
+            population=reading.population_range,
             predict_from=predict_from,
             evidence=evidence,
             seed=seed,

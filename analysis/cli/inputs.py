@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ...agents import AnswerStore
-    from ...simulate import Trajectories
 
 
 def store(folder: Path | None, *, made: bool = True) -> "AnswerStore":
@@ -36,30 +35,3 @@ def population_of(text: str | None) -> int | tuple[int, int] | None:
     if len(numbers) < len(parts) or len(parts) > 2 or numbers != sorted(numbers):
         raise InputError(f"--population {text}: must be a whole number, or a range such as 2000:5000")
     return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
-
-
-def read_data(
-    file: Path,
-    network: Path | None,
-    *,
-    until: float | None = None,
-    time_unit: str = "hour",
-    clock: str | None = None,
-    agents: Path | None = None,
-    population: str | None = None,
-) -> "Trajectories":
-    """Read trajectories, or shares on a network; print what had to be said of the shares."""
-    from ...errors import InputError
-    from ...simulate import as_trajectories, read_trajectories
-    from ...simulate.history_files import read_histories
-    from .output import say
-
-    given = population_of(population)
-    if network is None:
-        return read_trajectories(file, population=given if given is None or isinstance(given, int) else given[1])
-    if given is not None:
-        raise InputError("--population goes with counts: a network names its agents; leave it out")
-    histories = read_histories(file, network, until=until, time_unit=time_unit, clock=clock, agents=agents)
-    for note in histories.notes:
-        say(f"note: {note}")
-    return as_trajectories(histories)

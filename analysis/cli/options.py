@@ -9,25 +9,9 @@ DataFile = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="CSV or Parquet with trajectory, time, infected, population; optional si_edges, degree, conditions. "
-        "With --network: shares, with agent, time; optional trajectory, seed, conditions.",
+        help="A table of any shape: counts of who has shared (trajectory, time, infected, population; or one column a "
+        "trajectory), or a log with one row a share. CSV, Excel, Parquet, .gz; - is standard input.",
     ),
-]
-SharesNetwork = Annotated[
-    Path | None,
-    typer.Option(
-        "--network",
-        metavar="FILE",
-        help="Who sees whose posts: CSV or Parquet with source, target (the target sees what the source posts), "
-        "optional weight; or GraphML. FILE then says who shared when, and every agent's own exposure is used.",
-    ),
-]
-Until = Annotated[
-    float | None,
-    typer.Option("--until", metavar="T", help="With --network: end of the observation; default: the last share."),
-]
-TimeUnit = Annotated[
-    str, typer.Option("--time-unit", metavar="UNIT", help="With --network: unit in which dates are counted.")
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="S", help="Seed: the same seed gives the same result.")]
 Qualifier = Annotated[
@@ -84,14 +68,6 @@ Structures = Annotated[
 Period = Annotated[
     float | None,
     typer.Option("--period", metavar="T", help="Period of a rhythm, such as 24 where time is in hours."),
-]
-Population = Annotated[
-    str | None,
-    typer.Option(
-        "--population",
-        metavar="N|LOW:HIGH",
-        help="Population of all trajectories, in the place of the column; a range where it is not known.",
-    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object to stdout.")]
 Cache = Annotated[

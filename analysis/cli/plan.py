@@ -5,10 +5,12 @@ from typing import Annotated
 import typer
 
 from . import options
+from .reading import Reading, reads_table
 
 
+@reads_table
 def plan(
-    file: options.DataFile,
+    reading: Reading,
     length: Annotated[
         float | None,
         typer.Option("--length", metavar="T", help="Length of each trajectory; default: twice and four times theirs."),
@@ -22,9 +24,6 @@ def plan(
     data_sets: Annotated[
         int, typer.Option("--data-sets", metavar="N", help="Data sets to simulate for each scenario and truth.")
     ] = 10,
-    network: options.SharesNetwork = None,
-    until: options.Until = None,
-    time_unit: options.TimeUnit = "hour",
     clock: options.ClockName = None,
     level: options.LevelName = None,
     structures: options.Structures = "default",
@@ -45,10 +44,10 @@ def plan(
         tworate plan shares.csv --network follows.csv --until 48 --clock continuous --json
     """
     from ...inference.calibration.planning import plan as plan_data
-    from .inputs import names, read_data
+    from .inputs import names
     from .output import emit, emit_json, progress_bar, say
 
-    data = read_data(file, network, until=until, time_unit=time_unit, clock=clock)
+    data = reading.read(clock)
     with progress_bar() as bar:
         made = plan_data(
             data,

@@ -17,7 +17,7 @@ from ...models.structures.choice import DEFAULT, NONE
 from ...simulate import Trajectories, random_regular
 from ...simulate.contacts import NETWORK, ContactNetwork
 from ...simulate.histories import SEED, EventHistories
-from ...simulate.trajectories import as_trajectories
+from ...simulate.reading.reader import as_trajectories
 from ..comparison.compare import compare
 from ..comparison.power import two_rates_apart
 from ..comparison.results import ConditionResult

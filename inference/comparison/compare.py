@@ -13,7 +13,7 @@ from ...models import SIModel, all_models, get_model
 from ...models.structures.choice import DEFAULT, NONE, check_structure_names
 from ...simulate import Trajectories
 from ...simulate.histories import EventHistories
-from ...simulate.trajectories import as_trajectories, read_trajectories
+from ...simulate.reading.reader import as_trajectories, read_trajectories
 from ..data.individual import EVENT_HISTORIES
 from ..data.observations import Transitions, choose_clock, choose_closure, pooled_conditions
 from ..likelihood.likelihoods import LIKELIHOODS

@@ -10,7 +10,7 @@ import pandas as pd
 from ...errors import InputError, check_seed
 from ...models import get_model
 from ...simulate import Trajectories
-from ...simulate.trajectories import as_trajectories
+from ...simulate.reading.reader import as_trajectories
 from ..data.individual import EVENT_HISTORIES
 from ..data.observations import choose_clock, choose_closure
 from ..likelihood.likelihoods import LIKELIHOODS

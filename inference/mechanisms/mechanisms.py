@@ -12,7 +12,7 @@ import pandas as pd
 
 from ...errors import InputError, check_seed
 from ...simulate import Trajectories
-from ...simulate.trajectories import as_trajectories
+from ...simulate.reading.reader import as_trajectories
 from ..comparison.results import condition_label
 from ..comparison.verdict import MIN_SHARERS, MIN_TRAJECTORIES, only
 from ..data.observations import pooled_conditions

@@ -21,7 +21,7 @@ from ...models.structures import get_structure
 from ...models.structures.fading import ShelfLife
 from ...simulate import Trajectories
 from ...simulate.histories import DEGREE, EventHistories
-from ...simulate.trajectories import as_trajectories
+from ...simulate.reading.reader import as_trajectories
 from ..data.individual import CONTACTS, EVENT_HISTORIES, Contact, observe_histories
 from ..data.observations import Transitions, choose_clock, choose_closure, observe
 from ..data.shelf_life import best_shelf_life

@@ -11,7 +11,7 @@ from ...errors import InputError
 from ...models import SIModel, get_model
 from ...simulate import Trajectories
 from ...simulate.histories import EventHistories
-from ...simulate.trajectories import as_trajectories
+from ...simulate.reading.reader import as_trajectories
 from ..data.individual import EVENT_HISTORIES
 from ..data.observations import network_formula, observe
 from ..likelihood.likelihoods import LIKELIHOODS

@@ -256,7 +256,7 @@ def test_followers_see_what_those_they_follow_post(tmp_path):
         (b"a b c\nb c\nc a\n", "line 1: has 3 names; an edge has two"),
         (b"source,target\n", "holds no edges|has no edges"),
         (b"", "is not a readable network"),
-        (b"a\0b\0,", "is not a readable network|has 1 names"),
+        (b"a\0b\0,", "is not readable text|has 1 names"),
         (b"\x1f\x8b\x08\0broken", "is not a whole gzip file"),
         (b"PK\x03\x04rest", "a spreadsheet or zip archive"),
     ],

@@ -13,7 +13,7 @@ from tworate.errors import InputError
 from tworate.simulate import as_trajectories, random_regular, read_trajectories
 from tworate.simulate.contacts import ContactNetwork, read_contacts
 from tworate.simulate.histories import EventHistories
-from tworate.simulate.history_files import read_histories
+from tworate.simulate.reading.shares import read_histories
 
 FOLLOWS = pd.DataFrame({"source": ["ann", "ann", "bob"], "target": ["bob", "cy", "cy"]})
 
@@ -86,7 +86,7 @@ def test_shares_are_read_with_dates_and_compressed_files(tmp_path):
     (tmp_path / "shares.csv.gz").write_bytes(gzip.compress(text.encode()))
     histories = read_histories(tmp_path / "shares.csv.gz", tmp_path / "follows.csv", until=24)
     assert list(histories.shares["time"]) == [0.0, 5.0]
-    assert histories.notes == ("times are hours since 2026-01-01T00:00:00+00:00",)
+    assert histories.notes == ("times, dates, are counted in hours since 2026-01-01; another unit with --time-unit",)
     assert list(histories.share_times(0)) == [0.0, 5.0, np.inf]
     days = read_histories(tmp_path / "shares.csv.gz", tmp_path / "follows.csv", time_unit="day")
     assert list(days.ends) == [5.0 / 24]
@@ -224,7 +224,7 @@ def test_columns_that_change_within_a_trajectory_are_no_conditions():
 def test_a_time_that_is_no_number_among_numbers_is_named(tmp_path):
     FOLLOWS.to_csv(tmp_path / "follows.csv", index=False)
     (tmp_path / "shares.csv").write_text("agent,time\nann,0\nbob,1\ncy,x\n")
-    with pytest.raises(InputError, match=r"line 4: time = 'x' must be a number"):
+    with pytest.raises(InputError, match=r"line 4: time = 'x' is neither a number nor a date"):
         read_histories(tmp_path / "shares.csv", tmp_path / "follows.csv")
 
 

@@ -215,7 +215,7 @@ BAD = [
     (["compare", "missing.parquet"], "missing.parquet: cannot be read (No such file or directory)"),
     (["recover", "--out", "recovery", "--workers", "0"], "workers = 0: must be at least 1"),
     (["compare", "empty.csv"], "empty.csv: is empty"),
-    (["compare", "nan.csv"], "nan.csv, line 3: infected = nan"),
+    (["compare", "words.csv"], "words.csv, line 3: infected = many"),
     (["compare", "falls.csv"], "falls.csv, line 3: infected = 0 is below 1"),
     (["compare", "over.csv"], "over.csv, line 3: infected = 11 exceeds population = 10"),
     (["compare", "one.csv"], "one.csv, line 2: trajectory a has one time point"),
@@ -297,7 +297,7 @@ def bad_folder(tmp_path_factory):
     files = {
         "good": GOOD,
         "empty": "",
-        "nan": GOOD.replace("1,3", "1,nan"),
+        "words": GOOD.replace("1,3", "1,many"),
         "falls": GOOD.replace("1,3", "1,0"),
         "over": GOOD.replace("1,3", "1,11"),
         "one": "\n".join(GOOD.splitlines()[:2]),

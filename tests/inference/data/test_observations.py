@@ -9,10 +9,9 @@ import pytest
 from tworate.errors import InputError
 from tworate.inference.data.observations import choose_clock, choose_closure, network_formula, observe
 from tworate.models import DegreeDistribution, MeanField, RandomRegular
-from tworate.simulate import Trajectories
+from tworate.simulate import Trajectories, as_trajectories
 from tworate.simulate.contacts import ContactNetwork
 from tworate.simulate.histories import EventHistories
-from tworate.simulate.trajectories import as_trajectories
 
 
 def trajectories(**columns):

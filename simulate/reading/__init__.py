@@ -1,0 +1,1 @@
+"""Reading data of others: tables of any shape and dialect become trajectories or event histories."""
