@@ -45,8 +45,6 @@ def read_edge_list(text: str, place: str, columns: Mapping[str, str], header: bo
         When a line cannot be an edge.
     """
     comment, separator, body = _split(text)
-    if not body.strip():
-        raise InputError(f"{place}: holds no edges; write one edge on each line, as two names")
     attributes = _ATTRIBUTES.search(body[: body.find("\n")] if "\n" in body else body)
     weights_aside = None
     if attributes:
@@ -54,6 +52,8 @@ def read_edge_list(text: str, place: str, columns: Mapping[str, str], header: bo
         weights_aside = _weights_in_attributes(body)
         body = _ATTRIBUTES.sub("", body)
         separator = _separator(_lines(body, _SAMPLE))
+    if not body.strip():
+        raise InputError(f"{place}: holds no edges; write one edge on each line, as two names")
     rows = _Rows(text, comment, place)
     table = _cells(body, separator, rows)
     found = understand(table, place, columns, header)
@@ -217,7 +217,11 @@ def _cells(body: str, separator: str, rows: _Rows) -> pd.DataFrame:
 def _cells_of(line: str, separator: str) -> list[str]:
     if separator == _BLANKS:
         return re.findall(r'"[^"]*"|\S+', line)
-    return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    try:
+        return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    except csv.Error:
+        # A cell that is longer than any name.
+        return [line]
 
 
 def _first_fault(body: str, separator: str, n_cells: int, rows: _Rows) -> InputError | None:

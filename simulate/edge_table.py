@@ -127,4 +127,4 @@ def some(names: Sequence[str], most: int = 3) -> str:
 
 def unreadable(place: str, reason: object) -> InputError:
     """Return the error for a file that holds no network that can be read."""
-    return InputError(f"{place}: is not a readable network ({reason})")
+    return InputError(f"{place}: is not a readable network ({' '.join(str(reason).split())})")
