@@ -117,7 +117,7 @@ def read_gml(text: str, place: str) -> EdgeTable:
 
 
 def _gml_tokens(text: str) -> Iterator[str]:
-    return (match for match in _GML_TOKEN.findall(text) if not match.startswith("#"))
+    return (match[0] for match in _GML_TOKEN.finditer(text) if not match[0].startswith("#"))
 
 
 def _gml(tokens: Iterator[str]) -> list[tuple[str, Any]]:

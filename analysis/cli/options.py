@@ -18,8 +18,9 @@ SharesNetwork = Annotated[
     typer.Option(
         "--network",
         metavar="FILE",
-        help="Who sees whose posts: CSV or Parquet with source, target (the target sees what the source posts), "
-        "optional weight; or GraphML. FILE then says who shared when, and every agent's own exposure is used.",
+        help="Who sees whose posts: an edge list with source, target (the target sees what the source posts) or "
+        "follower, followed, optional weight; GraphML, GEXF, GML, Pajek; or "
+        "FILE:source=COLUMN,target=COLUMN. FILE then says who shared when, and every agent's own exposure is used.",
     ),
 ]
 Until = Annotated[
