@@ -54,12 +54,15 @@ class Header(NamedTuple):
         Position of the column of each of our names.
     notes : tuple of str
         What was taken for a header, and what could be one.
+    kind : int, optional
+        Position of a column `Type` that says of each edge whether it is directed, as Gephi writes it.
     """
 
     names: tuple[str, ...]
     first_row: int
     at: dict[str, int]
     notes: tuple[str, ...]
+    kind: int | None = None
 
 
 def understand(
@@ -112,7 +115,7 @@ def understand(
         )
     if doubt:
         notes.append(doubt)
-    return Header(names, int(bool(header)), at, tuple(notes))
+    return Header(names, int(bool(header)), at, tuple(notes), _kind_of_edges(table, first) if header else None)
 
 
 def _position(place: str, ours: str, theirs: str, names: Sequence[str], header: bool) -> int:
@@ -128,6 +131,16 @@ def _position(place: str, ours: str, theirs: str, names: Sequence[str], header: 
         f"{place}: has no column {theirs!r} to take for {ours}{nearest(theirs, names, '')}; its {kind} are: "
         f"{some(names, 12)}"
     )
+
+
+def _kind_of_edges(table: pd.DataFrame, first: Sequence[str]) -> int | None:
+    """Return the position of the column with the kind of each edge, if there is one."""
+    for position, name in enumerate(first):
+        if name.lower() == "type" and position in table:
+            kinds = table[position].iloc[1:].str.strip().str.lower()
+            if kinds.isin(["directed", "undirected"]).all():
+                return position
+    return None
 
 
 def _completed(place: str, at: dict[str, int], names: Sequence[str], has_index: bool) -> dict[str, int]:

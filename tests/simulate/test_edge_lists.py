@@ -172,6 +172,29 @@ def test_what_is_merged_is_told(tmp_path):
     )
 
 
+def test_tables_of_gephi_say_of_every_edge_whether_it_has_a_direction(tmp_path):
+    path = tmp_path / "edges.csv"
+    path.write_text("Source,Target,Type,Id,Weight\na,b,Undirected,0,1.0\nb,c,Directed,1,2.0\n")
+    contacts = read_contacts(path)
+    assert dict(zip(contacts.labels, contacts.degrees_in, strict=True)) == {"a": 1, "b": 1, "c": 1}
+    assert contacts.notes == ("further columns, ignored: Id",)
+    path.write_text("Source,Target,Type\na,b,friend\nb,c,kin\n")
+    assert read_contacts(path).n_edges == 2
+
+
+@pytest.mark.parametrize("text", ["sep=;\nann;bob\nbob;cid\n", "ann -> bob\nbob -> cid\n", "ann -- bob\nbob -- cid\n"])
+def test_what_stands_between_names_is_no_name(tmp_path, text):
+    assert edges_of(read(tmp_path, text)) == [("ann", "bob"), ("bob", "cid")]
+
+
+def test_names_that_look_like_comments_are_told_of(tmp_path):
+    table = read(tmp_path, 'source,target\n"#x","#y"\n#y,#z\n# of old, and new\n')
+    assert edges_of(table) == [("#x", "#y")]
+    assert table.notes == ("lines that begin with # are comments, such as '#y,#z'; if they are edges, quote the names",)
+    with pytest.raises(InputError, match="are comments: such names need double quotes"):
+        read(tmp_path, "#x,#y\n#y,#z\n")
+
+
 def test_a_blank_cell_makes_an_agent_without_that_edge(tmp_path):
     table = read(tmp_path, "Source,Target\nDido,\nLivia,Ovid\n,Nero\n,\n")
     assert edges_of(table) == [("Livia", "Ovid")]
