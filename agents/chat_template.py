@@ -29,6 +29,8 @@ _STOPPED_CLOCK = (
     + " }}{% endmacro %}"
 )
 PLACEHOLDER = "tworate{}content"
+_FEWEST = 4
+"""Characters by which the end of the beginning of a turn is found in a finished one."""
 _ARGUMENTS: tuple[Mapping[str, Any], ...] = ({}, {"tools": []}, {"tools": [], "documents": []})
 """Arguments that templates may need: some go through `tools` or `documents` without a look whether there are any."""
 
@@ -172,11 +174,9 @@ class ChatTemplate:
                 # The finished turn shows where answers stand.
                 begun = begun[:n_common]
             elif self._without_blocks(instead).strip():
-                raise InputError(
-                    f"the tokenizer's chat template begins the model's turn with {begun.strip()[-60:]!r}, but writes "
-                    f"{finished.strip()[-60:]!r} before a finished answer, so it is not known where the model answers; "
-                    "use another chat template for the model"
-                )
+                prefix = self._after_same_end(begun, finished)
+                if not prefix.strip():
+                    return self._without_thoughts(begun), prefix, ""
         if self.think:
             for closing in self._closing_in(begun):
                 prefix = prefix.partition(closing)[2] if closing in prefix else prefix
@@ -186,6 +186,23 @@ class ChatTemplate:
         whole = self._without_thoughts(begun + prefix)
         lead = whole[len(whole.rstrip()) :]
         return (whole, "", "") if "\n" in lead else (whole.rstrip(), lead, "")
+
+    def _after_same_end(self, begun: str, finished: str) -> str:
+        """Return what a finished turn has after the end of its beginning, where the text before that end differs.
+
+        Raises
+        ------
+        InputError
+            When no end of the beginning of the turn is in the finished one.
+        """
+        end = next(begun[at:] for at in range(len(begun) + 1) if begun[at:] in finished)
+        if len(end.strip()) < _FEWEST:
+            raise InputError(
+                f"the tokenizer's chat template begins the model's turn with {begun.strip()[-60:]!r}, but writes "
+                f"{finished.strip()[-60:]!r} before a finished answer, so it is not known where the model answers; "
+                "use another chat template for the model"
+            )
+        return finished[finished.rindex(end) + len(end) :]
 
     def _closing_in(self, text: str) -> tuple[str, ...]:
         """Return the mark that closes the last thoughts that a text opens."""

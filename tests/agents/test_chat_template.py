@@ -40,6 +40,9 @@ def encoder_of(make_tokenizer, begin, finished, **options):
         ("<|start|>bot\n<think>\n", "<|start|>bot\n", "<|start|>bot\n<think>\n\n</think>\n\n", ""),
         ("<|start|>bot<think></think>", "<|start|>bot\n", "<|start|>bot<think></think>", ""),
         ("<|start|>bot\n<think>", "<|start|>bot\n<|resp|>", "<|start|>bot\n<think>\n\n</think>\n\n<|resp|>", ""),
+        # Text of its own after the last message, before the turn of the model.
+        (" /brief<|end|><|start|>bot\n", "<|end|><|start|>bot\n<|resp|>", " /brief<|end|><|start|>bot\n<|resp|>", ""),
+        (" /brief<|end|><|start|>bot: ", "<|end|><|start|>bot: ", " /brief<|end|><|start|>bot: ", ""),
         # Nothing but blanks.
         ("<|start|>bot", "<|start|>bot ", "<|start|>bot", " "),
         ("<|start|>bot\n", "<|start|>bot", "<|start|>bot\n", ""),
