@@ -76,6 +76,9 @@ def test_a_semicolon_that_separates_is_no_comment(tmp_path):
         ("person_a,person_b", "ann,bob\nbob,cid", "ann", "bob"),
         ("Teacher,Student", "Anne Lee,Bo\nBo,Cy", "Anne Lee", "Bo"),
         ("gluon,quark", "u1,u2\nu2,u3", "u1", "u2"),
+        ("gluon,quark", "Anne Lee,Bo Ray\nBo Ray,Cy", "Anne Lee", "Bo Ray"),
+        ("Gluon,Quark", "ann,bob\nbob,cid", "ann", "bob"),
+        ("gluon,quark", "a@x.y,b@x.y\nb@x.y,c@x.y", "a@x.y", "b@x.y"),
         ("gluon,quark,spin", "ann,bob,0.5\nbob,cid,1", "ann", "bob"),
         (",source,target", "0,ann,bob\n1,bob,cid", "ann", "bob"),
         (",gluon,quark", "0,14,15\n1,15,16", "14", "15"),
@@ -85,7 +88,7 @@ def test_a_semicolon_that_separates_is_no_comment(tmp_path):
 def test_a_header_of_any_names_is_a_header(tmp_path, header, rows, source, target):
     table = read(tmp_path, f"{header}\n{rows}\n")
     assert edges_of(table)[0] == (source, target)
-    assert len(table.source) == 2
+    assert len(table.source) == len(rows.splitlines())
     if {"source", "target"} - set(header.split(",")):
         assert "the first row was taken for names of columns: source = " in table.notes[0]
 
@@ -107,6 +110,16 @@ def test_a_first_row_that_could_be_a_header_is_told_of(tmp_path):
     assert len(table.source) == 6
     assert "taken for an edge between 'ovid' and 'livy', which occur nowhere else" in table.notes[0]
     assert len(read(tmp_path, text, header=True).source) == 5
+
+
+def test_a_first_row_of_names_of_its_own_is_a_header_where_no_other_row_is_so(tmp_path):
+    names = [f"{first}{last}" for first in "abcde" for last in ("nna", "ob", "ato", "ido", "sme")]
+    ring = "".join(f"{one},{other}\n" for one, other in zip(names, names[1:] + names[:1], strict=True))
+    table = read(tmp_path, "gluon,quark\n" + ring)
+    assert (len(table.source), "the first row was taken for names of columns" in table.notes[0]) == (25, True)
+    # With another such row the first may be an edge, and this is told.
+    table = read(tmp_path, "gluon,quark\n" + ring + "ovid,livy\n")
+    assert (len(table.source), "if it names the columns" in table.notes[0]) == (27, True)
 
 
 def test_columns_and_header_can_be_said(tmp_path):
