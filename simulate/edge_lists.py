@@ -138,6 +138,7 @@ def read_matrix_market(text: str, place: str) -> EdgeTable:
         entries.col[kept].astype(np.int32),
         np.full(int(kept.sum()), not symmetric),
         None if "pattern" in header else entries.data[kept].astype(float),
+        says_direction=True,
     )
 
 
