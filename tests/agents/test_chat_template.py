@@ -1,6 +1,8 @@
 """Where a model writes its answer: after what its chat template writes before a finished one; and faulty templates."""
 
+import numpy as np
 import pytest
+import torch
 
 from tworate.agents.chat import ChatEncoder
 from tworate.agents.thought_marks import THOUGHTS, closing_of
@@ -185,3 +187,27 @@ def test_a_template_that_refuses_finished_turns_is_used_as_it_is(make_tokenizer,
     assert (
         ChatEncoder(make_tokenizer(template=text)).render(conversation_about("No.")).endswith("<|im_end|><|im_start|>")
     )
+
+
+def test_a_model_scores_options_after_the_prefix(make_tokenizer, make_model, conversation_about):
+    begin, final = "<|start|>assistant", "<|channel|>final<|message|>"
+    text = template(begin, begin + final)
+    model = make_model(make_tokenizer(template=text, ordinary=MARKS))
+    conversation = conversation_about("Nothing.", ("a", "b"))
+    prompt = model.encoder.render(conversation)
+    assert prompt.endswith(begin + final)
+    ids = torch.tensor([model.tokenizer.encode(prompt, add_special_tokens=False)], device=model.device)
+    with torch.no_grad():
+        log_p = model.model(ids).logits[0, -1].double().log_softmax(-1).cpu().numpy()
+    expected = log_p[[model.tokenizer.convert_tokens_to_ids(option) for option in ("a", "b")]]
+    np.testing.assert_allclose(model.option_log_probabilities([conversation], ("a", "b"))[0], expected, atol=1e-4)
+
+
+def test_the_end_of_thoughts_in_a_channel_does_not_end_the_answer(make_tokenizer, make_model):
+    begin = "<|start|>assistant"
+    text = template(begin, begin + "<|channel|>final<|message|>")
+    for think in (False, True):
+        model = make_model(make_tokenizer(template=text, ordinary=MARKS), options={"think": think})
+        end = model.tokenizer.convert_tokens_to_ids("<|end|>")
+        assert model._ends((end,)) == (not think)
+        assert model._ends((model.tokenizer.eos_token_id,))
