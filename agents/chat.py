@@ -11,14 +11,11 @@ import json
 import re
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, NamedTuple
 
-import jinja2
-
 from ..errors import InputError
+from .chat_template import ChatTemplate, Skeleton, fold_system
 from .prompts import Conversation
 
 BASE_MODEL_ANSWER = "\n\nAnswer:"
@@ -26,19 +23,6 @@ BASE_MODEL_ANSWER = "\n\nAnswer:"
 BASE_MODEL_END = "\n"
 """End of the answer of a model without a chat template."""
 
-TODAY = datetime(2024, 7, 26)
-"""Date given to chat templates that ask for the current date: a prompt is then the same on every day."""
-
-# transformers takes no functions for templates from a caller, but a macro in the template overrides its clock.
-_STOPPED_CLOCK = (
-    "{% macro strftime_now(format) %}{{ format"
-    + "".join(f" | replace('%{code}', '{TODAY.strftime('%' + code)}')" for code in "aAbBcdfHIjmMpSuUVwWxXyY")
-    + "".join(f" | replace('%-{code}', '{TODAY.strftime('%' + code).lstrip('0') or 0}')" for code in "dmHIMSj")
-    + " }}{% endmacro %}"
-)
-
-_THINKING = re.compile(r"<think>|<thinking>|<reasoning>|<\|thinking\|>|\[THINK\]")
-_PLACEHOLDER = "tworate{}content"
 # Answers for finding the last tokens of a prompt that would merge with an answer.
 _WORDS = ("yes", "no")
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
@@ -51,15 +35,6 @@ class Encoded(NamedTuple):
 
     prompt: list[int]
     answers: list[list[int]]
-
-
-class Skeleton(NamedTuple):
-    """Text that a chat template itself writes before, between and after the messages, and around an answer."""
-
-    parts: tuple[str, ...]
-    """The parts of the text; there is one more than messages."""
-    lead: str
-    """Whitespace between the last part and an answer."""
 
 
 class ChatEncoder:
@@ -84,7 +59,8 @@ class ChatEncoder:
         self.tokenizer = tokenizer
         self.think = think
         self.has_template = bool(getattr(tokenizer, "chat_template", None))
-        self.has_system_role = self.has_template and self._takes_system_role()
+        self._template = ChatTemplate(tokenizer, think=think) if self.has_template else None
+        self.has_system_role = self._template is not None and self._template.takes_system_role()
         self._skeletons: dict[tuple[str, ...], Skeleton] = {}
         self._own_marks: dict[tuple[str, ...], list[int]] = {}
         self._tails: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[int, list[list[int]]]] = {}
@@ -139,19 +115,28 @@ class ChatEncoder:
     def text(self, answer: Sequence[int]) -> str:
         """Decode an answer without its thoughts; unfinished thoughts keep their opening mark."""
         text: str = self.tokenizer.decode(list(answer))
-        opened = _THINKING.search(self._opening + text) if self.think else None
+        if not self.think or self._template is None:
+            return text
+        if self.answer_mark:
+            # Without the mark the thoughts are unfinished; they begin with another mark and so are no answer.
+            text = text.rpartition(self.answer_mark)[2].partition(self.tokenizer.decode(self.end))[0]
+        opened = None if self.answer_mark else self._template.thoughts_in(self._opening + text)
         if not opened:
             return text
-        _, closed, after = text.rpartition(_closing(opened.group()))
-        return after if closed else f"{opened.group()} {after}"
+        _, closed, after = text.rpartition(opened[1])
+        return after if closed else f"{opened[0]} {after}"
+
+    @property
+    def answer_mark(self) -> str:
+        """Text that a model that thinks writes between its thoughts and its answer."""
+        return self._skeleton(("user",)).answer_mark
 
     @cached_property
     def end(self) -> list[int]:
         """Tokens that end an answer: the tokens that the template writes after it, up to the first mark."""
-        if not self.has_template:
+        if self._template is None:
             return self._plain(BASE_MODEL_END)
-        after = self._around_answer()[1]
-        ids = self._plain(after)
+        ids = self._plain(self._template.after_answer)
         marks = [position for position, token_id in enumerate(ids) if token_id in self._mark_ids]
         if marks:
             return ids[: marks[0] + 1]
@@ -159,7 +144,7 @@ class ChatEncoder:
         return ids or ([] if end is None else [end])
 
     def _messages(self, conversation: Conversation) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        messages = conversation if self.has_system_role or not self.has_template else _fold_system(conversation)
+        messages = conversation if self.has_system_role or not self.has_template else fold_system(conversation)
         return tuple(m["role"] for m in messages), tuple(m["content"].strip() for m in messages)
 
     def _prompt_ids(self, roles: tuple[str, ...], contents: tuple[str, ...]) -> list[int]:
@@ -287,89 +272,12 @@ class ChatEncoder:
 
     def _skeleton(self, roles: tuple[str, ...]) -> Skeleton:
         if roles not in self._skeletons:
-            self._skeletons[roles] = self._rendered_skeleton(roles)
+            if self._template is None:
+                plain = ("", *["\n\n"] * (len(roles) - 1), BASE_MODEL_ANSWER)
+                self._skeletons[roles] = Skeleton(plain, lead=" ")
+            else:
+                self._skeletons[roles] = self._template.skeleton(roles)
         return self._skeletons[roles]
-
-    def _rendered_skeleton(self, roles: tuple[str, ...]) -> Skeleton:
-        if not self.has_template:
-            return Skeleton(("", *["\n\n"] * (len(roles) - 1), BASE_MODEL_ANSWER), lead=" ")
-        names = [_PLACEHOLDER.format(chr(ord("a") + index)) for index in range(len(roles))]
-        text = self._apply([{"role": role, "content": name} for role, name in zip(roles, names, strict=True)])
-        positions = [text.find(name) for name in names]
-        if any(text.count(name) != 1 for name in names) or any(a > b for a, b in pairwise(positions)):
-            raise InputError(
-                "the tokenizer's chat template does not write every message once and in order; "
-                "use another chat template for the model"
-            )
-        parts = re.split("|".join(names), text)
-        parts[-1] = self._without_thoughts(parts[-1])
-        return Skeleton(tuple(parts), self._around_answer()[0])
-
-    def _without_thoughts(self, opening: str) -> str:
-        """Return the beginning of the model's turn; if it opens a block of thoughts, close the block."""
-        opened = list(_THINKING.finditer(opening))
-        if self.think or not opened:
-            return opening
-        closing = _closing(opened[-1].group())
-        if closing in opening[opened[-1].end() :]:
-            return opening
-        line_break = "" if opening.endswith("\n") else "\n"
-        return f"{opening}{line_break}\n{closing}\n\n"
-
-    def _around_answer(self) -> tuple[str, str]:
-        """Return the whitespace that the template writes before an answer, and all text that it writes after it."""
-        user, answer = _PLACEHOLDER.format("u"), _PLACEHOLDER.format("m")
-        question = [{"role": "user", "content": user}]
-        try:
-            prompt = self._apply(question)
-            text = self._apply([*question, {"role": "assistant", "content": answer}], answered=True)
-        except jinja2.TemplateError:
-            return "", ""
-        before, _, after = text.partition(answer)
-        lead = before[len(prompt) :] if before.startswith(prompt) else ""
-        return ("" if lead.strip() else lead), after
-
-    def _takes_system_role(self) -> bool:
-        probe = [{"role": "system", "content": _PLACEHOLDER.format("s")}, {"role": "user", "content": "b"}]
-        try:
-            # Some templates drop a system message without an error.
-            if probe[0]["content"] in self._apply(probe):
-                return True
-        except jinja2.TemplateError:
-            pass
-        try:
-            self._apply(_fold_system(probe))
-        except jinja2.TemplateError as error:
-            raise InputError(f"the tokenizer's chat template cannot render a user message ({error})") from error
-        return False
-
-    @cached_property
-    def _clock(self) -> dict[str, str]:
-        """Template options with a fixed date, if the template asks for the date."""
-        template = self.tokenizer.get_chat_template()
-        return {"chat_template": _STOPPED_CLOCK + template} if "strftime_now" in template else {}
-
-    def _apply(self, messages: Conversation, *, answered: bool = False) -> str:
-        text: str = self.tokenizer.apply_chat_template(
-            messages,
-            tokenize=False,
-            add_generation_prompt=not answered,
-            enable_thinking=self.think,
-            thinking=self.think,
-            **self._clock,
-        )
-        return text
-
-
-def _closing(mark: str) -> str:
-    return mark.replace("<|", "<|/") if mark.startswith("<|") else f"{mark[0]}/{mark[1:]}"
-
-
-def _fold_system(messages: Conversation) -> Conversation:
-    if messages[0]["role"] != "system":
-        return messages
-    system, user, *rest = messages
-    return [{"role": "user", "content": f"{system['content']}\n\n{user['content']}"}, *rest]
 
 
 def _fill(parts: Sequence[str], contents: Sequence[str]) -> str:

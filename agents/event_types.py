@@ -1,7 +1,7 @@
 """The event types of ACLED, as exports of all years write them.
 
-In 2019 ACLED replaced its nine event types by the six of today, with sub-event types, and changed its data back to
-1997. Exports and copies from before have the old types.
+In March 2019 ACLED introduced the six event types of today, with sub-types. Copies from before have the old types,
+several of which live on as sub-types; each is read as the type that its sub-type belongs to.
 """
 
 import re
@@ -33,6 +33,7 @@ _OF_SUB_TYPE = {
     "peacefulprotest": PROTESTS,
     "protestwithintervention": PROTESTS,
     "excessiveforceagainstprotesters": PROTESTS,
+    "excessiveforceagainstprotestors": PROTESTS,
 }
 _RIOTERS, _PROTESTERS = "5", "6"
 """ACLED's codes of these two kinds of actors, in `inter1`, `inter2` and the digits of `interaction`."""
@@ -85,13 +86,18 @@ def _riot_or_protest(row: Mapping[str, Any]) -> tuple[str, str]:
     if name := _OF_SUB_TYPE.get(_letters(str(row.get("sub_event_type") or ""))):
         return name, "by their sub-type"
     kinds = " ".join(_code(row.get(column)) for column in ("inter1", "inter2", "interaction"))
-    if name := _of_kinds(_RIOTERS in kinds or "rioter" in kinds, _PROTESTERS in kinds or "protester" in kinds):
+    if name := _of_kinds(_RIOTERS in kinds or "rioter" in kinds, _PROTESTERS in kinds or _speaks_of_protesters(kinds)):
         return name, "by the kinds of actors"
     actors = " ".join(str(row.get(column) or "") for column in ("actor1", "actor2")).casefold()
-    if name := _of_kinds("rioter" in actors, "protester" in actors):
+    if name := _of_kinds("rioter" in actors, _speaks_of_protesters(actors)):
         return name, "by their actors"
     fatalities = _code(row.get("fatalities"))
     return (PROTESTS, "without fatalities") if fatalities == "0" else (RIOTS, "with fatalities")
+
+
+def _speaks_of_protesters(text: str) -> bool:
+    # ACLED has spelled the word in both ways.
+    return "protester" in text or "protestor" in text
 
 
 def _of_kinds(rioters: bool, protesters: bool) -> str | None:

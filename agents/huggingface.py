@@ -64,7 +64,9 @@ class HuggingFaceModel(LanguageModel):
         When the device does not have enough memory for the weights.
     """
 
-    sources = ("answer_sampling", "chat", "forward", "huggingface", "prefix_tree")
+    sources = (
+        "answer_sampling", "chat", "chat_template", "forward", "huggingface", "prefix_tree", "thought_marks",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -227,7 +229,8 @@ class HuggingFaceModel(LanguageModel):
         for end in (self.tokenizer.eos_token_id, getattr(self.model.generation_config, "eos_token_id", None)):
             if end is not None:
                 ends |= set(end) if isinstance(end, list | tuple) else {end}
-        return ends | set(self.encoder.end[-1:] if self.encoder.has_template else [])
+        # Where thoughts and answer are marked apart, the mark that ends an answer may end the thoughts before it too.
+        return ends | set(self.encoder.end[-1:] if self.encoder.has_template and not self.encoder.answer_mark else [])
 
 
 def _unfilled(model: Any, loading: dict[str, Any]) -> list[str]:

@@ -81,6 +81,8 @@ def read_network(path: str | Path, *, columns: Mapping[str, str] | None = None, 
     if not np.any(table.source != table.target):
         raise InputError(f"{place}: holds no edges; write one edge on each line, as two names")
     notes = [*table.notes]
+    if table.says_direction and (n_directed := int(table.directed.sum())):
+        notes.append(f"direction, left out: {n_directed} edges; in a simulation a post goes both ways")
     named = {"weights": table.weights, "network": table.networks}
     if ignored := [*(name for name, values in named.items() if values is not None), *table.unused]:
         notes.append(f"further columns, ignored: {some(ignored, 8)}")

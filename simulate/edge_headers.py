@@ -27,6 +27,7 @@ _PAIRS = (
 _FOLLOWED = ("followed", "followee", "following", "friend", "leader", "idol")
 """Columns of those whose posts the follower is shown."""
 _FOLLOWER = ("follower", "fan", "subscriber")
+_ROWS_ENOUGH = 20
 _WEIGHTS = ("weight", "weights", "edgeweight")
 # Words that say nothing of the role of a column.
 _EMPTY = {
@@ -54,12 +55,15 @@ class Header(NamedTuple):
         Position of the column of each of our names.
     notes : tuple of str
         What was taken for a header, and what could be one.
+    kind : int, optional
+        Position of a column `Type` that says of each edge whether it is directed, as Gephi writes it.
     """
 
     names: tuple[str, ...]
     first_row: int
     at: dict[str, int]
     notes: tuple[str, ...]
+    kind: int | None = None
 
 
 def understand(
@@ -112,7 +116,7 @@ def understand(
         )
     if doubt:
         notes.append(doubt)
-    return Header(names, int(bool(header)), at, tuple(notes))
+    return Header(names, int(bool(header)), at, tuple(notes), _kind_of_edges(table, first) if header else None)
 
 
 def _position(place: str, ours: str, theirs: str, names: Sequence[str], header: bool) -> int:
@@ -128,6 +132,16 @@ def _position(place: str, ours: str, theirs: str, names: Sequence[str], header: 
         f"{place}: has no column {theirs!r} to take for {ours}{nearest(theirs, names, '')}; its {kind} are: "
         f"{some(names, 12)}"
     )
+
+
+def _kind_of_edges(table: pd.DataFrame, first: Sequence[str]) -> int | None:
+    """Return the position of the column with the kind of each edge, if there is one."""
+    for position, name in enumerate(first):
+        if name.lower() == "type" and position in table:
+            kinds = table[position].iloc[1:].str.strip().str.lower()
+            if kinds.isin(["directed", "undirected"]).all():
+                return position
+    return None
 
 
 def _completed(place: str, at: dict[str, int], names: Sequence[str], has_index: bool) -> dict[str, int]:
@@ -199,10 +213,7 @@ def _is_header(table: pd.DataFrame, first: Sequence[str]) -> tuple[bool, str]:
         return False, ""
     if all(_speaks_of_columns(first[position]) for position in ends):
         return True, ""
-    if not any(re.search(r"\d", first[p]) for p in ends) and all(
-        rest[p].str.contains(r"\d", regex=True).all() for p in ends
-    ):
-        # Names such as u17 have digits, and the first row has none.
+    if _is_written_otherwise([first[p] for p in ends], [rest[p] for p in ends]) or _is_lonely(rest, ends):
         return True, ""
     if len(rest) > 4:
         return False, (
@@ -218,6 +229,37 @@ def _is_one_of(name: str, cells: "pd.Series[str]") -> bool:
         return bool((cells.str.len() == 1).any())
     series = re.fullmatch(r"(.*\D)\d+", name)
     return bool(series and cells.str.fullmatch(re.escape(series[1]) + r"\d+").any())
+
+
+def _is_written_otherwise(names: Sequence[str], columns: "Sequence[pd.Series[str]]") -> bool:
+    """Return whether two names lack what all others have: digits, as u17; among several rows capitals, blanks or @."""
+    for pattern, least in ((r"\d", 1), (r"[A-Z]", 2), (r" ", 2), ("@", 2)):
+        if not any(re.search(pattern, name) for name in names) and all(
+            len(cells) >= least and _all_match(cells, pattern) for cells in columns
+        ):
+            return True
+    # Capitals that no other name has.
+    return all(name[0].isupper() for name in names) and all(
+        len(cells) >= 2 and _all_match(cells, r"^[^A-Z]*$") for cells in columns
+    )
+
+
+def _all_match(cells: "pd.Series[str]", pattern: str) -> bool:
+    """Return whether a pattern is in all cells; a few rows often tell."""
+    return all(bool(rows.str.contains(pattern, regex=True).all()) for rows in (cells.head(20), cells))
+
+
+def _is_lonely(rest: pd.DataFrame, ends: Sequence[int]) -> bool:
+    """Return whether no other row joins two names that occur nowhere else, among rows enough to expect one.
+
+    If the first row were an edge, it would be the only such edge; by chance that happens in one list of as many rows.
+    """
+    if len(rest) < _ROWS_ENOUGH:
+        return False
+    names = pd.concat([rest[position] for position in ends], ignore_index=True)
+    once = ~names.duplicated(keep=False).to_numpy()
+    n = len(rest)
+    return not bool((once[:n] & once[n:]).any())
 
 
 def _speaks_of_columns(name: str) -> bool:

@@ -15,12 +15,16 @@ from .edge_headers import NETWORK, SOURCE, TARGET, WEIGHT, Header, understand
 from .edge_table import EdgeTable, unreadable
 from .tables import read_parquet
 
-_COMMENT = re.compile(r"^[ \t]*(?:#|%|//|;)[^\n]*\n?", re.MULTILINE)
-_COMMENT_WITHOUT_SEMICOLON = re.compile(r"^[ \t]*(?:#|%|//)[^\n]*\n?", re.MULTILINE)
+_SEPARATOR_LINE = r'"?sep=[^\n]"?[ \t]*(?:\n|\Z)'
+"""Line with which Excel is told the separator."""
+_COMMENT = re.compile(rf"^(?:[ \t]*(?:#|%|//|;)[^\n]*\n?|{_SEPARATOR_LINE})", re.MULTILINE)
+_COMMENT_WITHOUT_SEMICOLON = re.compile(rf"^(?:[ \t]*(?:#|%|//)[^\n]*\n?|{_SEPARATOR_LINE})", re.MULTILINE)
+_NAMES_TAKEN_FOR_COMMENT = re.compile(r"^#\w[^\n]*", re.MULTILINE)
 _UNDIRECTED = re.compile(r"^[#%/;\s]*(?:sym\b|undirected\b)", re.IGNORECASE)
 """Beginning of a comment that says that edges have no direction, as in files of KONECT and SNAP."""
 _ATTRIBUTES = re.compile(r"[ \t,;]*\{([^\n]*)\}[ \t]*$", re.MULTILINE)
 """Attributes of an edge, as networkx writes them after its ends."""
+_ARROWS = ("->", "--", "=>", "<->")
 _BLANKS = r"\s+"
 _SEPARATORS = ("\t", ";", ",", "|", _BLANKS)
 _SAMPLE = 200
@@ -45,8 +49,6 @@ def read_edge_list(text: str, place: str, columns: Mapping[str, str], header: bo
         When a line cannot be an edge.
     """
     comment, separator, body = _split(text)
-    if not body.strip():
-        raise InputError(f"{place}: holds no edges; write one edge on each line, as two names")
     attributes = _ATTRIBUTES.search(body[: body.find("\n")] if "\n" in body else body)
     weights_aside = None
     if attributes:
@@ -54,10 +56,15 @@ def read_edge_list(text: str, place: str, columns: Mapping[str, str], header: bo
         weights_aside = _weights_in_attributes(body)
         body = _ATTRIBUTES.sub("", body)
         separator = _separator(_lines(body, _SAMPLE))
+    if not body.strip():
+        raise InputError(
+            f"{place}: holds no edges; write one edge on each line, as two names. Lines that begin with #, %, // or ; "
+            "are comments: such names need double quotes"
+        )
     rows = _Rows(text, comment, place)
     table = _cells(body, separator, rows)
     found = understand(table, place, columns, header)
-    notes = list(found.notes)
+    notes = [*found.notes, *_names_lost(text, separator)]
     if attributes and weights_aside is None:
         notes.append("attributes of the edges were ignored")
     edges = table.iloc[found.first_row :]
@@ -67,9 +74,11 @@ def read_edge_list(text: str, place: str, columns: Mapping[str, str], header: bo
         weights = _weights(edges, found)
     if not columns and separator == _BLANKS and found.first_row == 0:
         _refuse_adjacency(edges, rows)
-    directed = not _UNDIRECTED.match(text.partition("\n")[0]) if comment.match(text) else True
-    if not directed:
+    directed = np.full(len(edges), not (comment.match(text) and _UNDIRECTED.match(text)))
+    if not directed.all():
         notes.append("its first comment says that edges have no direction")
+    elif found.kind is not None:
+        directed = (edges[found.kind].str.strip().str.lower() == "directed").to_numpy(dtype=bool)
     return _table(edges, found, weights, directed, notes, rows)
 
 
@@ -99,7 +108,7 @@ def read_edge_parquet(path: Path, columns: Mapping[str, str]) -> EdgeTable:
     if WEIGHT in found.at:
         edges[found.at[WEIGHT]] = _as_text(content.iloc[:, found.at[WEIGHT]])
         weights = _weights(edges, found)
-    return _table(edges, found, weights, True, notes, rows)
+    return _table(edges, found, weights, np.full(len(edges), True), notes, rows)
 
 
 def read_matrix_market(text: str, place: str) -> EdgeTable:
@@ -129,6 +138,7 @@ def read_matrix_market(text: str, place: str) -> EdgeTable:
         entries.col[kept].astype(np.int32),
         np.full(int(kept.sum()), not symmetric),
         None if "pattern" in header else entries.data[kept].astype(float),
+        says_direction=True,
     )
 
 
@@ -165,6 +175,14 @@ def _split(text: str) -> tuple[re.Pattern[str], str, str]:
     # A line that begins with a semicolon then has an empty first cell.
     comment = _COMMENT_WITHOUT_SEMICOLON
     return comment, separator, comment.sub("", text) if comment.search(text) else text
+
+
+def _names_lost(text: str, separator: str) -> list[str]:
+    """Return a note on comments that look like edges between names with #, such as tags."""
+    found = [match for match in _NAMES_TAKEN_FOR_COMMENT.findall(text) if separator in match]
+    if not found:
+        return []
+    return [f"lines that begin with # are comments, such as {found[0][:60]!r}; if they are edges, quote the names"]
 
 
 def _lines(text: str, most: int) -> list[str]:
@@ -209,6 +227,8 @@ def _cells(body: str, separator: str, rows: _Rows) -> pd.DataFrame:
     except (pd.errors.ParserError, ValueError, OverflowError) as error:
         reason = str(error).strip().splitlines()[0]
         raise _first_fault(body, separator, len(cells), rows) or unreadable(rows.place, reason) from error
+    if separator == _BLANKS and len(cells) > 2 and table[1].iloc[0] in _ARROWS and table[1].nunique() == 1:
+        table = table.drop(columns=1).set_axis(range(len(cells) - 1), axis=1)
     if separator == _BLANKS and (short := np.flatnonzero((table[1] == "").to_numpy())).size:
         raise rows.refuse(int(short[0]), "has 1 names; an edge has two")
     return table
@@ -217,7 +237,11 @@ def _cells(body: str, separator: str, rows: _Rows) -> pd.DataFrame:
 def _cells_of(line: str, separator: str) -> list[str]:
     if separator == _BLANKS:
         return re.findall(r'"[^"]*"|\S+', line)
-    return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    try:
+        return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    except csv.Error:
+        # A cell that is longer than any name.
+        return [line]
 
 
 def _first_fault(body: str, separator: str, n_cells: int, rows: _Rows) -> InputError | None:
@@ -271,7 +295,7 @@ def _table(
     edges: pd.DataFrame,
     found: Header,
     weights: NDArray[np.float64] | None,
-    directed: bool,
+    directed: NDArray[np.bool_],
     notes: list[str],
     rows: _Rows,
 ) -> EdgeTable:
@@ -302,18 +326,19 @@ def _table(
             )
         labels = labels.delete(blank)
         pairs = np.where(pairs > blank, pairs - 1, pairs).astype(np.int32)
-    used = set(found.at.values())
+    used = {*found.at.values(), found.kind}
     unused = tuple(
-        (found.names[position] or f"number {position + 1}") if found.first_row else f"number {position + 1}"
+        (found.names[position] if found.first_row else "") or f"number {position + 1}"
         for position in range(len(found.names))
-        if position not in used and (position not in edges or found.names[position] or (edges[position] != "").any())
+        if position not in used
+        and ((found.first_row and found.names[position]) or (position in edges and (edges[position] != "").any()))
     )
     networks = edges[found.at[NETWORK]].str.strip().to_numpy(dtype=object) if NETWORK in found.at else None
     return EdgeTable(
         labels,
         pairs[named, 0],
         pairs[named, 1],
-        np.full(int(named.sum()), directed),
+        directed[named],
         None if weights is None else weights[named],
         None if networks is None else networks[named],
         tuple(notes),

@@ -32,6 +32,8 @@ class EdgeTable:
         Names or numbers of further columns.
     where : callable
         Returns where an edge stands in the file, such as `line 7`.
+    says_direction : bool
+        Whether the format says of edges if they have a direction; edge lists do not.
     """
 
     labels: pd.Index
@@ -43,6 +45,7 @@ class EdgeTable:
     notes: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     where: Callable[[int], str] = "edge {}".format
+    says_direction: bool = False
 
     @property
     def n_agents(self) -> int:
@@ -109,6 +112,7 @@ class GraphBuilder:
             np.array(self.directed, dtype=bool),
             None if missing.any() else weights,
             notes=tuple(notes),
+            says_direction=True,
         )
 
 
@@ -127,4 +131,4 @@ def some(names: Sequence[str], most: int = 3) -> str:
 
 def unreadable(place: str, reason: object) -> InputError:
     """Return the error for a file that holds no network that can be read."""
-    return InputError(f"{place}: is not a readable network ({reason})")
+    return InputError(f"{place}: is not a readable network ({' '.join(str(reason).split())})")

@@ -2,6 +2,7 @@
 
 import html
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -117,7 +118,8 @@ def read_gml(text: str, place: str) -> EdgeTable:
 
 
 def _gml_tokens(text: str) -> Iterator[str]:
-    return (match for match in _GML_TOKEN.findall(text) if not match.startswith("#"))
+    # Keys and ids are repeated: one copy of each is kept.
+    return (sys.intern(match[0]) for match in _GML_TOKEN.finditer(text) if not match[0].startswith("#"))
 
 
 def _gml(tokens: Iterator[str]) -> list[tuple[str, Any]]:

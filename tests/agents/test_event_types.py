@@ -28,6 +28,8 @@ def test_old_types_are_part_of_a_type_of_today(old, name):
     [
         ({"sub_event_type": "Mob violence", "fatalities": "0"}, "Riots", "by their sub-type"),
         ({"sub_event_type": "Peaceful protest", "fatalities": "3"}, "Protests", "by their sub-type"),
+        ({"sub_event_type": "Excessive force against protestors", "fatalities": "9"}, "Protests", "by their sub-type"),
+        ({"actor2": "Protestors (Varosia)", "fatalities": "9"}, "Protests", "by their actors"),
         ({"inter1": "6", "inter2": "0", "fatalities": "2"}, "Protests", "by the kinds of actors"),
         ({"inter1": 5, "inter2": 1.0, "fatalities": 0}, "Riots", "by the kinds of actors"),
         ({"interaction": "60", "fatalities": "2"}, "Protests", "by the kinds of actors"),

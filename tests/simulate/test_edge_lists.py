@@ -76,6 +76,9 @@ def test_a_semicolon_that_separates_is_no_comment(tmp_path):
         ("person_a,person_b", "ann,bob\nbob,cid", "ann", "bob"),
         ("Teacher,Student", "Anne Lee,Bo\nBo,Cy", "Anne Lee", "Bo"),
         ("gluon,quark", "u1,u2\nu2,u3", "u1", "u2"),
+        ("gluon,quark", "Anne Lee,Bo Ray\nBo Ray,Cy", "Anne Lee", "Bo Ray"),
+        ("Gluon,Quark", "ann,bob\nbob,cid", "ann", "bob"),
+        ("gluon,quark", "a@x.y,b@x.y\nb@x.y,c@x.y", "a@x.y", "b@x.y"),
         ("gluon,quark,spin", "ann,bob,0.5\nbob,cid,1", "ann", "bob"),
         (",source,target", "0,ann,bob\n1,bob,cid", "ann", "bob"),
         (",gluon,quark", "0,14,15\n1,15,16", "14", "15"),
@@ -85,7 +88,7 @@ def test_a_semicolon_that_separates_is_no_comment(tmp_path):
 def test_a_header_of_any_names_is_a_header(tmp_path, header, rows, source, target):
     table = read(tmp_path, f"{header}\n{rows}\n")
     assert edges_of(table)[0] == (source, target)
-    assert len(table.source) == 2
+    assert len(table.source) == len(rows.splitlines())
     if {"source", "target"} - set(header.split(",")):
         assert "the first row was taken for names of columns: source = " in table.notes[0]
 
@@ -107,6 +110,16 @@ def test_a_first_row_that_could_be_a_header_is_told_of(tmp_path):
     assert len(table.source) == 6
     assert "taken for an edge between 'ovid' and 'livy', which occur nowhere else" in table.notes[0]
     assert len(read(tmp_path, text, header=True).source) == 5
+
+
+def test_a_first_row_of_names_of_its_own_is_a_header_where_no_other_row_is_so(tmp_path):
+    names = [f"{first}{last}" for first in "abcde" for last in ("nna", "ob", "ato", "ido", "sme")]
+    ring = "".join(f"{one},{other}\n" for one, other in zip(names, names[1:] + names[:1], strict=True))
+    table = read(tmp_path, "gluon,quark\n" + ring)
+    assert (len(table.source), "the first row was taken for names of columns" in table.notes[0]) == (25, True)
+    # With another such row the first may be an edge, and this is told.
+    table = read(tmp_path, "gluon,quark\n" + ring + "ovid,livy\n")
+    assert (len(table.source), "if it names the columns" in table.notes[0]) == (27, True)
 
 
 def test_columns_and_header_can_be_said(tmp_path):
@@ -170,6 +183,29 @@ def test_what_is_merged_is_told(tmp_path):
         f"{path}: edges of an agent to itself, left out: 1",
         f"{path}: repeated edges, in either direction, merged: 2",
     )
+
+
+def test_tables_of_gephi_say_of_every_edge_whether_it_has_a_direction(tmp_path):
+    path = tmp_path / "edges.csv"
+    path.write_text("Source,Target,Type,Id,Weight\na,b,Undirected,0,1.0\nb,c,Directed,1,2.0\n")
+    contacts = read_contacts(path)
+    assert dict(zip(contacts.labels, contacts.degrees_in, strict=True)) == {"a": 1, "b": 1, "c": 1}
+    assert contacts.notes == ("further columns, ignored: Id",)
+    path.write_text("Source,Target,Type\na,b,friend\nb,c,kin\n")
+    assert read_contacts(path).n_edges == 2
+
+
+@pytest.mark.parametrize("text", ["sep=;\nann;bob\nbob;cid\n", "ann -> bob\nbob -> cid\n", "ann -- bob\nbob -- cid\n"])
+def test_what_stands_between_names_is_no_name(tmp_path, text):
+    assert edges_of(read(tmp_path, text)) == [("ann", "bob"), ("bob", "cid")]
+
+
+def test_names_that_look_like_comments_are_told_of(tmp_path):
+    table = read(tmp_path, 'source,target\n"#x","#y"\n#y,#z\n# of old, and new\n')
+    assert edges_of(table) == [("#x", "#y")]
+    assert table.notes == ("lines that begin with # are comments, such as '#y,#z'; if they are edges, quote the names",)
+    with pytest.raises(InputError, match="are comments: such names need double quotes"):
+        read(tmp_path, "#x,#y\n#y,#z\n")
 
 
 def test_a_blank_cell_makes_an_agent_without_that_edge(tmp_path):

@@ -67,7 +67,12 @@ def test_every_edge_of_graphml_and_gexf_has_its_own_direction(tmp_path):
         text = GRAPHML.format(f'<graph edgedefault="{default}">{NODES}{edges.format(own)}</graph>')
         (tmp_path / "g.graphml").write_text(text)
         assert read_contacts(tmp_path / "g.graphml").n_edges == n_directed
-        assert read_network(tmp_path / "g.graphml").n_edges == 2
+        network = read_network(tmp_path / "g.graphml")
+        assert network.n_edges == 2
+        n_arrows = 4 - n_directed
+        assert network.notes == (
+            f"{tmp_path / 'g.graphml'}: direction, left out: {n_arrows} edges; in a simulation a post goes both ways",
+        )
     edges = '<edge source="a" target="b"/><edge source="b" target="c" type="{}" weight="0.5"/>'
     for own, n_directed in (("undirected", 3), ("mutual", 3), ("directed", 2)):
         (tmp_path / "g.gexf").write_text(GEXF.format('defaultedgetype="directed"', NODES, edges.format(own)))

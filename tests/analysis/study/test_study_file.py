@@ -315,3 +315,24 @@ def test_settings_of_counts_choose_their_level():
     for table in ({"closures": "mean-field"}, {"likelihood": "beta-binomial"}, {"unit": "increment"}):
         assert make_study({"comparison": table}).comparison.asks_for_counts, table
     assert not make_study({"comparison": {"likelihood": "binomial", "unit": "trajectory"}}).comparison.asks_for_counts
+
+
+def test_a_network_file_of_a_study_has_its_own_number_of_agents_and_names(tmp_path):
+    (tmp_path / "pairs.csv").write_text("fan,idol\n" + "".join(f"{n},{n + 1}\n" for n in range(10, 30)))
+
+    def plan_of(network, seeds="17,30", note=None):
+        (tmp_path / "study.toml").write_text(
+            f"[personas]\nprofiles = ['OCEAN']\n[events]\nids = ['VAR1']\n[spread]\nseeds = '{seeds}'\n"
+            f"networks = [{network}]\n"
+        )
+        return make_plan(read_study(tmp_path / "study.toml"), note)
+
+    said = []
+    (condition,) = plan_of("'pairs.csv'", note=said.append).conditions
+    assert condition.settings.agents == 21
+    assert "source = idol, target = fan" in said[0]
+    assert len(plan_of("{kind = 'pairs.csv:source=fan,target=idol', agents = 21}").conditions) == 1
+    with pytest.raises(InputError, match=r"agents = 20: the network pairs.csv has 21 agents"):
+        plan_of("{kind = 'pairs.csv', agents = 20}")
+    with pytest.raises(InputError, match=r"network pairs.csv has no agent called 0"):
+        plan_of("'pairs.csv'", seeds="0")
