@@ -8,7 +8,7 @@ CONSTRAINTS := $(shell $(PYTHON) -c "import sys; print('constraints.txt' if sys.
 .PHONY: demo test lint types test-latest test-nutpie mutate calibrate bench clean
 
 demo: $(VENV)/installed  ## Install, then run the main job with the embedded model.
-	$(BIN)/tworate run --out runs/demo
+	$(BIN)/tworate run --out runs/demo --force
 
 test: $(VENV)/installed-test lint types  ## Lint, types and the default test tier.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not calibration"

@@ -1,4 +1,4 @@
-"""The two errors whose messages are written for the user of tworate, and checks that many arguments share."""
+"""The errors whose messages are written for the user of tworate, and checks that many arguments share."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -17,6 +17,10 @@ class JobError(RuntimeError):
 
     The command line prints it as one line and exits with status 1.
     """
+
+
+class WriteError(JobError):
+    """A file could not be written: the disk is full, or the folder lost its permission."""
 
 
 def nearest(word: str, words: Iterable[str], otherwise: str = "; choose one of these") -> str:

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import errno
 import io
 import math
 import os
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, WriteError
 
 
 def read_text(path: Path) -> str:
@@ -121,24 +122,54 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Raises
     ------
-    InputError
-        When the folder cannot be made or written to.
+    WriteError
+        When the folder cannot be made or written to, or the disk is full.
     """
-    try:
+    with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # Writers choose their format by the suffix, so the temporary file keeps it.
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-    except OSError as error:
-        raise _refused(path, error) from error
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        # mkstemp makes private files; the finished file should follow the user's umask.
-        temporary.chmod(0o666 & ~_UMASK)
-        temporary.replace(path)
+        with _writing(path):
+            yield temporary
+            # mkstemp makes private files; the finished file should follow the user's umask.
+            temporary.chmod(0o666 & ~_UMASK)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses while a file is written into one line."""
+    try:
+        yield
+    except OSError as error:
+        if (reason := storage_fault(error)) is None:
+            raise
+        raise WriteError(f"{path}: {NOT_WRITTEN.format(reason)}") from error
+
+
+NOT_WRITTEN = "cannot be written ({}); make room, or choose another place with --out"
+"""What is said of a file, with the reason of the operating system."""
+_STORAGE = {
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "EFBIG", "ENOTDIR", "EISDIR", "ENAMETOOLONG",
+                 "ESTALE", "ENODEV", "ENXIO", "EMFILE", "ENFILE", "ELOOP", "EEXIST")
+    if hasattr(errno, name)
+}  # fmt: skip
+"""Numbers of errors that are faults of disks and folders."""
+
+
+def storage_fault(error: OSError) -> str | None:
+    """Return what an error says of a disk or folder; None if it is of something else."""
+    if error.errno in _STORAGE:
+        return os.strerror(error.errno or 0)
+    # Writers of Parquet and HDF5 give the reason in the text only.
+    full = os.strerror(errno.ENOSPC)
+    return full if full in str(error) else None
 
 
 @contextmanager
@@ -154,23 +185,22 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
     Raises
     ------
-    InputError
-        When the folder cannot be made or written to.
+    WriteError
+        When the folder cannot be made or written to, or the disk is full.
     """
-    try:
+    with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=TEMPORARY))
-    except OSError as error:
-        raise _refused(path, error) from error
     try:
-        yield temporary
-        temporary.chmod(0o777 & ~_UMASK)
-        try:
-            temporary.rename(path)
-        except OSError as error:
-            # `rename` never replaces a folder that is not empty.
-            if not path.is_dir():
-                raise _refused(path, error) from error
+        with _writing(path):
+            yield temporary
+            temporary.chmod(0o777 & ~_UMASK)
+            try:
+                temporary.rename(path)
+            except OSError:
+                # `rename` never replaces a folder that is not empty.
+                if not path.is_dir():
+                    raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -192,11 +222,7 @@ def check_writable(path: Path) -> None:
         with tempfile.TemporaryFile(dir=parent):
             pass
     except OSError as error:
-        raise _refused(path, error) from error
-
-
-def _refused(path: Path, error: OSError) -> InputError:
-    return InputError(f"{path}: cannot be written ({error.strerror}); choose another place with --out")
+        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from error
 
 
 def write_text(path: Path, text: str) -> None:

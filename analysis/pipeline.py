@@ -16,6 +16,7 @@ from ..inference.comparison.compare import checked_structures
 from ..inference.comparison.storage import TRAJECTORIES, discard_comparison
 from ..inference.data.observations import check_closure
 from ..inference.posterior.fitting import DEFAULT_LIKELIHOOD, check_level, check_names, versions
+from .destination import claimed
 from .experiment import (
     Population,
     Progress,
@@ -26,6 +27,7 @@ from .experiment import (
     simulate_events,
     write_decisions,
 )
+from .kept import kept_if_not_saved, kept_or_computed
 
 RUN = "run.json"
 
@@ -46,6 +48,7 @@ def run(
     period: float | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
+    show: Callable[[Comparison], None] | None = None,
 ) -> Comparison:
     """Run the main job and save everything: decisions, trajectories, comparison, report.
 
@@ -72,10 +75,19 @@ def run(
         Called with the current stage, steps done, and steps in total.
     say : callable, optional
         Called with notes for the user.
+    show : callable, optional
+        Called with the comparison before it is saved.
 
     Returns
     -------
     Comparison
+
+    Raises
+    ------
+    InputError
+        When a setting or name is invalid, or another process writes to the folder.
+    WriteError
+        When results cannot be saved.
     """
     from .report.comparison_report import write_report  # matplotlib
 
@@ -94,30 +106,34 @@ def run(
     if say:
         for note in elicitation_notes(tables, elicitation):
             say(f"note: {note}")
-    trajectories = simulate_events(tables, settings, progress, population)
-    # Results of an earlier job belong to other data. Remove them now, in case this job is interrupted.
-    discard_comparison(folder)
-    (folder / RUN).unlink(missing_ok=True)
-    # Save before the fits, so that a later failure does not lose the expensive model calls.
-    write_decisions(tables, folder / "decisions.csv")
-    trajectories.save(folder / TRAJECTORIES)
-    record = run_record(model, tables, population, elicitation, settings)
-    write_text(folder / RUN, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
-    by = ["event"] if len(events) > 1 else []
-    comparison = compare(
-        trajectories,
-        by=by,
-        likelihood=likelihood,
-        closure=closure,
-        clock=settings.clock,
-        level=level,
-        structures=structures,
-        period=period,
-        seed=settings.seed,
-        progress=progress,
-    )
-    comparison.save(folder)
-    write_report(comparison, folder, record, progress)
+    with claimed(folder):
+        trajectories = simulate_events(tables, settings, progress, population)
+        # Results of an earlier job belong to other data. Remove them now, in case this job is interrupted.
+        discard_comparison(folder)
+        (folder / RUN).unlink(missing_ok=True)
+        # Save before the fits, so that a later failure does not lose the expensive model calls.
+        write_decisions(tables, folder / "decisions.csv")
+        trajectories.save(folder / TRAJECTORIES)
+        record = run_record(model, tables, population, elicitation, settings)
+        write_text(folder / RUN, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        asked: dict[str, Any] = {
+            "by": ["event"] if len(events) > 1 else [],
+            "likelihood": likelihood,
+            "closure": closure,
+            "clock": settings.clock,
+            "level": level,
+            "structures": structures,
+            "period": period,
+            "seed": settings.seed,
+        }
+        comparison = kept_or_computed(
+            trajectories, asked, lambda: compare(trajectories, **asked, progress=progress), say or (lambda _: None)
+        )
+        if show:
+            show(comparison)
+        with kept_if_not_saved(comparison, trajectories, asked):
+            comparison.save(folder)
+            write_report(comparison, folder, record, progress)
     return comparison
 
 

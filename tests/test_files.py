@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from tworate.errors import InputError
+from tworate.errors import WriteError
 from tworate.files import TEMPORARY, atomic_folder
 
 
@@ -40,5 +40,5 @@ def test_a_folder_that_another_process_finished_first_stays(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be written"), atomic_folder(tmp_path / "file" / "one"):
+    with pytest.raises(WriteError, match="cannot be written"), atomic_folder(tmp_path / "file" / "one"):
         pass

@@ -9,6 +9,7 @@ import typer
 from ... import __version__
 from ...common.memory import bound_arenas
 from ...errors import InputError, JobError
+from ...files import NOT_WRITTEN, storage_fault
 from . import cache, compare, convert, decide, explain, listings, plan, probe, recover, report, run, simulate, study
 
 INTERRUPTED = 130
@@ -76,6 +77,11 @@ def main() -> None:
         # The reader of stdout has closed it, as in `tworate decide | head`: this is not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if (reason := storage_fault(error)) is None:
+            raise
+        say(f"error: {error.filename or 'a file'}: {NOT_WRITTEN.format(reason)}")
+        sys.exit(1)
     except SystemExit as stopped:
         # Typer turns Ctrl-C into this status and prints nothing.
         if stopped.code == INTERRUPTED:

@@ -1,7 +1,8 @@
 """`tworate compare`: compare models on any trajectories."""
 
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -78,6 +79,7 @@ def compare(
         ),
     ] = False,
     seed: options.Seed = 0,
+    force: options.Force = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Compare one rate with two on any trajectories.
@@ -100,53 +102,60 @@ def compare(
 
         tworate compare shares.csv --network follows.csv --agents people.csv --covariates age,degree
     """
-    from ...files import check_writable
     from ...inference import compare as compare_trajectories
     from ...inference import comparison_dict
+    from ..destination import claimed
+    from ..kept import kept_if_not_saved, kept_or_computed
     from .inputs import names
-    from .output import emit_json, progress_bar
+    from .output import emit_json, progress_bar, say
     from .verdicts import show_comparison
 
     if out:
-        _refuse_other_work(out)
-        check_writable(out / "report.html")
-    data = reading.read(clock)
-    with progress_bar() as bar:
-        comparison = compare_trajectories(
-            data,
-            models=names(between or models),
-            by=names(by),
-            closure=closure,
-            likelihood=likelihood,
-            clock=clock,
-            unit=unit,
-            level=level,
-            contact=contact,
-            covariates=names(covariates),
-            replicate_effects=replicate_effects,
-            prior_scale=prior_scale,
-            structures=names(structures),
-            period=period,
-            population=reading.population_range,
-            predict_from=predict_from,
-            evidence=evidence,
-            seed=seed,
-            progress=bar,
-        )
+        _refuse_other_work(out, force)
+    settings: dict[str, Any] = {
+        "models": names(between or models),
+        "by": names(by),
+        "closure": closure,
+        "likelihood": likelihood,
+        "clock": clock,
+        "unit": unit,
+        "level": level,
+        "contact": contact,
+        "covariates": names(covariates),
+        "replicate_effects": replicate_effects,
+        "prior_scale": prior_scale,
+        "structures": names(structures),
+        "period": period,
+        "population": reading.population_range,
+        "predict_from": predict_from,
+        "evidence": evidence,
+        "seed": seed,
+    }
+    with claimed(out) if out else nullcontext():
+        data = reading.read(clock)
+        with progress_bar() as bar:
+            comparison = kept_or_computed(
+                data, settings, lambda: compare_trajectories(data, **settings, progress=bar), say
+            )
+        # The verdict is told before anything is saved, which may fail.
+        if as_json:
+            emit_json(comparison_dict(comparison))
+        else:
+            show_comparison(comparison)
         if out:
             from ..report.comparison_report import write_report
 
-            comparison.save(out)
-            write_report(comparison, out, progress=bar)
-    if as_json:
-        emit_json(comparison_dict(comparison))
-    else:
-        show_comparison(comparison, out)
+            with progress_bar() as bar, kept_if_not_saved(comparison, data, settings):
+                comparison.save(out)
+                write_report(comparison, out, progress=bar)
+            say(f"report: {out / 'report.html'}")
 
 
-def _refuse_other_work(folder: Path) -> None:
-    """Refuse a folder with the results of another command, which would be lost."""
+def _refuse_other_work(folder: Path, force: bool) -> None:
+    """Refuse a folder with the results of another command, or with an earlier comparison, which would be lost."""
     from ...errors import InputError
+    from ...inference.comparison.storage import COMPARISON
+    from ..destination import refuse_earlier
     from ..pipeline import RUN
     from ..study.store import STUDY
 
@@ -155,3 +164,4 @@ def _refuse_other_work(folder: Path) -> None:
             raise InputError(
                 f"{folder}: holds {content} ({record}), which a comparison would overwrite; name another folder"
             )
+    refuse_earlier(folder / COMPARISON, force)

@@ -14,6 +14,7 @@ def convert(
     reading: Reading,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write: .csv or .parquet.")],
     clock: options.ClockName = None,
+    force: options.Force = False,
 ) -> None:
     """Read any table of counts or shares, say how it was understood, and write it as trajectories.
 
@@ -28,8 +29,10 @@ def convert(
         tworate convert shares.csv histories.parquet --network follows.csv
     """
     from ...simulate.trajectories import check_destination
+    from ..destination import refuse_earlier
     from .output import emit, say
 
+    refuse_earlier(out, force)
     check_destination(out)
     data = reading.read(clock)
     data.save(out)

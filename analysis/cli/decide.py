@@ -28,6 +28,7 @@ def decide(
     figure: Annotated[
         Path | None, typer.Option("--figure", metavar="FILE", help="With --explain: figure (.png, .pdf or .svg).")
     ] = None,
+    force: options.Force = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Ask a language model for the probability that each persona shares each event at each sighting.
@@ -50,6 +51,7 @@ def decide(
     from ...errors import InputError
     from ...files import check_writable
     from ..decision_effects import fit_decision_effects
+    from ..destination import refuse_earlier
     from ..experiment import elicitation_notes, elicitation_record, write_decisions
     from .figures import check_figure, save_figure
     from .output import emit, emit_json, progress_bar, say
@@ -57,6 +59,7 @@ def decide(
     chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
     templates = personas.templates()
     if out:
+        refuse_earlier(out, force)
         check_writable(out)
         if out.suffix.lower() != ".csv":
             raise InputError(f"{out}: name a file that ends in .csv")

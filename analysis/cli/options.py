@@ -69,6 +69,7 @@ Period = Annotated[
     float | None,
     typer.Option("--period", metavar="T", help="Period of a rhythm, such as 24 where time is in hours."),
 ]
+Force = Annotated[bool, typer.Option("--force", metavar="", help="Overwrite an earlier result.")]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object to stdout.")]
 Cache = Annotated[
     Path | None,

@@ -2,12 +2,15 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import options
 from .groups import ElicitationOptions, EventOptions, ModelOptions, PersonaOptions, SpreadOptions, grouped
+
+if TYPE_CHECKING:
+    from ...inference import Comparison
 
 
 @grouped
@@ -26,6 +29,7 @@ def run(
     structures: options.Structures = "default",
     period: options.Period = None,
     seed: options.Seed = 0,
+    force: options.Force = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Decide, simulate, fit, compare and report in one command.
@@ -41,8 +45,10 @@ def run(
         tworate run --events acled.csv --country Mali --since 2023-01-01 --personas village.csv --homophily 0.2
     """
     from ...inference import comparison_dict
+    from ...inference.comparison.storage import COMPARISON
+    from ..destination import refuse_earlier
     from ..experiment import make_population
-    from ..pipeline import check_job
+    from ..pipeline import RUN, check_job
     from ..pipeline import run as run_job
     from .inputs import names
     from .output import emit_json, progress_bar, say
@@ -51,12 +57,21 @@ def run(
     chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
     templates, settings = personas.templates(), spread.settings(seed)
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
+    for file in (COMPARISON, RUN):
+        refuse_earlier(folder / file, force)
     check_job(settings, folder, closure, likelihood, level, names(structures), period)
     population = make_population(settings, mixture)
     say(population.describe())
     language_model = model.load()
+
+    def show(comparison: "Comparison") -> None:
+        if as_json:
+            emit_json(comparison_dict(comparison))
+        else:
+            show_comparison(comparison)
+
     with progress_bar() as bar:
-        comparison = run_job(
+        run_job(
             language_model,
             chosen,
             folder,
@@ -71,8 +86,6 @@ def run(
             period=period,
             progress=bar,
             say=say,
+            show=show,
         )
-    if as_json:
-        emit_json(comparison_dict(comparison))
-    else:
-        show_comparison(comparison, folder)
+    say(f"report: {folder / 'report.html'}")

@@ -29,6 +29,7 @@ def simulate(
             help="Continue an interrupted run to --out FILE.parquet; the result is that of an uninterrupted run.",
         ),
     ] = False,
+    force: options.Force = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Simulate how persona agents spread a post on a network; write the trajectories.
@@ -51,6 +52,7 @@ def simulate(
     from ...simulate.counts import counts_path
     from ...simulate.streaming import check_stream
     from ...simulate.trajectories import check_destination
+    from ..destination import refuse_earlier
     from ..experiment import elicitation_notes, event_spreads, make_population, simulate_events
     from .output import emit, emit_json, progress_bar, say
 
@@ -60,6 +62,8 @@ def simulate(
     streamed = out if out and out.suffix == ".parquet" else None
     if resume and not streamed:
         raise InputError("--resume goes with --out FILE.parquet: only this format is written replicate by replicate")
+    if out and not resume:
+        refuse_earlier(out, force)
     if streamed:
         check_stream(streamed, resume=resume)
     elif out:

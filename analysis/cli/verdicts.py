@@ -1,16 +1,15 @@
 """Print a comparison on a terminal."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .output import emit, say
+from .output import emit
 
 if TYPE_CHECKING:
     from ...inference import Comparison
 
 
-def show_comparison(comparison: "Comparison", folder: Path | None) -> None:
-    """Print each condition's verdict and reasons, the table, and the path of the report."""
+def show_comparison(comparison: "Comparison") -> None:
+    """Print each condition's verdict and reasons, and the table."""
     from ..report.comparison_report import verdict_sentence
 
     for result in comparison.conditions:
@@ -33,5 +32,3 @@ def show_comparison(comparison: "Comparison", folder: Path | None) -> None:
             if column in comparison.table:
                 columns.append(column)
         emit("\n" + comparison.table[columns].to_string(index=False, float_format=lambda value: f"{value:.3f}"))
-    if folder:
-        say(f"report: {folder / 'report.html'}")

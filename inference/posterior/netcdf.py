@@ -30,11 +30,15 @@ def write_netcdf(posterior: Posterior, path: Path) -> None:
     path : Path
         The new file.
     """
-    with h5py.File(path, "w", track_order=True) as file:
+    # HDF5 fails at the end of the process if it could not write to a full disk. So it writes to memory.
+    with h5py.File(path, "w", driver="core", backing_store=False, track_order=True) as file:
         _write_attributes(file, posterior.attrs)
         numbers = itertools.count()
         for name in group_names(posterior):
             _write_group(file.create_group(name, track_order=True), group(posterior, name), numbers)
+        file.flush()
+        content = file.id.get_file_image()
+    path.write_bytes(content)
 
 
 def _write_group(group: Any, dataset: Any, numbers: Iterator[int]) -> None:
