@@ -73,6 +73,11 @@ def is_embedded(folder: Path) -> bool:
     )
 
 
+def behind_server(name: str) -> str:
+    """Return the end of a message that says how a model behind a server is named; hub ids have an owner."""
+    return "" if "/" in name else f"; if {name} is a model behind a server, write openai:{name}"
+
+
 def _from_hub(name: str, files: list[str]) -> Path:
     from huggingface_hub import HfApi, constants, snapshot_download
 
@@ -97,7 +102,7 @@ def _from_hub(name: str, files: list[str]) -> Path:
             reason = unreachable if revision is None else _first_line(error)
             raise InputError(
                 f"{name}: is not a local folder, and no copy from the hub is on this machine ({reason}); give a "
-                "local folder, or a hub id while online"
+                f"local folder, or a hub id while online{behind_server(name)}"
             ) from error
     return Path(folder)
 

@@ -11,6 +11,7 @@ from ...common.memory import bound_arenas
 from ...errors import InputError, JobError
 from ...files import NOT_WRITTEN, storage_fault
 from . import cache, compare, convert, decide, explain, listings, plan, probe, recover, report, run, simulate, study
+from .help import Command
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
@@ -25,7 +26,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
 
@@ -44,19 +46,19 @@ def _root(
     pass
 
 
-app.command("run")(run.run)
-app.command("compare")(compare.compare)
-app.command("convert")(convert.convert)
-app.command("explain")(explain.explain)
-app.command("plan")(plan.plan)
-app.command("simulate")(simulate.simulate)
-app.command("decide")(decide.decide)
-app.command("probe")(probe.probe)
-app.command("study")(study.study)
-app.command("recover")(recover.recover)
-app.command("report")(report.report)
-app.command("personas")(listings.personas)
-app.command("models")(listings.models)
+app.command("run", cls=Command)(run.run)
+app.command("compare", cls=Command)(compare.compare)
+app.command("convert", cls=Command)(convert.convert)
+app.command("explain", cls=Command)(explain.explain)
+app.command("plan", cls=Command)(plan.plan)
+app.command("simulate", cls=Command)(simulate.simulate)
+app.command("decide", cls=Command)(decide.decide)
+app.command("probe", cls=Command)(probe.probe)
+app.command("study", cls=Command)(study.study)
+app.command("recover", cls=Command)(recover.recover)
+app.command("report", cls=Command)(report.report)
+app.command("personas", cls=Command)(listings.personas)
+app.command("models", cls=Command)(listings.models)
 app.add_typer(cache.app, name="cache")
 
 

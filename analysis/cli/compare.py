@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from . import options
-from .reading import Reading, reads_table
+from .groups import grouped
+from .reading import Reading
 
 
-@reads_table
+@grouped
 def compare(
     reading: Reading,
     by: Annotated[

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from . import options
-from .reading import Reading, reads_table
+from .groups import grouped
+from .reading import Reading
 
 
-@reads_table
+@grouped
 def convert(
     reading: Reading,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write: .csv or .parquet.")],

@@ -61,7 +61,12 @@ def _options(group: Any) -> list[inspect.Parameter]:
         option.rich_help_panel = group.heading
         annotation = Annotated[kind, option]  # type: ignore[valid-type]
         parameters.append(
-            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default,
+                annotation=annotation,
+            )
         )
     return parameters
 
@@ -333,7 +338,7 @@ class SpreadOptions:
         str,
         typer.Option(
             "--network",
-            metavar="NAME[:KEY=VALUE,…]|FILE",
+            metavar="NAME|FILE",
             help="random-regular, erdos-renyi, watts-strogatz:rewired=0.1, barabasi-albert, "
             "powerlaw-cluster:triads=0.5, stochastic-block:blocks=4,between=0.05, complete, or a file: an edge list "
             "(FILE:source=COLUMN,target=COLUMN,header=yes|no if columns must be said), GraphML, GEXF, GML, Pajek; "

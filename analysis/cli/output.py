@@ -13,6 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 _messages = Console(stderr=True, highlight=False, soft_wrap=True)
 _SECONDS_A_LINE = 120
 """Seconds between two lines of progress in a log."""
+_SECONDS_A_STAGE = 15
+"""Seconds between lines that tell the stage in a log, so that quick commands print none."""
 
 
 def say(message: str) -> None:
@@ -36,10 +38,15 @@ class Bar:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._tasks: dict[str, Any] = {}
+        self._begun = self._last_line = time.monotonic()
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Show that stage `what` has reached `done` of `total`; a new stage finishes the earlier ones."""
         stage = what.split(" ")[0]
+        now = time.monotonic()
+        if self._progress.disable and now - self._last_line > _SECONDS_A_STAGE:
+            self._last_line = now
+            say(f"[{now - self._begun:.0f} s] {what} {done} of {total}")
         if stage not in self._tasks:
             self.finish()
             self._tasks[stage] = self._progress.add_task(what, total=total)

@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from . import options
-from .reading import Reading, reads_table
+from .groups import grouped
+from .reading import Reading
 
 
-@reads_table
+@grouped
 def plan(
     reading: Reading,
     length: Annotated[

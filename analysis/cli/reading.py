@@ -1,12 +1,9 @@
 """Reading a user's table: the argument FILE and its options, the same for all commands that read one."""
 
-import functools
-import inspect
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -15,16 +12,16 @@ from .options import DataFile
 if TYPE_CHECKING:
     from ...simulate import Trajectories
 
-_PANEL = "Reading FILE"
-
 
 def _option(name: str, metavar: str, text: str) -> Any:
-    return typer.Option(name, metavar=metavar, help=text, rich_help_panel=_PANEL)
+    return typer.Option(name, metavar=metavar, help=text)
 
 
 @dataclass(frozen=True)
 class Reading:
     """What is read, and how; see :func:`tworate.read`."""
+
+    heading: ClassVar[str] = "Reading FILE"
 
     file: DataFile
     column: Annotated[
@@ -81,7 +78,6 @@ class Reading:
             "--day-first/--month-first",
             metavar="",
             help="Whether 3/4/2024 is 3 April or March 4.",
-            rich_help_panel=_PANEL,
         ),
     ] = None
     decimal: Annotated[str | None, _option("--decimal", "MARK", "Decimal mark, a point or a comma.")] = None
@@ -125,25 +121,3 @@ class Reading:
         for note in data.notes:
             say(f"note: {note}")
         return data
-
-
-def reads_table(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the argument FILE and the options of :class:`Reading`, which it gets as `reading`."""
-    own = [each for each in inspect.signature(command).parameters.values() if each.name != "reading"]
-    file, *options = inspect.signature(Reading).parameters.values()
-    names = [file.name, *(option.name for option in options)]
-    hints = {**get_type_hints(command, include_extras=True), **get_type_hints(Reading, include_extras=True)}
-
-    @functools.wraps(command)
-    def wrapped(**values: Any) -> None:
-        reading = Reading(**{name: values.pop(name) for name in names})
-        command(reading=reading, **values)
-
-    # Typer makes options of the signature.
-    everything = [
-        each.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[each.name])
-        for each in (file, *own, *options)
-    ]
-    wrapped.__signature__ = inspect.Signature(everything)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {each.name: each.annotation for each in everything}
-    return wrapped

@@ -18,6 +18,7 @@ from ...models.structures.choice import CONTINUOUS, REPLICATES
 from ...models.structures.time_varying import TimeVarying
 from ..data.observations import Transitions
 from ..data.period import best_period
+from ..likelihood.compiled_density import is_compiled
 from ..likelihood.specification import Specification
 from ..loo.loo import Elpd, elpd_difference, loo, of_each_agent, refit_bad, unit_log_likelihood
 from ..posterior.arviz_adapter import Posterior, add_groups, drop_group, group
@@ -200,10 +201,7 @@ class ConditionFits:
                 self.finish(specification, drawn)
             else:
                 to_sample.append(specification)
-        for specification in to_sample:
-            # The first time on a machine this takes seconds: the density is compiled.
-            self.report(f"preparing {specification.name}")
-            self.start([specification])
+        self.start(to_sample)
         failures: dict[str, str] = {}
         for specification, sampled in self.sampled(doing, to_sample):
             if isinstance(sampled, JobError):
@@ -273,6 +271,8 @@ class ConditionFits:
     def start(self, specifications: Sequence[Specification]) -> None:
         """Start to sample in the background."""
         for specification in specifications:
+            if not is_compiled(specification):
+                self.report(f"compiling {specification.name}, once on this machine:")
             self._runs[specification] = self.run(specification, self.data_of(specification))
 
     def sampled(

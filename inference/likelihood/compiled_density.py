@@ -73,16 +73,42 @@ def compiled_density(specification: Specification, data: Transitions) -> Any:
     data : Transitions
         Any data for this specification. They only give the arrays.
     """
-    # Settings and given weights are in the data.
-    specification = replace(specification, period=None, shelf_life=None, given=None)
+    specification = _without_data(specification)
     with _compiling:
         if specification not in _programs:
             _programs[specification] = _load_or_compile(specification, data)
         return _programs[specification]
 
 
+def is_compiled(specification: Specification) -> bool:
+    """Return whether the log-density is in memory or on disk, so that :func:`compiled_density` takes no time."""
+    specification = _without_data(specification)
+    with _compiling:
+        if specification not in _programs:
+            key = _key(specification)
+            if key is None or (loaded := _from_disk(key, SOURCES)) is None:
+                return False
+            _programs[specification] = loaded
+        return True
+
+
+def _without_data(specification: Specification) -> Specification:
+    """Return a specification without settings and given weights, which are in the data."""
+    return replace(specification, period=None, shelf_life=None, given=None)
+
+
 def _load_or_compile(specification: Specification, data: Transitions) -> Any:
     return load_or_compile(_key(specification), lambda: _numba_density(specification, data))
+
+
+def _from_disk(key: str, sources: Sequence[str]) -> Any:
+    """Return a log-density that was compiled before; None if there is none."""
+    try:
+        # On a cache hit numba does not use the function. On a miss compilation fails because `density` is None.
+        with cache_folder(*sources):
+            return cfunc(DENSITY_SIGNATURE, cache=True)(_named(None, key))
+    except NumbaError:
+        return None
 
 
 def load_or_compile(key: str | None, make: Callable[[], Any], sources: Sequence[str] = SOURCES) -> Any:
@@ -97,13 +123,8 @@ def load_or_compile(key: str | None, make: Callable[[], Any], sources: Sequence[
     sources : sequence of str
         Folders whose sources determine the machine code.
     """
-    if key is not None:
-        try:
-            # On a cache hit numba does not use the function. On a miss compilation fails because `density` is None.
-            with cache_folder(*sources):
-                return cfunc(DENSITY_SIGNATURE, cache=True)(_named(None, key))
-        except NumbaError:
-            pass
+    if key is not None and (loaded := _from_disk(key, sources)) is not None:
+        return loaded
     function = _named(make(), key or "unnamed")
     with cache_folder(*sources):
         return cfunc(DENSITY_SIGNATURE, cache=key is not None)(function)
