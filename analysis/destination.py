@@ -14,7 +14,7 @@ LOCK = ".lock"
 
 def refuse_earlier(path: Path, force: bool) -> None:
     """Raise an InputError when a file of an earlier result is there, unless `force` is true."""
-    if path.exists() and not force:
+    if path.is_file() and not force:
         raise InputError(f"{path}: is an earlier result; choose another place with --out, or overwrite it with --force")
 
 
@@ -27,6 +27,8 @@ def claimed(folder: Path) -> Iterator[None]:
     InputError
         When another process writes to the folder, or it cannot be written to.
     """
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file; name a folder with --out")
     check_writable(folder / LOCK)
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,9 @@ import pandas as pd
 from ..errors import InputError
 
 _ALIKE = 0.5
-"""Part of the times of two versions at which their counts are equal, above which one is a revision of the other."""
-_LEAST_VALUES = 3
-"""Different counts that two versions must have in common: small counts are equal by chance."""
+"""Part of the times while both grow at which counts are equal, above which one is a revision of the other."""
+_LEAST_VALUES = 4
+"""Different counts that versions must have in common while they grow: a few are equal by chance in separate spreads."""
 
 
 def refuse_revisions(table: pd.DataFrame, path: "pd.Series[int]", locate: Callable[[Any], str]) -> None:
@@ -33,25 +33,39 @@ def refuse_revisions(table: pd.DataFrame, path: "pd.Series[int]", locate: Callab
     n_paths = path.groupby(table["trajectory"], sort=False).transform("nunique")
     if (n_paths <= 1).all():
         return
+    pairs = []
     for _, rows in table[(n_paths > 1).to_numpy()].groupby("trajectory", sort=False):
         parts = [part for _, part in rows.groupby(path[rows.index], sort=False)]
         # Against the longest; all pairs would take long where a label is used hundreds of times.
         longest = max(parts, key=len)
-        for part in parts:
-            if part is not longest and _is_version(part, longest):
-                _refuse(table, part, longest, locate)
+        pairs += [(part, longest) for part in parts if part is not longest]
+    for part, whole in pairs:
+        if _begins_within(part, whole):
+            _refuse(table, part, whole, locate)
+    alike = [pair for pair in pairs if _is_alike(*pair)]
+    # A few separate spreads are alike by chance.
+    if len(alike) > len(pairs) / 2:
+        _refuse(table, *alike[0], locate)
 
 
-def _is_version(part: pd.DataFrame, whole: pd.DataFrame) -> bool:
+def _begins_within(part: pd.DataFrame, whole: pd.DataFrame) -> bool:
+    """Return whether rows are single, or lie within the time of another trajectory without its begin."""
     begin, end = whole["time"].min(), whole["time"].max()
-    if len(part) == 1 or (begin < part["time"].min() and part["time"].max() <= end):
-        return True
+    return len(part) == 1 or bool(begin < part["time"].min() and part["time"].max() <= end)
+
+
+def _is_alike(part: pd.DataFrame, whole: pd.DataFrame) -> bool:
+    """Return whether two trajectories have mostly the same counts while they grow."""
     if np.array_equal(part[["time", "infected"]], whole[["time", "infected"]]):
         # Copies revise nothing: they are two conditions with the same outcome.
         return False
     both = part[["time", "infected"]].merge(whole[["time", "infected"]], on="time")
-    alike = both["infected_x"] == both["infected_y"]
-    return bool(len(both) and alike.mean() > _ALIKE and both["infected_x"][alike].nunique() >= _LEAST_VALUES)
+    counts = both[["infected_x", "infected_y"]]
+    # Separate spreads begin with the same number of sharers too, and may end with all agents.
+    growing = ((counts > counts.min()) & (counts < counts.max())).all(axis=1)
+    one, other = counts["infected_x"][growing], counts["infected_y"][growing]
+    same = one == other
+    return bool(growing.any() and same.mean() > _ALIKE and one[same].nunique() >= _LEAST_VALUES)
 
 
 def _refuse(table: pd.DataFrame, part: pd.DataFrame, whole: pd.DataFrame, locate: Callable[[Any], str]) -> None:

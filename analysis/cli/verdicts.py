@@ -23,6 +23,8 @@ def show_comparison(comparison: "Comparison") -> None:
     if first.covariates:
         emit(f"covariates of all models: {', '.join(first.covariates)}")
     emit(f"clock: {first.clock} ({first.clock_reason})")
+    if unit := comparison.trajectories.time_unit:
+        emit(f"time: in {unit}s, so rates are per {unit}")
     compared, total = (sum(getattr(r, n) for r in comparison.conditions) for n in ("n_observations", "n_increments"))
     if compared < total and first.level == "count":
         emit(f"increments: {compared} of {total} compared; in the others nobody was susceptible or exposed")

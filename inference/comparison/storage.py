@@ -102,6 +102,7 @@ def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], 
     content = {
         "tworate_version": comparison.version,
         "source": comparison.trajectories.source,
+        "time_unit": comparison.trajectories.time_unit,
         "by": comparison.by,
         "seed": comparison.seed,
         "conditions": conditions,

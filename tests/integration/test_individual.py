@@ -274,7 +274,7 @@ def test_the_command_records_histories_unless_told_not_to(command, tmp_path):
     assert command(*options, "--out", path)[0] == 0
     assert read_trajectories(path).histories.n_trajectories == 2
     assert read_trajectories(path).histories.attributes == ["persona"]
-    assert command(*options, "--no-histories", "--out", path)[0] == 0
+    assert command(*options, "--no-histories", "--force", "--out", path)[0] == 0
     assert read_trajectories(path).histories is None
     # CSV is not written replicate by replicate, but holds the same.
     assert command(*options, "--clock", "continuous", "--out", tmp_path / "t.csv")[0] == 0

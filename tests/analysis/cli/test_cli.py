@@ -229,7 +229,7 @@ BAD = [
     (["compare", "good.csv", "--models", "two-rats"], "did you mean 'two-rate'"),
     (["compare", "good.csv", "--closure", "recorded"], "needs the columns si_edges and degree"),
     (["compare", "good.csv", "--likelihood", "poisson"], "likelihood 'poisson' is unknown"),
-    (["compare", "good.csv", "--out", "good.csv"], "good.csv/report.html: cannot be written"),
+    (["compare", "good.csv", "--out", "good.csv"], "good.csv: is a file; name a folder"),
     (["run", "--model", ".", "--out", "out"], ".: contains no model (no config.json)"),
     (["decide", "--base-url", "http://localhost/v1"], "--base-url goes with --model openai:NAME"),
     (["decide", "--model", "openai:m", "--base-url", "localhost:8000"], "write it as in http://localhost:8000/v1"),

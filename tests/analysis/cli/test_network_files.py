@@ -40,7 +40,7 @@ def test_what_is_said_of_the_columns_takes_the_place_of_a_guess(simulate):
     status, said, _ = simulate("--agents", "30", network="ring.csv:source=follower,target=followee")
     assert status == 0
     assert "taken for names" not in said
-    status, said, _ = simulate("--agents", "32", network="ring.csv:header=no")
+    status, said, _ = simulate("--agents", "32", "--force", network="ring.csv:header=no")
     assert status == 0
 
 

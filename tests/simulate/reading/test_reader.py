@@ -278,7 +278,7 @@ def test_a_population_that_changes_is_refused_with_what_to_do(tmp_path):
     [
         ("issued", ["a,0,2,90,2020-05-01", "a,1,5,90,2020-05-02", "a,1,6,90,2020-05-09", "a,2,8,90,2020-05-03"]),
         ("final", ["a,0,2,90,no", "a,1,5,90,no", "a,2,7,90,no", "a,1,6,90,yes", "a,2,9,90,yes"]),
-        ("vintage", [f"a,{t},{n},90,{v}" for v in (1, 2) for t, n in enumerate((2, 5, 9, 12)[: 2 + v])]),
+        ("vintage", [f"a,{t},{n},90,{v}" for v in (6, 8) for t, n in enumerate((2, 5, 9, 12, 18, 25, 31, 40)[:v])]),
     ],
 )
 def test_versions_of_one_trajectory_are_not_two(tmp_path, column, rows):
@@ -295,6 +295,16 @@ def test_a_label_may_be_used_again_in_other_conditions():
     ]
     data = tworate.Trajectories(pd.concat(runs, ignore_index=True))
     assert data.path_numbers.max() == 14
+
+
+@pytest.mark.parametrize("probability", [0.05, 0.3, 0.9])
+def test_separate_spreads_are_not_taken_for_versions(probability):
+    network = random_regular(20, 3, seed=1)
+    runs = [
+        spread(network, np.array([[probability]]), rounds=30, replicates=4, seed=seed).table.assign(event=seed)
+        for seed in range(60)
+    ]
+    assert tworate.Trajectories(pd.concat(runs, ignore_index=True)).path_numbers.max() == 239
 
 
 def test_without_labels_times_must_not_repeat(tmp_path):
