@@ -11,6 +11,7 @@ from ...models import FreeHazardSI, GammaRateSI
 from ...models.structured import with_structure
 from ...models.structures import AGE, PHASE, all_structures
 from ...models.structures.choice import ALL, CONTINUOUS, DEFAULT, NONE, REPLICATES
+from ...models.structures.time_varying import TIME_VARYING
 from ...models.structures.unreachable import Unreachable
 from ..data.observations import Transitions
 from ..data.weighting import Weighting
@@ -38,6 +39,11 @@ _OTHERS = {
     REPLICATES: "a rate that differs between replicates",
     CONTINUOUS: "time that is continuous and not rounds",
 }
+_RATIO = "slow_over_fast"
+_HARDLY_REACHED = 0.02
+"""Slow rate over fast rate below which, on a network, counts do not tell the slow one from 0."""
+_GAIN_BESIDE_PACE = 10.0
+"""Gain of a second rate beside a pace in steps that counts on a network need: one rate gained 6.4 and 7.7."""
 MAX_TWO_SIDED = 3
 """Two rates are fitted with at most so many structures, those with which they describe the data best."""
 
@@ -119,11 +125,45 @@ class ConditionComparison(ConditionFits):
             if any(self.doubts_of(name) for name in weighed.compared) and weighed.verdict == "undecided":
                 return plain, judgement.doubts
             plain = weighed
+        if plain.verdict == "two-rate" and self._has_closure():
+            plain = self._beyond_error_of_closure(plain)
         if plain.verdict == "two-rate":
             return self._if_exposure_is_known(self._against_continuum(plain)), ()
         if plain.verdict == "one-rate":
             return self._if_not_too_early(plain)
         return plain, ()
+
+    def _has_closure(self) -> bool:
+        """Return whether the exposure of counts is approximate, as it is on a network."""
+        return self.data.units is None and self.options.method.closure != "mean-field"
+
+    def _beyond_error_of_closure(self, weighed: Weighed) -> Weighed:
+        """Return the verdict of two rates, or another one where the error of a closure can look like a second rate.
+
+        A few late shares that the closure does not expect look like a rate far below the other one, and not like 0. A
+        pace in steps leaves a misfit of its own, which a second rate takes up. docs/calibration.md has the evidence.
+        """
+        two, one = weighed.compared
+        gain = weighed.elpd_diff
+        draws = group(self.fits[two].posterior, "posterior")
+        ratio = float(draws[_RATIO].quantile(0.95)) if _RATIO in draws else np.inf
+        if one.endswith(f"+{UNREACHABLE}") and not weighed.structure and ratio < _HARDLY_REACHED:
+            reason = (
+                f"one rate, with a part that is never reached; two rates gain {gain:.1f}, but the slow one is less than "
+                f"1/{1 / _HARDLY_REACHED:.0f} of the fast one, and a closure's error looks like that"
+            )
+            return dataclasses.replace(
+                weighed, verdict="one-rate", structure=(UNREACHABLE,), selected=one, reasons=(reason, *weighed.reasons)
+            )
+        if two.endswith(f"+{TIME_VARYING}") and gain < _GAIN_BESIDE_PACE:
+            reason = (
+                f"a second rate gains {gain:.1f} beside a pace that varies over time; on a network, counts need "
+                f"{_GAIN_BESIDE_PACE:g}, because a pace in steps is not exact; who shared when would tell"
+            )
+            return dataclasses.replace(
+                weighed, verdict="undecided", structure=(), selected="", reasons=(reason, *weighed.reasons)
+            )
+        return weighed
 
     def _if_exposure_is_known(self, weighed: Weighed) -> Weighed:
         """Return the verdict, or undecided if the error of a closure may look like rates that differ.
@@ -132,7 +172,7 @@ class ConditionComparison(ConditionFits):
         tell how many, so the exposure within a structure by age is approximate.
         """
         by_age = [name for name in weighed.structure if name in all_structures() and all_structures()[name].axis == AGE]
-        if not by_age or self.data.units is not None or self.options.method.closure == "mean-field":
+        if not by_age or not self._has_closure():
             return weighed
         reason = (
             f"rates seem to differ beside {' or '.join(by_age)}, but on a network counts do not tell how the exposure "

@@ -19,6 +19,9 @@ _STEP_SD = 0.5
 """Standard deviation of a step: from one interval to the next the pace changes by a factor of about 1.6."""
 
 
+TIME_VARYING = "time-varying"
+
+
 class _Spline(Structure):
     """The formulas of :class:`TimeVarying`, whose fields are made by number."""
 
@@ -79,7 +82,7 @@ TimeVarying = make_dataclass(
     namespace={
         "__doc__": "A pace `g(t)` over the time of the data: `log g` is a penalised cubic B-spline, with mean 0.",
         "__module__": __name__,
-        "name": "time-varying",
+        "name": TIME_VARYING,
         "summary": "the pace varies over the time of the data, for all trajectories alike",
         "reference": "Eilers & Marx (1996), doi:10.1214/ss/1038425655",
         "axis": CALENDAR,

@@ -126,6 +126,12 @@ def unit_of_name(name: str) -> str | None:
     return _UNITS.get(_plain(name))
 
 
+def is_identifier(name: str) -> bool:
+    """Return whether a name is that of agents or of other things that have numbers, and not of a trajectory."""
+    plain = _plain(name)
+    return plain in _AGENTS or plain == "id" or plain.endswith("_id")
+
+
 def refuse_current(names: Iterable[str], place: str) -> None:
     """Raise an InputError when the only counts are of those who are infected now."""
     if current := [name for name in names if _plain(name) in _CURRENT]:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from .columns import OURS, refuse_current, unit_of_name
+from .columns import OURS, is_identifier, refuse_current, unit_of_name
 from .numbers import decimal_mark, is_missing, numbers_of
 from .source import Source
 from .times import Times, times_of
@@ -54,7 +54,9 @@ def wide_columns(source: Source) -> list[str]:
     if "time" not in table or table["time"].duplicated().any():
         return []
     columns = [name for name in table.columns if name not in OURS]
-    if not columns or not all(is_numeric(table[name]) for name in columns):
+    if not columns or any(is_identifier(name) for name in columns):
+        return []
+    if not all(is_numeric(table[name]) for name in columns):
         return []
     stems = {re.sub(r"[\W_]*\d+$", "", name) for name in columns}
     numbered = len(columns) > 1 and len(stems) == 1

@@ -5,6 +5,7 @@ import pytest
 
 from tworate import compare, load_comparison, random_regular, spread
 from tworate.inference import forecast, predict_curves
+from tworate.inference.calibration.recovery_grids import structures
 from tworate.simulate import Pace
 
 pytestmark = pytest.mark.integration
@@ -67,3 +68,23 @@ def test_two_rates_are_found_beside_ageing():
     (result,) = compare(data, structures=("ageing", "unreachable"), seed=1).conditions
     assert (result.verdict, result.structure) == ("two-rate", ["ageing"])
     assert result.selected == "two-rate+ageing"
+
+
+@pytest.mark.integration
+def test_a_part_that_is_never_reached_is_not_a_second_rate_by_counts_on_a_network():
+    # The error of the closure had looked like a slow rate of a thousandth of the fast one.
+    cell = next(cell for cell in structures().cells if cell.label == "structures: unreachable")
+    data_set = cell.draw(77, 0)
+    (result,) = compare(data_set.simulate(), seed=data_set.seed, level="count").conditions
+    assert (result.verdict, list(result.structure)) == ("one-rate", ["unreachable"])
+    assert result.elpd_diff > 4
+    assert "less than 1/50 of the fast one" in result.reasons[0]
+
+
+@pytest.mark.integration
+def test_a_small_gain_beside_a_pace_in_steps_is_undecided_by_counts_on_a_network():
+    cell = next(cell for cell in structures().cells if cell.label == "structures: rhythm")
+    data_set = cell.draw(77, 3)
+    (result,) = compare(data_set.simulate(), seed=data_set.seed, level="count").conditions
+    assert result.verdict == "undecided"
+    assert "counts need 10, because a pace in steps is not exact" in result.reasons[0]

@@ -199,6 +199,12 @@ def test_a_log_of_shares_is_counted_on_a_grid(tmp_path):
     assert len(read(path, population=50).table) <= 62
 
 
+def test_a_log_whose_labels_are_numbers_is_no_wide_table(tmp_path):
+    path = written(tmp_path, "timestamp,user_id,tweet_id\n10,7,1\n11,8,1\n12,9,2\n14,7,2\n")
+    data = read(path, population=20, every=1)
+    assert dict(data.table.groupby("trajectory")["infected"].last()) == {1: 2, 2: 2}
+
+
 def test_a_log_with_a_network_becomes_event_histories(tmp_path):
     shares = written(tmp_path, "user,timestamp,tweet\nann,2024-05-01,t\nbob,2024-05-03,t\n")
     follows = written(tmp_path, "follower,followed\nbob,ann\ncy,bob\n", "follows.csv")
