@@ -149,8 +149,8 @@ class ConditionComparison(ConditionFits):
         ratio = float(draws[_RATIO].quantile(0.95)) if _RATIO in draws else np.inf
         if one.endswith(f"+{UNREACHABLE}") and not weighed.structure and ratio < _HARDLY_REACHED:
             reason = (
-                f"one rate, with a part that is never reached; two rates gain {gain:.1f}, but the slow one is less than "
-                f"1/{1 / _HARDLY_REACHED:.0f} of the fast one, and a closure's error looks like that"
+                f"one rate, with a part that is never reached; two rates gain {gain:.1f}, but the slow one is less "
+                f"than 1/{1 / _HARDLY_REACHED:.0f} of the fast one, and a closure's error looks like that"
             )
             return dataclasses.replace(
                 weighed, verdict="one-rate", structure=(UNREACHABLE,), selected=one, reasons=(reason, *weighed.reasons)

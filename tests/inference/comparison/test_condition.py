@@ -99,7 +99,9 @@ def comparison_of(monkeypatch):
         steps = []
 
         def report(what, done, total):
-            steps.append((what, done, total))
+            # Whether a density must be compiled depends on what ran before.
+            if not what.startswith("compiling"):
+                steps.append((what, done, total))
 
         comparison = ConditionComparison(
             {"event": "A"}, lambda spec: observed(trajectories, "edge-based", spec), specifications, options, report
@@ -132,9 +134,8 @@ def test_structures_are_asked_before_two_rates_are_believed(comparison_of, two_r
     assert sum(model.weight for model in result.models.values()) == pytest.approx(1.0, abs=1e-6)
     assert list(result.posteriors) == list(result.models)
     assert steps[0] == ("fitting one-rate (event = A)", 0, 2)
-    assert [step[0] for step in steps[-5:]] == [
+    assert [step[0] for step in steps[-4:]] == [
         "reference free-hazard (event = A)",
-        "preparing free-hazard (event = A)",
         "reference free-hazard (event = A)",
         "adequacy of one-rate (event = A)",
         "adequacy of two-rate (event = A)",
