@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ... import __version__
+from ...common.invocation import set_command
 from ...common.memory import bound_arenas
 from ...errors import InputError, JobError
 from . import cache, compare, decide, explain, listings, plan, probe, recover, report, run, simulate, study
@@ -63,6 +64,7 @@ def main() -> None:
     from .output import say
 
     bound_arenas()
+    set_command([app.info.name or "tworate", *sys.argv[1:]])
     try:
         app()
     except InputError as error:

@@ -85,6 +85,7 @@ def compare(
             "--evidence", metavar="", help="Also estimate log marginal likelihoods (a minute or more per model)."
         ),
     ] = False,
+    models_from: options.ModelsFrom = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
@@ -100,6 +101,8 @@ def compare(
 
         tworate compare trajectories.csv --between one-rate,online-offline
 
+        tworate compare trajectories.csv --models-from mine.py --out runs/mine
+
         tworate compare cases.csv --population 2000:5000
 
         tworate compare shares.csv --network follows.csv --until 48 --clock continuous
@@ -111,8 +114,11 @@ def compare(
     from ...inference import comparison_dict
     from .inputs import names, population_of, read_data
     from .output import emit_json, progress_bar
+    from .own_models import chosen_models
+    from .own_models import models_from as read_models
     from .verdicts import show_comparison
 
+    own = read_models(models_from)
     if out:
         _refuse_other_work(out)
         check_writable(out / "report.html")
@@ -120,7 +126,7 @@ def compare(
     with progress_bar() as bar:
         comparison = compare_trajectories(
             data,
-            models=names(between or models),
+            models=chosen_models(names(between or models), own, exactly=bool(between)),
             by=names(by),
             closure=closure,
             likelihood=likelihood,

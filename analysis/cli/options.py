@@ -93,6 +93,14 @@ Population = Annotated[
         help="Population of all trajectories, in the place of the column; a range where it is not known.",
     ),
 ]
+ModelsFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--models-from",
+        metavar="FILE.py",
+        help="Python file with models of your own (subclasses of SIModel). It is run: name only a file that you trust.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object to stdout.")]
 Cache = Annotated[
     Path | None,

@@ -26,7 +26,8 @@ from ..likelihood.specification import Level
 from ..posterior.arviz_adapter import Posterior, group, make_posterior
 from ..posterior.network_prediction import given_shares, simulate_shares
 from ..posterior.pacing import pacing_of
-from ..posterior.posterior_predictive import drawn, run_forward
+from ..posterior.network_simulator import drawn
+from ..posterior.posterior_predictive import run_forward
 from .independent_processes import trajectories_of
 
 FloatArray = NDArray[np.float64]
