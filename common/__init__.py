@@ -1,1 +1,1 @@
-"""Modules that several folders use: linear terms, the style of figures, and memory."""
+"""Modules that several folders use: linear terms, the style of figures, memory, and what is run."""

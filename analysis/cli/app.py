@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ... import __version__
+from ...common.invocation import set_command
 from ...common.memory import bound_arenas
 from ...errors import InputError, JobError
 from ...files import NOT_WRITTEN, storage_fault
@@ -67,6 +68,7 @@ def main() -> None:
     from .output import say
 
     bound_arenas()
+    set_command([app.info.name or "tworate", *sys.argv[1:]])
     try:
         app()
     except InputError as error:

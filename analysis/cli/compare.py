@@ -79,6 +79,7 @@ def compare(
             "--evidence", metavar="", help="Also estimate log marginal likelihoods (a minute or more per model)."
         ),
     ] = False,
+    models_from: options.ModelsFrom = None,
     seed: options.Seed = 0,
     force: options.Force = False,
     as_json: options.AsJson = False,
@@ -95,6 +96,8 @@ def compare(
 
         tworate compare trajectories.csv --between one-rate,online-offline
 
+        tworate compare trajectories.csv --models-from mine.py --out runs/mine
+
         tworate compare cases.csv --population 2000:5000
 
         tworate compare retweets.xlsx --column infected=retweets --incidence --population 3000
@@ -109,12 +112,15 @@ def compare(
     from ..kept import kept_if_not_saved, kept_or_computed
     from .inputs import names
     from .output import emit_json, progress_bar, say
+    from .own_models import chosen_models, digest_of
+    from .own_models import models_from as read_models
     from .verdicts import show_comparison
 
+    own = read_models(models_from)
     if out:
         _refuse_other_work(out, force)
     settings: dict[str, Any] = {
-        "models": names(between or models),
+        "models": chosen_models(names(between or models), own, exactly=bool(between)),
         "by": names(by),
         "closure": closure,
         "likelihood": likelihood,
@@ -132,11 +138,13 @@ def compare(
         "evidence": evidence,
         "seed": seed,
     }
+    # Models of the user's own are known by the text of their file.
+    asked = {**settings, "models": names(between or models), "own": digest_of(models_from)}
     with claimed(out) if out else nullcontext():
         data = reading.read(clock)
         with progress_bar() as bar:
             comparison = kept_or_computed(
-                data, settings, lambda: compare_trajectories(data, **settings, progress=bar), say
+                data, asked, lambda: compare_trajectories(data, **settings, progress=bar), say, own
             )
         # The verdict is told before anything is saved, which may fail.
         if as_json:
@@ -146,7 +154,7 @@ def compare(
         if out:
             from ..report.comparison_report import write_report
 
-            with progress_bar() as bar, kept_if_not_saved(comparison, data, settings):
+            with progress_bar() as bar, kept_if_not_saved(comparison, data, asked):
                 comparison.save(out)
                 write_report(comparison, out, progress=bar)
             say(f"report: {out / 'report.html'}")

@@ -70,6 +70,14 @@ Period = Annotated[
     typer.Option("--period", metavar="T", help="Period of a rhythm, such as 24 where time is in hours."),
 ]
 Force = Annotated[bool, typer.Option("--force", metavar="", help="Overwrite an earlier result.")]
+ModelsFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--models-from",
+        metavar="FILE.py",
+        help="Python file with models of your own (subclasses of SIModel). It is run: name only a file that you trust.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object to stdout.")]
 Cache = Annotated[
     Path | None,

@@ -1,66 +1,100 @@
 """The HTML report of a comparison: one self-contained file that shows results and computes none."""
 
-import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ...files import write_text
-from ...inference import LIKELIHOODS, Comparison, ConditionResult, predict_curves
+from ...files import atomic_path, write_text
+from ...inference import Comparison, ConditionResult, predict_curves
 from ...inference.comparison import comparison_plots as plots
 from ...inference.comparison.agents import agent_table, class_by_attribute, covariate_effects, prior_reach
 from ...inference.comparison.storage import REPORT
 from ...inference.posterior.arviz_adapter import group
+from ...inference.posterior.diagnostics import INTERVAL
+from ...inference.posterior.one_step import has_steps, predict_steps
 from ...simulate import Trajectories
 from ..experiment import Progress
-from .rendering import embedded, render
+from .explanations import Explained, explained_conditions
+from .methods import BIBLIOGRAPHY, METHODS, bibliography_file, methods, methods_file
+from .numbers import estimate
+from .parameter_tables import CSV, LATEX, parameter_table, to_latex
+from .provenance import provenance
+from .reading import how_to_read
+from .references import in_words
+from .rendering import FORMATS, dark_colours, embedded, render
 
 MAX_FIGURES = 24
 """Further conditions have numbers, but no figures."""
 _FIGURES = "figures"
-_FIGURE = re.compile(r"(\d{3}-)?(prediction|elpd|rates|pareto_k|pit|pointwise_elpd|evidence|prior|classes)\.png")
+_FIGURE = re.compile(
+    r"(\d{3}-)?(prediction|steps|elpd|rates|pareto_k|pit|pointwise_elpd|evidence|prior|classes)\.(png|svg|pdf)"
+)
 """File names of figures, numbered if there are several conditions."""
 
 
 def write_report(
-    comparison: Comparison, folder: Path, run: dict[str, Any] | None = None, progress: Progress | None = None
+    comparison: Comparison,
+    path: Path,
+    run: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+    formats: Sequence[str] = ("png",),
 ) -> Path:
-    """Write `report.html`, and its figures to `figures/`.
+    """Write the report of a comparison, and what goes into a paper beside it.
+
+    Beside `report.html` these are `figures/`, the table of parameters (`parameters.csv`, `parameters.tex`), the methods
+    text (`methods.md`) and its references (`references.bib`).
 
     Parameters
     ----------
     comparison : Comparison
         The comparison to report.
-    folder : Path
-        Folder of the report.
+    path : Path
+        Folder of the report; or a file that ends in `.html`, which is then all that is written.
     run : dict, optional
         Record of `tworate run` (model, events, network, seeds, warning), from `run.json`.
     progress : callable, optional
         Called before each condition is drawn.
+    formats : sequence of str
+        Formats of the files of figures: png, svg and pdf.
 
     Returns
     -------
     Path
         Path of the report.
     """
+    alone = path.suffix.lower() == ".html"
+    folder = path.parent if alone else path
     parts = [part for _, part in comparison.trajectories.split(comparison.by)]
+    explained = [] if alone else explained_conditions(folder)
     sections: list[dict[str, Any]] = []
     names = set()
     for number, (result, part) in enumerate(zip(comparison.conditions, parts, strict=True)):
         if progress:
             progress("drawing", number, len(parts))
         prefix = f"{number + 1:03}-" if len(parts) > 1 else ""
-        drawn = (
-            _draw(result, part, comparison.seed, folder / _FIGURES, prefix)
-            if result.models and number < MAX_FIGURES
-            else {}
-        )
-        names |= {f"{prefix}{name}.png" for name in drawn}
-        section = {"result": result, "sentence": verdict_sentence(result), "figures": drawn}
-        sections.append({**section, "effects": covariate_effects(result) if result.covariates else None})
+        own = next((each for each in explained if each.condition == result.condition), None)
+        figures = _figures(result, part, comparison.seed, own) if result.models and number < MAX_FIGURES else {}
+        drawn = {}
+        for name, figure in figures.items():
+            # `tworate explain` has saved its own figure.
+            target = None if alone or name == "explanation" else folder / _FIGURES / f"{prefix}{name}.png"
+            drawn[name] = embedded(figure, target, formats, name=f"{prefix}{name}")
+            names |= {f"{prefix}{name}.{suffix}" for suffix in formats}
+        has_counts = part.counts is not None
+        section = {
+            "result": result,
+            "sentence": verdict_sentence(result),
+            "reading": how_to_read(result, has_counts=has_counts, is_explained=own is not None),
+            "figures": drawn,
+            "explanation": own,
+            "effects": covariate_effects(result) if result.covariates else None,
+        }
+        sections.append(section)
+    paragraphs = methods(comparison, run)
     html = render(
         "report.html.jinja",
         comparison=comparison,
@@ -69,14 +103,31 @@ def write_report(
         infinity=float("inf"),
         max_figures=MAX_FIGURES,
         provenance=provenance(comparison, run or {}),
+        methods=[in_words(paragraph).replace("`", "") for paragraph in paragraphs],
+        hdi=f"{INTERVAL:.0%}",
+        dark=dark_colours([drawing["svg"] for section in sections for drawing in section["figures"].values()]),
     )
-    path = folder / REPORT
-    write_text(path, html)
+    if alone:
+        write_text(path, html)
+        return path
+    _write_beside(comparison, folder, paragraphs)
+    write_text(folder / REPORT, html)
     # Remove figures of an earlier comparison in this folder.
-    for figure in (folder / _FIGURES).glob("*.png"):
-        if _FIGURE.fullmatch(figure.name) and figure.name not in names:
-            figure.unlink(missing_ok=True)
-    return path
+    for suffix in FORMATS:
+        for file in (folder / _FIGURES).glob(f"*.{suffix}"):
+            if _FIGURE.fullmatch(file.name) and file.name not in names:
+                file.unlink(missing_ok=True)
+    return folder / REPORT
+
+
+def _write_beside(comparison: Comparison, folder: Path, paragraphs: list[str]) -> None:
+    """Write the table of parameters and the methods text."""
+    table = parameter_table(comparison)
+    with atomic_path(folder / CSV) as temporary:
+        table.to_csv(temporary, index=False)
+    write_text(folder / LATEX, to_latex(table, comparison.by))
+    write_text(folder / METHODS, methods_file(paragraphs))
+    write_text(folder / BIBLIOGRAPHY, bibliography_file(paragraphs))
 
 
 def verdict_sentence(result: ConditionResult) -> str:
@@ -95,101 +146,34 @@ def verdict_sentence(result: ConditionResult) -> str:
     return f"Two transmission rates are needed, {rates}: {result.reasons[0]}."
 
 
-def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
-    """Return labels and values that describe the data, the settings and the versions."""
-    first = comparison.conditions[0]
-    samplers = {
-        posterior.attrs["sampler"] for result in comparison.conditions for posterior in result.posteriors.values()
-    }
-    content = {
-        "data": comparison.trajectories.source,
-        "conditions": ", ".join(comparison.by) or "one",
-        "level": f"{first.level} ({first.level_reason})",
-        "exposure": f"{first.closure} ({first.closure_reason})",
-        **({"covariates of all models": ", ".join(first.covariates)} if first.covariates else {}),
-        "likelihood": f"{first.likelihood}, "
-        + (
-            "of each agent given the history of the others"
-            if first.level == "individual"
-            else "of each increment given the past"
-            if LIKELIHOODS[first.likelihood].kind == "transition"
-            else "of the whole curve from its start"
-        ),
-        "clock": f"{first.clock} ({first.clock_reason})",
-        "unit of leave-one-out": first.unit,
-        "scales of the priors": f"{first.prior_scale:g} times those of the models",
-        "seed of the fits": str(comparison.seed),
-        "sampler": "nutpie NUTS; "
-        + " / ".join(
-            ", ".join(f"{key} {value}" for key, value in json.loads(text).items()) for text in sorted(samplers)
-        ),
-    }
-    labels = {
-        "model": "language model",
-        "fingerprint": "model fingerprint",
-        "events": "events",
-        "personas": "personas",
-        "qualifier": "strength of their adjectives",
-        "elicitation": "how decisions were elicited",
-        "network": "network",
-        "agents": "agents",
-        "degree": "neighbours of each agent",
-        "replicates": "replicates",
-        "rounds": "rounds",
-        "clock": "clock of the simulation",
-        "visibility": "visibility of a post on an edge, per round or unit of time",
-        "outside": "exposure to the outside world, per round or unit of time",
-        "initial_sharers": "agents that have shared at the start",
-        "seeds": "choice of these agents",
-        "interventions": "interventions",
-        "pace": "changes of the pace",
-        "homophily": "homophily, requested",
-        "assortativity": "assortativity of personas, measured",
-        "seed": "seed of the simulation",
-    }
-    if elicitation := run.get("elicitation"):
-        run = {**run, "elicitation": _elicitation(elicitation)}
-    if "interventions" in run:
-        run = {**run, "interventions": ", ".join(run["interventions"]) or "none"}
-    content |= {label: str(run[key]) for key, label in labels.items() if run.get(key) is not None}
-    fitted = [posterior for result in comparison.conditions for posterior in result.posteriors.values()]
-    versions = {**(json.loads(fitted[0].attrs["versions"]) if fitted else {}), **run.get("versions", {})}
-    content["versions"] = ", ".join(f"{name} {number}" for name, number in versions.items())
-    return content
-
-
-def _elicitation(record: dict[str, Any]) -> str:
-    wordings = ", ".join("/".join(wording) for wording in record["wordings"])
-    mass = f"probability of the two options together {record['option_mass']:.4f} (mean of all prompts)"
-    if record["method"] == "logits":
-        return f"log-probabilities of whole options, both orders; {wordings}; {mass}"
-    instead = " (the model gives no log-probabilities of the options)" if record["method_asked"] == "logits" else ""
-    return (
-        f"{record['samples']} answers sampled at temperature {record['temperature']:g} to each prompt{instead}, both "
-        f"orders; {wordings}; {mass}; {record['unparsable']} answers named neither option and count for neither"
-    )
-
-
 def _interval(result: ConditionResult, model: str, parameter: str) -> str:
     fitted = result.models[model]
     row, spec = fitted.parameters.loc[parameter], fitted.specification.described[parameter]
-    return f"{spec.symbol} = {row['mean']:.3g} (95% interval {row['hdi_low']:.3g} to {row['hdi_high']:.3g})"
+    mean, low, high = estimate(row["mean"], row["hdi_low"], row["hdi_high"])
+    return f"{spec.symbol} = {mean} ({INTERVAL:.0%} HDI {low} to {high})"
 
 
-def _draw(
-    result: ConditionResult, trajectories: Trajectories, seed: int, folder: Path, prefix: str
-) -> dict[str, dict[str, Any]]:
-    """Draw the figures of a condition, save each as PNG, and return data URI and width by name."""
+def _figures(
+    result: ConditionResult, trajectories: Trajectories, seed: int, explained: Explained | None
+) -> dict[str, Figure]:
+    """Draw the figures of a condition by name."""
+    shown = {name: result.models[name].specification.model for name in result.shown}
     bands: dict[str, pd.DataFrame] = {
-        name: predict_curves(posterior, trajectories, seed=seed, model=result.models[name].specification.model)
-        for name, posterior in result.posteriors.items()
-        if name in result.shown
+        name: predict_curves(result.posteriors[name], trajectories, seed=seed, model=model)
+        for name, model in shown.items()
+    }
+    steps = {
+        name: predict_steps(result.posteriors[name], trajectories, seed=seed, model=model)
+        for name, model in shown.items()
+        if has_steps(result.posteriors[name])
     }
     agents = agent_table(result, trajectories) if result.level == "individual" else None
+    unit = trajectories.time_unit or ""
     figures: dict[str, Figure] = {
+        **({"steps": plots.plot_steps(trajectories, steps)} if steps else {}),
         "prediction": plots.plot_prediction(trajectories, bands),
         "elpd": plots.plot_elpd(result),
-        "rates": plots.plot_rates(result),
+        "rates": plots.plot_rates(result, unit),
         "pareto_k": plots.plot_pareto_k(result),
     }
     if result.compared and result.compared[0]:
@@ -203,4 +187,6 @@ def _draw(
             figures["classes"] = plots.plot_classes(agents, class_by_attribute(agents))
     elif all("incidence" in group(posterior, "observed_data") for posterior in result.posteriors.values()):
         figures["prior"] = plots.plot_prior_check(result)
-    return {name: embedded(figure, folder / f"{prefix}{name}.png") for name, figure in figures.items()}
+    if explained is not None and (figure := explained.figure()) is not None:
+        figures["explanation"] = figure
+    return figures

@@ -1,7 +1,7 @@
 """The HTML report of a study: one self-contained file that shows tables and figures, and computes nothing."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ from ...inference.comparison.storage import REPORT
 from ..experiment import Progress
 from . import figure_tables as tables
 from . import study_plots as plots
-from .rendering import embedded, render
+from .rendering import FORMATS, dark_colours, embedded, render
 
 FIGURES = "figures"
 _MAX_LISTED = 400
 """Further conditions are only in the Parquet tables, not in the report."""
 
 
-def write_study_report(folder: str | Path, progress: Progress | None = None) -> Path:
+def write_study_report(folder: str | Path, progress: Progress | None = None, formats: Sequence[str] = ("png",)) -> Path:
     """Write `report.html` of a study, and in `figures/` its figures, each with its table as CSV.
 
     Sections without tables (no effects, no explanation, no posteriors) are left out.
@@ -33,6 +33,8 @@ def write_study_report(folder: str | Path, progress: Progress | None = None) -> 
         Folder of a study, see `tworate study`. If it holds the output of `tworate explain --out`, that is shown too.
     progress : callable, optional
         Called before each figure is drawn.
+    formats : sequence of str
+        Formats of the files of figures: png, svg and pdf.
 
     Returns
     -------
@@ -53,11 +55,11 @@ def write_study_report(folder: str | Path, progress: Progress | None = None) -> 
             progress("drawing", number, len(with_plots))
         with atomic_path(folder / FIGURES / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False)
-        figures[name] = embedded(plot(table), folder / FIGURES / f"{name}.png")
+        figures[name] = embedded(plot(table), folder / FIGURES / f"{name}.png", formats)
     for stale in set(PLOTS) - set(with_plots):
         # The study had this figure earlier, but no longer has its table.
-        for suffix in (".csv", ".png"):
-            (folder / FIGURES / f"{stale}{suffix}").unlink(missing_ok=True)
+        for suffix in ("csv", *FORMATS):
+            (folder / FIGURES / f"{stale}.{suffix}").unlink(missing_ok=True)
     record = _record(folder)
     loo = folder / "effects_loo.parquet"
     html = render(
@@ -82,6 +84,7 @@ def write_study_report(folder: str | Path, progress: Progress | None = None) -> 
         provenance=_provenance(record),
         specification=_text(folder / "study.toml"),
         version=record.get("version", "?"),
+        dark=dark_colours([drawing["svg"] for drawing in figures.values()]),
     )
     path = folder / REPORT
     write_text(path, html)

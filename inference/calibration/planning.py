@@ -25,8 +25,9 @@ from ..comparison.verdict import VERDICTS
 from ..likelihood.specification import Level
 from ..posterior.arviz_adapter import Posterior, group, make_posterior
 from ..posterior.network_prediction import given_shares, simulate_shares
+from ..posterior.network_simulator import drawn
 from ..posterior.pacing import pacing_of
-from ..posterior.posterior_predictive import drawn, run_forward
+from ..posterior.posterior_predictive import run_forward
 from .independent_processes import trajectories_of
 
 FloatArray = NDArray[np.float64]

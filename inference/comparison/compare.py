@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ...common.invocation import made_now
 from ...errors import InputError, JobError
 from ...models import SIModel, all_models, get_model
 from ...models.structures.choice import DEFAULT, NONE, check_structure_names
@@ -237,7 +238,7 @@ def compare(
             result = dataclasses.replace(result, posteriors=stored)
         results.append(result)
     # `json` cannot serialise NumPy scalars.
-    return Comparison(results, data, columns, int(seed))
+    return Comparison(results, data, columns, int(seed), made=made_now())
 
 
 def with_population(

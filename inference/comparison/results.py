@@ -258,6 +258,8 @@ class ComparisonResults:
         Seed of the fits.
     version : str
         Version of tworate that made the comparison.
+    made : dict of str to str
+        When it was made (`date`), and by which command line (`command`) if by one; empty in files of earlier versions.
     """
 
     conditions: list[ConditionResult]
@@ -265,6 +267,7 @@ class ComparisonResults:
     by: list[str]
     seed: int
     version: str = __version__
+    made: dict[str, str] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str | dict[str, str]:

@@ -32,6 +32,8 @@ REPORT = "report.html"
 """Report that the commands make from a saved comparison."""
 TRAJECTORIES = "trajectories.parquet"
 AGENTS = "agents.parquet"
+_EXPLANATION = ("explanation.json", "explanation.csv")
+"""Files of `tworate explain`, which are of the data that were compared before."""
 
 
 def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], str] | None = None) -> dict[str, Any]:
@@ -105,6 +107,7 @@ def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], 
         "time_unit": comparison.trajectories.time_unit,
         "by": comparison.by,
         "seed": comparison.seed,
+        **({"made": comparison.made} if comparison.made else {}),
         "conditions": conditions,
     }
     finite: dict[str, Any] = without_nan(content)
@@ -158,7 +161,12 @@ def read_comparison(folder: Path, models: Sequence[type[SIModel]] = ()) -> Compa
         trajectories = read_trajectories(folder / TRAJECTORIES)
         object.__setattr__(trajectories, "source", content["source"])
         return ComparisonResults(
-            conditions, trajectories, content["by"], content["seed"], version=content["tworate_version"]
+            conditions,
+            trajectories,
+            content["by"],
+            content["seed"],
+            version=content["tworate_version"],
+            made=dict(content.get("made", {})),
         )
     except FileNotFoundError as error:
         raise InputError(
@@ -181,7 +189,8 @@ def _model(name: str, extra_models: Sequence[type[SIModel]]) -> type[SIModel]:
         return get_model(name)
     except ValueError as error:
         raise InputError(
-            f"{error}; for a model of your own, pass its class: load_comparison(folder, models=[…])"
+            f"{error}; for a model of your own, give its file (--models-from FILE.py) or, in Python, its class "
+            "(load_comparison(folder, models=[…]))"
         ) from error
 
 
@@ -248,7 +257,7 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
 
 def _discard_numbers(folder: Path) -> None:
     """Remove the files of numbers, so that an interruption cannot leave old numbers beside new posteriors."""
-    for numbers in (COMPARISON, TABLE, REPORT, AGENTS):
+    for numbers in (COMPARISON, TABLE, REPORT, AGENTS, *_EXPLANATION):
         (folder / numbers).unlink(missing_ok=True)
 
 

@@ -1,10 +1,11 @@
-"""The figure of an explanation. The function takes a result and returns a matplotlib Figure."""
+"""The figure of an explanation. The functions take a result, or its tables, and return a matplotlib Figure."""
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from ...common.figure_style import BLUE, INK, ORANGE, STYLE
+from ...common.figure_style import BLUE, INK, ORANGE, PAGE, PAPER
 from .mechanisms import Explanation
 
 _COLOURS = {"both": INK, "who": BLUE, "when": ORANGE}
@@ -14,31 +15,36 @@ _LABELS = {"both": "as it is", "who": "who only (sightings alike)", "when": "whe
 
 def plot_explanation(explanation: Explanation) -> Figure:
     """Draw the hazard per sighting over exposure, also with each mechanism alone, and the factors by which it falls."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.4, 3.7))
+    return draw_explanation(explanation.curves, explanation.decomposition)
+
+
+def draw_explanation(curves: pd.DataFrame, decomposition: pd.DataFrame) -> Figure:
+    """Draw an explanation from its two tables, see :class:`tworate.inference.mechanisms.mechanisms.Explanation`."""
+    with mpl.rc_context(PAPER):
+        figure = Figure(figsize=(PAGE, 2.6))
         curve, parts = figure.subplots(1, 2, width_ratios=[1.5, 1])
-        for name, table in explanation.curves.groupby("table", sort=False):
+        for name, table in curves.groupby("table", sort=False):
             shade = _COLOURS[str(name)]
             curve.fill_between(table["sightings"], table["low"], table["high"], color=shade, alpha=0.18, lw=0)
             curve.plot(
-                table["sightings"], table["median"], color=shade, lw=2, ls=_LINES[str(name)], label=_LABELS[str(name)]
+                table["sightings"], table["median"], color=shade, lw=1.3, ls=_LINES[str(name)], label=_LABELS[str(name)]
             )
         curve.set_xlabel("exposure: sightings of an agent that has not shared")
         curve.set_ylabel("P(next sighting persuades)")
         curve.set_ylim(bottom=0)
         curve.set_xlim(left=0)
-        curve.legend(fontsize=8.5, loc="best")
+        curve.legend(loc="best")
         names = {"fall": ("in all", INK, "D"), "who": ("by who", BLUE, "o"), "when": ("by when", ORANGE, "s")}
-        low, high = explanation.decomposition["factor_low"].min(), explanation.decomposition["factor_high"].max()
+        low, high = decomposition["factor_low"].min(), decomposition["factor_high"].max()
         for place, (part, (label, shade, mark)) in enumerate(names.items()):
-            row = explanation.decomposition.loc[part]
+            row = decomposition.loc[part]
             reach = [[row["factor"] - row["factor_low"]], [row["factor_high"] - row["factor"]]]
             parts.errorbar(
-                row["factor"], place, xerr=np.maximum(reach, 0), fmt=mark, ms=7, lw=2, capsize=4, color=shade
+                row["factor"], place, xerr=np.maximum(reach, 0), fmt=mark, ms=4.5, lw=1.3, capsize=2.5, color=shade
             )
             parts.annotate(
-                f"×{row['factor']:.3g}", (row["factor"], place), xytext=(0, 9), textcoords="offset points", ha="center",
-                fontsize=9, color=shade,
+                f"×{row['factor']:.3g}", (row["factor"], place), xytext=(0, 6), textcoords="offset points", ha="center",
+                fontsize=7, color=shade,
             )  # fmt: skip
             names[part] = (label, shade, mark)
         parts.axvline(1.0, color="#888888", lw=1)
@@ -50,5 +56,5 @@ def plot_explanation(explanation: Explanation) -> Figure:
         parts.set_yticks(range(len(names)), [label for label, _, _ in names.values()])
         parts.set_ylim(len(names) - 0.5, -0.6)
         parts.grid(axis="y", visible=False)
-        parts.set_xlabel("factor by which it falls (bars: 95% interval)")
+        parts.set_xlabel("factor by which it falls (bars: 95% HDI)")
     return figure

@@ -86,7 +86,7 @@ def simulate_shares(
     square of the step.
     """
     n_draws, n_agents = next(iter(values.values())).size, network.n_agents
-    seen_by = _contacts(network, contact)
+    seen_by = contacts_matrix(network, contact)
     before = given <= start
     rate0 = before.astype(float) @ seen_by
     exposure0 = _exposure_before(before, given, start, seen_by, clock, pacing, begin)
@@ -198,7 +198,7 @@ def draws_within_reach(n_draws: int, n_agents: int, length: float, clock: Clock)
     return int(min(n_draws, max(MIN_DRAWS, _MAX_WORK / (n_agents * max(n_steps, 1.0)))))
 
 
-def _contacts(network: ContactNetwork, contact: Contact) -> Any:
+def contacts_matrix(network: ContactNetwork, contact: Contact) -> Any:
     """Return the matrix from who shares to whose exposure rises, and by how much."""
     weights = np.ones(network.n_edges) if network.weights is None else network.weights
     scale = contact_scale(network, contact)

@@ -14,11 +14,10 @@ from ...simulate.histories import EventHistories
 from ...simulate.reading.reader import as_trajectories
 from ..data.individual import EVENT_HISTORIES
 from ..data.observations import network_formula, observe
-from ..likelihood.likelihoods import LIKELIHOODS
-from ..likelihood.specification import DISPERSION, REPLICATE_EFFECT, REPLICATE_SD, Specification
-from .arviz_adapter import group, is_posterior
-from .fitting import covariates_of, draws_of, effects_of, histories_of
-from .network_prediction import designs_of_all, draws_within_reach, given_shares, simulate_shares
+from .arviz_adapter import is_posterior
+from .fitting import histories_of
+from .network_prediction import given_shares
+from .network_simulator import NetworkSimulator, drawn
 from .pacing import pacing_of
 
 FloatArray = NDArray[np.float64]
@@ -109,7 +108,7 @@ def _predict_on_network(
     lengths = histories.ends - histories.starts
     grid = np.linspace(0.0, lengths.max(), n_times)
     curves = []
-    simulator = _Simulator(posterior, histories, model, rng)
+    simulator = NetworkSimulator(posterior, histories, model, rng)
     for number in range(histories.n_trajectories):
         times = simulator.shares(
             number,
@@ -119,7 +118,10 @@ def _predict_on_network(
             n_draws=max(1, n_draws // histories.n_trajectories),
         )
         n_agents = histories.network_of(number).n_agents
-        curves += [np.searchsorted(np.sort(each), grid, side="right") / n_agents for each in times]
+        # In rounds the prevalence is known at whole times: between them the curve is a line, not a stair.
+        at = np.arange(np.ceil(lengths.max()) + 1.0) if clock == "rounds" else grid
+        counts = [np.searchsorted(np.sort(each), at, side="right") for each in times]
+        curves += [np.interp(grid, at, count / n_agents) for count in counts]
     bands = bands_of(grid, np.array(curves))
     bands.attrs["formula"] = "simulated on the network"
     return bands
@@ -217,7 +219,7 @@ def _forecast_on_network(
     n_draws: int,
 ) -> pd.DataFrame:
     """Forecast by simulation on the network of the data: every agent goes on from what it has seen."""
-    clock, simulator = posterior.attrs["clock"], _Simulator(posterior, histories, model, rng)
+    clock, simulator = posterior.attrs["clock"], NetworkSimulator(posterior, histories, model, rng)
     tables = []
     for number, label in enumerate(histories.labels):
         start, end = histories.starts[number], histories.ends[number]
@@ -242,49 +244,6 @@ def _forecast_on_network(
         bands.insert(0, "trajectory", label)
         tables.append(bands)
     return pd.concat(tables, ignore_index=True)
-
-
-class _Simulator:
-    """Simulates a fitted model on the networks of its data, with draws from its posterior."""
-
-    def __init__(
-        self, posterior: Any, histories: EventHistories, model: type[SIModel] | None, rng: np.random.Generator
-    ) -> None:
-        self._posterior, self._histories, self._rng = posterior, histories, rng
-        self._model = model or get_model(posterior.attrs["model"])
-        covariates = covariates_of(posterior)
-        self._designs = designs_of_all(histories, posterior.attrs["clock"], covariates) if covariates else []
-        if self._designs and list(self._designs[0].labels) != list(group(posterior, "posterior")["effect"].to_numpy()):
-            raise InputError(
-                f"{histories.source}: its agents have other levels of {' and '.join(covariates)} than those of the "
-                "fit; predict from the data of the fit"
-            )
-
-    def shares(
-        self, number: int, given: FloatArray, *, start: float, until: float, n_draws: int, label: str = ""
-    ) -> FloatArray:
-        """Simulate a trajectory; see :func:`simulate_shares`. Times are since its start; `label` as in `drawn`."""
-        attrs, network = self._posterior.attrs, self._histories.network_of(number)
-        n_own = draws_within_reach(n_draws, network.n_agents, until - start, attrs["clock"])
-        values, factor, _, chosen = drawn(self._posterior, self._model, self._rng, n_own, label)
-        if self._designs:
-            effects, own = effects_of(group(self._posterior, "posterior"))[chosen], self._designs[number]
-            factor = Specification.covariate_factors(effects, own.matrix)[:, own.group]
-        starts, ends = self._histories.starts, self._histories.ends
-        return simulate_shares(
-            self._model,
-            values,
-            network,
-            given,
-            until=until,
-            clock=attrs["clock"],
-            rng=self._rng,
-            contact=attrs["contact"],
-            start=start,
-            factor=factor,
-            pacing=pacing_of(self._posterior, self._model, values, np.concatenate([starts, ends])),
-            begin=float(starts[number]),
-        )
 
 
 def _paths(trajectories: Trajectories) -> Iterator[tuple[int, pd.DataFrame]]:
@@ -375,33 +334,6 @@ def run_forward(
         pace=pace,
     )
     return infected / population
-
-
-def drawn(
-    posterior: Any, model: type[SIModel] | None, rng: np.random.Generator, n_draws: int, label: str = ""
-) -> tuple[dict[str, FloatArray], FloatArray, FloatArray, NDArray[np.int64]]:
-    """Choose draws; return parameters, the factor of replicate `label` or a new one, dispersion, and their numbers."""
-    model, parameters = model or get_model(posterior.attrs["model"]), group(posterior, "posterior")
-    values = draws_of(model, parameters)
-    total = next(iter(values.values())).size
-    chosen = rng.choice(total, size=min(total, max(1, n_draws)), replace=False)
-    values = {name: value[chosen] for name, value in values.items()}
-    dispersion, factor = np.zeros(chosen.size), np.ones(chosen.size)
-    # The dispersion of a trajectory likelihood describes deviations from the curve, not variation within a round.
-    if DISPERSION in parameters and LIKELIHOODS[posterior.attrs["likelihood"]].kind == "transition":
-        dispersion = np.asarray(parameters[DISPERSION]).ravel()[chosen]
-    if REPLICATE_SD in parameters:
-        sd = np.asarray(parameters[REPLICATE_SD]).ravel()
-        effects = parameters[REPLICATE_EFFECT].transpose("chain", "draw", "replicate")
-        labels = list(effects["replicate"].to_numpy())
-        if label in labels:
-            # An observed replicate keeps its own factor.
-            effects_by_draw = effects.to_numpy().reshape(sd.size, -1)
-            factor = Specification.replicate_factors(sd[:, None], effects_by_draw)[chosen, labels.index(label)]
-        else:
-            # A future run is a new replicate. The rate is the mean of the observed replicates, not of all replicates.
-            factor = np.exp(sd[chosen] * np.sqrt(1 + 1 / len(labels)) * rng.standard_normal(chosen.size))
-    return values, factor, dispersion, chosen
 
 
 def bands_of(times: FloatArray, curves: FloatArray) -> pd.DataFrame:
