@@ -19,6 +19,7 @@ Monotone = Literal["running-max"]
 
 COUNTS = ("infected", "incidence", "population", "si_edges", "sightings")
 _OTHERS = ("degree",)
+_OPTIONAL = ("si_edges", "sightings", "degree")
 _COUNT_WORDS = re.compile(
     r"case|death|recover|active|test|share|retweet|like|repl|quote|view|infect|positiv|hospital|confirm|count|vaccin",
     re.IGNORECASE,
@@ -121,43 +122,22 @@ def read_counts_table(
     InputError
         When the table is not one of counts, or a cell cannot be used.
     """
-    notes: list[str] = []
     source, left_out = _without_footer(source)
-    notes += left_out
-    table, rows, shape = source.table, np.arange(len(source.table)), ""
     _refuse_without_time(source)
-    if incidence and "infected" in table and "incidence" not in table:
-        table = table.rename(columns={"infected": "incidence"})
-        names = {**names, "incidence": names.get("infected", "infected")}
-    if not {"infected", "incidence"} & set(table.columns):
-        columns = wide_columns(source)
-        if not columns:
-            _refuse_without_counts(source)
-        table, rows, shape = long_of_wide(source, columns)
-        notes.append(shape)
-        if incidence:
-            table = table.rename(columns={"infected": "incidence"})
-    per_interval = "incidence" in table and (incidence is True or "infected" not in table)
-    count = "incidence" if per_interval else "infected"
-    table = table.drop(columns=[name for name in ("infected", "incidence") if name != count and name in table])
+    table, rows, shape = _with_one_count(source, incidence)
+    count = "incidence" if "incidence" in table else "infected"
 
     def locate(row: int) -> str:
         return source.locate(int(rows[row]))
 
     mark, marked = _mark(table, decimal, source)
-    notes += [marked] if marked else []
     unit = time_unit or (unit_of_name(names["time"]) if "time" in names else None)
     times = times_of(table["time"], locate, unit=unit, day_first=day_first, decimal=mark)
     table = table.assign(time=_plain_numbers(times.values, table["time"], "time", locate))
     if "trajectory" not in table:
         _refuse_repeated_times(table, source)
         table = table.assign(trajectory=0)
-    table, rows, missing = _without_missing(table, rows, count, per_interval, locate)
-    notes += missing
-
-    def locate_left(row: int) -> str:
-        return source.locate(int(rows[row]))
-
+    table, rows, missing = _without_missing(table, rows, count, locate)
     if population is not None:
         table = table.assign(population=population)
     elif "population" not in table:
@@ -166,25 +146,49 @@ def read_counts_table(
             f"{source.name}: has no column population{understood}; give the number of those who can share with "
             "--population N (in Python population=N)"
         )
-    for name in (*COUNTS, *_OTHERS):
-        if name in table and name not in ("si_edges", "sightings", "degree"):
-            table[name] = _plain_numbers(numbers_of(table[name], mark), table[name], name, locate_left)
-        elif name in table:
-            empty = is_missing(table[name])
-            values = numbers_of(table[name].mask(empty), mark)
-            _refuse_text(values, empty, table[name], name, locate_left)
-            table[name] = values
-    table = _in_order(table)
-    if per_interval:
-        table, note = _cumulated(table, names.get("incidence", "incidence"), locate_left)
+    notes = [*left_out, *filter(None, (shape, marked)), *missing]
+    table = _in_order(_with_numbers(table, mark, locate))
+    if count == "incidence":
+        theirs = names.get("incidence") or names.get("infected", "the counts")
+        table, note = _cumulated(table, theirs, locate)
         notes.append(note)
     if monotone == "running-max":
-        notes += _raised(table, locate_left)
+        notes += _raised(table, locate)
     elif monotone is not None:
         raise InputError(f"monotone = {monotone!r}: must be running-max")
     # The order of the file is kept, so that a later message names the line.
-    table = table.sort_index()
-    return Counts(_with_unit(table, times), rows, (*notes, *([times.note] if times.note else [])))
+    table = _with_unit(table.sort_index(), times)
+    return Counts(table, rows, (*notes, *([times.note] if times.note else [])))
+
+
+def _with_one_count(source: Source, incidence: bool | None) -> tuple[pd.DataFrame, NDArray[np.int64], str]:
+    """Return a long table with either `infected` or `incidence`, the row of each row, and a note if it was wide."""
+    table, rows, shape = source.table, np.arange(len(source.table)), ""
+    if not {"infected", "incidence"} & set(table.columns):
+        columns = wide_columns(source)
+        if not columns:
+            _refuse_without_counts(source)
+        table, rows, shape = long_of_wide(source, columns)
+    if incidence and "incidence" not in table:
+        table = table.rename(columns={"infected": "incidence"})
+    if {"infected", "incidence"} <= set(table.columns):
+        table = table.drop(columns="infected" if incidence else "incidence")
+    return table, rows, shape
+
+
+def _with_numbers(table: pd.DataFrame, mark: str, locate: Any) -> pd.DataFrame:
+    """Return the table with numbers in the columns of numbers; optional ones may have empty cells."""
+    for name in (*COUNTS, *_OTHERS):
+        if name not in table:
+            continue
+        if name not in _OPTIONAL:
+            table[name] = _plain_numbers(numbers_of(table[name], mark), table[name], name, locate)
+            continue
+        empty = is_missing(table[name])
+        values = numbers_of(table[name].mask(empty), mark)
+        _refuse_text(values, empty, table[name], name, locate)
+        table[name] = values
+    return table
 
 
 def _with_unit(table: pd.DataFrame, times: Times) -> pd.DataFrame:
@@ -286,13 +290,13 @@ def _refuse_repeated_times(table: pd.DataFrame, source: Source) -> None:
 
 
 def _without_missing(
-    table: pd.DataFrame, rows: NDArray[np.int64], count: str, per_interval: bool, locate: Any
+    table: pd.DataFrame, rows: NDArray[np.int64], count: str, locate: Any
 ) -> tuple[pd.DataFrame, NDArray[np.int64], list[str]]:
     """Leave out rows without a count: at the ends of trajectories, and between cumulative counts."""
     missing = is_missing(table[count])
     if not missing.any() or missing.all():
         return table, rows, []
-    if per_interval:
+    if count == "incidence":
         order = np.lexsort((table["time"].to_numpy(), pd.factorize(table["trajectory"])[0]))
         known = pd.Series(~missing[order])
         label = table["trajectory"].iloc[order].reset_index(drop=True)
