@@ -24,10 +24,17 @@ _DIGITS = re.compile(r"[+-]?[\d.,]*\d[\d.,]*(?:[eE][+-]?\d+)?")
 
 def is_missing(cells: "pd.Series[Any]") -> NDArray[np.bool_]:
     """Return whether each cell holds no value, shape (n_rows,)."""
-    empty = cells.isna().to_numpy()
-    if cells.dtype == object or pd.api.types.is_string_dtype(cells.dtype):
-        empty = empty | cells.astype(str).str.strip().str.lower().isin(MISSING).to_numpy()
-    return np.asarray(empty, dtype=np.bool_)
+    empty = cells.isna().to_numpy(dtype=np.bool_)
+    if is_text(cells):
+        codes, unique = pd.factorize(cells)
+        known = np.array([str(cell).strip().lower() in MISSING for cell in unique], dtype=np.bool_)
+        empty = empty | np.append(known, True)[codes]
+    return empty
+
+
+def is_text(cells: "pd.Series[Any]") -> bool:
+    """Return whether cells are text, or values of several types."""
+    return cells.dtype == object or pd.api.types.is_string_dtype(cells.dtype)
 
 
 def numbers_of(cells: "pd.Series[Any]", decimal: str = ".") -> NDArray[np.float64]:
@@ -40,15 +47,17 @@ def numbers_of(cells: "pd.Series[Any]", decimal: str = ".") -> NDArray[np.float6
     decimal : {".", ","}
         The decimal mark. The other one is allowed between groups of three digits.
     """
-    if not (cells.dtype == object or pd.api.types.is_string_dtype(cells.dtype)):
+    if not is_text(cells):
         return pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    text = cells.astype(object).map(str).str.strip()
+    # Numbers repeat in most columns, so each text is looked at once.
+    codes, unique = pd.factorize(cells)
+    text = pd.Series(unique, dtype=object).map(str).str.strip()
     plain = np.array(pd.to_numeric(text, errors="coerce"), dtype=float)
     # With a decimal comma, a point stands between groups: 1.234 is no decimal number then.
     special = np.isnan(plain) if decimal == "." else np.isnan(plain) | text.str.contains(".", regex=False).to_numpy()
-    for row in np.flatnonzero(special):
-        plain[row] = _number(text.iloc[row], decimal)
-    return plain
+    for place in np.flatnonzero(special):
+        plain[place] = _number(text.iloc[place], decimal)
+    return np.append(plain, np.nan)[codes]
 
 
 def _number(text: str, decimal: str) -> float:
@@ -108,9 +117,8 @@ def _marked(columns: Iterable["pd.Series[Any]"]) -> list[str]:
     """Return the different cells that are numbers with a comma or a point."""
     cells: dict[str, None] = {}
     for column in columns:
-        if column.dtype == object or pd.api.types.is_string_dtype(column.dtype):
-            text = column.astype(str).str.strip()
-            text = text[text.str.contains("[.,]", regex=True)].drop_duplicates()
+        if is_text(column):
+            text = [str(cell).strip() for cell in pd.unique(column) if "." in str(cell) or "," in str(cell)]
             cells.update({shown: None for cell in text if _DIGITS.fullmatch(shown := _SPACES.sub("", cell))})
     return list(cells)
 

@@ -178,7 +178,8 @@ def _of_text(text: str, name: str, path: Path | None, notes: list[str]) -> Sourc
     line = 1
     try:
         for cells in reader:
-            if any(cell.strip() for cell in cells):
+            # The first cell of most lines holds something.
+            if any(cells) and (cells[0].strip() or any(map(str.strip, cells))):
                 rows.append((line, cells))
             # A quoted cell may span lines; the number of a row is that of its first line.
             line = reader.line_num + 1
@@ -224,21 +225,23 @@ def _with_header(
         names = ["", *names]
     _check_header(names, f"{name}, {unit} {place}")
     end = len(rows)
-    firsts = Counter(str(cells[0]) for _, cells in rows)
-    while end and usual > 1 and _is_remark(rows[end - 1][1], usual, firsts):
+    while end and usual > 1 and _is_remark(rows[end - 1][1], usual, rows):
         end -= 1
     if rows[end:]:
         notes.append(f"{_places(unit, rows[end:])} after the table, left out: {_shown(rows[end][1])}")
     rows = rows[:end]
     needed = max(position for position, each in enumerate(names, start=1) if each)
     for place, cells in rows:
-        if len(cells) < needed or any(not _is_empty(cell) for cell in cells[len(names) :]):
+        if len(cells) < needed or (len(cells) > len(names) and _n_filled(cells[len(names) :])):
             raise InputError(
                 f"{name}, {unit} {place}: has {len(cells)} cells, the header has {len(names)}; check quotes and "
                 f"{_SEPARATORS.get(separator, 'cells')}"
             )
     empty = "" if separator else None
-    content = [[*cells[: len(names)], *[empty] * (len(names) - len(cells))] for _, cells in rows]
+    content = [
+        cells if len(cells) == len(names) else [*cells[: len(names)], *[empty] * (len(names) - len(cells))]
+        for _, cells in rows
+    ]
     table = pd.DataFrame(content, columns=pd.RangeIndex(len(names)), dtype=object)
     named = [position for position, each in enumerate(names) if each]
     if n_filled := sum(not table[column].map(_is_empty).all() for column in table.columns.difference(named)):
@@ -289,14 +292,16 @@ def _is_comment(cells: list[Any]) -> bool:
     return str(cells[0]).lstrip().startswith(("#", "%"))
 
 
-def _is_remark(cells: list[Any], usual: int, firsts: Counter[str]) -> bool:
+def _is_remark(cells: list[Any], usual: int, rows: list[tuple[int, list[Any]]]) -> bool:
     """Return whether a row is a remark: a sum, one text, or a text with spaces that separators cut into cells."""
     if not _has_letters(cells[0]):
         return False
-    if str(cells[0]).strip().lower() in _SUMS and firsts[str(cells[0])] == 1:
+    if _n_filled(cells) == 1:
         return True
-    is_cut = len(cells) < usual and " " in str(cells[0]).strip() and firsts[str(cells[0])] == 1
-    return _n_filled(cells) == 1 or is_cut
+    first = str(cells[0]).strip()
+    is_sum, is_cut = first.lower() in _SUMS, len(cells) < usual and " " in first
+    # The label of a row stands in other rows too.
+    return (is_sum or is_cut) and sum(others[0] == cells[0] for _, others in rows) == 1
 
 
 def _shown(cells: list[Any]) -> str:
