@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
-GUIDES = [README, *(DOCS / f"{name}.md" for name in ("index", "verdict", "times", "your_data", "your_model"))]
+PAGES = ("index", "verdict", "times", "your_data", "your_model", "own_si_model", "what_can_go_wrong")
+GUIDES = [README, *(DOCS / f"{name}.md" for name in PAGES)]
 TEXTS = {path: path.read_text(encoding="utf-8") for path in GUIDES}
 
 
@@ -50,6 +51,19 @@ def test_commands_shown_have_the_options_shown():
 def test_files_that_links_name_are_there(path):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", TEXTS[path]):
         assert (path.parent / target).exists(), target
+
+
+def test_the_guide_shows_the_example_model():
+    mine = (ROOT / "examples" / "mine.py").read_text(encoding="utf-8")
+    assert f"```python\n{mine}```" in TEXTS[DOCS / "own_si_model.md"]
+
+
+@pytest.mark.integration
+def test_the_example_model_can_be_compared():
+    options = ["--population", "1000", "--models-from", "examples/mine.py", "--structures", "none", "--json"]
+    command = [Path(sys.executable).with_name("tworate"), "compare", "examples/data/wide.csv", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert '"stale"' in done.stdout
 
 
 def test_the_readme_is_one_screen():
