@@ -102,6 +102,24 @@ def test_fit_says_so_too(wrong):
         fit(wrong, data)
 
 
+def with_if(exposure, time, parameters, xp=np):
+    return -parameters["beta"] * exposure if parameters["beta"] > 0 else 0.0 * exposure
+
+
+def with_numpy(exposure, time, parameters, xp=np):
+    return -np.asarray(parameters["beta"] * exposure, dtype=float)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("formula", [with_if, with_numpy])
+def test_a_formula_that_cannot_be_compiled_is_refused(formula):
+    data = spread(random_regular(100, degree=4, seed=1), [[0.3]], rounds=5, replicates=1, seed=2)
+    with pytest.raises(
+        InputError, match=r"Mine: the formula cannot be compiled .*; use arithmetic and functions of xp"
+    ):
+        fit(model(formula=staticmethod(formula)), data)
+
+
 def test_whole_models_pass():
     assert get_model(mine := model()) is mine
     for built_in in all_models().values():
