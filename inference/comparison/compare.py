@@ -138,9 +138,9 @@ def compare(
     ['two-rate', 'one-rate']
     """
     data, least_population = with_population(trajectories, population)
-    if population is not None:
-        level = level or "count"
     chosen_level, level_reason = choose_level(data, level, closure, likelihood, predict_from)
+    if population is not None and level is None:
+        level_reason = "a population was given, which goes with counts"
     individual = chosen_level == "individual"
     likelihood = likelihood or DEFAULT_LIKELIHOOD[chosen_level]
     unit = unit or default_unit(chosen_level)
