@@ -72,6 +72,7 @@ def test_a_comparison_on_a_full_disk_is_told_and_kept(small_disk, data, tmp_path
 
 
 def test_a_simulation_and_a_conversion_on_a_full_disk_are_one_line(small_disk, data, tmp_path):
+    pytest.importorskip("torch")
     folder, quota = small_disk
     big = tmp_path / "big.csv"
     table = pd.read_csv(data)

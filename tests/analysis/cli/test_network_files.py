@@ -13,6 +13,7 @@ EDGES = "follower,followee,since\n1,30,x\n" + "".join(f"{n},{n + 1},y\n" for n i
 @pytest.fixture
 def simulate(monkeypatch, capsys, tmp_path):
     """Run `tworate simulate` on a file in this process; return the exit status, what was said, and the shares."""
+    pytest.importorskip("torch")
     (tmp_path / "ring.csv").write_text(EDGES)
 
     def run(*arguments, network="ring.csv"):
