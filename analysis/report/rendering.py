@@ -97,6 +97,8 @@ def embedded(figure: Figure, path: Path | None, formats: Sequence[str] = ("png",
     """
     figure.set_dpi(72)
     figure.draw_without_rendering()
+    # The layout is found once: each format would find it anew from the one before, and move it a little.
+    figure.set_layout_engine("none")
     points = named_points(figure)
     for ax in figure.axes:
         for artist in ax.get_children():
@@ -106,7 +108,6 @@ def embedded(figure: Figure, path: Path | None, formats: Sequence[str] = ("png",
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True, dpi=150)
     if path is not None:
-        # The drawing comes first: each format finds the layout anew from the one before, and moves it a little.
         save_as(figure, path, formats)
     # Figures stand larger on a screen than in print: 8 points become 13 pixels.
     return {
