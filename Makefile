@@ -5,7 +5,7 @@ LATEST := .venv-latest
 # Python 3.11 and later Pythons have different stacks.
 CONSTRAINTS := $(shell $(PYTHON) -c "import sys; print('constraints.txt' if sys.version_info < (3, 12) else 'constraints-3.12.txt')")
 
-.PHONY: demo test lint types test-latest test-nutpie mutate calibrate bench clean
+.PHONY: demo test lint types test-latest test-nutpie mutate calibrate bench docs clean
 
 demo: $(VENV)/installed  ## Install, then run the main job with the embedded model.
 	$(BIN)/tworate run --out runs/demo --force
@@ -41,6 +41,12 @@ calibrate: $(VENV)/installed-test  ## The longer statistical studies (an hour or
 bench: $(VENV)/installed  ## Side-by-side measurements.
 	$(BIN)/pip install --disable-pip-version-check -q -c $(CONSTRAINTS) -e '.[bench]'
 	$(BIN)/python benchmarks/gather.py docs/benchmarks.md
+
+docs: $(VENV)/installed  ## The documentation as a site in build/site; a warning is an error.
+	$(BIN)/pip install --disable-pip-version-check -q -c $(CONSTRAINTS) -e '.[docs]'
+	mkdir -p build/types
+	ln -sfn ../.. build/types/tworate
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 $(VENV)/installed: pyproject.toml $(CONSTRAINTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

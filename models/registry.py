@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from .base import SIModel
+from .base import SIModel, check_model
 from .discovery import classes_in, named
 from .structured import SEPARATOR, with_structure
 from .structures import get_structure
@@ -20,10 +20,16 @@ def get_model(model: str | type[SIModel]) -> type[SIModel]:
     Raises
     ------
     ValueError
-        When no model or structure has the name; the message suggests the nearest one.
+        When no model or structure has the name; the message suggests the nearest one. When a class is not a whole
+        model; the message says what is missing.
     """
     if isinstance(model, type):
+        check_model(model)
         return model
+    if isinstance(model, SIModel):
+        raise ValueError(f"{type(model).__name__}(…) is a model with values; give the class, {type(model).__name__}")
+    if not isinstance(model, str):
+        raise ValueError(f"{model!r} is not a model; give a name, such as 'two-rate', or a subclass of SIModel")
     plain, plus, structure = model.partition(SEPARATOR)
     found = named(plain, all_models(), "model")
     return with_structure(found, get_structure(structure)) if plus else found

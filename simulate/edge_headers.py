@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from ..errors import InputError, nearest
@@ -107,6 +108,9 @@ def understand(
     at = {**(_roles(first) if header else {}), **at}
     at = _completed(place, at, names, _is_index(table, first) if header else False)
     notes = []
+    if not header and not columns and _has_weights(table):
+        at[WEIGHT] = 2
+        notes.append("the third column was taken for weights; if this is wrong, write FILE:source=1,target=2")
     roles = ", ".join(f"{ours} = {names[at[ours]]}" for ours in OURS if ours in at)
     plain = [name.lower() for name in first if name.lower() in OURS]
     if header and not named and not is_given and len(plain) < len(at):
@@ -117,6 +121,16 @@ def understand(
     if doubt:
         notes.append(doubt)
     return Header(names, int(bool(header)), at, tuple(notes), _kind_of_edges(table, first) if header else None)
+
+
+def _has_weights(table: pd.DataFrame) -> bool:
+    """Return whether the third and last column holds weights: not all whole, as times and ids would be."""
+    if table.shape[1] != 3:
+        return False
+    numbers = pd.to_numeric(table.iloc[:, 2], errors="coerce").to_numpy(dtype=float)
+    return bool(
+        np.isfinite(numbers).all() and (numbers >= 0).all() and (numbers % 1 != 0).any() and numbers.max() < 1e8
+    )
 
 
 def _position(place: str, ours: str, theirs: str, names: Sequence[str], header: bool) -> int:

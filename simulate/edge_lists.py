@@ -123,7 +123,7 @@ def read_matrix_market(text: str, place: str) -> EdgeTable:
     from scipy import sparse
 
     try:
-        matrix = scipy_io.mmread(io.BytesIO(text.encode()))
+        matrix = scipy_io.mmread(io.BytesIO(text.encode()), spmatrix=False)
     except (ValueError, TypeError, OverflowError, NotImplementedError) as error:
         raise unreadable(place, f"as Matrix Market: {str(error).splitlines()[0]}") from error
     if not sparse.issparse(matrix) or matrix.shape[0] != matrix.shape[1]:

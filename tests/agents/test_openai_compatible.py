@@ -657,7 +657,9 @@ def test_without_the_client_the_extra_is_named(monkeypatch):
 def test_the_command_asks_the_server_and_hides_the_key(server, embedded, tmp_path, monkeypatch, capsys):
     out = tmp_path / "decisions.csv"
     arguments = ["decide", "--model", "openai:embedded", "--base-url", server.url, "--personas", "OCEAN,ocean"]
-    monkeypatch.setattr(sys, "argv", ["tworate", *arguments, "--cache", str(tmp_path), "--out", str(out), "--json"])
+    monkeypatch.setattr(
+        sys, "argv", ["tworate", *arguments, "--cache", str(tmp_path), "--out", str(out), "--force", "--json"]
+    )
     for _ in range(2):
         with pytest.raises(SystemExit) as stopped:
             main()

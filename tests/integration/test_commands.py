@@ -41,7 +41,7 @@ def test_run_writes_all_documented_files(job):
     made = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert made == {
         "comparison.csv", "comparison.json", "decisions.csv", "report.html", "run.json", "trajectories.parquet",
-        "agents.parquet",
+        "agents.parquet", "methods.md", "references.bib", "parameters.csv", "parameters.tex", "figures/steps.png",
         *(f"trajectories.{name}.parquet" for name in ("counts", "shares", "network", "agents")),
         *(f"posteriors/{name}.nc" for name in models),
         *(f"figures/{name}.png" for name in FIGURES),

@@ -438,7 +438,7 @@ def test_a_user_model_is_compared_saved_and_loaded(make_trajectories, tmp_path):
     comparison = compare(table, models=("one-rate", "two-rate", Mine), structures="unreachable", seed=1)
     assert "mine" in comparison.posteriors
     comparison.save(tmp_path)
-    with pytest.raises(InputError, match="pass its class"):
+    with pytest.raises(InputError, match="give its file"):
         load_comparison(tmp_path)
     assert load_comparison(tmp_path, models=[Mine]).verdict == comparison.verdict
 

@@ -172,8 +172,9 @@ def test_further_columns_are_ignored_and_named(tmp_path):
     contacts = read_contacts(path)
     assert (contacts.weights.tolist(), contacts.notes) == ([2.0, 1.0], ("further columns, ignored: since",))
     path.write_text("1 2 0.5\n2 3 1.0\n")
-    assert read_network(path).notes == (f"{path}: further columns, ignored: number 3",)
-    assert read_contacts(path).weights is None
+    # A simulation has no weights; inference has.
+    assert read_network(path).notes[-1] == f"{path}: further columns, ignored: weights"
+    assert read_contacts(path).weights.tolist() == [0.5, 1.0]
 
 
 def test_what_is_merged_is_told(tmp_path):
@@ -308,3 +309,14 @@ def test_a_long_list_is_read_as_pandas_reads_it(tmp_path):
     np.savetxt(tmp_path / "long.txt", pairs, fmt="u%d %d")
     table = read_edges(tmp_path / "long.txt")
     assert edges_of(table) == [(f"u{a}", str(b)) for a, b in pairs.tolist()]
+
+
+def test_a_third_column_of_fractions_is_weights_and_one_of_whole_numbers_is_not(tmp_path):
+    path = tmp_path / "edges.txt"
+    path.write_text("a b 0.25\nb c 1\nc a 2.5\n")
+    table = read_edges(path)
+    assert table.weights.tolist() == [0.25, 1.0, 2.5]
+    assert any("third column was taken for weights" in note for note in table.notes)
+    assert read_edges(path, columns={"source": "1", "target": "2"}).weights is None
+    path.write_text("a b 3\nb c 1\nc a 2\n")
+    assert read_edges(path).weights is None

@@ -155,6 +155,8 @@ def test_report_has_a_section_a_table_and_a_figure_for_every_result(folder, effe
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", html)
     assert ATTACK not in html
     assert "<script>alert" not in html
+    # The one script is that of the page.
+    assert html.count("<script") == 1
     assert "&lt;script&gt;" in html
     for name in ("effects.parquet", "effects_loo.parquet", "explanation.csv"):
         (folder / name).unlink()
