@@ -164,6 +164,7 @@ def test_wheel_holds_exactly_the_packages_meant(distributions):
         "agents/embedded/chat_template.jinja",
         "agents/embedded/MODEL_CARD.md",
         "analysis/report/templates/report.html.jinja",
+        "analysis/report/templates/script.js",
         "analysis/report/templates/study.html.jinja",
     } <= shipped
     with tarfile.open(sdist) as archive:

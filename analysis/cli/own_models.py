@@ -35,7 +35,7 @@ def models_from(path: Path | None) -> "list[type[SIModel]]":
     sys.modules[_MODULE] = module
     try:
         loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         text = " ".join(str(error).split())
         raise InputError(f"--models-from {path}: raises {type(error).__name__}: {text}; correct the file") from error
     found = [

@@ -97,17 +97,18 @@ def embedded(figure: Figure, path: Path | None, formats: Sequence[str] = ("png",
     """
     figure.set_dpi(72)
     figure.draw_without_rendering()
+    # The layout is found once: each format would find it anew from the one before, and move it a little.
+    figure.set_layout_engine("none")
     points = named_points(figure)
     for ax in figure.axes:
         for artist in ax.get_children():
             artist.set_gid(None)
-    if path is not None:
-        save_as(figure, path, formats)
-        figure.set_dpi(72)
     name = f"f{name or (path.stem if path is not None else 'igure')}"
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True, dpi=150)
+    if path is not None:
+        save_as(figure, path, formats)
     # Figures stand larger on a screen than in print: 8 points become 13 pixels.
     return {
         "svg": Markup(_for_page(buffer.getvalue(), name)),

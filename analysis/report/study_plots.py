@@ -128,7 +128,7 @@ def plot_effects(table: pd.DataFrame) -> Figure:
         handles = [
             Line2D([], [], color=BLUE, marker="o", lw=2, label="raises"),
             Line2D([], [], color=ORANGE, marker="s", lw=2, label="lowers"),
-            Line2D([], [], color="#888888", marker="o", lw=2, label="95% interval includes 1"),
+            Line2D([], [], color="#888888", marker="o", lw=2, label="95% HDI includes 1"),
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=3, fontsize=8.5)
     return figure

@@ -379,4 +379,4 @@ def _cautions(part: Trajectories, counts: DecisionCounts) -> list[str]:
 
 
 def _factor(row: "pd.Series[Any]") -> str:
-    return f"{row['factor']:.3g} ({INTERVAL:.0%} interval {row['factor_low']:.3g} to {row['factor_high']:.3g})"
+    return f"{row['factor']:.3g} ({INTERVAL:.0%} HDI {row['factor_low']:.3g} to {row['factor_high']:.3g})"

@@ -185,6 +185,10 @@ def test_points_of_curves_say_trajectory_time_and_value(comparison, tmp_path):
     table = comparison.trajectories.table
     last = table[table["trajectory"] == 0].iloc[-1]
     assert (curve["x"], curve["y"]) == ("time since the start", "prevalence")
+    # The point lies on a corner of the curve that is drawn.
+    drawn = re.findall(r"[ML] ([\d.]+) ([\d.]+)", html)
+    x, y = curve["points"][-1][:2]
+    assert min(abs(x - float(a)) + abs(y - float(b)) for a, b in drawn) < 0.11
     assert curve["points"][-1][2:] == [rounded(last["time"]), rounded(last["infected"] / last["population"])]
 
 
