@@ -55,7 +55,9 @@ def add_groups(posterior: Posterior, **groups: xr.Dataset) -> None:
 
 
 def drop_group(posterior: Posterior, name: str) -> None:
-    """Remove a group from a posterior."""
+    """Remove a group from a posterior, if it has it: rivals drawn from around their mode lack some."""
+    if name not in group_names(posterior):
+        return
     if HAS_TREES:
         del posterior[name]
     else:
