@@ -12,10 +12,10 @@ from ..files import check_writable
 LOCK = ".lock"
 
 
-def refuse_earlier(path: Path, force: bool) -> None:
+def refuse_earlier(path: Path, force: bool, remedy: str = "choose another place with --out") -> None:
     """Raise an InputError when a file of an earlier result is there, unless `force` is true."""
     if path.is_file() and not force:
-        raise InputError(f"{path}: is an earlier result; choose another place with --out, or overwrite it with --force")
+        raise InputError(f"{path}: is an earlier result; {remedy}, or overwrite it with --force")
 
 
 @contextmanager

@@ -18,14 +18,14 @@ _PAIRS = (
     ("source", "target"), ("src", "dst"), ("src", "tgt"), ("src", "dest"), ("from", "to"), ("u", "v"), ("i", "j"),
     ("x", "y"), ("a", "b"), ("ego", "alter"), ("sender", "receiver"), ("sender", "recipient"), ("tail", "head"),
     ("start", "end"), ("origin", "destination"), ("parent", "child"), ("influencer", "influenced"),
-    ("author", "reader"),
+    ("author", "reader"), ("author", "retweeter"), ("retweeted", "retweeter"), ("von", "nach"),
     *((f"{word}{one}", f"{word}{two}")
       for word in ("", "node", "id", "user", "person", "agent", "actor", "vertex", "name", "character", "n", "v")
       for one, two in (("1", "2"), ("a", "b"), ("0", "1"), ("i", "j"), ("x", "y"))
       if word or not one.isdigit()),
 )  # fmt: skip
 """Pairs of columns that are the ends of an edge, in this order."""
-_FOLLOWED = ("followed", "followee", "following", "friend", "leader", "idol")
+_FOLLOWED = ("followed", "follows", "followee", "following", "friend", "leader", "idol")
 """Columns of those whose posts the follower is shown."""
 _FOLLOWER = ("follower", "fan", "subscriber")
 _ROWS_ENOUGH = 20

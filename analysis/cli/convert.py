@@ -33,11 +33,13 @@ def convert(
     from ..destination import refuse_earlier
     from .output import emit, say
 
-    refuse_earlier(out, force)
+    refuse_earlier(out, force, "name another OUT")
     check_destination(out)
     data = reading.read(clock)
     data.save(out)
     emit(data.summary())
     if data.clock == "continuous" and out.suffix == ".csv":
         say("note: CSV does not keep the clock: compare with --clock continuous, or write .parquet")
+    if isinstance(reading.population_range, tuple):
+        say(f"note: the file has the upper end of the population: compare with --population {reading.population}")
     say(f"written to {out}")

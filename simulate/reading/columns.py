@@ -45,6 +45,10 @@ _AGENTS = {
     "username", "user_name", "handle", "node", "node_id", "person", "person_id", "individual", "actor", "sharer",
     "retweeter", "member", "name", "id",
 }  # fmt: skip
+_SURE_AGENTS = ("user", "account", "author", "screen", "handle", "retweet", "sharer", "agent")
+"""Parts of names of columns that are of agents, and not of places, series or posts."""
+_PARTS_OF_TIMES = {"year", "month", "week", "day", "date", "time", "hour", "minute", "second"}
+"""Names of columns over which one time may be spread."""
 _CURRENT = {"active", "active_cases", "currently_infected", "current_cases", "current", "prevalence", "prevalent"}
 """Columns of those who are infected now. A share lasts, but who has recovered is no longer counted there."""
 
@@ -114,6 +118,11 @@ def named(
         if ours in taken.values() or ours in columns:
             continue
         found = [name for name in columns if name not in taken and _plain(name) in _KNOWN.get(ours, ())]
+        if ours == "trajectory":
+            # A label that differs in every row is that of a row.
+            found = [name for name in found if table[name].duplicated().any()]
+        if ours == "agent" and len(found) > 1:
+            found = [name for name in found if is_surely_agent(name)]
         # Two columns that could be meant are for the user to choose from.
         if len(found) == 1:
             taken[found[0]] = ours
@@ -130,6 +139,43 @@ def is_identifier(name: str) -> bool:
     """Return whether a name is that of agents or of other things that have numbers, and not of a trajectory."""
     plain = _plain(name)
     return plain in _AGENTS or plain == "id" or plain.endswith("_id")
+
+
+def is_surely_agent(name: str) -> bool:
+    """Return whether a name is that of agents, and of nothing else."""
+    return any(part in _plain(name) for part in _SURE_AGENTS)
+
+
+def refuse_split_times(table: pd.DataFrame, names: Mapping[str, str], place: str) -> None:
+    """Raise an InputError when the time of a table in our names seems to be spread over several columns."""
+    if "time" not in table:
+        return
+    parts = [str(name) for name in table.columns if name not in OURS and _plain(name) in _PARTS_OF_TIMES]
+    keys = [name for name in ("trajectory",) if name in table]
+    split = []
+    for name in parts:
+        own = table[[*keys, "time", name]]
+        varies = own.groupby(keys)[name].nunique().max() > 1 if keys else own[name].nunique() > 1
+        pairs = len(own[["time", name]].drop_duplicates())
+        # Another form of the same time goes with it one to one, and in the order of the file.
+        is_form = pairs == own["time"].nunique() == own[name].nunique() and _rises(own["time"], own[keys])
+        if varies and not is_form:
+            split.append(name)
+    if split:
+        columns = ", ".join([*split, names.get("time", "time")])
+        raise InputError(
+            f"{place}: the time seems to stand in several columns ({columns}); join them in one, such as "
+            "2026-11-29 14:05, or say which one is the time: --column time=NAME"
+        )
+
+
+def _rises(time: "pd.Series[Any]", keys: pd.DataFrame) -> bool:
+    """Return whether numbers or dates, as they stand in the file, never fall within a trajectory."""
+    numbers = pd.to_numeric(time, errors="coerce")
+    values = pd.Series(time.to_numpy() if numbers.isna().any() else numbers.to_numpy())
+    if not keys.shape[1]:
+        return bool(values.is_monotonic_increasing)
+    return bool(values.groupby(pd.factorize(keys.iloc[:, 0])[0]).apply(lambda own: own.is_monotonic_increasing).all())
 
 
 def refuse_current(names: Iterable[str], place: str) -> None:

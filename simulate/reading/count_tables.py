@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from .columns import OURS, is_identifier, refuse_current, unit_of_name
 from .numbers import decimal_mark, is_missing, numbers_of
-from .source import Source
+from .source import SUMS, Source
 from .times import Times, times_of
 
 Monotone = Literal["running-max"]
@@ -54,7 +54,7 @@ def wide_columns(source: Source) -> list[str]:
     table = source.table
     if "time" not in table or table["time"].duplicated().any():
         return []
-    columns = [name for name in table.columns if name not in OURS]
+    columns = [name for name in table.columns if name not in OURS and name.strip().lower() not in SUMS]
     if not columns or any(is_identifier(name) for name in columns):
         return []
     if not all(is_numeric(table[name]) for name in columns):
@@ -82,11 +82,13 @@ def _marks(cells: "pd.Series[Any]") -> Sequence[str]:
 
 def long_of_wide(source: Source, columns: Sequence[str]) -> tuple[pd.DataFrame, NDArray[np.int64], str]:
     """Turn the columns of a wide table into trajectories: a long table, the row of each row, and a note."""
-    fixed = [name for name in source.table.columns if name not in columns]
+    fixed = [name for name in source.table.columns if name in OURS]
+    sums = [name for name in source.table.columns if name not in (*OURS, *columns)]
     long = source.table.melt(id_vars=fixed, value_vars=list(columns), var_name="trajectory", value_name="infected")
     rows = np.tile(np.arange(len(source.table)), len(columns))
     shown = f"{columns[0]} to {columns[-1]}" if len(columns) > 1 else columns[0]
-    return long, rows, f"wide table: each of {len(columns)} columns ({shown}) is taken for a trajectory"
+    left = f"; left out: {', '.join(sums)}" if sums else ""
+    return long, rows, f"wide table: each of {len(columns)} columns ({shown}) is taken for a trajectory{left}"
 
 
 def read_counts_table(
@@ -133,6 +135,7 @@ def read_counts_table(
     mark, marked = _mark(table, decimal, source)
     unit = time_unit or (unit_of_name(names["time"]) if "time" in names else None)
     times = times_of(table["time"], locate, unit=unit, day_first=day_first, decimal=mark)
+    _refuse_other_unit(time_unit, names.get("time", ""), times, source.name)
     table = table.assign(time=_plain_numbers(times.values, table["time"], "time", locate))
     if "trajectory" not in table:
         _refuse_repeated_times(table, source)
@@ -159,6 +162,15 @@ def read_counts_table(
     # The order of the file is kept, so that a later message names the line.
     table = _with_unit(table.sort_index(), times)
     return Counts(table, rows, (*notes, *([times.note] if times.note else [])))
+
+
+def _refuse_other_unit(asked: str | None, name: str, times: Times, place: str) -> None:
+    """Raise an InputError when numbers in a column such as `minute` are said to be in another unit."""
+    known = unit_of_name(name)
+    if asked is not None and known not in (None, times.unit) and times.are_numbers:
+        raise InputError(
+            f"{place}: the column {name} holds numbers of {known}s, but --time-unit says {times.unit}; leave it out"
+        )
 
 
 def _with_one_count(source: Source, incidence: bool | None) -> tuple[pd.DataFrame, NDArray[np.int64], str]:
@@ -245,9 +257,9 @@ def _without_footer(source: Source) -> tuple[Source, list[str]]:
 def _refuse_without_time(source: Source) -> None:
     if "time" in source.table:
         return
-    columns = ", ".join(map(str, source.table.columns))
     raise InputError(
-        f"{source.name}: no column is known to be the time; say which with --column time=NAME; there are: {columns}"
+        f"{source.name}: no column is known to be the time; say which with --column time=NAME (if times run across the "
+        f"header, turn the table); there are: {source.listed}"
     )
 
 
@@ -255,12 +267,12 @@ def _refuse_without_counts(source: Source) -> None:
     table = source.table
     others = [str(name) for name in table.columns if name not in OURS]
     refuse_current(others, source.name)
-    numeric = [name for name in others if is_numeric(table[name])]
+    numeric = [name for name in others if is_numeric(table[name]) and not is_identifier(name)]
     if not numeric:
         raise InputError(
             f"{source.name}: no column counts who has shared, and none says who shared; name one with --column "
-            f"infected=NAME (counts) or --column agent=NAME (one row a share); there are: "
-            f"{', '.join(map(str, table.columns))}"
+            "infected=NAME (counts) or --column agent=NAME (one row a share; without names, say --every T); there are: "
+            f"{source.listed}"
         )
     name = numeric[0]
     values = numbers_of(table[name][~is_missing(table[name])], _marks(table[name])[0])
@@ -269,7 +281,7 @@ def _refuse_without_counts(source: Source) -> None:
     population = "" if "population" in table else " and --population N for the number of those who can share"
     raise InputError(
         f"{source.name}: no column is known to count who has shared; say which with --column infected={name}; {hint} "
-        f"it counts the new ones of each interval{population}. There are: {', '.join(map(str, table.columns))}"
+        f"it counts the new ones of each interval{population}. There are: {source.listed}"
     )
 
 

@@ -105,11 +105,15 @@ def decimal_mark(
         )
     if not marks and of_counts:
         marks = {_mark_of_counts(of_counts, place, separator)}
+    if not marks and (commas := [cell for cell in of_others if "," in cell]):
+        raise _ambiguous(commas[0], place)
     mark = marks.pop() if marks else "."
     grouped = next((cell for cell in of_counts if ("," if mark == "." else ".") in cell), None)
     if mark == ",":
-        shown = next((cell for cell in votes if "," in cell), grouped)
-        return mark, f"numbers have a decimal comma, such as {shown}"
+        shown = next((cell for cell in votes if "," in cell), None)
+        if shown is not None:
+            return mark, f"numbers have a decimal comma, such as {shown}"
+        return mark, f"numbers have points between groups of digits, such as {grouped}"
     return mark, None if grouped is None else f"numbers have commas between groups of digits, such as {grouped}"
 
 
@@ -140,8 +144,13 @@ def _mark_of_counts(cells: list[str], place: str, separator: str) -> str:
     # Counts are whole: 1.234 can only be grouped digits. Where all end with zeros, both readings are whole.
     if any(re.split("[.,]", cell)[1].strip("0") != "" for cell in cells) or (mark == "," and separator == ","):
         return "." if mark == "," else ","
-    value = cells[0]
-    small, large = int(re.split("[.,]", value)[0]), int(re.sub("[.,]", "", value))
-    raise InputError(
-        f"{place}: {value} can be {small} or {large}; say which mark is the decimal one (--decimal . or --decimal ,)"
+    raise _ambiguous(cells[0], place)
+
+
+def _ambiguous(cell: str, place: str) -> InputError:
+    """Return the error for a number that can be read with either decimal mark."""
+    small, large = re.sub("[.,]", ".", cell, count=1), re.sub("[.,]", "", cell)
+    return InputError(
+        f"{place}: {cell} can be {float(small):g} or {large}; say which mark is the decimal one (--decimal . or "
+        "--decimal ,)"
     )

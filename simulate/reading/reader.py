@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ...errors import InputError
@@ -14,13 +13,10 @@ from ..counts import counts_path, read_counts, read_labels
 from ..histories import EventHistories
 from ..history_files import read_beside
 from ..trajectories import KNOWN, Trajectories, count_shares, validated
-from .columns import named
-from .count_tables import is_numeric, read_counts_table, wide_columns
+from .columns import is_surely_agent, named, refuse_split_times
+from .count_tables import read_counts_table, wide_columns
 from .shares import counts_of_log, histories_of_log
 from .source import Data, Source, open_source
-
-_SURE_AGENTS = ("user", "account", "author", "screen", "handle", "retweet", "sharer", "agent")
-"""Parts of names of columns that are of agents, and not of places or series."""
 
 
 def read(
@@ -112,23 +108,26 @@ def read(
     source = replace(source, table=table)
     names = {str(ours): str(name) for ours, name in zip(table.columns, theirs, strict=True)}
     notes = [*source.notes, *notes]
+    if "time" not in given:
+        refuse_split_times(named(table, {}, source.name, wanted=("trajectory",))[0], names, source.name)
     if network is not None:
         _refuse_of_counts(population=population, incidence=incidence, monotone=monotone, every=every)
         histories = histories_of_log(
-            source, network, until=until, time_unit=time_unit, day_first=day_first, clock=clock, agents=agents,
-            notes=tuple(notes),
+            source, network, until=until, time_unit=time_unit, day_first=day_first, decimal=decimal, clock=clock,
+            agents=agents, notes=tuple(notes),
         )  # fmt: skip
         return count_shares(histories)
     is_log = not {"infected", "incidence"} & set(table.columns) and not wide_columns(source)
     table, more = named(table, {}, source.name, wanted=("trajectory", *(["agent"] if is_log else [])))
-    if is_log and _is_log(table, names, table.columns, theirs, asked="agent" in given):
+    agent = dict(zip(table.columns, theirs, strict=True)).get("agent", "")
+    if is_log and _is_log(table, agent, asked="agent" in given or every is not None):
         if incidence or monotone:
             raise InputError(
                 f"{source.name}: is a log of shares, which has no counts; leave --incidence and --monotone out"
             )
         counted, record, said = counts_of_log(
             replace(source, table=table), population=population, until=until, every=every, time_unit=time_unit,
-            day_first=day_first, clock=clock,
+            day_first=day_first, decimal=decimal, clock=clock,
         )  # fmt: skip
         return Trajectories(counted, source.name, record=record, notes=(*notes, *more, *said))
     if "agent" in table and "agent" not in source.table:
@@ -202,16 +201,23 @@ def _labels(column: "pd.Series[Any]") -> "pd.Series[Any]":
     return read_labels(text) if text.map(lambda cell: isinstance(cell, str)).all() else text
 
 
-def _is_log(table: pd.DataFrame, names: Mapping[str, str], ours: Any, theirs: Any, *, asked: bool) -> bool:
-    """Return whether each row of a table without counts is a share."""
+def _is_log(table: pd.DataFrame, agent: str, *, asked: bool) -> bool:
+    """Return whether each row of a table without counts is a share.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The table, in our names.
+    agent : str
+        The file's name of the column of agents; empty without one.
+    asked : bool
+        Whether the user says so, by naming the agents or a step.
+    """
     if "time" not in table:
         return False
-    numeric = [name for name in table.columns if name not in KNOWN and name != "agent" and is_numeric(table[name])]
-    if "agent" in table:
-        name = dict(zip(ours, theirs, strict=True))["agent"].lower()
-        return asked or any(part in name for part in _SURE_AGENTS) or not numeric
-    # Nothing but times, and what does not count.
-    return not numeric and "population" not in table and bool(np.any(~table.columns.isin(["trajectory"])))
+    others = [str(name) for name in table.columns if name not in KNOWN and name != "agent"]
+    # One cell that cannot be read must not turn counts into rows that are counted.
+    return asked or is_surely_agent(agent) or not others
 
 
 def _refuse_of_counts(**settings: Any) -> None:

@@ -13,12 +13,14 @@ from ..contacts import NETWORK, ContactNetwork, read_contacts, read_table
 from ..counts import read_labels
 from ..histories import EventHistories
 from .columns import named
-from .numbers import is_missing
+from .numbers import decimal_mark, is_missing
 from .source import Source, open_source
 from .times import times_of
 
 _MOST_STEPS = 60
 """Times of a grid that nobody chose."""
+_ROUNDED = r"\d(?:[.,]\d+)?[eE]\+?\d+"
+"""Names of agents that a spreadsheet has rounded."""
 _NICE = (1.0, 2.0, 5.0)
 
 
@@ -61,8 +63,8 @@ def read_histories(
     source = open_source(path)
     table, notes = named(source.table, dict(columns or {}), source.name, wanted=("time", "trajectory", "agent"))
     return histories_of_log(
-        replace(source, table=table), network, until=until, time_unit=time_unit, day_first=None, clock=clock,
-        agents=agents, notes=(*source.notes, *notes),
+        replace(source, table=table), network, until=until, time_unit=time_unit, day_first=None, decimal=None,
+        clock=clock, agents=agents, notes=(*source.notes, *notes),
     )  # fmt: skip
 
 
@@ -73,6 +75,7 @@ def histories_of_log(
     until: float | None,
     time_unit: str | None,
     day_first: bool | None,
+    decimal: str | None,
     clock: str | None,
     agents: "pd.DataFrame | str | Path | None",
     notes: tuple[str, ...] = (),
@@ -84,7 +87,7 @@ def histories_of_log(
     InputError
         When a value cannot be used.
     """
-    shares, unit, further = _with_times(source, time_unit, day_first)
+    shares, unit, further = _with_times(source, time_unit, day_first, decimal)
     if isinstance(network, str | Path):
         contacts = read_contacts(network, several=NETWORK in shares)
     elif isinstance(network, Mapping):
@@ -107,6 +110,7 @@ def counts_of_log(
     every: float | None,
     time_unit: str | None,
     day_first: bool | None,
+    decimal: str | None,
     clock: str | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any] | None, tuple[str, ...]]:
     """Count the shares of a log on a grid of times.
@@ -125,7 +129,7 @@ def counts_of_log(
     InputError
         When a value cannot be used, or the population is not known.
     """
-    shares, unit, notes = _with_times(source, time_unit, day_first)
+    shares, unit, notes = _with_times(source, time_unit, day_first, decimal)
     if population is None and "population" not in shares:
         raise InputError(
             f"{source.name}: is a log of shares, and does not say how many could share; give --population N (in Python "
@@ -134,16 +138,29 @@ def counts_of_log(
     if "trajectory" not in shares:
         shares = shares.assign(trajectory=0)
     shares = shares.sort_values("time", kind="stable")
-    if "agent" in shares:
+    end = float(shares["time"].max() if until is None else until)
+    late = (shares["time"] > end).to_numpy()
+    if late.any():
+        notes = (*notes, f"shares after {end:g}, left out: {late.sum()}")
+        shares = shares[~late]
+    if "agent" not in shares:
+        notes = (*notes, "no column says who shared: every row counts as a new sharer")
+    else:
         repeated = shares.duplicated(["trajectory", "agent"])
         if repeated.any():
             notes = (*notes, f"later shares of an agent that had shared, left out: {repeated.sum()}")
             shares = shares[~repeated]
+    begins = shares.groupby("trajectory")["time"].transform("min")
+    short = shares[begins >= end]["trajectory"].nunique()
+    shares = shares[begins < end]
+    if shares.empty:
+        raise InputError(
+            f"{source.name}: no time passes between the first share and the end of the observation, {end:g}; give a "
+            "later end with --until"
+        )
+    if short:
+        notes = (*notes, f"trajectories that begin at the end of the observation, left out: {short}")
     times = shares["time"].to_numpy(dtype=float)
-    end = float(times.max()) if until is None else float(until)
-    if times.max() > end:
-        notes = (*notes, f"shares after {end:g}, left out: {np.sum(times > end)}")
-        shares = shares[times <= end]
     step = _step(end - float(times.min())) if every is None else float(every)
     if not (np.isfinite(step) and step > 0):
         raise InputError(f"every = {every}: must be a number above 0")
@@ -153,9 +170,7 @@ def counts_of_log(
     for label, own in shares.groupby("trajectory", sort=False):
         at = own["time"].to_numpy(dtype=float)
         grid = at[0] + step * np.arange(int(np.ceil((end - at[0]) / step - 1e-9)) + 1)
-        grid[-1] = max(end, at[0])
-        if grid.size < 2:
-            grid = np.array([at[0], at[0] + step])
+        grid[-1] = end
         table = pd.DataFrame({"trajectory": label, "time": grid, "infected": np.searchsorted(at, grid, side="right")})
         constant = {name: own[name].iloc[0] for name in conditions if own[name].nunique(dropna=False) == 1}
         tables.append(table.assign(**constant))
@@ -167,7 +182,7 @@ def counts_of_log(
     whole = bool(np.all(times % 1 == 0))
     record = None if clock is None and whole else {"spreads": [{"clock": clock or "continuous"}]}
     chosen = "" if every is not None else "; another step with --every"
-    note = f"log of shares: {len(shares)} shares, counted every {step:g} {unit or 'unit of time'}{chosen}"
+    note = f"log of shares: {len(shares)} shares, counted in steps of {step:g}{f' {unit}s' if unit else ''}{chosen}"
     return counted, record, (*notes, note)
 
 
@@ -179,20 +194,27 @@ def _step(span: float) -> float:
 
 
 def _with_times(
-    source: Source, time_unit: str | None, day_first: bool | None
+    source: Source, time_unit: str | None, day_first: bool | None, decimal: str | None
 ) -> tuple[pd.DataFrame, str | None, tuple[str, ...]]:
     """Return a log with times as numbers, their unit, and how they were understood."""
     shares = source.table
     if "time" not in shares:
         raise InputError(
             f"{source.name}: no column is known to be the time; say which with --column time=NAME; there are: "
-            f"{', '.join(map(str, shares.columns))}"
+            f"{source.listed}"
         )
     for name in ("agent", "trajectory", "time"):
         if name in shares and (empty := is_missing(shares[name])).any():
             row = int(np.flatnonzero(empty)[0])
             raise InputError(f"{source.locate(row)}: {name} is empty; write it or remove the line")
-    times = times_of(shares["time"], source.locate, unit=time_unit, day_first=day_first)
+    if "agent" in shares and (spoilt := shares["agent"].astype(str).str.fullmatch(_ROUNDED)).any():
+        row = int(np.flatnonzero(spoilt)[0])
+        raise InputError(
+            f"{source.locate(row)}: agent = {shares['agent'].iloc[row]} is a rounded number, as spreadsheets write "
+            "long ones, so different agents have the same name; export the names as text"
+        )
+    mark = decimal or decimal_mark((), [shares["time"]], source.name, source.separator)[0]
+    times = times_of(shares["time"], source.locate, unit=time_unit, day_first=day_first, decimal=mark)
     shares = shares.assign(time=times.values)
     for name in shares.columns:
         # Labels of agents stay as they are written: 007 and 7 are two agents.

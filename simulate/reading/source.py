@@ -5,7 +5,7 @@ import io
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,7 +21,7 @@ Data = pd.DataFrame | str | Path | IO[bytes]
 """What can be read: a table, the path of a file, or an open file."""
 
 _SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "vertical bars"}
-_SUMS = {"total", "totals", "grand total", "sum", "average", "mean"}
+SUMS = {"total", "totals", "grand total", "sum", "average", "mean"}
 """First cells of a last line that is no row of the table."""
 _LOOKED_AT = 200
 """Lines at the begin of a file by which its separator is found."""
@@ -49,6 +49,8 @@ class Source:
         Settings of a simulation, where the file has them.
     notes : tuple of str
         How the file was understood, in words.
+    columns : tuple of str
+        Names of the columns as they were given, whatever they are called in `table` later.
     """
 
     name: str
@@ -59,6 +61,12 @@ class Source:
     path: Path | None = None
     record: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+    @property
+    def listed(self) -> str:
+        """Names of the columns as they were given, in words."""
+        return ", ".join(self.columns)
 
     def locate(self, row: int) -> str:
         """Return where a row stands."""
@@ -67,9 +75,7 @@ class Source:
     def without(self, rows: NDArray[np.bool_], note: str) -> "Source":
         """Return the source without some rows."""
         kept = self.table[~rows].reset_index(drop=True)
-        return Source(
-            self.name, kept, self.lines[~rows], self.unit, self.separator, self.path, self.record, (*self.notes, note)
-        )
+        return replace(self, table=kept, lines=self.lines[~rows], notes=(*self.notes, note))
 
 
 def open_source(data: Data, *, encoding: str | None = None, sheet: str | None = None) -> Source:
@@ -90,6 +96,11 @@ def open_source(data: Data, *, encoding: str | None = None, sheet: str | None = 
     InputError
         When it cannot be read as a table.
     """
+    source = _opened(data, encoding, sheet)
+    return replace(source, columns=tuple(map(str, source.table.columns)))
+
+
+def _opened(data: Data, encoding: str | None, sheet: str | None) -> Source:
     if isinstance(data, pd.DataFrame):
         return _of_frame(data)
     path: Path | None = None
@@ -172,6 +183,9 @@ def _of_workbook(content: bytes, name: str, path: Path | None, sheet: str | None
 
 
 def _of_text(text: str, name: str, path: Path | None, notes: list[str]) -> Source:
+    begin, end = text.lstrip()[:1], text.rstrip()[-1:]
+    if begin == "<" or begin + end in ("{}", "[]"):
+        raise InputError(f"{name}: is {'HTML or XML' if begin == '<' else 'JSON'}, not a table; export it as CSV")
     separator = _separator(text)
     reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True, skipinitialspace=separator != "\t")
     rows: list[tuple[int, list[Any]]] = []
@@ -220,8 +234,8 @@ def _with_header(
         notes.append(f"{_places(unit, rows[:begin])} before the header, left out: {_shown(rows[0][1])}")
     (place, header), rows = rows[begin], rows[begin + 1 :]
     names = ["" if cell is None else str(cell).strip().removeprefix("#").strip() for cell in header]
-    # R writes the names of rows without a name for their column.
-    if rows and len(names) == usual - 1 and all(len(cells) == usual for _, cells in rows):
+    # R numbers the rows in a column without a name.
+    if rows and len(names) == usual - 1 and [cells[0] for _, cells in rows] == [str(n + 1) for n in range(len(rows))]:
         names = ["", *names]
     _check_header(names, f"{name}, {unit} {place}")
     end = len(rows)
@@ -299,7 +313,7 @@ def _is_remark(cells: list[Any], usual: int, rows: list[tuple[int, list[Any]]]) 
     if _n_filled(cells) == 1:
         return True
     first = str(cells[0]).strip()
-    is_sum, is_cut = first.lower() in _SUMS, len(cells) < usual and " " in first
+    is_sum, is_cut = first.lower() in SUMS, len(cells) < usual and " " in first
     # The label of a row stands in other rows too.
     return (is_sum or is_cut) and sum(others[0] == cells[0] for _, others in rows) == 1
 

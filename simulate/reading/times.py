@@ -40,11 +40,14 @@ class Times:
         Unit of the times; None where neither the data nor the user say it.
     note : str or None
         How the times were understood, where this is not obvious.
+    are_numbers : bool
+        Whether the cells were numbers in the unit, and not dates or durations.
     """
 
     values: NDArray[np.float64]
     unit: str | None
     note: str | None
+    are_numbers: bool = False
 
 
 def checked_unit(unit: str | None) -> str | None:
@@ -128,7 +131,7 @@ def _of_numbers(numbers: NDArray[np.float64], unit: str | None) -> Times:
             dates: Any = pd.to_datetime(written, format="%Y%m%d", errors="coerce")
             if np.array_equal(dates.notna(), np.isfinite(numbers)):
                 return _since_first(dates.dt.tz_localize("UTC"), unit, "dates such as 20240301")
-    return Times(numbers, unit, f"times are numbers of {unit}s" if unit else None)
+    return Times(numbers, unit, f"times are numbers of {unit}s" if unit else None, are_numbers=True)
 
 
 def _since_first(dates: "pd.Series[Any]", unit: str | None, how: str) -> Times:
@@ -180,9 +183,10 @@ def _dates(
 
 def _not_a_time(wrong: "pd.Series[bool]", text: "pd.Series[str]", locate: Locate) -> InputError:
     row = int(text.index[wrong.to_numpy()][0])
+    others = "" if wrong.all() else ", as the others are"
     return InputError(
-        f"{locate(row)}: time = {text.loc[row]!r} is neither a number nor a date, as the others are; write dates as in "
-        "ISO 8601, such as 2026-11-29T14:05:00Z"
+        f"{locate(row)}: time = {text.loc[row]!r} is neither a number nor a date{others}; write dates as in ISO 8601, "
+        "such as 2026-11-29T14:05:00Z"
     )
 
 

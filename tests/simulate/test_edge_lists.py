@@ -320,3 +320,10 @@ def test_a_third_column_of_fractions_is_weights_and_one_of_whole_numbers_is_not(
     assert read_edges(path, columns={"source": "1", "target": "2"}).weights is None
     path.write_text("a b 3\nb c 1\nc a 2\n")
     assert read_edges(path).weights is None
+
+
+@pytest.mark.parametrize("text", ["user,follows\nb,a\nc,a\nd,b\n", "retweeter,retweeted\nb,a\nc,a\nd,b\n"])
+def test_who_follows_sees_what_the_followed_posts(tmp_path, text):
+    path = tmp_path / "edges.csv"
+    path.write_text(text)
+    assert edges_of(read_edges(path)) == [("a", "b"), ("a", "c"), ("b", "d")]

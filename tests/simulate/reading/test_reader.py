@@ -345,3 +345,105 @@ def test_a_simulation_is_read_as_it_was_written(tmp_path):
         pd.testing.assert_frame_equal(again.table, made.table, check_dtype=False)
         assert not again.notes
         assert np.array_equal(again.histories.table["time"], made.histories.table["time"])
+
+
+# What a newcomer's trial had found: inputs that were misread in silence.
+
+
+@pytest.mark.parametrize("cell", ["1300 (est.)", '"1,30,000"', "1.3K", "five"])
+def test_a_count_that_cannot_be_read_does_not_turn_rows_into_shares(tmp_path, cell):
+    path = written(tmp_path, f"date,retweets\n2024-01-01,1200\n2024-01-02,{cell}\n2024-01-03,1500\n")
+    assert "--column infected=NAME" in refused(path, population=100_000)
+    assert "line 3: infected" in refused(path, population=100_000, columns={"infected": "retweets"})
+
+
+@pytest.mark.parametrize("first", ["2024-01-0{}", "{}"])
+def test_counts_with_unquoted_groups_do_not_shift_the_columns(tmp_path, first):
+    rows = [f"{first.format(day)},{day},{day}00" for day in (3, 4, 5)]
+    text = "date,infected\n" + "\n".join(rows) + "\n"
+    assert "line 2: has 3 cells, the header has 2" in refused(written(tmp_path, text), population=100_000)
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("year,week,new_cases", ["2024,51,5", "2024,52,8", "2025,1,9"]),
+        ("year,month,day,new_cases", ["2024,1,30,5", "2024,1,31,8", "2024,2,1,9"]),
+        ("date,time,infected", ["2024-01-01,8,5", "2024-01-01,20,7", "2024-01-02,23,9"]),
+        ("date,time,user", ["2024-01-01,9,a", "2024-01-02,8,b"]),
+    ],
+)
+def test_a_time_in_several_columns_is_refused(tmp_path, header, rows):
+    path = written(tmp_path, header + "\n" + "\n".join(rows) + "\n")
+    assert "the time seems to stand in several columns" in refused(path, population=100, every=None)
+
+
+def test_two_forms_of_one_time_are_no_split_time(tmp_path):
+    text = "date,time,infected\n2024-01-01,0,5\n2024-01-02,1,7\n2024-01-03,2,9\n"
+    assert infected(read(written(tmp_path, text), population=100)) == [5, 7, 9]
+
+
+def test_times_that_can_be_read_both_ways_are_asked_for(tmp_path):
+    counts = written(tmp_path, "time;infected;population\n1,125;1;100\n1,250;3;100\n")
+    log = written(tmp_path, "user;time\na;1,125\nb;2,250\n", "log.csv")
+    for path in (counts, log):
+        assert "1,125 can be 1.125 or 1125" in refused(path, population=100)
+        assert read(path, population=100, decimal=",").table["time"].iloc[0] == 1.125
+
+
+def test_a_log_ends_with_its_last_row_or_where_it_is_said(tmp_path):
+    path = written(tmp_path, "user,time\na,0\nb,1\na,2\n")
+    assert infected(read(path, population=100, every=1)) == [1, 2, 2]
+    late = written(tmp_path, "cascade,user,time\nx,a,0\nx,b,2\ny,c,4\n", "late.csv")
+    data = read(late, population=100, every=1, until=4)
+    assert (set(data.table["trajectory"]), data.table["time"].max()) == ({"x"}, 4)
+    assert "left out: 1" in " ".join(data.notes)
+
+
+@pytest.mark.parametrize(
+    ("rows", "until"), [("a,0\n", None), ("a,5\nb,5\n", None), ("a,3\nb,4\n", 2), ("a,3\nb,4\n", 3)]
+)
+def test_a_log_in_which_no_time_passes_is_refused(tmp_path, rows, until):
+    assert "no time passes" in refused(written(tmp_path, "user,time\n" + rows), population=100, until=until)
+
+
+def test_labels_of_rows_are_not_trajectories(tmp_path):
+    path = written(tmp_path, "post_id,author_id,time\n1,7,0\n2,8,1\n3,9,2\n")
+    assert infected(read(path, population=100, every=1)) == [1, 2, 3]
+
+
+def test_rounded_names_of_agents_are_refused(tmp_path):
+    path = written(tmp_path, "user_id,time\n1.20E+18,0\n1.20E+18,1\n")
+    assert "line 2: agent = 1.20E+18 is a rounded number" in refused(path, population=100)
+
+
+def test_a_unit_that_contradicts_the_column_is_refused(tmp_path):
+    path = written(tmp_path, "minute,infected,population\n0,1,10\n60,2,10\n")
+    assert "holds numbers of minutes, but --time-unit says hour" in refused(path, time_unit="hour")
+
+
+def test_a_sum_is_no_trajectory_of_a_wide_table(tmp_path):
+    data = read(written(tmp_path, "date,Germany,France,Total\n2024-01-01,1,2,3\n2024-01-02,4,5,9\n"), population=100)
+    assert set(data.table["trajectory"]) == {"Germany", "France"}
+    assert "left out: Total" in " ".join(data.notes)
+
+
+def test_rows_without_a_name_are_shares_only_if_this_is_said(tmp_path):
+    path = written(tmp_path, "time,text\n0,one\n1,two\n")
+    assert "without names, say --every T" in refused(path, population=100)
+    data = read(path, population=100, every=1)
+    assert infected(data) == [1, 2]
+    assert "no column says who shared: every row counts as a new sharer" in data.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("<html><body>404</body></html>", "HTML"), ('[{"time": 1}]', "JSON"), ("{}", "JSON")]
+)
+def test_other_formats_are_named(tmp_path, text, kind):
+    assert f"is {kind}" in refused(written(tmp_path, text))
+
+
+def test_messages_name_the_columns_of_the_file(tmp_path):
+    assert refused(written(tmp_path, "Datum,retweets\n2024-01-01,5\n"), population=9).endswith(
+        "there are: Datum, retweets"
+    )
