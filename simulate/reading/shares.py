@@ -182,8 +182,13 @@ def counts_of_log(
     whole = bool(np.all(times % 1 == 0))
     record = None if clock is None and whole else {"spreads": [{"clock": clock or "continuous"}]}
     chosen = "" if every is not None else "; another step with --every"
-    note = f"log of shares: {len(shares)} shares, counted in steps of {step:g}{f' {unit}s' if unit else ''}{chosen}"
+    note = f"log of shares: {len(shares)} shares, counted in steps of {_amount(step, unit)}{chosen}"
     return counted, record, (*notes, note)
+
+
+def _amount(step: float, unit: str | None) -> str:
+    """Return a time with its unit, such as `1 hour` or `0.5 hours`."""
+    return f"{step:g}" if unit is None else f"{step:g} {unit}{'' if step == 1 else 's'}"
 
 
 def _step(span: float) -> float:
