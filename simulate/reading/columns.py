@@ -50,7 +50,7 @@ _SURE_AGENTS = ("user", "account", "author", "screen", "handle", "retweet", "sha
 _PARTS_OF_TIMES = {"year", "month", "week", "day", "date", "time", "hour", "minute", "second"}
 """Names of columns over which one time may be spread."""
 _CURRENT = {"active", "active_cases", "currently_infected", "current_cases", "current", "prevalence", "prevalent"}
-"""Columns of those who are infected now. A share lasts, but who has recovered is no longer counted there."""
+"""Columns of those who are infected now: they lose those who recover, and a share is never lost."""
 
 _KNOWN = {
     "time": _TIMES,

@@ -18,7 +18,7 @@ from .source import Source, open_source
 from .times import times_of
 
 _MOST_STEPS = 60
-"""Times of a grid that nobody chose."""
+"""Times of a grid at the most, where nobody gave its step."""
 _ROUNDED = r"\d(?:[.,]\d+)?[eE]\+?\d+"
 """Names of agents that a spreadsheet has rounded."""
 _NICE = (1.0, 2.0, 5.0)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,33 +11,8 @@ from tworate.analysis.cli.own_models import chosen_models, models_from
 from tworate.errors import InputError
 from tworate.models import OneRateSI
 
-MODEL = '''
-from dataclasses import dataclass
-from typing import ClassVar
-
-import numpy as np
-
-from tworate.models import SIModel
-from tworate.models.numerics import expm1_over
-from tworate.models.parameters import RATE_PRIOR, Exponential, parameter
-
-
-@dataclass(frozen=True)
-class Toy(SIModel):
-    """News that goes stale."""
-
-    name: ClassVar[str] = "toy"
-    summary: ClassVar[str] = "news that goes stale"
-    reference: ClassVar[str] = "none"
-
-    beta: float = parameter("transmission rate of fresh news", unit="1/time", prior=RATE_PRIOR, symbol="β")
-    staleness: float = parameter("rate of going stale", unit="1/time", prior=Exponential(mean=2.0), symbol="δ")
-
-    @staticmethod
-    def log_survival(exposure, time, parameters, xp=np):
-        scaled = parameters["beta"] * exposure
-        return -scaled * expm1_over(parameters["staleness"] * exposure, xp)
-'''
+# The example of the guide is the file of a user.
+MODEL = (Path(__file__).parents[3] / "examples" / "mine.py").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -48,8 +24,8 @@ def file(tmp_path):
 
 def test_models_of_a_file_are_found_and_imported_ones_are_not(file):
     file.write_text(MODEL + "from tworate.models import TwoRateSI\n")
-    (toy,) = models_from(file)
-    assert (toy.__name__, toy.name) == ("Toy", "toy")
+    (stale,) = models_from(file)
+    assert (stale.__name__, stale.name) == ("StaleSI", "stale")
     assert models_from(None) == []
 
 
@@ -60,7 +36,7 @@ def test_models_of_a_file_are_found_and_imported_ones_are_not(file):
         ("1 / 0\n", "raises ZeroDivisionError: division by zero; correct the file"),
         ("def f(:\n", "raises SyntaxError"),
         ("import sys\nsys.exit(3)\n", "raises SystemExit"),
-        (MODEL.replace('"toy"', '"one-rate"'), "the name 'one-rate' is taken"),
+        (MODEL.replace('"stale"', '"one-rate"'), "the name 'one-rate' is taken"),
     ],
 )
 def test_bad_files_give_one_line(file, text, message):
@@ -79,11 +55,11 @@ def test_other_files_are_refused(tmp_path, name):
 
 
 def test_own_models_are_added_unless_named_or_between(file):
-    (toy,) = models_from(file)
+    (stale,) = models_from(file)
     both = ["one-rate", "two-rate"]
-    assert chosen_models(both, [toy], exactly=False) == [*both, toy]
-    assert chosen_models(["toy", "one-rate"], [toy], exactly=True) == [toy, "one-rate"]
-    assert chosen_models(["one-rate"], [toy], exactly=True) == ["one-rate"]
+    assert chosen_models(both, [stale], exactly=False) == [*both, stale]
+    assert chosen_models(["stale", "one-rate"], [stale], exactly=True) == [stale, "one-rate"]
+    assert chosen_models(["one-rate"], [stale], exactly=True) == ["one-rate"]
     assert chosen_models(both, [], exactly=False) == both
 
 
@@ -107,7 +83,7 @@ def test_a_comparison_with_an_own_model_is_made_saved_and_reported(
         "compare", tmp_path / "data.csv", "--models-from", file, "--structures", "none", "--out", folder, "--seed", 5
     )
     saved = json.loads((folder / "comparison.json").read_text())
-    assert {"one-rate", "two-rate", "toy"} <= set(saved["conditions"][0]["models"])
+    assert {"one-rate", "two-rate", "stale"} <= set(saved["conditions"][0]["models"])
     assert saved["made"]["command"].startswith("tworate compare ")
     before = (folder / "report.html").read_text()
     assert "news that goes stale" in before
