@@ -1,7 +1,7 @@
 """Who is shown whose posts: a directed, weighted network with the labels of its agents."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +305,8 @@ def read_contacts(
     table = read_edges(
         given.path, columns={**given.columns, **(columns or {})}, header=given.header if header is None else header
     )
+    if given.directed is not None:
+        table = replace(table, directed=np.full(table.source.size, given.directed))
     if several and table.networks is not None:
         return {
             str(name): ContactNetwork.of_table(table.part(table.networks == name), name=str(name), place=place)

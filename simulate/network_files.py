@@ -13,7 +13,8 @@ from .graph_texts import read_gml, read_pajek
 from .xml_graphs import read_xml_graph
 
 _XML, _PAJEK, _GML = (".graphml", ".gexf", ".xml"), (".net", ".paj", ".pajek"), (".gml",)
-_HEADER = {"yes": True, "true": True, "no": False, "false": False}
+_YES_OR_NO = ("header", "directed")
+_TRUTH = {"yes": True, "true": True, "no": False, "false": False}
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,14 @@ class NetworkFile:
         the file has no header.
     header : bool, optional
         Whether the first row names the columns; by default it is found out, and said.
+    directed : bool, optional
+        Whether edges lead from source to target only; by default as the format says, and in an edge list they do.
     """
 
     path: Path
     columns: Mapping[str, str] = field(default_factory=dict)
     header: bool | None = None
+    directed: bool | None = None
 
 
 def parse_network_file(text: str | Path) -> NetworkFile | None:
@@ -54,21 +58,21 @@ def parse_network_file(text: str | Path) -> NetworkFile | None:
     name, colon, settings = str(text).rpartition(":")
     if not colon or not Path(name).is_file():
         return None
-    columns, header = dict[str, str](), None
+    columns, said = dict[str, str](), dict[str, bool]()
     for part in settings.split(","):
         key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or not value or key not in (*OURS, "header"):
+        if not equals or not value or key not in (*OURS, *_YES_OR_NO):
             raise InputError(
                 f"network {str(text)!r}: {part!r} is not one of source=, target=, weight=, network= (a column of the "
-                f"file) or header=yes|no{nearest(key, OURS, '')}"
+                f"file), header=yes|no or directed=yes|no{nearest(key, OURS, '')}"
             )
-        if key != "header":
+        if key in OURS:
             columns[key] = value
-        elif value.lower() in _HEADER:
-            header = _HEADER[value.lower()]
+        elif value.lower() in _TRUTH:
+            said[key] = _TRUTH[value.lower()]
         else:
-            raise InputError(f"network {str(text)!r}: header = {value} must be yes or no")
-    return NetworkFile(Path(name), columns, header)
+            raise InputError(f"network {str(text)!r}: {key} = {value} must be yes or no")
+    return NetworkFile(Path(name), columns, said.get("header"), said.get("directed"))
 
 
 def read_edges(path: str | Path, *, columns: Mapping[str, str] | None = None, header: bool | None = None) -> EdgeTable:

@@ -1,6 +1,5 @@
 """The `tworate` command: its commands and its errors."""
 
-import os
 import sys
 from typing import Annotated
 
@@ -65,7 +64,7 @@ app.add_typer(cache.app, name="cache")
 
 def main() -> None:
     """Run the command line. Bad input prints one line and exits with status 2, a failed job with status 1."""
-    from .output import say
+    from .output import discard_output, say
 
     bound_arenas()
     set_command([app.info.name or "tworate", *sys.argv[1:]])
@@ -78,8 +77,8 @@ def main() -> None:
         say(f"error: {error}")
         sys.exit(1)
     except BrokenPipeError:
-        # The reader of stdout has closed it, as in `tworate decide | head`: this is not an error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # This is not an error.
+        discard_output()
         sys.exit(0)
     except OSError as error:
         if (reason := storage_fault(error)) is None:

@@ -111,7 +111,7 @@ def compare(
     from ..destination import claimed
     from ..kept import kept_if_not_saved, kept_or_computed
     from .inputs import names
-    from .output import emit_json, progress_bar, say
+    from .output import emit_json, progress_bar, say, show_before_saving
     from .own_models import chosen_models, digest_of
     from .own_models import models_from as read_models
     from .verdicts import show_comparison
@@ -148,9 +148,9 @@ def compare(
             )
         # The verdict is told before anything is saved, which may fail.
         if as_json:
-            emit_json(comparison_dict(comparison))
+            show_before_saving(lambda: emit_json(comparison_dict(comparison)))
         else:
-            show_comparison(comparison)
+            show_before_saving(lambda: show_comparison(comparison))
         if out:
             from ..report.comparison_report import write_report
 

@@ -1,6 +1,7 @@
 """All output of the commands: data to stdout, messages and progress to stderr."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,20 @@ def say(message: str) -> None:
 def emit(text: str) -> None:
     """Print data to stdout."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def discard_output() -> None:
+    """Send what is printed to stdout nowhere, because its reader has closed it, as in `tworate decide | head`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def show_before_saving(show: Callable[[], None]) -> None:
+    """Print results now. If the reader of stdout has closed it, the results are still saved."""
+    try:
+        show()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()
 
 
 def emit_json(content: Any) -> None:

@@ -49,7 +49,7 @@ class Reading:
             "FILE",
             "Who sees whose posts: an edge list (the target sees what the source posts; weights count), GraphML, GEXF, "
             "GML or Pajek. FILE then says who shared when, and every agent's own exposure is used. If columns must be "
-            "said: FILE:source=COLUMN,target=COLUMN.",
+            "said: FILE:source=COLUMN,target=COLUMN; FILE:directed=no if both ends see each other.",
         ),
     ] = None
     agents: Annotated[

@@ -51,7 +51,7 @@ def run(
     from ..pipeline import RUN, check_job
     from ..pipeline import run as run_job
     from .inputs import names
-    from .output import emit_json, progress_bar, say
+    from .output import emit_json, progress_bar, say, show_before_saving
     from .verdicts import show_comparison
 
     chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
@@ -66,9 +66,9 @@ def run(
 
     def show(comparison: "Comparison") -> None:
         if as_json:
-            emit_json(comparison_dict(comparison))
+            show_before_saving(lambda: emit_json(comparison_dict(comparison)))
         else:
-            show_comparison(comparison)
+            show_before_saving(lambda: show_comparison(comparison))
 
     with progress_bar() as bar:
         run_job(

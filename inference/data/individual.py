@@ -529,6 +529,10 @@ def assortativity_notes(histories: EventHistories, covariates: Sequence[str]) ->
     ]
 
 
+_MANY_SPONTANEOUS = 0.1
+"""Part of the shares without an exposed neighbour above which the direction of the edges is doubted."""
+
+
 def _notes(histories: EventHistories, spontaneous: NDArray[np.int64]) -> tuple[str, ...]:
     notes = list(histories.notes)
     if spontaneous.sum():
@@ -536,4 +540,26 @@ def _notes(histories: EventHistories, spontaneous: NDArray[np.int64]) -> tuple[s
             "agents that shared when none of their neighbours had, taken as further initial sharers: "
             f"{spontaneous.sum()}"
         )
+    if spontaneous.sum() > _MANY_SPONTANEOUS * histories.n_shares:
+        ways = {"the other way": _unexposed(histories, (1, 0)), "in both ways": _unexposed(histories, (0, 1), (1, 0))}
+        way, fewest = min(ways.items(), key=lambda each: each[1])
+        if 2 * fewest < _unexposed(histories, (0, 1)):
+            notes.append(
+                f"if edges led {way}, only {fewest} agents, initial sharers included, would have shared without a "
+                "neighbour that had; are they as meant? The target sees what the source posts: --network "
+                "FILE:source=COLUMN,target=COLUMN, or FILE:directed=no for both ways"
+            )
     return tuple(notes)
+
+
+def _unexposed(histories: EventHistories, *ways: tuple[int, int]) -> int:
+    """Count sharers without a neighbour that shared before, where edges lead in some ways: (0, 1) is as they are."""
+    n_unexposed = 0
+    for number in range(histories.n_trajectories):
+        network, times = histories.network_of(number), histories.share_times(number)
+        ends = np.repeat(np.arange(network.n_agents), np.diff(network.indptr)), network.indices
+        exposed = np.zeros(network.n_agents, dtype=bool)
+        for one, other in ways:
+            exposed[ends[other][times[ends[one]] < times[ends[other]]]] = True
+        n_unexposed += int(np.sum(np.isfinite(times) & ~exposed))
+    return n_unexposed

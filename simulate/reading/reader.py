@@ -114,9 +114,10 @@ def read(
         _refuse_of_counts(population=population, incidence=incidence, monotone=monotone, every=every)
         histories = histories_of_log(
             source, network, until=until, time_unit=time_unit, day_first=day_first, decimal=decimal, clock=clock,
-            agents=agents, notes=tuple(notes),
+            agents=agents,
         )  # fmt: skip
-        return count_shares(histories)
+        # What was said of the table is not said again in every verdict.
+        return replace(count_shares(histories), notes=(*notes, *histories.notes))
     is_log = not {"infected", "incidence"} & set(table.columns) and not wide_columns(source)
     table, more = named(table, {}, source.name, wanted=("trajectory", *(["agent"] if is_log else [])))
     agent = dict(zip(table.columns, theirs, strict=True)).get("agent", "")

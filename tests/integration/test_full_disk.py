@@ -115,3 +115,15 @@ def test_an_earlier_result_is_not_overwritten_unasked(data, tmp_path):
     assert (done.returncode, target.read_bytes()) == (2, before)
     assert "--force" in messages(done)[-1]
     assert tworate("convert", data, target, "--force", cache=tmp_path).returncode == 0
+
+
+def test_results_are_saved_when_the_reader_of_stdout_has_gone(data, tmp_path):
+    out = tmp_path / "out"
+    command = [str(Path(sys.executable).parent / "tworate"), "compare", str(data), "--structures", "none"]
+    with subprocess.Popen(
+        [*command, "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 0, said
+    assert (out / "report.html").is_file()

@@ -327,3 +327,12 @@ def test_who_follows_sees_what_the_followed_posts(tmp_path, text):
     path = tmp_path / "edges.csv"
     path.write_text(text)
     assert edges_of(read_edges(path)) == [("a", "b"), ("a", "c"), ("b", "d")]
+
+
+def test_edges_that_are_written_once_may_lead_both_ways(tmp_path):
+    path = tmp_path / "edges.csv"
+    path.write_text("source,target\na,b\nb,c\n")
+    assert read_contacts(path).weights_in.tolist() == [0.0, 1.0, 1.0]
+    assert read_contacts(f"{path}:directed=no").weights_in.tolist() == [1.0, 2.0, 1.0]
+    with pytest.raises(InputError, match="directed = maybe must be yes or no"):
+        read_contacts(f"{path}:directed=maybe")

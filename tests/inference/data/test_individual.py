@@ -280,3 +280,39 @@ def test_agents_that_are_alike_have_the_probability_of_their_decisions():
     found, error = most_likely(observe_histories(data.histories, "rounds"), OneRateSI, {"beta": 0.5})
     # Histories do not say which of several sharing neighbours persuaded, which hardly matters.
     assert found["beta"] == pytest.approx(np.log(-6 * np.log1p(-by_decisions)), abs=0.5 * error["beta"])
+
+
+@pytest.mark.parametrize(
+    ("way", "said"), [("as they are", None), ("reversed", "the other way"), ("once", "in both ways")]
+)
+def test_edges_that_lead_the_wrong_way_are_noticed(way, said):
+    made = spread(random_regular(300, 6, seed=1), np.array([[0.3]]), rounds=12, replicates=2, seed=2, histories=True)
+    histories = made.histories
+    edges = histories.networks[next(iter(histories.networks))].to_numbers()
+    if way != "as they are":
+        # A post went from lower to higher numbers only, or in both ways along edges that are written once.
+        edges = edges[edges["source"] < edges["target"]]
+    if way == "reversed":
+        histories = along(edges, 300, seed=3)
+        edges = edges.rename(columns={"source": "target", "target": "source"})
+    network = ContactNetwork.of_edges(edges, agents=range(300))
+    notes = observe_histories(
+        EventHistories(histories.table, network, until=12, clock="rounds"), "rounds", "edges", by_time=False
+    ).cautions
+    found = [note for note in notes if note.startswith("if edges led")]
+    assert len(found) == (said is not None)
+    assert said is None or f"if edges led {said}, only" in found[0]
+
+
+def along(edges, n_agents, seed):
+    """Event histories in which a post goes along directed edges."""
+    rng = np.random.default_rng(seed)
+    times = np.full(n_agents, np.inf)
+    times[:20] = 0.0
+    for t in range(12):
+        exposed = edges["target"].to_numpy()[times[edges["source"]] <= t]
+        new = np.unique(exposed[rng.random(exposed.size) < 0.3])
+        times[new[np.isinf(times[new])]] = t + 1.0
+    agents = np.flatnonzero(np.isfinite(times))
+    shares = pd.DataFrame({"agent": agents, "time": times[agents]})
+    return EventHistories(shares, ContactNetwork.of_edges(edges, agents=range(n_agents)), until=12, clock="rounds")
