@@ -63,7 +63,7 @@ def test_bands_hold_the_data_of_the_right_model_and_not_those_of_another(histori
     inside = (steps["observed"] >= steps["q2.5"]) & (steps["observed"] <= steps["q97.5"])
     assert inside.mean() > 0.8
     slow = posterior.copy()
-    slow.posterior = posterior.posterior.assign(beta=posterior.posterior["beta"] / 3)
+    slow["posterior"] = posterior.posterior.assign(beta=posterior.posterior["beta"] / 3)
     missed = predict_steps(slow, data, seed=1)
     assert (missed["observed"] > missed["q97.5"]).mean() > 0.25
     assert missed["observed"].sum() > 2 * missed["q50"].sum()
