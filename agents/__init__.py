@@ -6,7 +6,7 @@ torch and transformers are imported only when a language model is loaded.
 from .answer_store import AnswerStore
 from .cache import CachedLanguageModel
 from .decision_table import DecisionTable, decide
-from .elicitation import Elicitation, Elicited, parse_wordings
+from .elicitation import Elicitation, Elicited
 from .event import EVENT_TYPES, Event
 from .event_filter import EventFilter
 from .events import find_event, read_events, shipped_events
@@ -17,6 +17,8 @@ from .mixtures import Mixture, as_mixture, assign_personas, parse_mixture, read_
 from .personas import QUALIFIERS, TRAITS, Persona, all_personas, parse_personas
 from .probe import Probe, probe_model
 from .prompts import PromptTemplates, Question
+from .wording_choice import WordingTrial, choose_wording
+from .wordings import Wording, parse_wordings
 
 __all__ = [
     "EVENT_TYPES",
@@ -37,10 +39,13 @@ __all__ = [
     "Probe",
     "PromptTemplates",
     "Question",
+    "Wording",
+    "WordingTrial",
     "administer",
     "all_personas",
     "as_mixture",
     "assign_personas",
+    "choose_wording",
     "decide",
     "find_event",
     "inventory_items",

@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .answer_reading import normal, read_beginning
+
 
 class Place(NamedTuple):
     """One position of an answer that a server wrote; tokens are UTF-8 bytes, since one may be part of a character.
@@ -35,9 +37,9 @@ class Reach(NamedTuple):
     Parameters
     ----------
     listed : float
-        Log-probability of the most probable tokenization of the option whose tokens are all listed.
+        Log-probability of all spellings of the option whose tokens are all listed.
     hidden : float
-        Upper bound for every tokenization that is not listed completely.
+        Upper bound for each spelling that is not listed completely.
     unexplored : bool
         Whether a listed token begins the option, but no known answer continues after it.
     """
@@ -63,37 +65,50 @@ class AnswerPaths:
             self._least[before] = min(place.listed.values(), default=0.0)
             before += place.written
 
-    def reach(self, option: str) -> Reach:
-        """Return the bounds for an answer that begins with an option; whitespace before the answer is ignored.
+    def reach(self, options: Sequence[str]) -> list[Reach]:
+        """Return the bounds for an answer that begins with each option, in any spelling.
+
+        An option that is written to its end counts, whether or not a list shows what follows. What is not listed counts
+        in the bounds only after blanks or the beginning of an option: of answers in quotes or emphasis, those count
+        that the lists show.
 
         Examples
         --------
         >>> paths = AnswerPaths()
-        >>> paths.add([Place(b"yes", math.log(0.75), {b"yes": math.log(0.75), b"no": math.log(0.25)})])
-        >>> round(math.exp(paths.reach("no").listed), 6)
-        0.25
+        >>> paths.add([Place(b"yes", math.log(0.5), {b"yes": math.log(0.5), b"No": math.log(0.25), b"Yes": -1.6})])
+        >>> [round(math.exp(each.listed), 2) for each in paths.reach(["yes", "no"])]
+        [0.7, 0.25]
         """
-        log_p_listed = hidden = -math.inf
-        unexplored = False
-        target = option.encode()
+        listed: list[list[float]] = [[] for _ in options]
+        hidden = [-math.inf] * len(options)
+        unexplored = [False] * len(options)
         unfinished = [(b"", 0.0)]
         while unfinished:
             before, log_p = unfinished.pop()
-            if before.lstrip() == target:
-                log_p_listed = max(log_p_listed, log_p)
-                continue
+            text = before.decode(errors="replace")
+            named = read_beginning(text, options).option
             next_tokens = self._next.get(before)
-            if next_tokens is None:
-                hidden = max(hidden, log_p)
-                unexplored = True
+            if next_tokens is None and named is not None:
+                listed[named].append(log_p)
                 continue
-            hidden = max(hidden, log_p + self._unlisted(before))
-            unfinished += [
-                (before + token, log_p + value)
-                for token, value in next_tokens.items()
-                if token and target.startswith((before + token).lstrip()) and value > -math.inf
-            ]
-        return Reach(log_p_listed, hidden, unexplored)
+            begun = normal(text)
+            for number, option in enumerate(options):
+                if named is None and normal(option).startswith(begun):
+                    bound = log_p if next_tokens is None else log_p + self._unlisted(before)
+                    hidden[number] = max(hidden[number], bound)
+                    unexplored[number] |= next_tokens is None
+            for token, value in (next_tokens or {}).items():
+                if not token or value == -math.inf:
+                    continue
+                reading = read_beginning((before + token).decode(errors="replace"), options)
+                if not reading.is_settled:
+                    unfinished.append((before + token, log_p + value))
+                elif reading.option is not None:
+                    listed[reading.option].append(log_p + value)
+        return [
+            Reach(math.log(total) if (total := math.fsum(map(math.exp, values))) > 0 else -math.inf, *bounds)
+            for values, *bounds in zip(listed, hidden, unexplored, strict=True)
+        ]
 
     def _unlisted(self, before: bytes) -> float:
         """Return an upper bound for the log-probability of a next token that no list shows."""

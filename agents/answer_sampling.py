@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .answer_tree import grow
 from .elicitation import SamplingSettings
 from .forward import Forward
-from .prefix_tree import Node, Tokens, prefix_tree
+from .prefix_tree import Tokens
 
 
 class Draw(NamedTuple):
@@ -51,42 +52,28 @@ class Sampler:
         distinct = list(dict.fromkeys(prompts))
         index = {prompt: position for position, prompt in enumerate(distinct)}
         written: list[list[Tokens | None]] = [[None] * self.sampling.samples for _ in distinct]
-        roots = prefix_tree(distinct)
-        paths = [path for root in roots for path in root.walk()]
-        ends_within_node = any(
-            len(end) < sum(len(node.tokens) for node in path) for path in paths for end in path[-1].ends
-        )
-        shared = self.forward.can_share(roots, self.sampling.max_tokens)
-        if ends_within_node or not shared:
-            roots = [Node(prompt, ends=[prompt]) for prompt in distinct]
-            paths = [(root,) for root in roots]
-        for *_, node in paths:
-            if node.ends:
-                draws = [Draw(index[prompt], (), np.arange(self.sampling.samples)) for prompt in node.ends]
-                node.reads, node.content, node.extends = [len(node.tokens) - 1], draws, shared
         done: set[int] = set()
 
-        def visit(node: Node, log_p: torch.Tensor) -> list[Node]:
-            cumulative = self._weights(log_p[-1]).cumsum_(-1)
-            children = []
-            for draw in node.content:
-                for token, answers in self._next(distinct[draw.prompt], draw, cumulative):
-                    tokens = (*draw.written, token)
-                    if ended := self.ends(tokens) or len(tokens) == self.sampling.max_tokens:
-                        answer_tokens = draw.written if self.ends(tokens) else tokens
-                        for answer in answers:
-                            written[draw.prompt][answer] = answer_tokens
-                    if not ended:
-                        run = (token,) if shared else (*node.tokens, token)
-                        content = [Draw(draw.prompt, tokens, answers)]
-                        children.append(Node(run, reads=[len(run) - 1], content=content, extends=shared))
-                if draw.prompt not in done and None not in written[draw.prompt]:
-                    done.add(draw.prompt)
-                    if progress:
-                        progress(len(done), len(distinct))
-            return children
+        def first(prompt: int) -> Draw:
+            return Draw(prompt, (), np.arange(self.sampling.samples))
 
-        self.forward.walk(roots, visit)
+        def step(draw: Draw, log_p: torch.Tensor) -> list[tuple[int, Draw]]:
+            following = []
+            for token, answers in self._next(distinct[draw.prompt], draw, self._weights(log_p).cumsum_(-1)):
+                tokens = (*draw.written, token)
+                if self.ends(tokens) or len(tokens) == self.sampling.max_tokens:
+                    answer_tokens = draw.written if self.ends(tokens) else tokens
+                    for answer in answers:
+                        written[draw.prompt][answer] = answer_tokens
+                else:
+                    following.append((token, Draw(draw.prompt, tokens, answers)))
+            if draw.prompt not in done and None not in written[draw.prompt]:
+                done.add(draw.prompt)
+                if progress:
+                    progress(len(done), len(distinct))
+            return following
+
+        grow(self.forward, distinct, first, step, self.sampling.max_tokens)
         return [[answer or () for answer in written[index[prompt]]] for prompt in prompts]
 
     def _weights(self, log_p: torch.Tensor) -> torch.Tensor:

@@ -1,17 +1,20 @@
 """The decision table of an event: P[persona, sighting]. It is the only input from the language model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .content_free import without_content
 from .elicitation import Elicitation
 from .event import Event
 from .language_model import LanguageModel, Progress
 from .personas import DEFAULT_QUALIFIER, Persona, all_personas
-from .prompts import PromptTemplates, Question, default_templates
+from .prompts import PromptTemplates, default_templates, questions_of
+from .shrinkage import Shrinkage, shrink
+from .wording_choice import WordingTrial, choose_wording
 
 MAX_SIGHTINGS = 5
 """Default number of distinct sightings; the last one includes all later ones."""
@@ -38,6 +41,14 @@ class DecisionTable:
         Intensity of the personas' adjectives.
     elicitation : str
         The method that was used: `logits` or `sample`.
+    asked : Elicitation
+        How the model was asked, with the wording that was chosen.
+    by_prompt : array, shape (n_wordings, n_orders, n_personas, n_sightings)
+        Log-odds of sharing in each wording and order of the options.
+    trials : tuple of WordingTrial
+        Wordings that were tried, the chosen one first; empty if none was chosen.
+    pooled : Shrinkage, optional
+        How sampled decisions were pooled; `probabilities` are the pooled ones.
     """
 
     event: Event
@@ -50,12 +61,17 @@ class DecisionTable:
     standard_error: NDArray[np.float64] = field(repr=False)
     qualifier: str = DEFAULT_QUALIFIER
     elicitation: str = "logits"
+    asked: Elicitation = field(default_factory=Elicitation)
+    by_prompt: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0, 0, 0)), repr=False)
+    trials: tuple[WordingTrial, ...] = ()
+    pooled: Shrinkage | None = field(default=None, repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per persona and sighting.
 
         The columns are `event`, `event_type`, `persona` (the code), `qualifier`, `sighting`, `p_share`, `elicitation`
-        and the diagnostics. If any persona has them, `name` and `biography` come after `persona`.
+        and the diagnostics. If any persona has them, `name` and `biography` come after `persona`. If sampled answers
+        were pooled, `p_sampled` is what was sampled.
         """
         n_personas, n_sightings = self.probabilities.shape
         descriptions = {
@@ -72,6 +88,7 @@ class DecisionTable:
                 "qualifier": self.qualifier,
                 "sighting": np.tile(np.arange(1, n_sightings + 1), n_personas),
                 "p_share": self.probabilities.ravel(),
+                **({"p_sampled": _probability(self.by_prompt).ravel()} if self.pooled else {}),
                 "elicitation": self.elicitation,
                 **{name: getattr(self, name).ravel() for name in DIAGNOSTICS},
             }
@@ -111,30 +128,46 @@ def decide(
     personas = tuple(personas or all_personas())
     questions = questions_of(events, personas, sightings)
     templates = templates or default_templates()
-    elicited = model.share_probability(questions, templates, progress, elicitation=elicitation)
+    asked, trials = elicitation or Elicitation(), list[WordingTrial]()
+    if asked.choose:
+        asked, trials = choose_wording(model, events, asked, templates, progress)
+    elicited = model.share_probability(questions, templates, progress, elicitation=asked)
     shape = (len(events), len(personas), sightings)
-    p_share = elicited.p_share.reshape(shape)
+    by_prompt = elicited.by_prompt.reshape(*elicited.by_prompt.shape[:2], *shape)
     diagnostics = {name: getattr(elicited, name).reshape(shape) for name in DIAGNOSTICS}
+    p_share = elicited.p_share.reshape(shape)
+    if asked.calibrate != "none":
+        calibrated = without_content(asked.calibrate, model, events, personas, sightings, templates, asked)
+        p_share, by_prompt, changed = calibrated.taken_off(p_share, by_prompt, diagnostics["standard_error"])
+        diagnostics |= changed
     return [
-        DecisionTable(
-            event,
-            personas,
-            p_share[i],
-            **{name: values[i] for name, values in diagnostics.items()},
-            qualifier=templates.qualifier,
-            elicitation=elicited.method,
+        _pooled(
+            DecisionTable(
+                event,
+                personas,
+                p_share[i],
+                **{name: values[i] for name, values in diagnostics.items()},
+                qualifier=templates.qualifier,
+                elicitation=elicited.method,
+                asked=asked,
+                by_prompt=by_prompt[:, :, i],
+                trials=tuple(trials),
+            )
         )
         for i, event in enumerate(events)
     ]
 
 
-def questions_of(events: Sequence[Event], personas: Sequence[Persona], sightings: int) -> list[Question]:
-    """Return the questions of :func:`decide`: one for each event, persona and sighting."""
-    if sightings < 1:
-        raise ValueError(f"sightings = {sightings}: must be at least 1")
-    return [
-        Question(persona, event, sighting, is_last=sighting == sightings > 1)
-        for event in events
-        for persona in personas
-        for sighting in range(1, sightings + 1)
-    ]
+def _pooled(table: DecisionTable) -> DecisionTable:
+    """Return a table of sampled decisions with its cells pooled, if that is asked for."""
+    if table.elicitation != "sample" or not table.asked.shrink:
+        return table
+    p = table.probabilities
+    pooled = shrink(table.by_prompt.mean(axis=(0, 1)), table.standard_error / (p * (1 - p)))
+    probabilities = 1 / (1 + np.exp(-pooled.log_odds))
+    error = probabilities * (1 - probabilities) * pooled.sd
+    return replace(table, probabilities=probabilities, standard_error=error, pooled=pooled)
+
+
+def _probability(by_prompt: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.exp(-np.logaddexp(0.0, -by_prompt.mean(axis=(0, 1))))

@@ -4,7 +4,6 @@ A decision is asked in several prompts: each wording of the two options, in both
 sharing for each prompt. P(share) is the inverse logit of their mean, so `logits` and `sample` estimate the same number.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -12,16 +11,21 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, JobError, check_seed
+from ..errors import InputError, JobError, check_seed, nearest
+from .answer_reading import parse_answer
 from .prompts import OPTIONS
+from .wordings import Wording, checked_wording
 
 METHODS = ("logits", "sample")
 
 MAX_ANSWER_TOKENS = 16
 """Default length of a sampled answer."""
 
-Wording = tuple[str, str]
-"""The two options in one wording; the first one means sharing."""
+ORDERS = {"both": (True, False), "share-first": (True,), "ignore-first": (False,)}
+"""Orders of the options in prompts: whether sharing comes first."""
+
+CALIBRATIONS = ("none", "post", "persona")
+"""What is taken off the prompt that calibrates."""
 
 
 class SamplingSettings(NamedTuple):
@@ -54,42 +58,65 @@ class Elicitation:
     ----------
     method : str
         `logits`: score each whole option by its log-probability. `sample`: draw answers from the model and read them.
-    wordings : tuple of pairs of str
-        The two options in each wording, sharing first. A decision is the mean over wordings.
+    wordings : tuple of Wording
+        The two options in each wording, sharing first, see :class:`tworate.agents.wordings.Wording`; pairs of texts
+        will do. A decision is the mean over wordings.
+    choose : bool
+        Whether one of the wordings is chosen for the model before it is asked, see
+        :func:`tworate.agents.wording_choice.choose_wording`.
+    order : str
+        `both` (the mean over both orders of the options), `share-first` or `ignore-first`.
+    calibrate : str
+        `none`; or `post` or `persona`: the log-odds of the same prompt without the post, or without the persona, are
+        taken off [1]_.
     samples : int
         `sample`: number of answers to each prompt. Each decision, wording and order of the options is one prompt.
     temperature : float
         `sample`: above 0. The answers estimate what `logits` computes only at temperature 1.
     max_unparsable : float
-        `sample`: largest tolerated fraction of answers, in [0, 1], that begin with no option. A larger one is an error.
+        Largest tolerated fraction of answers, in [0, 1], that begin with no option; with `logits`, their probability.
+        A larger one is an error.
     max_tokens : int
         `sample`: length at which an answer is cut.
     seed : int
         `sample`: the same seed gives the same answers.
+    shrink : bool
+        `sample`: whether the cells of a decision table are pooled, see :func:`tworate.agents.shrinkage.shrink`.
 
     Raises
     ------
     InputError
         When a setting is out of range, or a wording is not two different options.
+
+    References
+    ----------
+    .. [1] Zhao, Wallace, Feng, Klein & Singh (2021). Calibrate before use: improving few-shot performance of language
+       models. ICML, arXiv 2102.09690.
     """
 
     method: str = "logits"
-    wordings: tuple[Wording, ...] = (OPTIONS,)
+    wordings: tuple[Wording, ...] = (Wording(*OPTIONS),)
+    choose: bool = False
+    order: str = "both"
+    calibrate: str = "none"
     samples: int = 100
     temperature: float = 1.0
     max_unparsable: float = 0.2
     max_tokens: int = MAX_ANSWER_TOKENS
     seed: int = 0
+    shrink: bool = True
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise InputError(f"elicitation '{self.method}': must be one of {', '.join(METHODS)}")
         if not self.wordings:
             raise InputError("no wording of the options: give at least one, such as share/ignore")
-        for wording in self.wordings:
-            check_wording(wording)
+        object.__setattr__(self, "wordings", tuple(map(checked_wording, self.wordings)))
         if len(set(self.wordings)) < len(self.wordings):
             raise InputError("a wording of the options is given twice")
+        for name, value, known in (("order", self.order, ORDERS), ("calibrate", self.calibrate, CALIBRATIONS)):
+            if value not in known:
+                raise InputError(f"{name} '{value}': must be one of {', '.join(known)}{nearest(value, known)}")
         if self.samples < 1:
             raise InputError(f"samples = {self.samples}: must be at least 1")
         if not 0 < self.temperature < np.inf:
@@ -106,75 +133,6 @@ class Elicitation:
         return SamplingSettings(self.samples, self.temperature, self.seed, self.max_tokens)
 
 
-def check_wording(wording: Sequence[str]) -> None:
-    """Raise an error unless a wording is two different options.
-
-    Raises
-    ------
-    InputError
-        When an option is empty, or both options are the same text.
-    """
-    if len(wording) != 2 or not all(_normal(option) for option in wording):
-        raise InputError(f"wording '{'/'.join(wording)}': give two options, sharing first, as in share/ignore")
-    if _normal(wording[0]) == _normal(wording[1]):
-        raise InputError(f"wording '{'/'.join(wording)}': the two options must differ by more than case")
-
-
-def parse_wordings(texts: Sequence[str] | None) -> tuple[Wording, ...]:
-    """Read wordings such as `share/ignore`; return the default wording when there are none.
-
-    Examples
-    --------
-    >>> parse_wordings(["share/ignore", "pass it on/keep it"])
-    (('share', 'ignore'), ('pass it on', 'keep it'))
-    """
-    wordings = []
-    for text in texts or ["/".join(OPTIONS)]:
-        options = tuple(part.strip() for part in text.split("/"))
-        if len(options) != 2:
-            raise InputError(f"wording '{text}': give two options, sharing first, as in share/ignore")
-        check_wording(options)
-        wordings.append(options)
-    return tuple(wordings)
-
-
-def parse_answer(answer: str, options: Sequence[str]) -> int | None:
-    """Return the index of the option that an answer begins with.
-
-    Case, surrounding quotes, emphasis and all text after the option are ignored. `logits` also scores only the
-    beginning of an answer.
-
-    Parameters
-    ----------
-    answer : str
-        What the model wrote.
-    options : sequence of str
-        The possible answers. When two fit, the longer one is returned.
-
-    Returns
-    -------
-    int or None
-        Index of the option; None when the answer begins with none of them.
-
-    Examples
-    --------
-    >>> parse_answer('"Share."', ("share", "ignore")), parse_answer("I would not share", ("share", "ignore"))
-    (0, None)
-    """
-    text = _normal(answer).lstrip(" \"'`*_“”‘’«»([{<-–—•:.")
-    fitting = [
-        (len(option), index)
-        for index, option in enumerate(map(_normal, options))
-        # 4.5 is not an answer of 4.
-        if re.match(rf"{re.escape(option)}(?!\w|[.,]\d)", text)
-    ]
-    return max(fitting)[1] if fitting else None
-
-
-def _normal(text: str) -> str:
-    return " ".join(text.casefold().split())
-
-
 @dataclass(frozen=True)
 class Elicited:
     """Probabilities of sharing, with diagnostics; arrays of shape (n_questions,).
@@ -188,13 +146,16 @@ class Elicited:
         Probability that the model answers with one of the two options: mean over both orders, minimum over wordings.
         When it is near 0, the model prefers other answers and `p_share` means little.
     order_effect : array
-        Log-odds of sharing when sharing is listed first, minus those when it is listed second.
+        Log-odds of sharing when sharing is listed first, minus those when it is listed second; nan if only one order
+        was asked.
     wording_effect : array
         Largest difference in log-odds of sharing between two wordings; 0 with a single wording.
     unparsable : array of int
         Number of sampled answers that began with neither option; `p_share` ignores them. 0 with `logits`.
     standard_error : array
         Monte-Carlo standard error of `p_share`; 0 with `logits`.
+    by_prompt : array, shape (n_wordings, n_orders, n_questions)
+        Log-odds of sharing in each wording and order of the options.
     method : str
         The method that was used in the end: `logits` or `sample`.
     """
@@ -205,6 +166,7 @@ class Elicited:
     wording_effect: NDArray[np.float64]
     unparsable: NDArray[np.int64]
     standard_error: NDArray[np.float64]
+    by_prompt: NDArray[np.float64]
     method: str = "logits"
 
 
@@ -359,6 +321,23 @@ def count_answers(
     return Counted(counts, n_drawn)
 
 
+def check_mass(option_mass: NDArray[np.float64], max_unparsable: float, model: str) -> None:
+    """Refuse scores of options that the model would hardly answer, as :func:`count_answers` refuses sampled answers.
+
+    Raises
+    ------
+    JobError
+        When the mean probability of all other answers is above `max_unparsable`.
+    """
+    missing = 1 - float(np.mean(option_mass)) if option_mass.size else 0.0
+    if missing > max_unparsable:
+        raise JobError(
+            f"{model}: answers with neither option have a probability of {missing:.2g} (at most {max_unparsable:.0%} "
+            "may), so P(share) would mean little. Let a wording be chosen that the model would use (--wording auto), "
+            "or give words of your own; --max-unparsable 1 goes on all the same"
+        )
+
+
 def n_options(options: Sequence[Sequence[str]]) -> int:
     """Return the number of options of each prompt; without prompts, that of a decision."""
     return len(options[0]) if options else len(OPTIONS)
@@ -371,7 +350,7 @@ def summarise(prompted: Prompted, prompts: NDArray[np.intp]) -> Elicited:
     ----------
     prompted : Prompted
         Estimates from each distinct prompt.
-    prompts : array of int, shape (n_wordings, 2, n_questions)
+    prompts : array of int, shape (n_wordings, n_orders, n_questions)
         Index of the prompt of each question, in each wording and order.
     """
     log_odds = prompted.log_odds[prompts]
@@ -383,13 +362,28 @@ def summarise(prompted: Prompted, prompts: NDArray[np.intp]) -> Elicited:
         distinct, repeats = np.unique(column, return_counts=True)
         variance[question] = (prompted.variance[distinct] * (repeats / len(column)) ** 2).sum()
         unparsable[question] = prompted.unparsable[distinct].sum()
-    by_wording = log_odds.mean(axis=1)
     return Elicited(
         p_share=p_share,
         # Minimum over wordings: a good wording must not hide one that the model would never say.
         option_mass=prompted.option_mass[prompts].mean(axis=1).min(axis=0),
-        order_effect=(log_odds[:, 0] - log_odds[:, 1]).mean(axis=0),
-        wording_effect=by_wording.max(axis=0) - by_wording.min(axis=0),
+        order_effect=order_effect(log_odds),
+        wording_effect=wording_effect(log_odds),
         unparsable=unparsable,
         standard_error=p_share * (1 - p_share) * np.sqrt(variance),
+        by_prompt=log_odds,
     )
+
+
+def order_effect(by_prompt: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the difference of the log-odds between both orders, from shape (n_wordings, n_orders, ...).
+
+    It is nan if only one order was asked.
+    """
+    by_order = by_prompt.mean(axis=0)
+    return by_order[0] - by_order[1] if len(by_order) == 2 else np.full(by_order.shape[1:], np.nan)
+
+
+def wording_effect(by_prompt: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the largest difference of the log-odds between wordings, from shape (n_wordings, n_orders, ...)."""
+    by_wording = by_prompt.mean(axis=1)
+    return by_wording.max(axis=0) - by_wording.min(axis=0)

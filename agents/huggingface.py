@@ -4,7 +4,8 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,23 +16,16 @@ from transformers.utils import logging as transformers_logging
 from ..errors import InputError, JobError
 from . import embedded
 from .answer_sampling import Sampler
+from .answer_scoring import Asked, Scorer, continuing_tokens
 from .chat import ChatEncoder
-from .elicitation import SamplingSettings
+from .elicitation import MAX_ANSWER_TOKENS, SamplingSettings
 from .forward import Forward, Work, out_of_memory
 from .language_model import LanguageModel, Progress
 from .model_source import find_model, is_embedded
-from .prefix_tree import Node, Tokens, chains, prefix_tree
+from .prefix_tree import Tokens
 from .prompts import Conversation
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-
-
-class Target(NamedTuple):
-    """A token to score: the answer that it belongs to, its position in the answer, and its id."""
-
-    cell: tuple[int, int]
-    position: int
-    token: int
 
 
 class HuggingFaceModel(LanguageModel):
@@ -65,7 +59,8 @@ class HuggingFaceModel(LanguageModel):
     """
 
     sources = (
-        "answer_sampling", "chat", "chat_template", "forward", "huggingface", "prefix_tree", "thought_marks",
+        "answer_reading", "answer_sampling", "answer_scoring", "answer_tree", "chat", "chat_template", "forward",
+        "huggingface", "prefix_tree", "thought_marks",
     )  # fmt: skip
 
     def __init__(
@@ -147,41 +142,25 @@ class HuggingFaceModel(LanguageModel):
                 f"{self.name}: an answer after thoughts cannot be scored; sample answers (--elicitation "
                 "sample), or leave out --think"
             )
-        # The last token of an answer is scored but is not an input, so one-token options share one forward pass.
-        feeds: dict[Tokens, list[tuple[int, Target]]] = {}
-        result = []
-        for i, (conversation, row_options) in enumerate(zip(conversations, options, strict=True)):
+        asked = []
+        for conversation, row_options in zip(conversations, options, strict=True):
             prompt, answers = self.encoder.encode(conversation, row_options)
-            for j, answer in enumerate(answers):
-                targets = feeds.setdefault((*prompt, *answer[:-1]), [])
-                targets += [(len(prompt) - 1 + k, Target((i, j), k, token)) for k, token in enumerate(answer)]
-            result.append([np.full(len(answer), np.nan) for answer in answers])
-        self._check(feeds, [token for targets in feeds.values() for _, (_, _, token) in targets])
-        roots = prefix_tree(feeds)
-        if not self.forward.can_share(roots):
-            roots = chains(feeds)
-        _place_targets(roots, feeds)
-        n_missing = [sum(map(len, answers)) for answers in result]
-        done = 0
+            asked.append(Asked(tuple(prompt), tuple(row_options), tuple(map(tuple, answers))))
+        feeds = {(*each.prompt, *answer[:-1]) for each in asked for answer in each.usual}
+        self._check(feeds, {answer[-1] for each in asked for answer in each.usual})
+        longest = max((len(each.prompt) for each in asked), default=0)
+        room = self.forward.longest - longest if self.forward.longest else MAX_ANSWER_TOKENS
+        needed = max((len(answer) for each in asked for answer in each.usual), default=1)
+        scores = self._scorer.score(asked, max(min(room, MAX_ANSWER_TOKENS), needed), progress)
+        if any(np.isneginf(row).any() for row in scores):
+            # A probability of 0 gives infinite log-odds, and the mean over prompts would be infinite too.
+            raise self.forward.overflow()
+        return scores
 
-        def visit(node: Node, log_p: torch.Tensor) -> list[Node]:
-            nonlocal done
-            rows = torch.tensor([read for read, _ in node.content], device=log_p.device)
-            tokens = torch.tensor([target.token for _, target in node.content], device=log_p.device)
-            for (_, target), value in zip(node.content, log_p[rows, tokens].tolist(), strict=True):
-                if value == -np.inf:
-                    # A probability of 0 gives infinite log-odds, and the mean over prompts would be infinite too.
-                    raise self.forward.overflow()
-                i, j = target.cell
-                n_missing[i] -= bool(np.isnan(result[i][j][target.position]))
-                result[i][j][target.position] = value
-                done += n_missing[i] == 0
-            if progress:
-                progress(sum(n == 0 for n in n_missing), len(n_missing))
-            return []
-
-        self.forward.walk(roots, visit)
-        return [np.array([answer.sum() for answer in answers]) for answers in result]
+    @cached_property
+    def _scorer(self) -> Scorer:
+        going_on = continuing_tokens(self.tokenizer, self.forward.vocabulary)
+        return Scorer(self.forward, self._ends, self.encoder.text, going_on)
 
     def draw_answers(  # noqa: D102
         self, conversations: Sequence[Conversation], sampling: SamplingSettings, progress: Progress | None = None
@@ -240,25 +219,6 @@ def _unfilled(model: Any, loading: dict[str, Any]) -> list[str]:
     """
     missing = set(loading["missing_keys"]) - {name for name, _ in model.named_buffers()}
     return sorted(missing | {name for name, *_ in loading["mismatched_keys"]})
-
-
-def _place_targets(roots: Sequence[Node], feeds: dict[Tokens, list[tuple[int, Target]]]) -> None:
-    """Attach to every node the tokens that it scores, with their positions in the node."""
-    for root in roots:
-        for path in root.walk():
-            for feed in path[-1].ends:
-                for position, target in feeds[feed]:
-                    start = 0
-                    for node in path:
-                        if position < start + len(node.tokens):
-                            node.content = [*(node.content or []), (position - start, target)]
-                            break
-                        start += len(node.tokens)
-    for root in roots:
-        for *_, node in root.walk():
-            node.reads = sorted({position for position, _ in node.content or []})
-            row = {position: number for number, position in enumerate(node.reads)}
-            node.content = [(row[position], target) for position, target in node.content or []]
 
 
 def _device(name: str | None) -> torch.device:

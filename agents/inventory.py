@@ -181,6 +181,7 @@ def administer(
     progress: Progress | None = None,
     *,
     elicitation: Elicitation | None = None,
+    items: Sequence[Item] | None = None,
 ) -> InventoryAnswers:
     """Let a language model answer the inventory as each persona.
 
@@ -200,6 +201,8 @@ def administer(
     elicitation : Elicitation, optional
         How to ask. The default is the log-probabilities of 1 to 5. If the model does not give them, answers are sampled
         and `method` of the result is `sample`.
+    items : sequence of Item, optional
+        The items that are asked; by default all.
 
     Raises
     ------
@@ -214,7 +217,7 @@ def administer(
             "wordings apply only to decisions: the inventory is answered from 1 to 5; leave out the wordings"
         )
     templates = templates or default_templates()
-    items = inventory_items()
+    items = tuple(items or inventory_items())
     conversations = [
         item_conversation(persona, item, templates, reverse=reverse)
         for reverse in (False, True)

@@ -11,17 +11,19 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .elicitation import (
     MAX_ANSWER_TOKENS,
+    ORDERS,
     Counted,
     Elicitation,
     Elicited,
     SamplingSettings,
     Scored,
-    Wording,
+    check_mass,
     count_answers,
     n_options,
     summarise,
 )
 from .prompts import Conversation, PromptTemplates, Question, default_templates
+from .wordings import LABELS, Wording
 
 Progress = Callable[[int, int], None]
 """Called with the number of prompts done and the total."""
@@ -62,7 +64,9 @@ class LanguageModel(ABC):
         options: Sequence[Sequence[str]],
         progress: Progress | None = None,
     ) -> list[NDArray[np.float64]]:
-        """Return the log-probability of each whole option as the beginning of the answer to each conversation.
+        """Return the log-probability that the answer to each conversation begins with each option.
+
+        All spellings count that :func:`tworate.agents.answer_reading.parse_answer` reads as the option.
 
         Parameters
         ----------
@@ -168,12 +172,16 @@ class LanguageModel(ABC):
         Raises
         ------
         JobError
-            When too many sampled answers name neither option.
+            When too many answers name neither option.
         """
         templates = templates or default_templates()
         settings = elicitation or Elicitation()
-        conversations, wordings, prompts = distinct_prompts(questions, templates, settings.wordings)
-        answers = self.ask(conversations, wordings, settings, progress)
+        if settings.choose:
+            raise ValueError("a wording must be chosen first: call choose_wording, or decide")
+        conversations, options, prompts = distinct_prompts(questions, templates, settings.wordings, settings.order)
+        answers = self.ask(conversations, options, settings, progress)
+        if answers.method == "logits":
+            check_mass(answers.option_mass, settings.max_unparsable, self.name)
         elicited = summarise(answers.prompted(), prompts)
         return dataclasses.replace(elicited, method=answers.method)
 
@@ -216,31 +224,35 @@ class LanguageModel(ABC):
 
 
 def distinct_prompts(
-    questions: Sequence[Question], templates: PromptTemplates, wordings: Sequence[Wording]
-) -> tuple[list[Conversation], list[Wording], NDArray[np.intp]]:
-    """Return the distinct prompts of questions, in each wording and both orders of the options.
+    questions: Sequence[Question], templates: PromptTemplates, wordings: Sequence[Wording], order: str = "both"
+) -> tuple[list[Conversation], list[tuple[str, str]], NDArray[np.intp]]:
+    """Return the distinct prompts of questions, in each wording and order of the options.
 
     Returns
     -------
     conversations : list of conversations
         The distinct prompts.
     options : list of pairs of str
-        The options of each prompt, sharing first.
-    prompts : array of int, shape (n_wordings, 2, n_questions)
+        The two answers to each prompt, sharing first.
+    prompts : array of int, shape (n_wordings, n_orders, n_questions)
         Index of the prompt of each question, in each wording and order.
     """
+    orders = ORDERS[order]
     prompts = [
-        (templates.conversation(question, order), wording)
+        (
+            templates.conversation(question, wording.shown(share_first), LABELS.get(wording.labels, ())),
+            wording.answers(share_first),
+        )
         for wording in wordings
-        for order in (wording, wording[::-1])
+        for share_first in orders
         for question in questions
     ]
-    keys = [(wording, *(message["content"] for message in conversation)) for conversation, wording in prompts]
+    keys = [(answers, *(message["content"] for message in conversation)) for conversation, answers in prompts]
     first = {key: position for position, key in reversed(list(enumerate(keys)))}
     row = {key: i for i, key in enumerate(first)}
-    rows = np.array([row[key] for key in keys], dtype=np.intp).reshape(len(wordings), 2, len(questions))
+    rows = np.array([row[key] for key in keys], dtype=np.intp).reshape(len(wordings), len(orders), len(questions))
     distinct = [prompts[position] for position in first.values()]
-    return [conversation for conversation, _ in distinct], [wording for _, wording in distinct], rows
+    return [conversation for conversation, _ in distinct], [answers for _, answers in distinct], rows
 
 
 def _parts(

@@ -73,10 +73,10 @@ class OpenAICompatibleModel(LanguageModel):
     Notes
     -----
     The server applies the chat template. The log-probability of an option is that of an answer that begins with it, in
-    its most probable tokenization. :mod:`tworate.agents.answer_paths` describes how far a server shows it.
+    any spelling. :mod:`tworate.agents.answer_paths` describes how far a server shows it.
     """
 
-    sources = ("answer_paths", "openai_compatible")
+    sources = ("answer_paths", "answer_reading", "openai_compatible")
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ class OpenAICompatibleModel(LanguageModel):
         # Ask for the model's own probabilities: a server may have other defaults.
         settings = {"temperature": 1.0, "top_p": 1.0, "logprobs": True, "top_logprobs": self._list_length}
         self._learn(paths, self._ask(client, conversation, max_tokens=1, n=1, seed=_seed(0, conversation), **settings))
-        reaches = [paths.reach(option) for option in options]
+        reaches = paths.reach(options)
         if _needs_exploring(reaches):
             reaches = self._explore(client, conversation, options, paths, settings)
         certain = math.fsum(math.exp(reach.listed) for reach in reaches if reach.listed >= reach.hidden)
@@ -218,7 +218,7 @@ class OpenAICompatibleModel(LanguageModel):
             response = self._ask_often(client, conversation, n_more, max_tokens=length, seed=seed, **settings)
             self._learn(paths, response)
             n_seen += len(response.choices)
-            reaches = [paths.reach(option) for option in options]
+            reaches = paths.reach(options)
             if not _needs_exploring(reaches):
                 break
         return reaches

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..files import without_nan
 from .elicitation import Elicitation
-from .inventory import InventoryAnswers, administer
+from .inventory import InventoryAnswers, administer, inventory_items
 from .language_model import LanguageModel, Progress
 from .personas import TRAITS, Persona, all_personas
 from .prompts import PromptTemplates
@@ -160,6 +160,7 @@ def probe_model(
     seed: int = 0,
     progress: Progress | None = None,
     elicitation: Elicitation | None = None,
+    short: bool = False,
 ) -> Probe:
     """Let a model answer the Mini-IPIP as all 32 profiles, and judge whether it expresses them.
 
@@ -175,8 +176,16 @@ def probe_model(
         Called with prompts done and total.
     elicitation : Elicitation, optional
         How to ask, see :func:`administer`.
+    short : bool
+        Whether only 16 profiles answer two items for each trait, one of each key: a quarter of the prompts. The effects
+        of the traits, and those of pairs of traits, are still apart from each other.
     """
-    answers = administer(model, all_personas(), templates, progress, elicitation=elicitation)
+    personas = [persona for persona in all_personas() if not short or sum(persona.levels.values()) % 2]
+    items = inventory_items()
+    if short:
+        of_key = {(item.trait, item.keyed): item for item in reversed(items)}
+        items = tuple(item for item in items if of_key[item.trait, item.keyed] is item)
+    answers = administer(model, personas, templates, progress, elicitation=elicitation, items=items)
     return judge(model.name, answers, seed=seed)
 
 

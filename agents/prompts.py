@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import jinja2.meta
 
-from ..errors import InputError
+from ..errors import InputError, nearest
 from .event import Event
 from .personas import DEFAULT_QUALIFIER, Persona, check_qualifier
 
@@ -43,6 +44,9 @@ class Question:
     is_last: bool = False
 
 
+FRAMINGS = ("standard", "scrolling", "survey", "conversation")
+"""Framings of the question that come with the package: the same content in other words."""
+
 _SHIPPED = Path(str(files(__package__).joinpath("templates")))
 
 
@@ -61,9 +65,12 @@ class PromptTemplates:
     ----------
     folder : path, optional
         Folder with `persona.jinja` (variables `adjectives`, `biography`, `persona`) and `question.jinja` (variables
-        `event`, `place`, `actors`, `seen_before`, `is_last`, `options`). The default wording comes with the package.
+        `event`, `place`, `actors`, `seen_before`, `is_last`, `options`, and for labelled options `labels`). The default
+        wording comes with the package.
     qualifier : str
         Intensity of the persona's adjectives: "a bit", "plain", "very" or "extremely".
+    question : str
+        Framing of the question: one of :data:`FRAMINGS`, or of the files `question-NAME.jinja` in the folder.
 
     Raises
     ------
@@ -71,14 +78,26 @@ class PromptTemplates:
         When a file is missing or is not a valid template, or the qualifier is unknown.
     """
 
-    def __init__(self, folder: str | Path | None = None, qualifier: str = DEFAULT_QUALIFIER) -> None:
+    def __init__(
+        self, folder: str | Path | None = None, qualifier: str = DEFAULT_QUALIFIER, question: str = FRAMINGS[0]
+    ) -> None:
         check_qualifier(qualifier)
-        self.qualifier = qualifier
+        self.qualifier, self.question = qualifier, question
         source = _SHIPPED if folder is None else Path(folder)
+        if folder is None and question not in FRAMINGS:
+            raise InputError(
+                f"question {question!r}: must be one of {', '.join(FRAMINGS)}{nearest(question, FRAMINGS)}"
+            )
+        file = "question.jinja" if question == FRAMINGS[0] else f"question-{question}.jinja"
         templates = template_environment(source)
         try:
             self._persona = templates.get_template("persona.jinja")
-            self._question = templates.get_template("question.jinja")
+            self._question = templates.get_template(file)
+            text = templates.loader.get_source(templates, file)[0] if templates.loader else ""
+            # The shipped templates leave labels to their common parts.
+            self._takes_labels = folder is None or "labels" in jinja2.meta.find_undeclared_variables(
+                templates.parse(text)
+            )
         except jinja2.TemplateNotFound as error:
             raise InputError(f"{source}: the prompt template {error.name} is missing") from error
         except jinja2.TemplateSyntaxError as error:
@@ -86,9 +105,25 @@ class PromptTemplates:
         except UnicodeDecodeError as error:
             raise InputError(f"{source}: a prompt template is not UTF-8 text; save it as UTF-8") from error
 
-    def conversation(self, question: Question, options: Sequence[str] = OPTIONS) -> Conversation:
-        """Render a question as a system and a user message; the options are listed in the given order."""
+    def conversation(
+        self, question: Question, options: Sequence[str] = OPTIONS, labels: Sequence[str] = ()
+    ) -> Conversation:
+        """Render a question as a system and a user message; the options are listed in the given order.
+
+        Parameters
+        ----------
+        question : Question
+            The decision.
+        options : sequence of str
+            The two options.
+        labels : sequence of str
+            Labels of the options, such as letters; the model is asked to answer with a label.
+        """
         event = question.event
+        if labels and not self._takes_labels:
+            raise InputError(
+                "the question template does not show labels; use the variable `labels` in it, or a wording without them"
+            )
         content: dict[str, Any] = {
             "event": event,
             "place": ", ".join(part for part in (event.location, event.country) if part),
@@ -96,6 +131,7 @@ class PromptTemplates:
             "seen_before": question.sighting - 1,
             "is_last": question.is_last,
             "options": options,
+            "labels": labels,
         }
         try:
             user = self._question.render(content)
@@ -111,6 +147,18 @@ class PromptTemplates:
         except jinja2.TemplateError as error:
             raise InputError(f"prompt template: {error.message}") from error
         return {"role": "system", "content": system.strip()}
+
+
+def questions_of(events: Sequence[Event], personas: Sequence[Persona], sightings: int) -> list[Question]:
+    """Return one question for each event, persona and sighting; the last sighting means "this one or any later"."""
+    if sightings < 1:
+        raise ValueError(f"sightings = {sightings}: must be at least 1")
+    return [
+        Question(persona, event, sighting, is_last=sighting == sightings > 1)
+        for event in events
+        for persona in personas
+        for sighting in range(1, sightings + 1)
+    ]
 
 
 @cache

@@ -335,8 +335,16 @@ def event_spreads(tables: Sequence[DecisionTable], settings: SpreadSettings, pop
 
 def elicitation_record(tables: Sequence[DecisionTable], asked: Elicitation) -> dict[str, Any]:
     """Return how decisions were elicited, for the record of a run: settings, method in use, and diagnostics."""
+    used = tables[0].asked
+    trials = [
+        {"wording": str(trial.wording), "option_mass": trial.option_mass, "order_effect": trial.order_effect}
+        for trial in tables[0].trials
+    ]
     return {
-        **asdict(asked),
+        **asdict(used),
+        "wordings": [str(wording) for wording in used.wordings],
+        "choose": asked.choose,
+        **({"tried": trials} if trials else {}),
         "method": tables[0].elicitation,
         "method_asked": asked.method,
         "option_mass": float(np.mean([table.option_mass for table in tables])),
@@ -345,8 +353,15 @@ def elicitation_record(tables: Sequence[DecisionTable], asked: Elicitation) -> d
 
 
 def elicitation_notes(tables: Sequence[DecisionTable], asked: Elicitation) -> list[str]:
-    """Return notes for the user: another method was used than requested, or the options are improbable answers."""
+    """Return notes for the user: what was chosen or replaced, and whether the decisions can be trusted."""
     notes = []
+    if tables[0].trials:
+        chosen, *others = tables[0].trials
+        notes.append(
+            f"wording {chosen.wording} is taken: of {1 + len(others)} wordings it has the least effect of the order of "
+            f"the options ({chosen.order_effect:.2g} in log-odds) among those that the model would answer with "
+            f"(probability {chosen.option_mass:.2g})"
+        )
     if tables[0].elicitation != asked.method:
         notes.append(
             f"the model gives no log-probabilities of these options: {asked.samples} answers to each prompt were "
@@ -357,7 +372,7 @@ def elicitation_notes(tables: Sequence[DecisionTable], asked: Elicitation) -> li
         notes.append(
             f"in {low} of {mass.size} decisions the model puts less than {LITTLE_MASS:.0%} of its probability on the "
             f"options (least: {mass.min():.2g}): other answers are more probable, so P(share) is not reliable there; "
-            "choose options that the model would say itself (--wording)"
+            "choose options that the model would say itself (--wording auto)"
         )
     return notes
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..agents import DecisionTable, Elicitation, Event, LanguageModel, PromptTemplates, decide
-from ..errors import InputError
+from ..agents import DecisionTable, Elicitation, Event, LanguageModel, Probe, PromptTemplates, decide, probe_model
+from ..agents.trust import judge_decisions
+from ..errors import InputError, JobError
 from ..files import check_writable, write_text
 from ..inference import Comparison, compare
 from ..inference.comparison.compare import checked_structures
@@ -31,6 +32,9 @@ from .kept import kept_if_not_saved, kept_or_computed
 
 RUN = "run.json"
 
+PROBE_SAMPLES = 20
+"""Largest number of sampled answers to each prompt of the short probe."""
+
 
 def run(
     model: LanguageModel,
@@ -49,6 +53,7 @@ def run(
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
     show: Callable[[Comparison], None] | None = None,
+    probe: bool = True,
 ) -> Comparison:
     """Run the main job and save everything: decisions, trajectories, comparison, report.
 
@@ -77,6 +82,8 @@ def run(
         Called with notes for the user.
     show : callable, optional
         Called with the comparison before it is saved.
+    probe : bool
+        Whether the model is probed for personas, see :func:`tworate.agents.probe_model`, in the short form.
 
     Returns
     -------
@@ -103,9 +110,11 @@ def run(
     tables = decide(
         model, events, population.mixture.personas, templates=templates, elicitation=elicitation, progress=deciding
     )
-    if say:
-        for note in elicitation_notes(tables, elicitation):
-            say(f"note: {note}")
+    trust = judge_decisions(tables, short_probe(model, templates, elicitation, progress, say) if probe else None)
+    for note in elicitation_notes(tables, elicitation) if say else ():
+        say(f"note: {note}")
+    if say and not trust.trustworthy:
+        say(f"warning: {trust.sentence}")
     with claimed(folder):
         trajectories = simulate_events(tables, settings, progress, population)
         # Results of an earlier job belong to other data. Remove them now, in case this job is interrupted.
@@ -129,12 +138,42 @@ def run(
         comparison = kept_or_computed(
             trajectories, asked, lambda: compare(trajectories, **asked, progress=progress), say or (lambda _: None)
         )
+        comparison.decisions = trust.to_json()
         if show:
             show(comparison)
         with kept_if_not_saved(comparison, trajectories, asked):
             comparison.save(folder)
             write_report(comparison, folder, record, progress)
     return comparison
+
+
+def short_probe(
+    model: LanguageModel,
+    templates: PromptTemplates | None,
+    elicitation: Elicitation,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Probe | None:
+    """Probe a model for personas in the short form; return None, and say why, if its answers cannot be read."""
+
+    def probing(done: int, total: int) -> None:
+        if progress:
+            progress("probing the language model for personas", done, total)
+
+    asked = Elicitation(
+        elicitation.method,
+        samples=min(elicitation.samples, PROBE_SAMPLES),
+        temperature=elicitation.temperature,
+        max_tokens=elicitation.max_tokens,
+        seed=elicitation.seed,
+        max_unparsable=1.0,
+    )
+    try:
+        return probe_model(model, templates=templates, elicitation=asked, short=True, progress=probing)
+    except JobError as error:
+        if say:
+            say(f"note: the probe of personas was left out: {error}")
+        return None
 
 
 def check_job(

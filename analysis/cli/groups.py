@@ -247,6 +247,14 @@ class PersonaOptions:
         ),
     ] = "all"
     qualifier: Qualifier = "very"
+    question: Annotated[
+        str,
+        typer.Option(
+            "--question",
+            metavar="NAME",
+            help="Framing of the question: standard, scrolling, survey or conversation; the content is the same.",
+        ),
+    ] = "standard"
 
     def mixture(self) -> "Mixture":
         """Return the personas and their weights."""
@@ -258,7 +266,7 @@ class PersonaOptions:
         """Return the wording of the prompts."""
         from ...agents import PromptTemplates
 
-        return PromptTemplates(qualifier=self.qualifier)
+        return PromptTemplates(qualifier=self.qualifier, question=self.question)
 
 
 @dataclass(frozen=True)
@@ -287,7 +295,7 @@ class AnswerOptions:
     max_unparsable: Annotated[
         float,
         typer.Option(
-            "--max-unparsable", metavar="F", help="With sample: largest fraction of answers that begin with no option."
+            "--max-unparsable", metavar="F", help="Largest fraction, or probability, of answers that begin with no option."
         ),
     ] = 0.2
     max_tokens: Annotated[
@@ -317,15 +325,45 @@ class ElicitationOptions(AnswerOptions):
         typer.Option(
             "--wording",
             metavar="A/B",
-            help="The two options, sharing first; if repeated, the mean over all; default: share/ignore.",
+            help="The two options, sharing first; letters:A/B and numbers:A/B ask for a label; if repeated, the mean "
+            "over all; auto chooses one for the model; default: share/ignore.",
         ),
     ] = None
+    order: Annotated[
+        str,
+        typer.Option(
+            "--order", metavar="ORDER", help="Order of the options: both (the mean), share-first or ignore-first."
+        ),
+    ] = "both"
+    calibrate: Annotated[
+        str,
+        typer.Option(
+            "--calibrate",
+            metavar="WHAT",
+            help="Take off the log-odds of the same prompt without the post or without the persona: none, post, "
+            "persona.",
+        ),
+    ] = "none"
+    shrinkage: Annotated[
+        bool,
+        typer.Option(
+            "--shrinkage/--no-shrinkage", help="With sample: pool the cells of a table, so that noise is taken off."
+        ),
+    ] = True
 
     def settings(self, seed: int) -> "Elicitation":
         """Return the settings in the form that `agents` takes."""
         from ...agents import parse_wordings
+        from ...agents.wordings import AUTO
 
-        return dataclasses.replace(super().settings(seed), wordings=parse_wordings(self.wording))
+        return dataclasses.replace(
+            super().settings(seed),
+            wordings=parse_wordings(self.wording),
+            choose=self.wording == [AUTO],
+            order=self.order,
+            calibrate=self.calibrate,
+            shrink=self.shrinkage,
+        )
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,10 @@ def run(
     level: options.LevelName = None,
     structures: options.Structures = "default",
     period: options.Period = None,
+    probe: Annotated[
+        bool,
+        typer.Option("--probe/--no-probe", help="Ask in short whether the model expresses personas; answers are cached."),
+    ] = True,
     seed: options.Seed = 0,
     force: options.Force = False,
     as_json: options.AsJson = False,
@@ -87,5 +91,6 @@ def run(
             progress=bar,
             say=say,
             show=show,
+            probe=probe,
         )
     say(f"report: {folder / 'report.html'}")

@@ -12,6 +12,8 @@ def show_comparison(comparison: "Comparison") -> None:
     """Print each condition's verdict and reasons, and the table."""
     from ..report.comparison_report import verdict_sentence
 
+    if comparison.decisions.get("reasons"):
+        emit(comparison.decisions["sentence"])
     for result in comparison.conditions:
         emit(f"{result.label}: {verdict_sentence(result)}" if result.label else verdict_sentence(result))
         for reason in result.reasons[1:]:

@@ -73,7 +73,8 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
 
 
 def _elicitation(record: dict[str, Any]) -> str:
-    wordings = ", ".join("/".join(wording) for wording in record["wordings"])
+    # Records of earlier versions have pairs of words.
+    wordings = ", ".join(w if isinstance(w, str) else "/".join(w) for w in record["wordings"])
     mass = f"probability of the two options together {record['option_mass']:.4f} (mean of all prompts)"
     if record["method"] == "logits":
         return f"log-probabilities of whole options, both orders; {wordings}; {mass}"

@@ -23,8 +23,8 @@ from ...agents import (
     read_events,
     shipped_events,
 )
-from ...agents.decision_table import questions_of
 from ...agents.language_model import distinct_prompts
+from ...agents.prompts import questions_of
 from ...errors import InputError
 from ...simulate import AnyNetwork, CompleteNetwork, parse_pace, read_network
 from ...simulate.assignment import check_homophily

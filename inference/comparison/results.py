@@ -260,6 +260,9 @@ class ComparisonResults:
         Version of tworate that made the comparison.
     made : dict of str to str
         When it was made (`date`), and by which command line (`command`) if by one; empty in files of earlier versions.
+    decisions : dict
+        Whether the decisions behind simulated data can be trusted, and why; empty for other data. See
+        :class:`tworate.agents.trust.DecisionTrust`.
     """
 
     conditions: list[ConditionResult]
@@ -268,6 +271,7 @@ class ComparisonResults:
     seed: int
     version: str = __version__
     made: dict[str, str] = field(default_factory=dict)
+    decisions: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def verdict(self) -> str | dict[str, str]:

@@ -108,6 +108,7 @@ def comparison_dict(comparison: ComparisonResults, files: dict[tuple[int, str], 
         "by": comparison.by,
         "seed": comparison.seed,
         **({"made": comparison.made} if comparison.made else {}),
+        **({"decisions": comparison.decisions} if comparison.decisions else {}),
         "conditions": conditions,
     }
     finite: dict[str, Any] = without_nan(content)
@@ -167,6 +168,7 @@ def read_comparison(folder: Path, models: Sequence[type[SIModel]] = ()) -> Compa
             content["seed"],
             version=content["tworate_version"],
             made=dict(content.get("made", {})),
+            decisions=dict(content.get("decisions", {})),
         )
     except FileNotFoundError as error:
         raise InputError(

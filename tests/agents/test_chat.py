@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tworate.agents.answer_tree import grow
 from tworate.agents.chat import ChatEncoder
 from tworate.agents.prompts import default_templates
 from tworate.errors import InputError
@@ -183,5 +184,11 @@ def test_padding_side_and_lack_of_a_pad_token_change_nothing(side, make_tokenize
     last = [-1 if side == "left" else len(prompt) - 1 for prompt in prompts]
     log_p = torch.stack([logits[i, place] for i, place in enumerate(last)]).double().log_softmax(-1).cpu().numpy()
     first, second = (model.tokenizer.convert_tokens_to_ids(token) for token in ("a", "b"))
-    scores = model.option_log_probabilities(conversations, ("a", "b"))
-    np.testing.assert_allclose(scores, log_p[:, [first, second]], atol=1e-4)
+    found = {}
+
+    def step(number, next_log_p):
+        found[number] = next_log_p[[first, second]].tolist()
+        return []
+
+    grow(model.forward, [tuple(prompt) for prompt in prompts], lambda number: number, step, further=1)
+    np.testing.assert_allclose([found[number] for number in range(6)], log_p[:, [first, second]], atol=1e-4)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tworate.agents.answer_tree import grow
 from tworate.agents.chat import ChatEncoder
 from tworate.agents.thought_marks import THOUGHTS, closing_of
 from tworate.errors import InputError
@@ -199,8 +200,14 @@ def test_a_model_scores_options_after_the_prefix(make_tokenizer, make_model, con
     ids = torch.tensor([model.tokenizer.encode(prompt, add_special_tokens=False)], device=model.device)
     with torch.no_grad():
         log_p = model.model(ids).logits[0, -1].double().log_softmax(-1).cpu().numpy()
-    expected = log_p[[model.tokenizer.convert_tokens_to_ids(option) for option in ("a", "b")]]
-    np.testing.assert_allclose(model.option_log_probabilities([conversation], ("a", "b"))[0], expected, atol=1e-4)
+    found = []
+
+    def step(_, next_log_p):
+        found.append(next_log_p.double().cpu().numpy())
+        return []
+
+    grow(model.forward, [tuple(model.encoder.encode(conversation, ("a", "b")).prompt)], lambda _: None, step, further=1)
+    np.testing.assert_allclose(found[0], log_p, atol=1e-4)
 
 
 def test_the_end_of_thoughts_in_a_channel_does_not_end_the_answer(make_tokenizer, make_model):

@@ -16,7 +16,8 @@ from tworate.agents import (
     parse_wordings,
     shipped_events,
 )
-from tworate.agents.elicitation import Scored, count_answers, parse_answer, summarise
+from tworate.agents.answer_reading import parse_answer
+from tworate.agents.elicitation import Scored, count_answers, summarise
 from tworate.agents.prompts import Question
 from tworate.errors import InputError, JobError
 
@@ -114,12 +115,10 @@ def test_sampling_and_scoring_give_the_same_probability_of_answers_of_several_to
     # With few words, a random model gives an option often enough. Prompts differ only in the words of this list.
     words = "pass it say nothing You have not seen this post 1 3 time times before. very a in of the".split()
     model = make_model(few_words(words), spread=0.15, seed=3)
-    settings = {"wordings": wordings, "max_tokens": 2}
+    settings = {"wordings": wordings, "max_tokens": 2, "max_unparsable": 1.0}
     exact = model.share_probability(questions, elicitation=Elicitation(**settings))
     n = 10_000
-    sampled = model.share_probability(
-        questions, elicitation=Elicitation("sample", samples=n, max_unparsable=1.0, seed=1, **settings)
-    )
+    sampled = model.share_probability(questions, elicitation=Elicitation("sample", samples=n, seed=1, **settings))
     distinct = np.unique(exact.p_share.round(9), return_index=True)[1]
     assert len(distinct) >= 4
     z = ((sampled.p_share - exact.p_share) / sampled.standard_error)[distinct]
@@ -129,9 +128,7 @@ def test_sampling_and_scoring_give_the_same_probability_of_answers_of_several_to
     mass_error = np.sqrt(exact.option_mass * (1 - exact.option_mass) / n)
     assert np.all(np.abs(sampled.option_mass - exact.option_mass) < 4 * mass_error)
     # Negative control: another temperature fails the test, and so would averaging probabilities instead of log-odds.
-    warm = model.share_probability(
-        questions, elicitation=Elicitation("sample", samples=n, temperature=2.0, max_unparsable=1.0, **settings)
-    )
+    warm = model.share_probability(questions, elicitation=Elicitation("sample", samples=n, temperature=2.0, **settings))
     z = ((warm.p_share - exact.p_share) / warm.standard_error)[distinct]
     assert stats.chi2.sf((z**2).sum(), len(z)) < 1e-3
 

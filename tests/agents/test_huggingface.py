@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,32 +12,71 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import LlamaForCausalLM
 
-from tworate.agents import Elicitation, load_language_model
+from tworate.agents import Elicitation, answer_scoring, load_language_model
+from tworate.agents.answer_reading import parse_answer
 from tworate.agents.answer_store import AnswerStore
 from tworate.agents.cache import CachedLanguageModel
+from tworate.agents.elicitation import MAX_ANSWER_TOKENS
 from tworate.agents.embedded import FOLDER
 from tworate.agents.huggingface import _unfilled
 from tworate.agents.prompts import default_templates
 from tworate.errors import InputError, JobError
 
 OPTIONS = ("share", "ignore")
+ANY = Elicitation(max_unparsable=1.0)
+"""Random models hardly answer with an option."""
 PT = {"format": "pt"}
 """Metadata that transformers requires in a file of weights."""
 
 
+@pytest.fixture(autouse=True)
+def _few_paths(monkeypatch):
+    """Follow fewer beginnings of answers: random models have many, and the direct computation is slow."""
+    monkeypatch.setattr(answer_scoring, "LEAST_PATH", 0.02)
+
+
 def one_by_one(model, conversations, options):
-    """Score with one forward pass per prompt and answer: no batch, no padding, no shared prefixes."""
-    result = np.empty((len(conversations), len(options)))
-    for i, conversation in enumerate(conversations):
+    """Add up the answers that name each option, with a forward pass for each beginning of an answer.
+
+    There is no batch, no padding, no shared prefix, and every token is read by `parse_answer` alone.
+    """
+    ends = {model.tokenizer.eos_token_id, model.tokenizer.convert_tokens_to_ids("<|im_end|>")}
+    usual = [model.tokenizer.encode(option, add_special_tokens=False) for option in options]
+
+    def unfinished(text):
+        # The end of a text may be part of a character.
+        begun = text.rstrip("\ufffd").casefold().lstrip().lstrip("\"'`*([{<-.: ")
+        # After an option, a number may still go on.
+        return any(option.startswith(begun) for option in options) or begun.rstrip(".,") in options
+
+    def add_up(prompt, written, before, found):
+        with torch.no_grad():
+            ids = torch.tensor([prompt + written], device=model.device)
+            p = (before + model.model(ids).logits[0, -1].double().log_softmax(-1)).exp().tolist()
+        named = parse_answer(model.tokenizer.decode(written), options) if written else None
+        for token, joint in enumerate(p):
+            is_usual = any(answer[: len(written) + 1] == [*written, token] for answer in usual)
+            text = model.tokenizer.decode([*written, token])
+            if joint <= answer_scoring.LEAST_PATH and not is_usual:
+                # An improbable token counts only where an option is written already.
+                option = named if token in ends or parse_answer(text, options) == named else None
+            elif token in ends:
+                option = named
+            elif unfinished(text) and len(written) < MAX_ANSWER_TOKENS - 1:
+                add_up(prompt, [*written, token], np.log(joint), found)
+                option = None
+            else:
+                option = parse_answer(text, options)
+            if option is not None:
+                found[option] += joint
+        return found
+
+    result = []
+    for conversation in conversations:
         text = model.tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
         prompt = model.tokenizer.encode(text, add_special_tokens=False)
-        for j, option in enumerate(options):
-            answer = model.tokenizer.encode(option, add_special_tokens=False)
-            with torch.no_grad():
-                ids = torch.tensor([prompt + answer], device=model.device)
-                log_p = model.model(ids).logits[0].double().log_softmax(-1)
-            result[i, j] = sum(log_p[len(prompt) - 1 + k, token].item() for k, token in enumerate(answer))
-    return result
+        result.append(np.log(add_up(prompt, [], 0.0, np.zeros(len(options)))))
+    return np.array(result)
 
 
 def conversations_of(questions, options=OPTIONS):
@@ -47,7 +87,7 @@ def conversations_of(questions, options=OPTIONS):
 @pytest.mark.parametrize("tokens_per_batch", [100, 1500, 10**6])
 def test_batched_scores_equal_single_ones(make_model, questions, options, tokens_per_batch):
     model = make_model(options={"tokens_per_batch": tokens_per_batch})
-    conversations = conversations_of(questions, options)
+    conversations = conversations_of(questions[::4], options)
     scores = model.option_log_probabilities(conversations, options)
     # float32: sums of a few log-probabilities of size 1 to 20 agree to about 1e-5.
     np.testing.assert_allclose(scores, one_by_one(model, conversations, options), atol=5e-5)
@@ -56,23 +96,23 @@ def test_batched_scores_equal_single_ones(make_model, questions, options, tokens
 @pytest.mark.parametrize("architecture", ["llama", "qwen3", "gpt2", "gemma", "gemma2", "mistral"])
 def test_every_architecture_gives_equal_scores_with_and_without_cached_prefixes(make_model, questions, architecture):
     model = make_model(architecture=architecture)
-    shared = model.share_probability(questions)
+    shared = model.share_probability(questions, elicitation=ANY)
     assert model.forward._can_share
     with_prefixes = model.work.tokens
-    conversations = conversations_of(questions)
+    conversations = conversations_of(questions[::4])
     np.testing.assert_allclose(
         model.option_log_probabilities(conversations, OPTIONS), one_by_one(model, conversations, OPTIONS), atol=5e-5
     )
     plain = load_language_model(model.name, tokens_per_batch=1)
     plain.forward._can_share = False
-    np.testing.assert_allclose(plain.share_probability(questions).p_share, shared.p_share, atol=1e-5)
+    np.testing.assert_allclose(plain.share_probability(questions, elicitation=ANY).p_share, shared.p_share, atol=1e-5)
     assert with_prefixes < plain.work.tokens / 4
 
 
 @pytest.mark.parametrize("architecture", ["mistral", "gemma2"])
 def test_sliding_window_shorter_than_the_prompt_is_scored_correctly_without_cache(make_model, questions, architecture):
     model = make_model(architecture=architecture, sliding_window=24, num_hidden_layers=4)
-    conversations = conversations_of(questions)
+    conversations = conversations_of(questions[::4])
     scores = model.option_log_probabilities(conversations, OPTIONS)
     np.testing.assert_allclose(scores, one_by_one(model, conversations, OPTIONS), atol=5e-5)
     # Negative control: without a window the answers differ.
@@ -117,7 +157,10 @@ def test_dtypes(make_model, questions, dtype, tolerance):
     model = load_language_model(reference.name, dtype=dtype)
     assert str(model.model.dtype) == f"torch.{dtype}"
     assert model.fingerprint.endswith(f":{dtype}")
-    p_share, expected = model.share_probability(questions).p_share, reference.share_probability(questions).p_share
+    p_share, expected = (
+        model.share_probability(questions, elicitation=ANY).p_share,
+        reference.share_probability(questions, elicitation=ANY).p_share,
+    )
     np.testing.assert_allclose(p_share, expected, atol=tolerance)
 
 
@@ -126,13 +169,13 @@ def test_batch_size_changes_no_probability(make_model, questions):
     model = make_model()
     for tokens_per_batch in (1, 300, 1000, 10**6):
         model.forward.tokens_per_batch = tokens_per_batch
-        p_share.append(model.share_probability(questions).p_share)
+        p_share.append(model.share_probability(questions, elicitation=ANY).p_share)
     assert np.ptp(p_share, axis=0).max() <= 1e-5
 
 
 def test_both_orders_are_averaged_on_the_logit_scale_with_their_diagnostics(make_model, questions):
     model = make_model()
-    elicited = model.share_probability(questions)
+    elicited = model.share_probability(questions, elicitation=ANY)
     first, second = (
         one_by_one(model, conversations_of(questions, order), OPTIONS) for order in (OPTIONS, OPTIONS[::-1])
     )
@@ -145,9 +188,9 @@ def test_both_orders_are_averaged_on_the_logit_scale_with_their_diagnostics(make
 def test_wordings_are_averaged_on_the_logit_scale_and_share_prefixes(make_model, questions):
     model = make_model()
     wordings = (OPTIONS, ("repost", "skip"), ("pass it on", "keep it"))
-    single = [model.share_probability(questions, elicitation=Elicitation(wordings=(w,))) for w in wordings]
+    single = [model.share_probability(questions, elicitation=replace(ANY, wordings=(w,))) for w in wordings]
     apart = model.work.tokens
-    together = model.share_probability(questions, elicitation=Elicitation(wordings=wordings))
+    together = model.share_probability(questions, elicitation=replace(ANY, wordings=wordings))
     assert model.work.tokens - apart < 0.6 * apart
     log_odds = np.array([np.log(e.p_share / (1 - e.p_share)) for e in single])
     np.testing.assert_allclose(together.p_share, 1 / (1 + np.exp(-log_odds.mean(axis=0))), atol=1e-5)
@@ -160,18 +203,19 @@ def test_options_with_a_common_beginning_are_scored_to_their_end(make_model, que
     model = make_model()
     conversations = conversations_of(questions[:4])
     scores = model.option_log_probabilities(conversations, ("share", "share it"))
-    ended = one_by_one(model, conversations, ("share<|im_end|>", "share it<|im_end|>"))
-    np.testing.assert_allclose(scores, ended, atol=5e-5)
+    np.testing.assert_allclose(scores, one_by_one(model, conversations, ("share", "share it")), atol=5e-5)
 
 
 def test_equal_prompts_are_asked_once(make_model, questions):
     model = make_model()
     totals = []
     repeated = model.share_probability(
-        [*questions, *questions], progress=lambda done, total: totals.append((done, total))
+        [*questions, *questions], elicitation=ANY, progress=lambda done, total: totals.append((done, total))
     )
     work = model.work.tokens
-    once = model.share_probability(questions, progress=lambda done, total: totals.append((done, total)))
+    once = model.share_probability(
+        questions, elicitation=ANY, progress=lambda done, total: totals.append((done, total))
+    )
     assert model.work.tokens == 2 * work
     assert {total for _, total in totals} == {2 * len(questions)}
     assert totals[-1] == (2 * len(questions), 2 * len(questions))
@@ -187,7 +231,7 @@ def test_equal_prompts_are_asked_once(make_model, questions):
 )
 def test_batches_are_halved_until_memory_suffices(make_model, questions, error, monkeypatch):
     model = make_model(options={"tokens_per_batch": 10**5})
-    expected = model.share_probability(questions)
+    expected = model.share_probability(questions, elicitation=ANY)
     forward, failures = type(model.model).forward, []
 
     def bounded(self, input_ids, attention_mask, position_ids=None, past_key_values=None, **kwargs):
@@ -197,12 +241,12 @@ def test_batches_are_halved_until_memory_suffices(make_model, questions, error, 
         return forward(self, input_ids, attention_mask, position_ids, past_key_values, **kwargs)
 
     monkeypatch.setattr(type(model.model), "forward", bounded)
-    elicited = model.share_probability(questions)
+    elicited = model.share_probability(questions, elicitation=ANY)
     np.testing.assert_allclose(elicited.p_share, expected.p_share, atol=1e-5)
     assert failures
     assert model.forward.tokens_per_batch <= 1000
     before = len(failures)
-    model.share_probability(questions)
+    model.share_probability(questions, elicitation=ANY)
     # The smaller batch size is kept.
     assert len(failures) == before
 
@@ -219,10 +263,10 @@ def test_out_of_memory_names_a_remedy_and_other_errors_are_not_hidden(make_model
 
     failing("MPS backend out of memory")
     with pytest.raises(JobError, match=r"out of memory on (cpu|cuda:0) with a single prompt: .*--dtype"):
-        model.share_probability(questions[:2])
+        model.share_probability(questions[:2], elicitation=ANY)
     failing("shapes do not match")
     with pytest.raises(RuntimeError, match="shapes do not match"):
-        model.share_probability(questions[:2])
+        model.share_probability(questions[:2], elicitation=ANY)
 
 
 def test_sampled_answers_depend_only_on_seed_and_prompt(make_model, questions):
@@ -277,7 +321,7 @@ def test_scoring_a_model_that_may_think_is_refused(make_model, questions):
     model = make_model(options={"think": True})
     assert model.fingerprint.endswith(":think")
     with pytest.raises(InputError, match="leave out --think"):
-        model.share_probability(questions[:1])
+        model.share_probability(questions[:1], elicitation=ANY)
 
 
 def test_missing_weights_are_an_error(make_folder):
@@ -330,7 +374,7 @@ def test_overflow_is_an_error_and_not_stored(make_folder, questions, tmp_path, d
     with closing(AnswerStore(tmp_path / "cache")) as store:
         model = CachedLanguageModel(load_language_model(str(folder), dtype=dtype), store)
         with pytest.raises(JobError, match=rf"not finite.* {dtype}.*{remedy}"):
-            model.share_probability(questions[:2])
+            model.share_probability(questions[:2], elicitation=ANY)
         with pytest.raises(JobError, match=rf"not finite.* {dtype}.*{remedy}"):
             model.share_probability(questions[:2], elicitation=Elicitation("sample", samples=3))
         assert not store.models()
@@ -349,7 +393,7 @@ def test_option_of_probability_0_is_an_error(make_model, questions, monkeypatch)
 
     monkeypatch.setattr(type(model.model), "forward", silent)
     with pytest.raises(JobError, match="never writes a word of the options"):
-        model.share_probability(questions[:2])
+        model.share_probability(questions[:2], elicitation=ANY)
     for answer in model.sample_answers(conversations, samples=50, temperature=1.0, seed=0, max_tokens=2)[0]:
         assert never not in model.tokenizer.encode(answer)
 
@@ -399,7 +443,7 @@ def test_padding_stays_within_the_positions_of_the_model(make_model):
 def test_tokenizer_of_another_model_is_refused(make_model, questions):
     model = make_model(vocab_size=300)
     for ask in (
-        lambda: model.share_probability(questions[:1]),
+        lambda: model.share_probability(questions[:1], elicitation=ANY),
         lambda: model.sample_answers(conversations_of(questions[:1]), samples=1, temperature=1.0, seed=0),
     ):
         with pytest.raises(
@@ -421,7 +465,7 @@ def test_a_copy_of_the_embedded_model_keeps_its_warning(make_model, tmp_path):
 def test_notices(make_tokenizer, make_model, make_folder, questions):
     base = make_model(make_tokenizer(template="base"))
     assert "no chat template" in base.notice
-    assert np.all(np.isfinite(base.share_probability(questions).p_share))
+    assert np.all(np.isfinite(base.share_probability(questions, elicitation=ANY).p_share))
     assert "no system role" in make_model(make_tokenizer(template="gemma")).notice
     assert make_model().notice is None
     trusted = load_language_model(str(make_folder()), trust_remote_code=True)
