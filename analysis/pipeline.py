@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,7 @@ def run(
         comparison = kept_or_computed(
             trajectories, asked, lambda: compare(trajectories, **asked, progress=progress), say or (lambda _: None)
         )
-        comparison.decisions = trust.to_json()
+        comparison = replace(comparison, decisions=trust.to_json())
         if show:
             show(comparison)
         with kept_if_not_saved(comparison, trajectories, asked):

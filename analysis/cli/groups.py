@@ -295,7 +295,9 @@ class AnswerOptions:
     max_unparsable: Annotated[
         float,
         typer.Option(
-            "--max-unparsable", metavar="F", help="Largest fraction, or probability, of answers that begin with no option."
+            "--max-unparsable",
+            metavar="F",
+            help="Largest fraction, or probability, of answers that begin with no option.",
         ),
     ] = 0.2
     max_tokens: Annotated[

@@ -30,7 +30,9 @@ def run(
     period: options.Period = None,
     probe: Annotated[
         bool,
-        typer.Option("--probe/--no-probe", help="Ask in short whether the model expresses personas; answers are cached."),
+        typer.Option(
+            "--probe/--no-probe", help="Ask in short whether the model expresses personas; answers are cached."
+        ),
     ] = True,
     seed: options.Seed = 0,
     force: options.Force = False,

@@ -18,6 +18,7 @@ from ...inference.posterior.diagnostics import INTERVAL
 from ...inference.posterior.one_step import has_steps, predict_steps
 from ...simulate import Trajectories
 from ..experiment import Progress
+from .decision_plots import plot_prompts
 from .explanations import Explained, explained_conditions
 from .methods import BIBLIOGRAPHY, METHODS, bibliography_file, methods, methods_file
 from .numbers import estimate
@@ -31,7 +32,7 @@ MAX_FIGURES = 24
 """Further conditions have numbers, but no figures."""
 _FIGURES = "figures"
 _FIGURE = re.compile(
-    r"(\d{3}-)?(prediction|steps|elpd|rates|pareto_k|pit|pointwise_elpd|evidence|prior|classes)\.(png|svg|pdf)"
+    r"(\d{3}-)?(prediction|steps|elpd|rates|pareto_k|pit|pointwise_elpd|evidence|prior|classes|decisions)\.(png|svg|pdf)"
 )
 """File names of figures, numbered if there are several conditions."""
 
@@ -94,18 +95,24 @@ def write_report(
             "effects": covariate_effects(result) if result.covariates else None,
         }
         sections.append(section)
+    decisions = _decisions(comparison.decisions, None if alone else folder, formats)
+    if decisions:
+        names |= {f"decisions.{suffix}" for suffix in formats}
     paragraphs = methods(comparison, run)
     html = render(
         "report.html.jinja",
         comparison=comparison,
         sections=sections,
+        decisions=decisions,
         run=run or {},
         infinity=float("inf"),
         max_figures=MAX_FIGURES,
         provenance=provenance(comparison, run or {}),
         methods=[in_words(paragraph).replace("`", "") for paragraph in paragraphs],
         hdi=f"{INTERVAL:.0%}",
-        dark=dark_colours([drawing["svg"] for section in sections for drawing in section["figures"].values()]),
+        dark=dark_colours(
+            [drawing["svg"] for section in [*sections, decisions] for drawing in section.get("figures", {}).values()]
+        ),
     )
     if alone:
         write_text(path, html)
@@ -118,6 +125,17 @@ def write_report(
             if _FIGURE.fullmatch(file.name) and file.name not in names:
                 file.unlink(missing_ok=True)
     return folder / REPORT
+
+
+def _decisions(decisions: dict[str, Any], folder: Path | None, formats: Sequence[str]) -> dict[str, Any]:
+    """Return what the report says about the decisions behind the data, with its figure; empty for other data."""
+    if not decisions:
+        return {}
+    figures = {}
+    if len(decisions["personas"]) > 1:
+        target = None if folder is None else folder / _FIGURES / "decisions.png"
+        figures["decisions"] = embedded(plot_prompts(decisions).figure, target, formats, name="decisions")
+    return {**decisions, "figures": figures}
 
 
 def _write_beside(comparison: Comparison, folder: Path, paragraphs: list[str]) -> None:

@@ -1,13 +1,16 @@
 """Figures of probes and of decision effects. Each function takes results and returns a matplotlib Figure."""
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ...agents import TRAITS
 from ...agents.probe import LEAST_RELIABILITY, LEAST_SEPARATION, Probe
-from ...common.figure_style import BLUE, INK, ORANGE, STYLE
+from ...common.figure_style import BLUE, INK, ORANGE, PAGE, PAPER, STYLE
 from ..decision_effects import Effects
 
 _YES, _NO = BLUE, ORANGE
@@ -121,6 +124,43 @@ def plot_effects(effects: Effects) -> Figure:
         if not np.isnan(effects.r_squared):
             axis.set_title(f"main effects explain {effects.r_squared:.1%} of the variance", loc="left")
     return figure
+
+
+def plot_prompts(decisions: dict[str, Any], ax: Axes | None = None) -> Axes:
+    """Draw each persona's log-odds of sharing in every wording and order of the options.
+
+    Lines that lie apart show an effect of the prompt; lines that rise together show an effect of the persona.
+
+    Parameters
+    ----------
+    decisions : dict
+        :meth:`tworate.agents.trust.DecisionTrust.to_json`.
+    ax : Axes, optional
+        Where to draw; by default a new figure as wide as a page.
+    """
+    with mpl.rc_context(PAPER):
+        if ax is None:
+            ax = Figure(figsize=(PAGE, 2.4)).subplots()
+        prompts = decisions["by_prompt"]
+        values = np.array([prompt["log_odds"] for prompt in prompts], dtype=float)
+        # Personas by their mean: where they matter, every line rises.
+        by_mean = np.argsort(values.mean(axis=0), kind="stable")
+        names = [decisions["personas"][place] for place in by_mean]
+        wordings = list(dict.fromkeys(prompt["wording"] for prompt in prompts))
+        shades = mpl.colormaps["cividis"](np.linspace(0.0, 0.85, max(len(wordings), 2)))
+        places = np.arange(len(names))
+        for prompt, row in zip(prompts, values[:, by_mean], strict=True):
+            first = prompt["order"] == "share-first"
+            ax.plot(
+                places, row, "o-" if first else "s--", ms=2.5, color=shades[wordings.index(prompt["wording"])],
+                label=f"{prompt['wording']}, {'sharing' if first else 'the other'} first",
+            )  # fmt: skip
+        if len(names) <= 40:
+            ax.set_xticks(places, names, rotation=90, fontsize=7, parse_math=False)
+        ax.set_xlabel("persona, by mean")
+        ax.set_ylabel("log-odds of sharing")
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return ax
 
 
 def _signed(value: float) -> str:
