@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..errors import InputError
 from . import embedded
+from .gguf_model import converted, find_gguf
 
 HUB_TIMEOUT = 10.0
 """Seconds to wait for the hub to name the current revision of a model."""
@@ -41,7 +42,7 @@ def find_model(name: str, *, with_code: bool = False) -> ModelSource:
     Parameters
     ----------
     name : str
-        `embedded`, a local folder, or a hub id such as `org/model`.
+        `embedded`, a GGUF file, a local folder, or a hub id such as `org/model`.
     with_code : bool
         Whether to include Python code that comes with the model.
 
@@ -52,10 +53,12 @@ def find_model(name: str, *, with_code: bool = False) -> ModelSource:
         local copy.
     """
     path = embedded.FOLDER if name == "embedded" else Path(name)
+    if path.exists() and (file := find_gguf(path, name)):
+        return ModelSource(*converted(file, name))
     if path.is_dir():
         folder, identity = path, None
     elif path.exists():
-        raise InputError(f"{name}: is a file; give the model's folder or a hub id such as org/model")
+        raise InputError(f"{name}: is not a GGUF file; give one, or the model's folder, or a hub id such as org/model")
     elif name.count("/") > 1 or name.startswith((".", "/", "~")):
         raise InputError(f"{name}: there is no such folder")
     else:
