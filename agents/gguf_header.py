@@ -20,7 +20,7 @@ _STRING, _ARRAY = 8, 9
 _ALIGNMENT = 32
 """Alignment of the data in bytes, where the file names no other."""
 
-FLOAT_TYPES = {0: "float32", 1: "float16", 30: "bfloat16"}
+_FLOAT32, _FLOAT16, _BFLOAT16 = 0, 1, 30
 """Types of tensors that hold plain numbers; all others are quantised blocks."""
 
 
@@ -54,12 +54,20 @@ class Header:
     @property
     def n_parts(self) -> int:
         """Number of files that the model is split into; 1 if it is not split."""
-        return max(1, int(self.values.get("split.count", 1)))
+        count = self.values.get("split.count")
+        return count if isinstance(count, int) and count > 1 else 1
+
+    @property
+    def float_type(self) -> str:
+        """Name of the type of the matrices; quantised ones are unpacked to float32."""
+        if self.is_quantised or self.tensor_types <= {_FLOAT32}:
+            return "float32"
+        return "bfloat16" if _BFLOAT16 in self.tensor_types else "float16"
 
     @property
     def is_quantised(self) -> bool:
         """Whether some weights are quantised."""
-        return not self.tensor_types <= set(FLOAT_TYPES)
+        return not self.tensor_types <= {_FLOAT32, _FLOAT16, _BFLOAT16}
 
 
 def is_gguf(file: Path) -> bool:
@@ -89,7 +97,9 @@ def read_header(file: Path, block_sizes: dict[int, tuple[int, int]] | None = Non
     with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
         try:
             return _Reader(content).header(block_sizes or {})
-        except (struct.error, UnicodeDecodeError) as error:
+        except DamagedFileError:
+            raise
+        except (struct.error, ValueError, RecursionError) as error:
             raise DamagedFileError("its header is cut short or damaged") from error
 
 
@@ -119,7 +129,9 @@ class _Reader:
             types.add(kind)
             n_weights += size
             end = max(end, offset + size // block * n_bytes)
-        alignment = int(values.get("general.alignment", _ALIGNMENT)) or _ALIGNMENT
+        alignment = values.get("general.alignment", _ALIGNMENT)
+        if not isinstance(alignment, int) or alignment < 1:
+            raise DamagedFileError("its header is cut short or damaged")
         start = math.ceil(self._position / alignment) * alignment
         if start + end > len(self._content):
             raise DamagedFileError(f"it has {len(self._content)} of at least {start + end} bytes")

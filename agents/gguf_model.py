@@ -162,8 +162,7 @@ def _convert(file: Path, name: str, header: Header, folder: Path) -> None:
     source: dict[str, Any] = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": str(file)}
     try:
         tokenizer = AutoTokenizer.from_pretrained(**source)
-        # The weights of a quantised file are unpacked exactly; those of other files keep their type.
-        dtype: Any = torch.float32 if header.is_quantised else "auto"
+        dtype = getattr(torch, header.float_type)
         model = AutoModelForCausalLM.from_pretrained(**source, dtype=dtype, quantization_config=_unpacking())
     except Exception as error:  # readers of models and tokenizers raise different exceptions
         text = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -76,6 +76,7 @@ class OpenAICompatibleModel(LanguageModel):
     its most probable tokenization. :mod:`tworate.agents.answer_paths` describes how far a server shows it.
     """
 
+    decodes_elsewhere = True
     sources = ("answer_paths", "openai_compatible")
 
     def __init__(

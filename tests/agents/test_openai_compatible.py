@@ -27,6 +27,7 @@ from tworate.agents import (
 from tworate.agents.answer_paths import AnswerPaths, Place
 from tworate.agents.base_url import read_address
 from tworate.agents.elicitation import SamplingSettings
+from tworate.agents.greedy import OPEN_QUESTION
 from tworate.agents.language_model import NoLogProbabilitiesError
 from tworate.agents.openai_compatible import EXPLORING_ANSWERS, OpenAICompatibleModel
 from tworate.agents.prompts import OPTIONS, default_templates
@@ -140,7 +141,7 @@ class Handler(BaseHTTPRequestHandler):
         tokenizer = self.server.model.tokenizer
         text = tokenizer.apply_chat_template(body["messages"], tokenize=False, add_generation_prompt=True)
         prompt = tuple(tokenizer.encode(text, add_special_tokens=False))
-        rng = np.random.default_rng(body.get("seed"))
+        rng = np.random.default_rng(0 if mode == "one seed" else body.get("seed"))
         n = 1 if mode == "one answer" else body.get("n", 1)
         choices = [self.choice(prompt, rng, body, mode) for _ in range(n)]
         for choice in choices:
@@ -181,6 +182,8 @@ class Handler(BaseHTTPRequestHandler):
                 ids = (*ids, texts.index(piece + tail))
                 continue
             drawn = int(rng.choice(len(weights), p=weights / weights.sum()))
+            if mode == "greedy":
+                drawn = int(np.argmax(log_p))
             if drawn == end:
                 finish = "stop"
                 break
@@ -350,6 +353,31 @@ def test_answers_are_sampled_if_there_are_no_log_probabilities(server, embedded,
     exact = embedded.share_probability(questions[:3])
     assert exact.method == "logits"
     assert np.all(np.abs(sampled.p_share - exact.p_share) < 4 * sampled.standard_error + 1e-3)
+
+
+@pytest.mark.parametrize(("mode", "n"), [("greedy", 1), ("greedy", 8), ("one seed", 1)])
+def test_a_server_whose_answers_never_vary_gives_no_probabilities(server, questions, tmp_path, mode, n):
+    server.reset(mode, refuses_several=400 if n == 1 else None)
+    model = CachedLanguageModel(connect(server), AnswerStore(tmp_path))
+    server.reset(mode, refuses_several=400 if n == 1 else None)
+    settings = Elicitation("sample", samples=n, max_tokens=1)
+    with pytest.raises(JobError, match=r"gave the same text 20 times to an open question .* decodes greedily"):
+        model.share_probability(questions, elicitation=settings)
+    # It is noticed before the decisions are asked.
+    assert {body["messages"][-1]["content"] for body in server.requests} == {OPEN_QUESTION}
+    # At a temperature near 0, all servers always give the likeliest answer.
+    model.share_probability(questions[:2], elicitation=Elicitation("sample", samples=n, max_tokens=1, temperature=0.01))
+
+
+def test_a_certain_model_on_a_server_that_samples_is_not_refused(server, embedded, questions):
+    conversations = [default_templates().conversation(question) for question in questions]
+    p = np.exp(embedded.option_log_probabilities(conversations, OPTIONS)).max(axis=1)
+    certain = [questions[index] for index in np.argsort(-p)[:2]]
+    elicited = connect(server).share_probability(certain, elicitation=Elicitation("sample", samples=1, max_tokens=1))
+    # With one answer to each prompt, every prompt has equal answers.
+    assert np.all(elicited.option_mass == 1)
+    texts = [body["messages"][-1]["content"] for body in server.requests]
+    assert texts.count(OPEN_QUESTION) == 1
 
 
 def test_missing_log_probabilities_are_asked_once_and_not_stored(server, questions, tmp_path):
