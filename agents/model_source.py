@@ -49,8 +49,10 @@ def find_model(name: str, *, with_code: bool = False) -> ModelSource:
     Raises
     ------
     InputError
-        When the folder does not exist or has no safetensors weights, or when the hub does not answer and there is no
-        local copy.
+        When the folder does not exist or has no weights, a GGUF file cannot be read, or the hub does not answer and
+        there is no local copy.
+    JobError
+        When the weights of a GGUF file cannot be written to the cache folder.
     """
     path = embedded.FOLDER if name == "embedded" else Path(name)
     if path.exists() and (file := find_gguf(path, name)):
@@ -114,7 +116,10 @@ def _check_folder(folder: Path, name: str) -> None:
     if not (folder / "config.json").is_file():
         raise InputError(f"{name}: contains no model (no config.json); give a folder in HuggingFace layout")
     if not list(folder.glob("*.safetensors")):
-        raise InputError(f"{name}: has no safetensors weights; convert the model first, only this format is loaded")
+        raise InputError(
+            f"{name}: has neither safetensors weights nor a GGUF file; convert the model first, only these formats are "
+            "loaded"
+        )
 
 
 def _hash(folder: Path, with_code: bool) -> str:

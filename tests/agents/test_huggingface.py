@@ -478,7 +478,7 @@ def test_folders_without_a_valid_model_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"no config\.json"):
         load_language_model(str(tmp_path))
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(InputError, match="no safetensors"):
+    with pytest.raises(InputError, match="neither safetensors"):
         load_language_model(str(tmp_path))
     (tmp_path / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(InputError, match="cannot be loaded"):

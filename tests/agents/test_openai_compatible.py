@@ -187,7 +187,11 @@ class Handler(BaseHTTPRequestHandler):
             if drawn == end:
                 finish = "stop"
                 break
-            most = np.argsort(-log_p)[: min(body.get("top_logprobs", 0), self.server.listed)]
+            n_listed = min(body.get("top_logprobs", 0), self.server.listed)
+            text = body["messages"][-1]["content"]
+            if mode == "one order" and text.rfind(OPTIONS[0]) > text.rfind(OPTIONS[1]):
+                n_listed = 0
+            most = np.argsort(-log_p)[:n_listed]
             listed = [self.place(tokenizer.decode([i]), log_p[i]) for i in most]
             places.append({**self.place(tokenizer.decode([drawn]), log_p[drawn]), "top_logprobs": listed})
             ids = (*ids, drawn)
@@ -417,6 +421,39 @@ def test_an_option_outside_all_lists_is_an_error_or_gets_its_bound(server, embed
     assert np.all(remote[:, 2] < math.log(1e-4))
 
 
+def test_an_order_that_the_lists_do_not_cover_is_noticed_at_the_start(server, questions, tmp_path):
+    server.reset("one order")
+    model = CachedLanguageModel(connect(server), AnswerStore(tmp_path))
+    assert not model.gives_log_probabilities
+    assert model.notice.endswith("do not cover the options; answers can only be sampled")
+    # Nothing is scored any more: several answers come with one request, and each prompt is kept.
+    server.reset("one order", healthy=0)
+    elicited = model.share_probability(questions[:3], elicitation=Elicitation(samples=20, max_tokens=1))
+    assert elicited.method == "sample"
+    assert [body["n"] for body in server.requests] == [20] * 7
+    assert not any("logprobs" in body for body in server.requests)
+    assert model.store.models()[0].entries == 7
+
+
+def test_a_cut_run_of_sampled_answers_goes_on_from_there(server, questions, tmp_path):
+    server.reset("no log-probabilities")
+    settings = Elicitation(samples=20, max_tokens=1)
+    model = CachedLanguageModel(connect(server, concurrency=1, retries=0), AnswerStore(tmp_path))
+    server.reset("failing", healthy=6)
+    with pytest.raises(JobError, match="5 answers are stored, and the same command continues"):
+        model.share_probability(questions, elicitation=settings)
+    server.reset("no log-probabilities")
+    n_prompts = 2 * len(questions)
+    model.share_probability(questions, elicitation=settings)
+    # The check that answers vary is one more prompt, and it is kept too.
+    assert len(server.requests) == n_prompts - 5
+    server.reset("no log-probabilities")
+    again = CachedLanguageModel(connect(server), AnswerStore(tmp_path))
+    n_before = len(server.requests)
+    again.share_probability(questions, elicitation=settings)
+    assert len(server.requests) == n_before
+
+
 def test_simultaneous_requests_stay_within_the_limit(server, questions):
     model = connect(server, concurrency=3)
     server.reset("in threes")
@@ -516,7 +553,7 @@ def wait_until(holds):
 
 @pytest.mark.parametrize("mode", ["hanging", "busy for long"])
 def test_ctrl_c_ends_a_command_whose_server_is_silent_or_busy(server, tmp_path, mode):
-    server.reset(mode, healthy=5)
+    server.reset(mode, healthy=6)
     command = ["decide", "--model", "openai:embedded", "--base-url", server.url, "--concurrency", "3"]
     with subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED, *command, "--cache", str(tmp_path), "--out", str(tmp_path / "out.csv")],
@@ -524,8 +561,8 @@ def test_ctrl_c_ends_a_command_whose_server_is_silent_or_busy(server, tmp_path, 
         text=True,
     ) as process:
         try:
-            # Five requests are answered, two of them at loading. Later requests get no answer.
-            wait_until(lambda: len(server.requests) >= 8)
+            # Six requests are answered, three of them at loading. Later requests get no answer.
+            wait_until(lambda: len(server.requests) >= 9)
             time.sleep(0.2)
             started = time.perf_counter()
             process.send_signal(signal.SIGINT)
@@ -694,8 +731,8 @@ def test_the_command_asks_the_server_and_hides_the_key(server, embedded, tmp_pat
         assert stopped.value.code == 0
         printed = capsys.readouterr()
         shown = json.loads(printed.out)
-    # 2 personas, 5 sightings, 2 orders; each of the two runs starts with two questions.
-    assert len(server.requests) == 20 + 2 * 2
+    # 2 personas, 5 sightings, 2 orders; each of the two runs starts with three requests.
+    assert len(server.requests) == 20 + 2 * 3
     assert shown["model"] == "openai:embedded"
     assert shown["fingerprint"].endswith("/v1#embedded@fp_test")
     personas = [all_personas()[0], all_personas()[-1]]
