@@ -46,6 +46,7 @@ class CachedLanguageModel(LanguageModel):
         self.fingerprint = model.fingerprint
         self.warning = model.warning
         self.chat_template_hash = model.chat_template_hash
+        self.decodes_elsewhere = model.decodes_elsewhere
         self.gives_log_probabilities = model.gives_log_probabilities
 
     @property

@@ -34,7 +34,7 @@ class HuggingFaceModel(LanguageModel):
     Parameters
     ----------
     name : str
-        `embedded`, a local folder, or a hub id. Weights must be safetensors.
+        `embedded`, a GGUF file, a local folder, or a hub id. Weights of a folder must be safetensors.
     device : str, optional
         torch device such as "cuda:1". The default is an accelerator if there is one, else the CPU.
     dtype : str, optional
@@ -60,7 +60,7 @@ class HuggingFaceModel(LanguageModel):
 
     sources = (
         "answer_reading", "answer_sampling", "answer_scoring", "answer_tree", "chat", "chat_template", "forward",
-        "huggingface", "prefix_tree", "thought_marks",
+        "gguf_model", "huggingface", "prefix_tree", "thought_marks",
     )  # fmt: skip
 
     def __init__(
@@ -251,7 +251,7 @@ def _explained(name: str) -> Iterator[None]:
         remedy = (
             "it needs code that comes with it: give --trust-remote-code if you trust its authors"
             if "trust_remote_code" in text
-            else "give a local folder, or a hub id while online"
+            else "give a local folder, a GGUF file, or a hub id while online"
         )
         raise InputError(
             f"{name}: cannot be loaded as a HuggingFace causal language model ({text.splitlines()[0]}); {remedy}"

@@ -22,6 +22,7 @@ from .elicitation import (
     n_options,
     summarise,
 )
+from .greedy import check_that_answers_vary
 from .prompts import Conversation, PromptTemplates, Question, default_templates
 from .wordings import LABELS, Wording
 
@@ -47,6 +48,8 @@ class LanguageModel(ABC):
     """A message that every result of the model must show, if there is one."""
     gives_log_probabilities: bool = True
     """Whether `option_log_probabilities` works; if not, answers are sampled."""
+    decodes_elsewhere: bool = False
+    """Whether a server draws the answers: it is then checked that it does not decode greedily."""
     chat_template_hash: str = ""
     """Identifies the chat template for the cache; empty if a server applies the template."""
     sources: ClassVar[tuple[str, ...]] = ()
@@ -172,7 +175,7 @@ class LanguageModel(ABC):
         Raises
         ------
         JobError
-            When too many answers name neither option.
+            When too many answers name neither option, or a server decodes greedily.
         """
         templates = templates or default_templates()
         settings = elicitation or Elicitation()
@@ -210,7 +213,7 @@ class LanguageModel(ABC):
         Raises
         ------
         JobError
-            When too many sampled answers begin with none of the options.
+            When too many sampled answers begin with none of the options, or a server decodes greedily.
         """
         if settings.method == "logits" and self.gives_log_probabilities:
             try:
@@ -219,6 +222,7 @@ class LanguageModel(ABC):
             except NoLogProbabilitiesError:
                 # Some option is not in the server's lists. All answers are sampled: one table must not mix two methods.
                 pass
+        check_that_answers_vary(self, settings.sampling)
         answers = self.draw_answers(conversations, settings.sampling, progress)
         return count_answers(answers, options, settings.max_unparsable, self.name)
 

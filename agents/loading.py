@@ -1,4 +1,4 @@
-"""Load a language model by its name: the embedded model, a folder, a hub id, or a server."""
+"""Load a language model by its name: the embedded model, a GGUF file, a folder, a hub id, or a server."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ def load_language_model(name: str = "embedded", **options: Any) -> LanguageModel
     Parameters
     ----------
     name : str
-        `embedded`, a local folder in HuggingFace layout, a hub id such as `org/model`, or `openai:NAME` for a model
-        on an OpenAI-compatible server.
+        `embedded`, a GGUF file or a folder with one, a local folder in HuggingFace layout, a hub id such as
+        `org/model`, or `openai:NAME` for a model on an OpenAI-compatible server.
     **options
         Passed to :class:`tworate.agents.huggingface.HuggingFaceModel` or
         :class:`tworate.agents.openai_compatible.OpenAICompatibleModel`.

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..errors import InputError
 from . import embedded
+from .gguf_model import converted, find_gguf
 
 HUB_TIMEOUT = 10.0
 """Seconds to wait for the hub to name the current revision of a model."""
@@ -41,21 +42,25 @@ def find_model(name: str, *, with_code: bool = False) -> ModelSource:
     Parameters
     ----------
     name : str
-        `embedded`, a local folder, or a hub id such as `org/model`.
+        `embedded`, a GGUF file, a local folder, or a hub id such as `org/model`.
     with_code : bool
         Whether to include Python code that comes with the model.
 
     Raises
     ------
     InputError
-        When the folder does not exist or has no safetensors weights, or when the hub does not answer and there is no
-        local copy.
+        When the folder does not exist or has no weights, a GGUF file cannot be read, or the hub does not answer and
+        there is no local copy.
+    JobError
+        When the weights of a GGUF file cannot be written to the cache folder.
     """
     path = embedded.FOLDER if name == "embedded" else Path(name)
+    if path.exists() and (file := find_gguf(path, name)):
+        return ModelSource(*converted(file, name))
     if path.is_dir():
         folder, identity = path, None
     elif path.exists():
-        raise InputError(f"{name}: is a file; give the model's folder or a hub id such as org/model")
+        raise InputError(f"{name}: is not a GGUF file; give one, or the model's folder, or a hub id such as org/model")
     elif name.count("/") > 1 or name.startswith((".", "/", "~")):
         raise InputError(f"{name}: there is no such folder")
     else:
@@ -111,7 +116,10 @@ def _check_folder(folder: Path, name: str) -> None:
     if not (folder / "config.json").is_file():
         raise InputError(f"{name}: contains no model (no config.json); give a folder in HuggingFace layout")
     if not list(folder.glob("*.safetensors")):
-        raise InputError(f"{name}: has no safetensors weights; convert the model first, only this format is loaded")
+        raise InputError(
+            f"{name}: has neither safetensors weights nor a GGUF file; convert the model first, only these formats are "
+            "loaded"
+        )
 
 
 def _hash(folder: Path, with_code: bool) -> str:

@@ -47,7 +47,7 @@ class OpenAICompatibleModel(LanguageModel):
     """A model behind an OpenAI-compatible server.
 
     The key comes from the environment variable `OPENAI_API_KEY` and is used only in requests. The constructor asks one
-    question, to check that the server answers and that its log-probabilities cover the options.
+    question in both orders, to check that the server answers and that its log-probabilities cover the options.
 
     Parameters
     ----------
@@ -76,6 +76,7 @@ class OpenAICompatibleModel(LanguageModel):
     any spelling. :mod:`tworate.agents.answer_paths` describes how far a server shows it.
     """
 
+    decodes_elsewhere = True
     sources = ("answer_paths", "answer_reading", "openai_compatible")
 
     def __init__(
@@ -248,8 +249,17 @@ class OpenAICompatibleModel(LanguageModel):
             paths.add(places)
 
     def _try_out(self) -> str:
-        """Ask one question to see what the server supports; return its system fingerprint, or an empty string."""
-        conversation = default_templates().conversation(Question(Persona("OCEAN"), shipped_events()[0], 1))
+        """Ask one question, in both orders of the options, to see what the server supports.
+
+        Returns
+        -------
+        str
+            The system fingerprint of the server, or an empty string.
+        """
+        question = Question(Persona("OCEAN"), shipped_events()[0], 1)
+        conversation, reversed_one = (
+            default_templates().conversation(question, order) for order in (OPTIONS, OPTIONS[::-1])
+        )
         for length in LIST_LENGTHS:
             try:
                 settings = {"temperature": 1.0, "top_p": 1.0, "logprobs": True, "top_logprobs": length}
@@ -262,7 +272,9 @@ class OpenAICompatibleModel(LanguageModel):
         else:
             response = self._ask(self._client, conversation, max_tokens=1, n=1)
         try:
+            # An option that is listed first may be in a list where it is missing when it comes second.
             self._score(conversation, OPTIONS, self._client)
+            self._score(reversed_one, OPTIONS, self._client)
         except NoLogProbabilitiesError:
             self.gives_log_probabilities = False
         return str(getattr(response, "system_fingerprint", None) or "")

@@ -7,7 +7,7 @@ import re
 import tomllib
 from pathlib import Path
 
-HEAVY = {"torch", "transformers", "tokenizers", "safetensors"}
+HEAVY = {"accelerate", "torch", "transformers", "tokenizers", "safetensors"}
 
 project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 for requirement in (*project["dependencies"], *project["optional-dependencies"]["test"]):

@@ -82,7 +82,8 @@ class ModelOptions:
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="`embedded`, a local HuggingFace folder, a hub id, or openai:NAME for a model behind a server.",
+            help="`embedded`, a GGUF file, a local HuggingFace folder, a hub id, or openai:NAME for a model behind a "
+            "server.",
         ),
     ] = "embedded"
     base_url: Annotated[

@@ -522,7 +522,7 @@ def test_folders_without_a_valid_model_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"no config\.json"):
         load_language_model(str(tmp_path))
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(InputError, match="no safetensors"):
+    with pytest.raises(InputError, match="neither safetensors"):
         load_language_model(str(tmp_path))
     (tmp_path / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(InputError, match="cannot be loaded"):
@@ -531,7 +531,7 @@ def test_folders_without_a_valid_model_are_refused(tmp_path):
     with pytest.raises(InputError, match="cannot be loaded") as caught:
         load_language_model(str(tmp_path))
     assert "\n" not in str(caught.value)
-    with pytest.raises(InputError, match="is a file"):
+    with pytest.raises(InputError, match="is not a GGUF file"):
         load_language_model(str(tmp_path / "config.json"))
     with pytest.raises(InputError, match="there is no such folder"):
         load_language_model("./nowhere/at/all")

@@ -27,6 +27,7 @@ from tworate.agents import (
 from tworate.agents.answer_paths import AnswerPaths, Place
 from tworate.agents.base_url import read_address
 from tworate.agents.elicitation import SamplingSettings
+from tworate.agents.greedy import OPEN_QUESTION
 from tworate.agents.language_model import NoLogProbabilitiesError
 from tworate.agents.openai_compatible import EXPLORING_ANSWERS, OpenAICompatibleModel
 from tworate.agents.prompts import OPTIONS, default_templates
@@ -140,7 +141,7 @@ class Handler(BaseHTTPRequestHandler):
         tokenizer = self.server.model.tokenizer
         text = tokenizer.apply_chat_template(body["messages"], tokenize=False, add_generation_prompt=True)
         prompt = tuple(tokenizer.encode(text, add_special_tokens=False))
-        rng = np.random.default_rng(body.get("seed"))
+        rng = np.random.default_rng(0 if mode == "one seed" else body.get("seed"))
         n = 1 if mode == "one answer" else body.get("n", 1)
         choices = [self.choice(prompt, rng, body, mode) for _ in range(n)]
         for choice in choices:
@@ -181,10 +182,16 @@ class Handler(BaseHTTPRequestHandler):
                 ids = (*ids, texts.index(piece + tail))
                 continue
             drawn = int(rng.choice(len(weights), p=weights / weights.sum()))
+            if mode == "greedy":
+                drawn = int(np.argmax(log_p))
             if drawn == end:
                 finish = "stop"
                 break
-            most = np.argsort(-log_p)[: min(body.get("top_logprobs", 0), self.server.listed)]
+            n_listed = min(body.get("top_logprobs", 0), self.server.listed)
+            text = body["messages"][-1]["content"]
+            if mode == "one order" and text.rfind(OPTIONS[0]) > text.rfind(OPTIONS[1]):
+                n_listed = 0
+            most = np.argsort(-log_p)[:n_listed]
             listed = [self.place(tokenizer.decode([i]), log_p[i]) for i in most]
             places.append({**self.place(tokenizer.decode([drawn]), log_p[drawn]), "top_logprobs": listed})
             ids = (*ids, drawn)
@@ -352,6 +359,31 @@ def test_answers_are_sampled_if_there_are_no_log_probabilities(server, embedded,
     assert np.all(np.abs(sampled.p_share - exact.p_share) < 4 * sampled.standard_error + 1e-3)
 
 
+@pytest.mark.parametrize(("mode", "n"), [("greedy", 1), ("greedy", 8), ("one seed", 1)])
+def test_a_server_whose_answers_never_vary_gives_no_probabilities(server, questions, tmp_path, mode, n):
+    server.reset(mode, refuses_several=400 if n == 1 else None)
+    model = CachedLanguageModel(connect(server), AnswerStore(tmp_path))
+    server.reset(mode, refuses_several=400 if n == 1 else None)
+    settings = Elicitation("sample", samples=n, max_tokens=1)
+    with pytest.raises(JobError, match=r"gave the same text 20 times to an open question .* decodes greedily"):
+        model.share_probability(questions, elicitation=settings)
+    # It is noticed before the decisions are asked.
+    assert {body["messages"][-1]["content"] for body in server.requests} == {OPEN_QUESTION}
+    # At a temperature near 0, all servers always give the likeliest answer.
+    model.share_probability(questions[:2], elicitation=Elicitation("sample", samples=n, max_tokens=1, temperature=0.01))
+
+
+def test_a_certain_model_on_a_server_that_samples_is_not_refused(server, embedded, questions):
+    conversations = [default_templates().conversation(question) for question in questions]
+    p = np.exp(embedded.option_log_probabilities(conversations, OPTIONS)).max(axis=1)
+    certain = [questions[index] for index in np.argsort(-p)[:2]]
+    elicited = connect(server).share_probability(certain, elicitation=Elicitation("sample", samples=1, max_tokens=1))
+    # With one answer to each prompt, every prompt has equal answers.
+    assert np.all(elicited.option_mass == 1)
+    texts = [body["messages"][-1]["content"] for body in server.requests]
+    assert texts.count(OPEN_QUESTION) == 1
+
+
 def test_missing_log_probabilities_are_asked_once_and_not_stored(server, questions, tmp_path):
     store = AnswerStore(tmp_path)
     model = CachedLanguageModel(connect(server), store)
@@ -387,6 +419,39 @@ def test_an_option_outside_all_lists_is_an_error_or_gets_its_bound(server, embed
     np.testing.assert_allclose(remote[:, :2], local[:, :2], atol=1e-4)
     assert np.all(local[:, 2] <= remote[:, 2])
     assert np.all(remote[:, 2] < math.log(1e-4))
+
+
+def test_an_order_that_the_lists_do_not_cover_is_noticed_at_the_start(server, questions, tmp_path):
+    server.reset("one order")
+    model = CachedLanguageModel(connect(server), AnswerStore(tmp_path))
+    assert not model.gives_log_probabilities
+    assert model.notice.endswith("do not cover the options; answers can only be sampled")
+    # Nothing is scored any more: several answers come with one request, and each prompt is kept.
+    server.reset("one order", healthy=0)
+    elicited = model.share_probability(questions[:3], elicitation=Elicitation(samples=20, max_tokens=1))
+    assert elicited.method == "sample"
+    assert [body["n"] for body in server.requests] == [20] * 7
+    assert not any("logprobs" in body for body in server.requests)
+    assert model.store.models()[0].entries == 7
+
+
+def test_a_cut_run_of_sampled_answers_goes_on_from_there(server, questions, tmp_path):
+    server.reset("no log-probabilities")
+    settings = Elicitation(samples=20, max_tokens=1)
+    model = CachedLanguageModel(connect(server, concurrency=1, retries=0), AnswerStore(tmp_path))
+    server.reset("failing", healthy=6)
+    with pytest.raises(JobError, match="5 answers are stored, and the same command continues"):
+        model.share_probability(questions, elicitation=settings)
+    server.reset("no log-probabilities")
+    n_prompts = 2 * len(questions)
+    model.share_probability(questions, elicitation=settings)
+    # The check that answers vary is one more prompt, and it is kept too.
+    assert len(server.requests) == n_prompts - 5
+    server.reset("no log-probabilities")
+    again = CachedLanguageModel(connect(server), AnswerStore(tmp_path))
+    n_before = len(server.requests)
+    again.share_probability(questions, elicitation=settings)
+    assert len(server.requests) == n_before
 
 
 def test_simultaneous_requests_stay_within_the_limit(server, questions):
@@ -488,7 +553,7 @@ def wait_until(holds):
 
 @pytest.mark.parametrize("mode", ["hanging", "busy for long"])
 def test_ctrl_c_ends_a_command_whose_server_is_silent_or_busy(server, tmp_path, mode):
-    server.reset(mode, healthy=5)
+    server.reset(mode, healthy=6)
     command = ["decide", "--model", "openai:embedded", "--base-url", server.url, "--concurrency", "3"]
     with subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED, *command, "--cache", str(tmp_path), "--out", str(tmp_path / "out.csv")],
@@ -496,8 +561,8 @@ def test_ctrl_c_ends_a_command_whose_server_is_silent_or_busy(server, tmp_path, 
         text=True,
     ) as process:
         try:
-            # Five requests are answered, two of them at loading. Later requests get no answer.
-            wait_until(lambda: len(server.requests) >= 8)
+            # Six requests are answered, three of them at loading. Later requests get no answer.
+            wait_until(lambda: len(server.requests) >= 9)
             time.sleep(0.2)
             started = time.perf_counter()
             process.send_signal(signal.SIGINT)
@@ -666,8 +731,8 @@ def test_the_command_asks_the_server_and_hides_the_key(server, embedded, tmp_pat
         assert stopped.value.code == 0
         printed = capsys.readouterr()
         shown = json.loads(printed.out)
-    # 2 personas, 5 sightings, 2 orders; each of the two runs starts with two questions.
-    assert len(server.requests) == 20 + 2 * 2
+    # 2 personas, 5 sightings, 2 orders; each of the two runs starts with three requests.
+    assert len(server.requests) == 20 + 2 * 3
     assert shown["model"] == "openai:embedded"
     assert shown["fingerprint"].endswith("/v1#embedded@fp_test")
     personas = [all_personas()[0], all_personas()[-1]]
