@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import jinja2.meta
 
+from ..common.cues import CUE_WORDS
 from ..errors import InputError
 from .event import Event
 from .personas import DEFAULT_QUALIFIER, Persona, check_qualifier
@@ -35,12 +37,16 @@ class Question:
         Number of the sighting of the post, from 1.
     is_last : bool
         Whether the sighting means "this one or any later one".
+    cue : int, optional
+        Bin of the number of followed accounts that have shared, see :mod:`tworate.common.cues`; without it the prompt
+        says nothing about others.
     """
 
     persona: Persona
     event: Event
     sighting: int
     is_last: bool = False
+    cue: int | None = None
 
 
 _SHIPPED = Path(str(files(__package__).joinpath("templates")))
@@ -61,7 +67,8 @@ class PromptTemplates:
     ----------
     folder : path, optional
         Folder with `persona.jinja` (variables `adjectives`, `biography`, `persona`) and `question.jinja` (variables
-        `event`, `place`, `actors`, `seen_before`, `is_last`, `options`). The default wording comes with the package.
+        `event`, `place`, `actors`, `seen_before`, `is_last`, `sharers`, `options`). The default wording comes with the
+        package. `sharers` is "1", "2", "3 or 4" or "5 or more", and empty where nothing is said about others.
     qualifier : str
         Intensity of the persona's adjectives: "a bit", "plain", "very" or "extremely".
 
@@ -85,6 +92,16 @@ class PromptTemplates:
             raise InputError(f"{error.filename}, line {error.lineno}: {error.message}") from error
         except UnicodeDecodeError as error:
             raise InputError(f"{source}: a prompt template is not UTF-8 text; save it as UTF-8") from error
+        text = Path(str(self._question.filename)).read_text(encoding="utf-8")
+        self._states_cue = "sharers" in jinja2.meta.find_undeclared_variables(templates.parse(text))
+
+    def check_cue(self) -> None:
+        """Raise an InputError when the question cannot say how many others have shared."""
+        if not self._states_cue:
+            raise InputError(
+                f"{self._question.filename}: does not say how many others have shared; write the variable `sharers` "
+                "(empty without a cue) into the question, or ask without a cue"
+            )
 
     def conversation(self, question: Question, options: Sequence[str] = OPTIONS) -> Conversation:
         """Render a question as a system and a user message; the options are listed in the given order."""
@@ -95,6 +112,7 @@ class PromptTemplates:
             "actors": ", ".join(part for part in (event.actor1, event.actor2) if part),
             "seen_before": question.sighting - 1,
             "is_last": question.is_last,
+            "sharers": "" if question.cue is None else CUE_WORDS[question.cue],
             "options": options,
         }
         try:
