@@ -41,6 +41,7 @@ def run(
     population: Population | None = None,
     templates: PromptTemplates | None = None,
     elicitation: Elicitation | None = None,
+    cue: str = "none",
     closure: str | None = None,
     likelihood: str | None = None,
     level: str | None = None,
@@ -69,6 +70,8 @@ def run(
         Wording of the prompts; by default the built-in one.
     elicitation : Elicitation, optional
         How the model is asked.
+    cue : {"none", "sharers"}
+        What agents see of others, see :func:`tworate.agents.decide`.
     closure, likelihood, level, structures, period
         As in :func:`tworate.inference.compare`.
     progress : callable, optional
@@ -101,7 +104,13 @@ def run(
 
     elicitation = elicitation or Elicitation()
     tables = decide(
-        model, events, population.mixture.personas, templates=templates, elicitation=elicitation, progress=deciding
+        model,
+        events,
+        population.mixture.personas,
+        templates=templates,
+        elicitation=elicitation,
+        cue=cue,
+        progress=deciding,
     )
     if say:
         for note in elicitation_notes(tables, elicitation):
@@ -186,6 +195,7 @@ def run_record(
         "personas": population.mixture.describe(),
         "mixture": population.mixture.to_records(network.n_agents),
         "qualifier": tables[0].qualifier,
+        "cue": tables[0].cue,
         "elicitation": elicitation_record(tables, elicitation),
         **asdict(settings),
         "pace": None if settings.pace is None else str(settings.pace),

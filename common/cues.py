@@ -8,6 +8,9 @@ from ..errors import InputError
 CUES = ("none", "sharers")
 """What agents are told about others: nothing, or how many of those whom they follow have shared."""
 
+CUE_MEANINGS = {"sharers": "how many of their neighbours have shared (1, 2, 3 or 4, 5 or more)"}
+"""Cues in words, for reports; reports say nothing where agents see nothing."""
+
 CUE_STARTS = (1, 2, 3, 5)
 """Smallest number of sharers in each bin; the last bin has no end."""
 

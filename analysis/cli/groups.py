@@ -247,6 +247,21 @@ class PersonaOptions:
         ),
     ] = "all"
     qualifier: Qualifier = "very"
+    cue: Annotated[
+        str,
+        typer.Option(
+            "--cue",
+            metavar="NAME",
+            help="What agents see of others: none, or sharers (how many of those whom they follow have shared).",
+        ),
+    ] = "none"
+
+    def checked_cue(self) -> str:
+        """Return the cue, which must exist."""
+        from ...common.cues import check_cue
+
+        check_cue(self.cue)
+        return self.cue
 
     def mixture(self) -> "Mixture":
         """Return the personas and their weights."""
