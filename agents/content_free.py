@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..common.cues import CUE_LABELS
 from .elicitation import Elicitation, order_effect, wording_effect
 from .event import Event
 from .language_model import LanguageModel
@@ -34,9 +35,9 @@ class ContentFree(NamedTuple):
 
     Parameters
     ----------
-    by_prompt : array, shape (n_wordings, n_orders, n_events or 1, n_personas or 1, n_sightings)
+    by_prompt : array, shape (n_wordings, n_orders, n_events or 1, n_personas or 1, n_sightings, n_cues if any)
         Log-odds in each wording and order of the options.
-    sd : array, shape (n_events or 1, n_personas or 1, n_sightings)
+    sd : array, shape (n_events or 1, n_personas or 1, n_sightings, n_cues if any)
         Monte-Carlo standard error of their mean over prompts.
     """
 
@@ -67,14 +68,16 @@ def without_content(
     events: Sequence[Event],
     personas: Sequence[Persona],
     sightings: int,
+    cue: str,
     templates: PromptTemplates,
     asked: Elicitation,
 ) -> ContentFree:
     """Ask the questions of :func:`tworate.agents.decide` without the `post` or without the `persona`."""
     events, personas = ([NO_POST], personas) if part == "post" else (events, [NO_PERSONA])
-    questions = questions_of(events, personas, sightings)
+    questions = questions_of(events, personas, sightings, cue)
     # Where there is nothing to decide, answers with neither option are no fault.
     elicited = model.share_probability(questions, templates, elicitation=replace(asked, max_unparsable=1.0))
-    shape, p = (len(events), len(personas), sightings), elicited.p_share
+    p = elicited.p_share
+    shape = (len(events), len(personas), sightings, *([len(CUE_LABELS)] if cue != "none" else []))
     sd = elicited.standard_error / np.maximum(p * (1 - p), _LEAST_VARIANCE)
     return ContentFree(elicited.by_prompt.reshape(*elicited.by_prompt.shape[:2], *shape), sd.reshape(shape))

@@ -1,4 +1,7 @@
-"""The decision table of an event: P[persona, sighting]. It is the only input from the language model."""
+"""The decision table of an event: P[persona, sighting], or P[persona, sighting, cue] where agents see who shared.
+
+It is the only input from the language model.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -7,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..common.cues import CUE_LABELS, check_cue
 from .content_free import without_content
 from .elicitation import Elicitation
 from .event import Event
@@ -25,7 +29,7 @@ DIAGNOSTICS = ("option_mass", "order_effect", "wording_effect", "unparsable", "s
 
 @dataclass(frozen=True)
 class DecisionTable:
-    """Probability of sharing by persona and sighting for one event.
+    """Probability of sharing by persona and sighting for one event, and by social cue if agents have one.
 
     Parameters
     ----------
@@ -33,10 +37,12 @@ class DecisionTable:
         The event.
     personas : tuple of Persona
         The rows.
-    probabilities : array, shape (n_personas, n_sightings)
-        `P[z, m]`: probability that persona `z` shares at its m-th sighting; the last column is "M or more".
-    option_mass, order_effect, wording_effect, unparsable, standard_error : array, shape (n_personas, n_sightings)
-        Diagnostics, see :class:`tworate.agents.elicitation.Elicited`.
+    probabilities : array, shape (n_personas, n_sightings) or (n_personas, n_sightings, n_cues)
+        `P[z, m]`: probability that persona `z` shares at its m-th sighting; the last column is "M or more". With a cue
+        `P[z, m, b]`: the same if the number of neighbours that have shared lies in bin `b`, see
+        :mod:`tworate.common.cues`.
+    option_mass, order_effect, wording_effect, unparsable, standard_error : array
+        Diagnostics, of the same shape, see :class:`tworate.agents.elicitation.Elicited`.
     qualifier : str
         Intensity of the personas' adjectives.
     elicitation : str
@@ -66,16 +72,23 @@ class DecisionTable:
     trials: tuple[WordingTrial, ...] = ()
     pooled: Shrinkage | None = field(default=None, repr=False)
 
+    @property
+    def cue(self) -> str:
+        """What agents are told about others, one of :data:`tworate.common.cues.CUES`."""
+        return "sharers" if self.probabilities.ndim == 3 else "none"
+
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per persona and sighting.
+        """Return one row per persona and sighting, and per cue if agents have one.
 
         The columns are `event`, `event_type`, `persona` (the code), `qualifier`, `sighting`, `p_share`, `elicitation`
-        and the diagnostics. If any persona has them, `name` and `biography` come after `persona`. If sampled answers
-        were pooled, `p_sampled` is what was sampled.
+        and the diagnostics. If any persona has them, `name` and `biography` come after `persona`. With a cue, the
+        column `cue` has the bin of the number of neighbours that have shared, after `sighting`. If sampled answers were
+        pooled, `p_sampled` is what was sampled.
         """
-        n_personas, n_sightings = self.probabilities.shape
+        shape = self.probabilities.shape
+        persona, sighting, *cue = (place.ravel() for place in np.indices(shape))
         descriptions = {
-            name: np.repeat([getattr(persona, name) for persona in self.personas], n_sightings)
+            name: np.array([getattr(persona, name) for persona in self.personas])[persona]
             for name in ("name", "biography")
             if any(getattr(persona, name) for persona in self.personas)
         }
@@ -83,10 +96,11 @@ class DecisionTable:
             {
                 "event": self.event.event_id_cnty,
                 "event_type": self.event.event_type,
-                "persona": np.repeat([persona.code for persona in self.personas], n_sightings),
+                "persona": np.array([persona.code for persona in self.personas])[persona],
                 **descriptions,
                 "qualifier": self.qualifier,
-                "sighting": np.tile(np.arange(1, n_sightings + 1), n_personas),
+                "sighting": sighting + 1,
+                **({"cue": np.array(CUE_LABELS)[cue[0]]} if cue else {}),
                 "p_share": self.probabilities.ravel(),
                 **({"p_sampled": _probability(self.by_prompt).ravel()} if self.pooled else {}),
                 "elicitation": self.elicitation,
@@ -103,6 +117,7 @@ def decide(
     sightings: int = MAX_SIGHTINGS,
     templates: PromptTemplates | None = None,
     elicitation: Elicitation | None = None,
+    cue: str = "none",
     progress: Progress | None = None,
 ) -> list[DecisionTable]:
     """Elicit the decision table of each event from a language model.
@@ -119,25 +134,35 @@ def decide(
         Number of columns M, at least 1; the last column means "M or more".
     templates, elicitation, progress
         As in :meth:`LanguageModel.share_probability`.
+    cue : {"none", "sharers"}
+        Whether the prompt says how many of the accounts that the agent follows have shared.
 
     Returns
     -------
     list of DecisionTable
         The tables, in the order of the events.
+
+    Raises
+    ------
+    InputError
+        When the cue is unknown, or the template of the question does not state it.
     """
+    check_cue(cue)
     personas = tuple(personas or all_personas())
-    questions = questions_of(events, personas, sightings)
+    questions = questions_of(events, personas, sightings, cue)
     templates = templates or default_templates()
+    if cue != "none":
+        templates.check_cue()
     asked, trials = elicitation or Elicitation(), list[WordingTrial]()
     if asked.choose:
         asked, trials = choose_wording(model, events, asked, templates, progress)
     elicited = model.share_probability(questions, templates, progress, elicitation=asked)
-    shape = (len(events), len(personas), sightings)
+    shape = (len(events), len(personas), sightings, *([] if cue == "none" else [len(CUE_LABELS)]))
     by_prompt = elicited.by_prompt.reshape(*elicited.by_prompt.shape[:2], *shape)
     diagnostics = {name: getattr(elicited, name).reshape(shape) for name in DIAGNOSTICS}
     p_share = elicited.p_share.reshape(shape)
     if asked.calibrate != "none":
-        calibrated = without_content(asked.calibrate, model, events, personas, sightings, templates, asked)
+        calibrated = without_content(asked.calibrate, model, events, personas, sightings, cue, templates, asked)
         p_share, by_prompt, changed = calibrated.taken_off(p_share, by_prompt, diagnostics["standard_error"])
         diagnostics |= changed
     return [
@@ -163,9 +188,12 @@ def _pooled(table: DecisionTable) -> DecisionTable:
     if table.elicitation != "sample" or not table.asked.shrink:
         return table
     p = table.probabilities
-    pooled = shrink(table.by_prompt.mean(axis=(0, 1)), table.standard_error / (p * (1 - p)))
-    probabilities = 1 / (1 + np.exp(-pooled.log_odds))
-    error = probabilities * (1 - probabilities) * pooled.sd
+    # Each sighting, with each cue, is a column.
+    rows = (len(p), -1)
+    log_odds, sd = table.by_prompt.mean(axis=(0, 1)), table.standard_error / (p * (1 - p))
+    pooled = shrink(log_odds.reshape(rows), sd.reshape(rows))
+    probabilities = 1 / (1 + np.exp(-pooled.log_odds.reshape(p.shape)))
+    error = probabilities * (1 - probabilities) * pooled.sd.reshape(p.shape)
     return replace(table, probabilities=probabilities, standard_error=error, pooled=pooled)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 import jinja2.meta
 
+from ..common.cues import CUE_LABELS, CUE_WORDS
 from ..errors import InputError, nearest
 from .event import Event
 from .personas import DEFAULT_QUALIFIER, Persona, check_qualifier
@@ -36,12 +37,16 @@ class Question:
         Number of the sighting of the post, from 1.
     is_last : bool
         Whether the sighting means "this one or any later one".
+    cue : int, optional
+        Bin of the number of followed accounts that have shared, see :mod:`tworate.common.cues`; without it the prompt
+        says nothing about others.
     """
 
     persona: Persona
     event: Event
     sighting: int
     is_last: bool = False
+    cue: int | None = None
 
 
 FRAMINGS = ("standard", "scrolling", "survey", "conversation")
@@ -58,6 +63,12 @@ def template_environment(folder: Path = _SHIPPED) -> jinja2.Environment:
     )
 
 
+def _variables(templates: jinja2.Environment, file: str) -> set[str]:
+    """Return the names of the variables of a template."""
+    assert templates.loader is not None
+    return jinja2.meta.find_undeclared_variables(templates.parse(templates.loader.get_source(templates, file)[0]))
+
+
 class PromptTemplates:
     """The wording of prompts, read from Jinja files.
 
@@ -65,8 +76,9 @@ class PromptTemplates:
     ----------
     folder : path, optional
         Folder with `persona.jinja` (variables `adjectives`, `biography`, `persona`) and `question.jinja` (variables
-        `event`, `place`, `actors`, `seen_before`, `is_last`, `options`, and for labelled options `labels`). The default
-        wording comes with the package.
+        `event`, `place`, `actors`, `seen_before`, `is_last`, `sharers`, `options`, and for labelled options `labels`).
+        The default wording comes with the package. `sharers` is "1", "2", "3 or 4" or "5 or more", and empty where
+        nothing is said about others.
     qualifier : str
         Intensity of the persona's adjectives: "a bit", "plain", "very" or "extremely".
     question : str
@@ -93,17 +105,24 @@ class PromptTemplates:
         try:
             self._persona = templates.get_template("persona.jinja")
             self._question = templates.get_template(file)
-            text = templates.loader.get_source(templates, file)[0] if templates.loader else ""
-            # The shipped templates leave labels to their common parts.
-            self._takes_labels = folder is None or "labels" in jinja2.meta.find_undeclared_variables(
-                templates.parse(text)
-            )
+            variables = _variables(templates, file)
         except jinja2.TemplateNotFound as error:
             raise InputError(f"{source}: the prompt template {error.name} is missing") from error
         except jinja2.TemplateSyntaxError as error:
             raise InputError(f"{error.filename}, line {error.lineno}: {error.message}") from error
         except UnicodeDecodeError as error:
             raise InputError(f"{source}: a prompt template is not UTF-8 text; save it as UTF-8") from error
+        # The shipped templates leave labels to their common parts.
+        self._takes_labels = folder is None or "labels" in variables
+        self._states_cue = "sharers" in variables
+
+    def check_cue(self) -> None:
+        """Raise an InputError when the question cannot say how many others have shared."""
+        if not self._states_cue:
+            raise InputError(
+                f"{self._question.filename}: does not say how many others have shared; write the variable `sharers` "
+                "(empty without a cue) into the question, or ask without a cue"
+            )
 
     def conversation(
         self, question: Question, options: Sequence[str] = OPTIONS, labels: Sequence[str] = ()
@@ -130,6 +149,7 @@ class PromptTemplates:
             "actors": ", ".join(part for part in (event.actor1, event.actor2) if part),
             "seen_before": question.sighting - 1,
             "is_last": question.is_last,
+            "sharers": "" if question.cue is None else CUE_WORDS[question.cue],
             "options": options,
             "labels": labels,
         }
@@ -149,15 +169,18 @@ class PromptTemplates:
         return {"role": "system", "content": system.strip()}
 
 
-def questions_of(events: Sequence[Event], personas: Sequence[Persona], sightings: int) -> list[Question]:
-    """Return one question for each event, persona and sighting; the last sighting means "this one or any later"."""
+def questions_of(
+    events: Sequence[Event], personas: Sequence[Persona], sightings: int, cue: str = "none"
+) -> list[Question]:
+    """Return one question for each event, persona, sighting and cue; the last sighting means "this one or any later"."""
     if sightings < 1:
         raise ValueError(f"sightings = {sightings}: must be at least 1")
     return [
-        Question(persona, event, sighting, is_last=sighting == sightings > 1)
+        Question(persona, event, sighting, is_last=sighting == sightings > 1, cue=number)
         for event in events
         for persona in personas
         for sighting in range(1, sightings + 1)
+        for number in ((None,) if cue == "none" else range(len(CUE_LABELS)))
     ]
 
 

@@ -145,8 +145,9 @@ def judge_decisions(tables: Sequence[DecisionTable], probe: Probe | None = None)
         Whether the model expresses personas.
     """
     # Shape (n_wordings, n_orders, n_events, n_personas, n_sightings).
-    by_prompt = np.stack([table.by_prompt for table in tables], axis=2)
-    log_odds = np.stack([_log_odds(table.probabilities) for table in tables])
+    # Each cue of a sighting is a column, as sightings are.
+    by_prompt = np.stack([table.by_prompt.reshape(*table.by_prompt.shape[:3], -1) for table in tables], axis=2)
+    log_odds = np.stack([_log_odds(table.probabilities.reshape(len(table.personas), -1)) for table in tables])
     of_prompt = by_prompt.mean(axis=(2, 4)).reshape(-1, by_prompt.shape[3])
     p_values = [table.pooled.p_value for table in tables if table.pooled is not None]
     means = by_prompt.mean(axis=(2, 3, 4))

@@ -1,4 +1,4 @@
-"""Main effects of persona, event and sighting on the log-odds of sharing.
+"""Main effects of persona, event, sighting and cue on the log-odds of sharing.
 
 A decision table is not a sample and has no sampling error, so the effects are average contrasts over its cells and have
 no intervals. The residual measures what the main effects do not explain.
@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..agents import EVENT_TYPES, TRAITS, DecisionTable
+from ..common.cues import CUE_LABELS
 from ..common.linear_terms import Term, identified, zero_sum_contrasts
 from ..errors import InputError
 
@@ -27,11 +28,11 @@ class Effects:
     Parameters
     ----------
     table : DataFrame
-        One row per level: `term` (a trait, event type, fatalities, sighting), `level`, `effect` (on the log-odds),
-        `odds_ratio` (its exponential), and `variance_share`: the part of the variance of the log-odds that only this
-        term explains, the same in all rows of the term. The effects of a term's levels sum to zero. The effect of a
-        trait is high against the average of high and low. The effect of fatalities is per tenfold of one plus their
-        number.
+        One row per level: `term` (a trait, event type, fatalities, sighting, sharers), `level`, `effect` (on the
+        log-odds), `odds_ratio` (its exponential), and `variance_share`: the part of the variance of the log-odds
+        that only this term explains, the same in all rows of the term. The effects of a term's levels sum to zero. The
+        effect of a trait is high against the average of high and low. The effect of fatalities is per tenfold of one
+        plus their number.
     intercept : float
         Log-odds of sharing if every effect is zero: the average over the levels, with no fatalities.
     r_squared : float
@@ -82,25 +83,25 @@ def fit_decision_effects(tables: Sequence[DecisionTable]) -> Effects:
     Parameters
     ----------
     tables : sequence of DecisionTable
-        One per event, over the same personas and sightings.
+        One per event, over the same personas, sightings and cues.
 
     Raises
     ------
     InputError
-        When there is no table, or the tables differ in personas or sightings.
+        When there is no table, or the tables differ in personas, sightings or cues.
 
     Notes
     -----
     Least squares over all cells, with equal weights, for
-    `logit P = intercept + Σ traits + event type + b · log10(1 + fatalities) + sighting`. Traits are coded +1 (high), -1
-    (low) and 0 (not named); event types and sightings by effect coding, so that their effects sum to zero.
+    `logit P = intercept + Σ traits + event type + b · log10(1 + fatalities) + sighting + sharers`. Traits are coded
+    +1 (high), -1 (low) and 0 (not named); the other terms by effect coding, so that their effects sum to zero.
     A term that does not vary, or is collinear with earlier terms, is left out with a note.
     """
     if not tables:
         raise InputError("there is no decision table to explain; decide at least one event")
     shapes = {(table.personas, table.probabilities.shape) for table in tables}
     if len(shapes) > 1:
-        raise InputError("the decision tables differ in their personas or sightings; decide them together")
+        raise InputError("the decision tables differ in their personas, sightings or cues; decide them together")
     probabilities = np.stack([table.probabilities for table in tables]).ravel()
     bounded = np.clip(probabilities, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     log_odds = np.log(bounded) - np.log1p(-bounded)
@@ -129,12 +130,12 @@ def fit_decision_effects(tables: Sequence[DecisionTable]) -> Effects:
 
 
 def _terms(tables: Sequence[DecisionTable]) -> list[Term]:
-    """Return all terms; each has one row per cell: events outermost, then personas, then sightings."""
-    n_personas, n_sightings = tables[0].probabilities.shape
-    cells = (len(tables), n_personas, n_sightings)
+    """Return all terms; each has one row per cell: events outermost, then personas, sightings and cues."""
+    cells = (len(tables), *tables[0].probabilities.shape)
+    n_sightings = cells[2]
 
     def spread(values: Any, axis: int) -> NDArray[np.float64]:
-        column = np.asarray(values, dtype=float).reshape([-1 if a == axis else 1 for a in range(3)])
+        column = np.asarray(values, dtype=float).reshape([-1 if a == axis else 1 for a in range(len(cells))])
         return np.broadcast_to(column, cells).reshape(-1, 1)
 
     def factor(name: str, values: Sequence[Any], levels: Sequence[Any], labels: Sequence[str], axis: int) -> Term:
@@ -158,6 +159,9 @@ def _terms(tables: Sequence[DecisionTable]) -> list[Term]:
     numbers = list(range(1, n_sightings + 1))
     labels = [str(number) for number in numbers[:-1]] + [f"{n_sightings} or more"]
     terms.append(factor("sighting", numbers, numbers, labels, axis=2))
+    if len(cells) == 4:
+        bins = range(cells[3])
+        terms.append(factor("sharers", bins, bins, CUE_LABELS, axis=3))
     return terms
 
 

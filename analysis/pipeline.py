@@ -45,6 +45,7 @@ def run(
     population: Population | None = None,
     templates: PromptTemplates | None = None,
     elicitation: Elicitation | None = None,
+    cue: str = "none",
     closure: str | None = None,
     likelihood: str | None = None,
     level: str | None = None,
@@ -74,6 +75,8 @@ def run(
         Wording of the prompts; by default the built-in one.
     elicitation : Elicitation, optional
         How the model is asked.
+    cue : {"none", "sharers"}
+        What agents see of others, see :func:`tworate.agents.decide`.
     closure, likelihood, level, structures, period
         As in :func:`tworate.inference.compare`.
     progress : callable, optional
@@ -108,7 +111,13 @@ def run(
 
     elicitation = elicitation or Elicitation()
     tables = decide(
-        model, events, population.mixture.personas, templates=templates, elicitation=elicitation, progress=deciding
+        model,
+        events,
+        population.mixture.personas,
+        templates=templates,
+        elicitation=elicitation,
+        cue=cue,
+        progress=deciding,
     )
     trust = judge_decisions(tables, short_probe(model, templates, elicitation, progress, say) if probe else None)
     for note in elicitation_notes(tables, elicitation) if say else ():
@@ -225,6 +234,7 @@ def run_record(
         "personas": population.mixture.describe(),
         "mixture": population.mixture.to_records(network.n_agents),
         "qualifier": tables[0].qualifier,
+        "cue": tables[0].cue,
         "elicitation": elicitation_record(tables, elicitation),
         **asdict(settings),
         "pace": None if settings.pace is None else str(settings.pace),

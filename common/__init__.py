@@ -1,1 +1,1 @@
-"""Modules that several folders use: linear terms, the style of figures, memory, and what is run."""
+"""Modules that several folders use: linear terms, social cues, the style of figures, memory, and what is run."""

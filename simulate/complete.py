@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from ..common.compiled import njit
-from .kernels import Counts, Decisions, Schedule, no_counts
+from .kernels import Counts, Decisions, Schedule, cell_of, no_counts
 from .streams import open_stream, uniform
 from .thinning import STEPS, Thinning, depends_on_age, is_seen
 
@@ -41,14 +41,17 @@ def complete_in_rounds(
     `P(K > j) / P(K ≥ j)`. Where shares fade, K is the sum of binomial numbers, one for each age.
     """
     n_rounds, n_states = schedule.table.size, decide.following.size
-    counts = no_counts(n_rounds, n_states)
+    counts = no_counts(n_rounds, decide.probabilities.shape[1])
+    every_state = np.arange(n_states)
     new = [n_sharers]
     for t in range(n_rounds + 1):
         counts.infected[t] = n_sharers
         counts.si_edges[t] = n_sharers * susceptible.sum()
         if t == n_rounds:
             break
-        probabilities = decide.probabilities[schedule.table[t]]
+        # All agents have the same neighbours, and so one cue.
+        cells = np.array([cell_of(decide, s, n_sharers) for s in every_state]) if decide.cue.size else every_state
+        probabilities = decide.probabilities[schedule.table[t], cells]
         visibility, outside = schedule.visibility[t], schedule.outside[t]
         from_sharers = _SightingsFromSharers(_by_chance(new, n_sharers, visibility, thinning))
         number, p_before = 1, 1.0
@@ -59,8 +62,8 @@ def complete_in_rounds(
             deciding = rng.binomial(waiting, min(p_number / p_before, 1.0) if p_before > 0.0 else 0.0)
             susceptible += waiting - deciding
             persuaded = rng.binomial(deciding, probabilities)
-            counts.decisions[t + 1] += deciding
-            counts.new_sharers[t + 1] += persuaded
+            counts.decisions[t + 1, cells] += deciding
+            counts.new_sharers[t + 1, cells] += persuaded
             waiting = np.zeros(n_states, dtype=np.int64)
             np.add.at(waiting, decide.following, deciding - persuaded)
             number, p_before = number + 1, p_number
@@ -132,8 +135,8 @@ def complete_in_time(
     The next sighting happens after an exponential time of rate `S (I c + a)`; each susceptible agent is equally likely.
     Where sightings are thinned, `I` counts the sharers within their shelf life, and each is equally likely to be seen.
     """
-    n_rounds, n_states = schedule.table.size, decide.following.size
-    counts = no_counts(n_rounds, n_states)
+    n_rounds = schedule.table.size
+    counts = no_counts(n_rounds, decide.probabilities.shape[1])
     stream = open_stream(key)
     n_susceptible = susceptible.sum()
     # Times of sharing are in order, so the sharers beyond their shelf life are the first.
@@ -169,10 +172,11 @@ def complete_in_time(
             while number >= susceptible[s]:
                 number -= susceptible[s]
                 s += 1
-            decisions[s] += 1
+            cell = cell_of(decide, s, n_sharers) if decide.cue.size > 0 else s
+            decisions[cell] += 1
             susceptible[s] -= 1
-            if uniform(stream) < probabilities[s]:
-                new_sharers[s] += 1
+            if uniform(stream) < probabilities[cell]:
+                new_sharers[cell] += 1
                 if shared_at.size > 0:
                     shared_at[n_sharers] = time
                 n_sharers += 1

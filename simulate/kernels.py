@@ -37,16 +37,21 @@ _SPENT = 1.5
 class Decisions(NamedTuple):
     """Decisions of agents that are shown the post; a state is a persona and a number of earlier sightings.
 
+    A cell is a state, and with a cue a state and the bin of the number of neighbours that have shared.
+
     Parameters
     ----------
-    probabilities : array of float64, shape (n_tables, n_states)
+    probabilities : array of float64, shape (n_tables, n_cells)
         Probability of sharing, in each of the tables, which apply one after the other.
     following : array of int64, shape (n_states,)
         State after a sighting that did not persuade.
+    cue : array of int64, shape (n_numbers,)
+        Bin of 0, 1, … neighbours that have shared; the last entry holds for more. Empty without a cue.
     """
 
     probabilities: NDArray[np.float64]
     following: NDArray[np.int64]
+    cue: NDArray[np.int64]
 
 
 class Schedule(NamedTuple):
@@ -74,14 +79,21 @@ class Counts(NamedTuple):
     infected, si_edges : array of int64, shape (rounds + 1,)
         Agents that have shared, and edges between a sharer and a susceptible agent, at that time. They include sharers
         whose share has faded.
-    decisions, new_sharers : array of int64, shape (rounds + 1, n_states)
-        Sightings of agents in each state since the previous time, and how many of them persuaded.
+    decisions, new_sharers : array of int64, shape (rounds + 1, n_cells)
+        Sightings of agents in each cell since the previous time, and how many of them persuaded.
     """
 
     infected: NDArray[np.int64]
     si_edges: NDArray[np.int64]
     decisions: NDArray[np.int64]
     new_sharers: NDArray[np.int64]
+
+
+@njit("simulate")
+def cell_of(decide: Decisions, state: int, n_sharers: int) -> int:
+    """Return the cell of a decision in a state, made when so many neighbours have shared."""
+    n_cues = decide.probabilities.shape[1] // decide.following.size
+    return state * n_cues + decide.cue[min(n_sharers, decide.cue.size - 1)]
 
 
 @njit("simulate")
@@ -95,10 +107,12 @@ def _share(
     size: int,
     entered: NDArray[np.float64],
     time: float,
+    n_sharing: NDArray[np.int32],
 ) -> tuple[int, int]:
     """Add the edges of new sharers to the pool; return its size and the gain of susceptible-sharer edges.
 
-    The time is written to `entered`, shape (n_places,), or nothing is written if it is empty.
+    The time is written to `entered`, shape (n_places,), or nothing is written if it is empty. `n_sharing`, the number
+    of neighbours of each agent that have shared, grows too, unless it is empty.
     """
     gain = 0
     first = size
@@ -108,6 +122,9 @@ def _share(
         if i + _AHEAD < n_newly:
             prefetch(indices, indptr[newly[i + _AHEAD]])
         agent = newly[i]
+        if n_sharing.size > 0:
+            for edge in range(indptr[agent], indptr[agent + 1]):
+                n_sharing[indices[edge]] += 1
         for edge in range(indptr[agent], indptr[agent + 1]):
             other = indices[edge]
             s = state[other]
@@ -129,7 +146,7 @@ def _show(
     chance: float,
     state: NDArray[Any],
     probabilities: NDArray[np.float64],
-    following: NDArray[np.int64],
+    decide: Decisions,
     decisions: NDArray[np.int64],
     new_sharers: NDArray[np.int64],
     newly: NDArray[np.int32],
@@ -138,6 +155,7 @@ def _show(
     entered: NDArray[np.float64],
     time: float,
     thinning: Thinning,
+    n_sharing: NDArray[np.int32],
 ) -> tuple[int, int]:
     """Show the post along each edge of the pool with probability `chance`; return its size and the new sharers.
 
@@ -161,6 +179,8 @@ def _show(
             positions[n_shown] = position
             n_shown += 1
             prefetch(state, pool[position])
+            if n_sharing.size > 0:
+                prefetch(n_sharing, pool[position])
         for i in range(n_shown):
             agent = pool[positions[i]]
             s = state[agent]
@@ -172,11 +192,12 @@ def _show(
                 elif not is_seen(thinning, time, age, stream):
                     continue
             if s >= 0:
-                decisions[s] += 1
-                if uniform(stream) >= probabilities[s]:
-                    state[agent] = following[s]
+                cell = cell_of(decide, s, n_sharing[agent]) if n_sharing.size > 0 else np.int64(s)
+                decisions[cell] += 1
+                if uniform(stream) >= probabilities[cell]:
+                    state[agent] = decide.following[s]
                     continue
-                new_sharers[s] += 1
+                new_sharers[cell] += 1
                 state[agent] = NEW
                 newly[n_newly] = agent
                 n_newly += 1
@@ -207,13 +228,13 @@ def _everybody(n_agents: int, schedule: Schedule) -> NDArray[np.int32]:
 
 
 @njit("simulate")
-def no_counts(n_rounds: int, n_states: int) -> Counts:
+def no_counts(n_rounds: int, n_cells: int) -> Counts:
     """Return empty counts."""
     return Counts(
         np.empty(n_rounds + 1, dtype=np.int64),
         np.empty(n_rounds + 1, dtype=np.int64),
-        np.zeros((n_rounds + 1, n_states), dtype=np.int64),
-        np.zeros((n_rounds + 1, n_states), dtype=np.int64),
+        np.zeros((n_rounds + 1, n_cells), dtype=np.int64),
+        np.zeros((n_rounds + 1, n_cells), dtype=np.int64),
     )
 
 
@@ -235,8 +256,9 @@ def spread_in_rounds(
     `share_time`, shape (n_agents,), or nothing is written if it is empty.
     """
     n_agents, n_rounds = state.size, schedule.table.size
-    counts = no_counts(n_rounds, decide.following.size)
+    counts = no_counts(n_rounds, decide.probabilities.shape[1])
     stream = open_stream(key)
+    n_sharing = np.zeros(n_agents if decide.cue.size > 0 else 0, dtype=np.int32)
     # An edge enters the pool once, when its first end shares. One more place may be written without being counted.
     pool = np.empty(indices.size // 2 + 1, dtype=np.int32)
     entered = np.empty(pool.size if depends_on_age(thinning) else 0)
@@ -252,7 +274,7 @@ def spread_in_rounds(
     n_infected = 0
     n_si = 0
     for t in range(n_rounds + 1):
-        size, gain = _share(newly, n_newly, indptr, indices, state, pool, size, entered, t)
+        size, gain = _share(newly, n_newly, indptr, indices, state, pool, size, entered, t, n_sharing)
         if share_time.size > 0:
             for i in range(n_newly):
                 share_time[newly[i]] = t
@@ -267,12 +289,12 @@ def spread_in_rounds(
         probabilities = decide.probabilities[schedule.table[t]]
         decisions, new_sharers = counts.decisions[t + 1], counts.new_sharers[t + 1]
         size, n_newly = _show(
-            pool, size, schedule.visibility[t], state, probabilities, decide.following, decisions, new_sharers, newly,
-            0, stream, entered, t, thinning,
+            pool, size, schedule.visibility[t], state, probabilities, decide, decisions, new_sharers, newly,
+            0, stream, entered, t, thinning, n_sharing,
         )  # fmt: skip
         n_outsiders, n_newly = _show(
-            outsiders, n_outsiders, schedule.outside[t], state, probabilities, decide.following, decisions,
-            new_sharers, newly, n_newly, stream, ageless, t, thinning,
+            outsiders, n_outsiders, schedule.outside[t], state, probabilities, decide, decisions,
+            new_sharers, newly, n_newly, stream, ageless, t, thinning, n_sharing,
         )  # fmt: skip
     return counts
 
@@ -301,8 +323,9 @@ def spread_in_time(
     change the spread. Where sightings are thinned, all times of a batch are drawn at first.
     """
     n_rounds = schedule.table.size
-    counts = no_counts(n_rounds, decide.following.size)
+    counts = no_counts(n_rounds, decide.probabilities.shape[1])
     stream = open_stream(key)
+    n_sharing = np.zeros(state.size if decide.cue.size > 0 else 0, dtype=np.int32)
     pool = np.empty(indices.size // 2 + 1, dtype=np.int32)
     entered = np.empty(pool.size if depends_on_age(thinning) else 0)
     is_thinned = entered.size > 0 or thinning.log_pace.size > 0
@@ -311,7 +334,7 @@ def spread_in_time(
     n_infected = starters.size
     for agent in starters:
         state[agent] = NEW
-    size, n_si = _share(starters, starters.size, indptr, indices, state, pool, 0, entered, 0.0)
+    size, n_si = _share(starters, starters.size, indptr, indices, state, pool, 0, entered, 0.0, n_sharing)
     counts.infected[0], counts.si_edges[0] = n_infected, n_si
     sharer = np.empty(1, dtype=np.int32)
     clock = open_stream(time_key)
@@ -347,6 +370,8 @@ def spread_in_time(
             for i in range(_EVENTS):
                 drawn_agents[i] = pool[drawn_places[i] if 0 <= drawn_places[i] < size else 0]
                 prefetch(state, drawn_agents[i])
+                if n_sharing.size > 0:
+                    prefetch(n_sharing, drawn_agents[i])
                 prefetch(indptr, drawn_agents[i])
             for i in range(_EVENTS):
                 prefetch(indices, indptr[drawn_agents[i]])
@@ -376,11 +401,12 @@ def spread_in_time(
                     elif not is_seen(thinning, time, age, stream):
                         continue
                 if s >= 0:
-                    decisions[s] += 1
-                    if uniform(stream) >= probabilities[s]:
+                    cell = cell_of(decide, s, n_sharing[agent]) if n_sharing.size > 0 else np.int64(s)
+                    decisions[cell] += 1
+                    if uniform(stream) >= probabilities[cell]:
                         state[agent] = decide.following[s]
                         continue
-                    new_sharers[s] += 1
+                    new_sharers[cell] += 1
                     n_infected += 1
                 if place >= 0:
                     size -= 1
@@ -395,7 +421,7 @@ def spread_in_time(
                     n_recent += 1
                     sharer[0] = agent
                     time = now + event_times[i] if is_thinned else now
-                    size, gain = _share(sharer, 1, indptr, indices, state, pool, size, entered, time)
+                    size, gain = _share(sharer, 1, indptr, indices, state, pool, size, entered, time, n_sharing)
                     n_si += gain
             elapsed = remaining
             if is_thinned:

@@ -13,10 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from ..common.cues import CUE_LABELS, CUE_STARTS, cue_of
 from ..errors import InputError
 from ..models.clock import CLOCKS
 from . import defaults
 from .complete import complete_in_rounds, complete_in_time
+from .counts import CUE
 from .interventions import Block, Intervention, name_of, tables_by_round, visibility_by_round
 from .kernels import BLOCKED, Counts, Decisions, Schedule, degrees_left, spread_in_rounds, spread_in_time
 from .network import AnyNetwork, CompleteNetwork, Network
@@ -62,6 +64,8 @@ class Spread:
         if self.histories and not self.can_record:
             raise InputError(f"{RECORDABLE}; leave histories out")
         table, members = _checked(self.network, self.probabilities, self.personas)
+        if table.ndim == 3 and CUE in self.conditions:
+            raise InputError(f"conditions: {CUE} is a column of the counts; name the condition otherwise")
         labels = self.persona_labels
         if labels is not None and (len(labels) != table.shape[0] or len(set(labels)) < len(labels)):
             raise InputError(f"persona_labels must be {table.shape[0]} different names, one for each row of the table")
@@ -98,6 +102,11 @@ class Spread:
         return not isinstance(self.network, CompleteNetwork) and not self._blocks
 
     @property
+    def has_cue(self) -> bool:
+        """Whether a decision depends on how many neighbours have shared."""
+        return self.probabilities.ndim == 3
+
+    @property
     def _blocks(self) -> list[Block]:
         return [intervention for intervention in self.interventions if isinstance(intervention, Block)]
 
@@ -113,13 +122,17 @@ class Spread:
 
     @cached_property
     def _decide(self) -> tuple[Decisions, Schedule, Thinning]:
-        n_personas, n_sightings = self.probabilities.shape
+        n_personas, n_sightings = self.probabilities.shape[:2]
         tables, number = tables_by_round(self.probabilities, self.rounds, self.interventions)
         following = np.arange(n_personas * n_sightings).reshape(n_personas, n_sightings)
         following = np.concatenate([following[:, 1:], following[:, -1:]], axis=1)
         weight, thinning = make_thinning(self.pace, self.rounds, self.clock)
         return (
-            Decisions(tables.reshape(len(tables), -1), following.ravel()),
+            Decisions(
+                tables.reshape(len(tables), -1),
+                following.ravel(),
+                cue_of(np.arange(CUE_STARTS[-1] + 1)) if self.has_cue else np.empty(0, dtype=np.int64),
+            ),
             Schedule(
                 number,
                 weight * visibility_by_round(self.visibility, self.rounds, self.interventions),
@@ -272,7 +285,7 @@ class Spread:
     def _run_complete(
         self, susceptible: NDArray[np.int64], n_sharers: int, key: NDArray[np.uint64], rng: np.random.Generator
     ) -> Counts:
-        states = np.zeros(self.probabilities.shape, dtype=np.int64)
+        states = np.zeros(self.probabilities.shape[:2], dtype=np.int64)
         states[:, 0] = susceptible
         if self.clock == "rounds":
             return complete_in_rounds(states.ravel(), n_sharers, *self._decide, rng)
@@ -349,8 +362,15 @@ def _checked(
     network: AnyNetwork, probabilities: ArrayLike, personas: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     table = np.ascontiguousarray(probabilities, dtype=np.float64)
-    if table.ndim != 2 or 0 in table.shape or not np.all((table >= 0) & (table <= 1)):
-        raise InputError("probabilities must be a table [persona, sighting] of numbers in [0, 1]")
+    if table.ndim not in (2, 3) or 0 in table.shape or not np.all((table >= 0) & (table <= 1)):
+        raise InputError(
+            "probabilities must be a table [persona, sighting] or [persona, sighting, cue] of numbers in [0, 1]"
+        )
+    if table.ndim == 3 and table.shape[2] != len(CUE_LABELS):
+        raise InputError(
+            f"probabilities have {table.shape[2]} cues: there must be {len(CUE_LABELS)}, one for each number of "
+            f"sharers {', '.join(CUE_LABELS)}"
+        )
     if personas is None:
         if table.shape[0] > 1:
             raise InputError(f"the table has {table.shape[0]} personas: say which agent has which persona (personas=…)")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..common.cues import CUE_LABELS, NO_CUE
 from .trajectories import Trajectories
 
 
@@ -22,8 +23,9 @@ class Replicate:
     infected, si_edges, sightings : array of int64, shape (rounds + 1,)
         Agents that have shared; edges between a sharer and a susceptible agent; how often the post was shown to
         susceptible agents since the previous time.
-    counts : array of int64, shape (n_rows, 5)
-        Columns: time, persona, sighting, decisions and new sharers, see :mod:`tworate.simulate.counts`.
+    counts : array of int64, shape (n_rows, 5) or (n_rows, 6)
+        Columns: time, persona, sighting, decisions, new sharers, and with a cue its bin (-1: none), see
+        :mod:`tworate.simulate.counts`.
     agents : array of int64, shape (n_personas,)
         Agents of each persona, without blocked agents.
     degree : float
@@ -52,7 +54,7 @@ def count_rows(
 
     Parameters
     ----------
-    decisions, new_sharers : array of int64, shape (rounds + 1, n_personas, n_sightings)
+    decisions, new_sharers : array of int64, shape (rounds + 1, n_personas, n_sightings[, n_cues])
         Sightings since the previous time, and how many of them persuaded.
     seeds, agents : array of int64, shape (n_personas,)
         Agents that shared from the start, and all agents.
@@ -60,11 +62,11 @@ def count_rows(
     # Seeds shared without a sighting, so their sighting is 0. Every persona with agents has such a row.
     present = np.flatnonzero(agents)
     zeros = np.zeros_like(present)
-    time, persona, sighting = at = np.nonzero(decisions)
+    time, persona, sighting, *cue = at = np.nonzero(decisions)
     return np.concatenate(
         [
-            np.stack([zeros, present, zeros, zeros, seeds[present]], axis=1),
-            np.stack([time, persona, sighting + 1, decisions[at], new_sharers[at]], axis=1),
+            np.stack([zeros, present, zeros, zeros, seeds[present], *(zeros - 1 for _ in cue)], axis=1),
+            np.stack([time, persona, sighting + 1, decisions[at], new_sharers[at], *cue], axis=1),
         ]
     )
 
@@ -98,12 +100,13 @@ def tables_of(
     if replicates[0].degrees is not None:
         table["degrees"] = np.array([r.degrees for r in replicates], dtype=object)[table_replicate]
     counts_replicate = np.repeat(np.arange(len(replicates)), [len(r.counts) for r in replicates])
-    time, persona, sighting, decisions, new_sharers = np.concatenate([r.counts for r in replicates]).T
+    time, persona, sighting, decisions, new_sharers, *cue = np.concatenate([r.counts for r in replicates]).T
     counts = {
         "trajectory": index[counts_replicate],
         "time": time,
         "persona": np.array(labels, dtype=object)[persona],
         "sighting": sighting,
+        **({"cue": np.array([*CUE_LABELS, NO_CUE], dtype=object)[cue[0]]} if cue else {}),
         "decisions": decisions,
         "new_sharers": new_sharers,
         "agents": np.stack([r.agents for r in replicates])[counts_replicate, persona],

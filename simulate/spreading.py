@@ -48,11 +48,15 @@ def spread(
     in the next. Sharing is permanent. In continuous time each such edge shows the post at the rate `visibility`, and
     sharing takes effect at once.
 
+    With a cue the probability is `probabilities[z, m, b]`, where `b` is the bin of the number of the agent's neighbours
+    that have shared, see :mod:`tworate.common.cues`: at the start of the round, or in continuous time at the moment of
+    the sighting. An agent that only the outside world has shown the post is in the first bin.
+
     Parameters
     ----------
     network : Network or CompleteNetwork
         The network of the agents.
-    probabilities : array, shape (n_personas, n_sightings)
+    probabilities : array, shape (n_personas, n_sightings) or (n_personas, n_sightings, n_cues)
         The decision table, in [0, 1].
     personas : array of int, shape (n_agents,), optional
         Row of the table for each agent; may be left out if the table has one row.
@@ -100,7 +104,7 @@ def spread(
         Trajectories with `si_edges`, `sightings` and `degree`. `si_edges` counts the edges between a susceptible agent
         and an agent that has shared, also if the share has faded. If agents have different numbers of neighbours,
         `degree` is the mean, and `degrees` has the number of agents by number of neighbours. Both leave out blocked
-        agents. `counts` has the decisions by persona and sighting.
+        agents. `counts` has the decisions by persona and sighting, and by cue if there is one.
 
     Raises
     ------

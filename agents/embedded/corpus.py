@@ -6,6 +6,7 @@ ignore the rest.
 
 import random
 
+from ...common.cues import CUE_WORDS
 from ..event import EVENT_TYPES, Event
 from ..personas import Persona
 from ..prompts import OPTIONS, Question
@@ -99,10 +100,13 @@ def random_event(rng: random.Random) -> Event:
     )
 
 
-def random_question(rng: random.Random, persona: Persona) -> Question:
-    """Return a question with a random event and sighting."""
+def random_question(rng: random.Random, persona: Persona, with_cue: float = 0.0) -> Question:
+    """Return a question with a random event and sighting, and with this probability a random cue."""
     sighting = rng.randint(1, 8)
-    return Question(persona, random_event(rng), sighting, is_last=sighting > 1 and rng.random() < 0.3)
+    event = random_event(rng)
+    is_last = sighting > 1 and rng.random() < 0.3
+    cue = rng.randrange(len(CUE_WORDS)) if with_cue > 0.0 and rng.random() < with_cue else None
+    return Question(persona, event, sighting, is_last, cue)
 
 
 def random_options(rng: random.Random) -> tuple[str, ...]:

@@ -4,10 +4,12 @@ Run with `python -m tworate.agents.embedded.measure`. It takes some minutes.
 """
 
 import random
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...common.cues import CUE_WORDS
 from ..events import shipped_events
 from ..inventory import administer, inventory_items
 from ..language_model import LanguageModel
@@ -21,8 +23,8 @@ SEED = 20261121
 """A seed that training did not use."""
 
 
-def questions_of(rng: random.Random, kind: str, number: int) -> list[Question]:
-    """Draw questions about random events for personas of a kind: whole, partial or biography."""
+def questions_of(rng: random.Random, kind: str, number: int, *, with_cue: bool = False) -> list[Question]:
+    """Draw questions about random events for personas of a kind: whole, partial or biography; with or without a cue."""
     questions: list[Question] = []
     while len(questions) < number:
         persona = corpus.random_persona(rng)
@@ -30,14 +32,14 @@ def questions_of(rng: random.Random, kind: str, number: int) -> list[Question]:
             persona = Persona("".join(rng.choice((c, c.lower())) for c in "OCEAN"), persona.biography)
             if (kind == "biography") != bool(persona.biography):
                 continue
-        questions.append(corpus.random_question(rng, persona))
+        questions.append(corpus.random_question(rng, persona, float(with_cue)))
     return questions
 
 
 def row(label: str, model: LanguageModel, questions: list[Question], qualifier: str) -> str:
     """Return one row of the table on sharing."""
     elicited = model.share_probability(questions, PromptTemplates(qualifier=qualifier))
-    truth = np.array([share_probability(q.persona, q.event, q.sighting, qualifier) for q in questions])
+    truth = np.array([share_probability(q.persona, q.event, q.sighting, qualifier, q.cue) for q in questions])
     error = np.abs(elicited.p_share - truth)
     log_odds, order = _logit(elicited.p_share) - _logit(truth), np.abs(elicited.order_effect).max()
     return (
@@ -80,6 +82,12 @@ def main() -> None:
     ]
     print(row("the 18 shipped events, whole profiles", model, shipped, "very"), flush=True)
     print(row("random events, biographies", model, questions_of(rng, "biography", 250), "very"), flush=True)
+    for qualifier in QUALIFIER_FACTORS:
+        for label, kind in (("whole profiles", "whole"), ("unnamed traits", "partial")):
+            asked = questions_of(rng, kind, 250, with_cue=True)
+            print(row(f"with a cue, {label}", model, asked, qualifier), flush=True)
+    cued = [replace(question, cue=rng.randrange(len(CUE_WORDS))) for question in shipped]
+    print(row("with a cue, the 18 shipped events", model, cued, "very"), flush=True)
     print("\n| items, 32 profiles | answers | mean error of a probability | of the score | largest | least mass |")
     print("|---|---|---|---|---|---|")
     for qualifier in QUALIFIER_FACTORS:

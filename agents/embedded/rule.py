@@ -31,6 +31,8 @@ FATALITY_EFFECT = 0.35
 """Effect of each decimal digit of the number of fatalities: 0 has none, 1 to 9 one, 10 to 99 two, 100 or more three."""
 SIGHTING_EFFECT = -0.50
 """Effect of each earlier sighting, up to four."""
+CUE_EFFECT = 0.40
+"""Effect of each bin of the number of sharers (1, 2, 3 or 4, 5 or more) above the first."""
 ITEM_EFFECT = 1.2
 """Effect of a trait on the log-odds of one point of the inventory's scale against the next lower one."""
 ITEM_CURVATURE = 0.3
@@ -43,7 +45,9 @@ def trait_values(persona: Persona, qualifier: str = "very") -> dict[str, float]:
     return {trait: factor * {True: 1, False: -1, None: 0}[persona.levels.get(trait)] for trait in TRAITS}
 
 
-def share_probability(persona: Persona, event: Event, sighting: int, qualifier: str = "very") -> float:
+def share_probability(
+    persona: Persona, event: Event, sighting: int, qualifier: str = "very", cue: int | None = None
+) -> float:
     """Return P(share) under the synthetic rule.
 
     Parameters
@@ -56,11 +60,13 @@ def share_probability(persona: Persona, event: Event, sighting: int, qualifier: 
         Number of the sighting of the post, from 1.
     qualifier : str
         Intensity of the persona's adjectives.
+    cue : int, optional
+        Bin of the number of followed accounts that have shared, from 0; none has the effect of the first.
 
     Notes
     -----
     `logit P = intercept + Σ_trait effect · value + type effect + 0.35 · min(digits(fatalities), 3)
-    - 0.50 · min(sighting - 1, 4)`, with the values of :func:`trait_values`.
+    - 0.50 · min(sighting - 1, 4) + 0.40 · cue`, with the values of :func:`trait_values`.
     """
     digits = min(len(str(event.fatalities)), 3) if event.fatalities > 0 else 0
     values = trait_values(persona, qualifier)
@@ -70,6 +76,7 @@ def share_probability(persona: Persona, event: Event, sighting: int, qualifier: 
         + EVENT_TYPE_EFFECTS[event.event_type]
         + FATALITY_EFFECT * digits
         + SIGHTING_EFFECT * min(sighting - 1, 4)
+        + CUE_EFFECT * (cue or 0)
     )
     return 1.0 / (1.0 + math.exp(-logit))
 

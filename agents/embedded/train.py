@@ -34,6 +34,8 @@ CHAT_TEMPLATE = (
 )
 ENDINGS = 2
 """Number of prompts in each batch that also train the end of the answer."""
+WITH_CUE = 0.5
+"""Fraction of the questions that say how many others have shared."""
 TEMPLATES = {qualifier: PromptTemplates(qualifier=qualifier) for qualifier in QUALIFIER_FACTORS}
 
 
@@ -58,8 +60,8 @@ def random_examples(
 
 
 def _question(rng: random.Random, persona: Persona, qualifier: str) -> Example:
-    question = corpus.random_question(rng, persona)
-    share = share_probability(persona, question.event, question.sighting, qualifier)
+    question = corpus.random_question(rng, persona, WITH_CUE)
+    share = share_probability(persona, question.event, question.sighting, qualifier, question.cue)
     conversation = TEMPLATES[qualifier].conversation(question, corpus.random_options(rng))
     return Example(conversation, OPTIONS, (share, 1 - share))
 

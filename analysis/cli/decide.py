@@ -44,6 +44,8 @@ def decide(
         tworate decide --model ./my-model --wording share/ignore --wording repost/skip
 
         tworate decide --event all --explain --figure effects.png
+
+        tworate decide --event VAR1 --cue sharers
     """
     import pandas as pd
 
@@ -57,7 +59,7 @@ def decide(
     from .output import emit, emit_json, progress_bar, say
 
     chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
-    templates = personas.templates()
+    templates, cue = personas.templates(), personas.checked_cue()
     if out:
         refuse_earlier(out, force)
         check_writable(out)
@@ -76,6 +78,7 @@ def decide(
             sightings=sightings,
             templates=templates,
             elicitation=asking,
+            cue=cue,
             progress=bar.of("asking the language model"),
         )
     for note in elicitation_notes(tables, asking):
@@ -102,6 +105,7 @@ def decide(
                 "fingerprint": language_model.fingerprint,
                 "warning": language_model.warning,
                 "qualifier": templates.qualifier,
+                "cue": cue,
                 "elicitation": elicitation_record(tables, asking),
                 "decisions": frame.to_dict("records"),
                 **({"explained": effects.to_json()} if effects else {}),

@@ -256,6 +256,21 @@ class PersonaOptions:
             help="Framing of the question: standard, scrolling, survey or conversation; the content is the same.",
         ),
     ] = "standard"
+    cue: Annotated[
+        str,
+        typer.Option(
+            "--cue",
+            metavar="NAME",
+            help="What agents see of others: none, or sharers (how many of those whom they follow have shared).",
+        ),
+    ] = "none"
+
+    def checked_cue(self) -> str:
+        """Return the cue, which must exist."""
+        from ...common.cues import check_cue
+
+        check_cue(self.cue)
+        return self.cue
 
     def mixture(self) -> "Mixture":
         """Return the personas and their weights."""

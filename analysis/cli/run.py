@@ -61,7 +61,7 @@ def run(
     from .verdicts import show_comparison
 
     chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
-    templates, settings = personas.templates(), spread.settings(seed)
+    templates, settings, cue = personas.templates(), spread.settings(seed), personas.checked_cue()
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}"
     for file in (COMPARISON, RUN):
         refuse_earlier(folder / file, force)
@@ -85,6 +85,7 @@ def run(
             population=population,
             templates=templates,
             elicitation=asking,
+            cue=cue,
             closure=closure,
             likelihood=likelihood,
             level=level,

@@ -44,6 +44,8 @@ def simulate(
 
         tworate simulate --ageing 20 --shelf-life 6 --out paced.parquet
 
+        tworate simulate --cue sharers --out cued.parquet
+
         tworate simulate --replicates 1000 --intervene block:0.05,degree --out blocked.parquet --resume
     """
     from ...agents import decide
@@ -57,7 +59,7 @@ def simulate(
     from .output import emit, emit_json, progress_bar, say
 
     chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
-    templates, settings = personas.templates(), spread.settings(seed)
+    templates, settings, cue = personas.templates(), spread.settings(seed), personas.checked_cue()
     settings.check()
     streamed = out if out and out.suffix == ".parquet" else None
     if resume and not streamed:
@@ -78,6 +80,7 @@ def simulate(
             mixture.personas,
             templates=templates,
             elicitation=asking,
+            cue=cue,
             progress=bar.of("asking the language model"),
         )
         for note in elicitation_notes(tables, asking):

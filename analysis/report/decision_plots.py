@@ -13,6 +13,8 @@ from ...agents.probe import LEAST_RELIABILITY, LEAST_SEPARATION, Probe
 from ...common.figure_style import BLUE, INK, ORANGE, PAGE, PAPER, STYLE
 from ..decision_effects import Effects
 
+NUMBERED = ("sighting", "sharers")
+"""Terms whose levels are numbers, which need their name beside them."""
 _YES, _NO = BLUE, ORANGE
 _WIDEST_SCALE = 4.0
 """Largest possible difference of two scores from 1 to 5, so that colours mean the same for every model."""
@@ -101,7 +103,7 @@ def plot_effects(effects: Effects) -> Figure:
             place += 0.6
         was_single = single
         for level, value in zip(rows["level"], rows["effect"], strict=True):
-            labels.append(f"{term}: {level}" if single else str(level) if term != "sighting" else f"sighting {level}")
+            labels.append(f"{term}: {level}" if single else f"{term} {level}" if term in NUMBERED else str(level))
             places.append(place)
             values.append(value)
             place += 1

@@ -74,6 +74,11 @@ def _simulation(run: dict[str, Any]) -> str:
         f"{run.get('fingerprint', '?')}) decided for agents with personas ({run.get('personas', '?')}) whether they "
         f"share a post{events}.",
     ]
+    if run.get("cue") == "sharers":
+        parts.append(
+            "The prompt said how many of the accounts that the agent follows had shared the post (1, 2, 3 or 4, 5 or "
+            "more)."
+        )
     if run.get("agents") is not None:
         often = "each" if isinstance(run.get("degree"), int) else "on average"
         parts.append(

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from ...common.cues import CUE_MEANINGS
 from ...inference import LIKELIHOODS, Comparison
 from .numbers import setting
 
@@ -44,6 +45,7 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         "events": "events",
         "personas": "personas",
         "qualifier": "strength of their adjectives",
+        "cue": "what they see of others",
         "elicitation": "how decisions were elicited",
         "network": "network",
         "agents": "agents",
@@ -63,6 +65,8 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
     }
     if elicitation := run.get("elicitation"):
         run = {**run, "elicitation": _elicitation(elicitation)}
+    if "cue" in run:
+        run = {**run, "cue": CUE_MEANINGS.get(run["cue"])}
     if "interventions" in run:
         run = {**run, "interventions": ", ".join(run["interventions"]) or "none"}
     content |= {label: setting(run[key]) for key, label in labels.items() if run.get(key) is not None}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ...common.cues import CUE_MEANINGS
 from ...errors import InputError
 from ...files import atomic_path, write_text
 from ...inference.comparison.storage import REPORT
@@ -166,6 +167,7 @@ def _provenance(record: dict[str, Any]) -> dict[str, str]:
             str(m["fingerprint"]) for m in record.get("language_models", []) if "fingerprint" in m
         ),
         "strength of adjectives": str(record.get("qualifier") or ""),
+        "what agents see of others": CUE_MEANINGS.get(str(record.get("cue")), ""),
         "seed": ", ".join(map(str, np.atleast_1d(seeds))) if seeds is not None else "",
         "digest of the study": str(record.get("digest") or ""),
     }

@@ -58,7 +58,7 @@ class Job:
     ----------
     condition : StudyCondition
         What is simulated.
-    probabilities : array, shape (n_personas, n_sightings)
+    probabilities : array, shape (n_personas, n_sightings) or (n_personas, n_sightings, n_cues)
         Decision table of its personas.
     comparison : ComparisonTable
         How it is compared.

@@ -146,7 +146,8 @@ class Plan:
     def prompts(self) -> int:
         """Number of distinct prompts for each language model."""
         specification = self.specification
-        questions = questions_of(self.events, self.personas, specification.elicitation.sightings)
+        asked = specification.elicitation
+        questions = questions_of(self.events, self.personas, asked.sightings, asked.cue)
         return len(distinct_prompts(questions, specification.templates, specification.asking.wordings)[0])
 
     @property

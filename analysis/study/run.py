@@ -124,6 +124,7 @@ def ask(
             sightings=specification.elicitation.sightings,
             templates=specification.templates,
             elicitation=specification.asking,
+            cue=specification.elicitation.cue,
             progress=asking,
         )
         notes = elicitation_notes(tables_of_model, specification.asking)
@@ -160,6 +161,7 @@ def study_record(plan: Plan, asked: Sequence[Mapping[str, Any]], keys: Sequence[
         "seed": plan.specification.seed,
         "language_models": list(asked),
         "qualifier": plan.specification.personas.qualifier,
+        "cue": plan.specification.elicitation.cue,
         "specification": specification,
         "keys": list(keys),
     }

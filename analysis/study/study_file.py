@@ -19,6 +19,7 @@ from pydantic import (
 from ...agents import Elicitation, PromptTemplates, parse_wordings
 from ...agents.base_url import OPENAI_PREFIX
 from ...agents.personas import DEFAULT_QUALIFIER
+from ...common.cues import CUES
 from ...errors import nearest
 from ...models import CLOSURES, get_model
 from ...models.structures.choice import check_structure_names
@@ -152,6 +153,7 @@ class ElicitationTable(_Table):
     method: str = "logits"
     wordings: Names = []
     sightings: int = Field(default=5, ge=1)
+    cue: Literal[CUES] = CUES[0]  # type: ignore[valid-type]
     samples: int = 100
     temperature: float = 1.0
     max_unparsable: float = 0.2
@@ -275,7 +277,7 @@ class StudySpecification(_Table):
     @property
     def asking(self) -> Elicitation:
         """How decisions are asked, in the form that `agents` takes."""
-        table = self.elicitation.model_dump(exclude={"wordings", "sightings"})
+        table = self.elicitation.model_dump(exclude={"wordings", "sightings", "cue"})
         return Elicitation(**table, wordings=parse_wordings(self.elicitation.wordings or None), seed=self.seed[0])
 
     @property

@@ -25,7 +25,7 @@ from .store import POSTERIORS, StudyFolder
 def write_decisions(
     tables: Mapping[str, Sequence[DecisionTable]], store: StudyFolder, record: Mapping[str, Any]
 ) -> None:
-    """Write `decisions.parquet`: one row per language model, event, persona and sighting."""
+    """Write `decisions.parquet`: one row per language model, event, persona, sighting and cue."""
     frames = [table.to_frame().assign(model=model) for model, event_tables in tables.items() for table in event_tables]
     table = pd.concat(frames, ignore_index=True)
     columns = ["model", *(name for name in table.columns if name != "model")]

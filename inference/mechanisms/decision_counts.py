@@ -1,4 +1,4 @@
-"""Decision counts as data: decisions by persona, sighting and trajectory, and the exposure that they reach."""
+"""Decision counts as data: decisions by persona, sighting, cue and trajectory, and the exposure that they reach."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...common.cues import CUE_LABELS
 from ...errors import InputError
 from ...simulate import Trajectories
-from ...simulate.counts import counts_path
+from ...simulate.counts import CUE, counts_path
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -24,7 +25,8 @@ REACH = 0.95
 class DecisionCounts:
     """Decisions and new sharers of one condition; arrays of shape (n_cells,) unless said otherwise.
 
-    A cell is a persona, a sighting and a trajectory in which somebody decided.
+    A cell is a persona, a sighting, a cue if agents see how many neighbours have shared, and a trajectory in which
+    somebody decided.
 
     Parameters
     ----------
@@ -45,6 +47,10 @@ class DecisionCounts:
         Probability that a showing is seen in a round; 0 for continuous time, or if it is unknown.
     trajectories : tuple of str
         Labels of the trajectories.
+    cue : array of int, optional
+        Bin of the number of neighbours that had shared, from 0; None where agents do not see it.
+    n_cues : int
+        Number of bins; 1 without a cue.
     """
 
     personas: tuple[str, ...]
@@ -58,14 +64,29 @@ class DecisionCounts:
     reach: float
     visibility: float
     trajectories: tuple[str, ...]
+    cue: IntArray | None = None
+    n_cues: int = 1
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Number of personas and of sightings."""
-        return len(self.personas), self.n_sightings
+    def shape(self) -> tuple[int, ...]:
+        """Number of personas, of sightings, and of cues if there are any."""
+        return (len(self.personas), self.n_sightings, *([] if self.cue is None else [self.n_cues]))
+
+    @property
+    def place(self) -> tuple[IntArray, ...]:
+        """Where each cell is in a table of this shape."""
+        return (self.persona, self.sighting, *([] if self.cue is None else [self.cue]))
+
+    @property
+    def cue_weights(self) -> FloatArray:
+        """Part of each cue in the decisions at each sighting, shape (n_sightings, n_cues)."""
+        seen = self.totals()[0].reshape(-1, self.n_sightings, self.n_cues).sum(axis=0)
+        total = seen.sum(axis=1, keepdims=True)
+        overall = np.broadcast_to(seen.sum(axis=0) / seen.sum(), seen.shape)
+        return np.where(total > 0, seen / np.maximum(total, 1.0), overall)
 
     def totals(self, kept: NDArray[np.bool_] | None = None) -> tuple[FloatArray, FloatArray]:
-        """Return decisions and new sharers by persona and sighting, each of shape (n_personas, n_sightings).
+        """Return decisions and new sharers by persona, sighting and cue, each of the shape of the table.
 
         Parameters
         ----------
@@ -74,8 +95,8 @@ class DecisionCounts:
         """
         weight = np.ones(self.persona.size) if kept is None else kept.astype(float)
         totals_by_cell = np.zeros((2, *self.shape))
-        np.add.at(totals_by_cell[0], (self.persona, self.sighting), weight * self.decisions)
-        np.add.at(totals_by_cell[1], (self.persona, self.sighting), weight * self.new_sharers)
+        np.add.at(totals_by_cell[0], self.place, weight * self.decisions)
+        np.add.at(totals_by_cell[1], self.place, weight * self.new_sharers)
         return totals_by_cell[0], totals_by_cell[1]
 
 
@@ -103,14 +124,17 @@ def decision_counts(data: Trajectories) -> DecisionCounts:
         )
     # Trajectories of several conditions may have the same label.
     paths = rows.groupby(["trajectory", *data.conditions], sort=False, dropna=False).ngroup()
+    # If agents always saw the same, the cue cannot matter.
+    has_cue = CUE in rows.columns and CUE not in data.conditions and rows[CUE].nunique() > 1
     cells = (
         rows.assign(persona=deciding, path=paths)
-        .groupby(["persona", "sighting", "path"])[["decisions", "new_sharers"]]
+        .groupby(["persona", "sighting", *([CUE] if has_cue else []), "path"])[["decisions", "new_sharers"]]
         .sum()
         .reset_index()
     )
     cells = cells[cells["decisions"] > 0]
     labels = rows["trajectory"].groupby(paths).first()
+    cue = _cues(data.source, cells[CUE]) if has_cue else None
     return DecisionCounts(
         personas,
         int(cells["sighting"].max()),
@@ -123,7 +147,19 @@ def decision_counts(data: Trajectories) -> DecisionCounts:
         _reach(data, rows),
         _visibility(data),
         tuple(map(str, labels)),
+        cue,
+        1 if cue is None else int(cue.max()) + 1,
     )
+
+
+def _cues(source: str, labels: "pd.Series[Any]") -> IntArray:
+    """Return the number of each bin of sharers."""
+    if unknown := sorted(set(labels) - set(CUE_LABELS)):
+        raise InputError(
+            f"{source}: counts: cue {unknown[0]!r} is none of {', '.join(CUE_LABELS)}; simulate again, or leave the "
+            "column out"
+        )
+    return pd.Index(CUE_LABELS).get_indexer(labels).astype(np.int64)
 
 
 def missing_counts(source: str) -> str:

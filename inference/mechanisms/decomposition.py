@@ -4,8 +4,14 @@ The probability that the next sighting persuades is averaged over the agents tha
 grows, for two reasons: agents that share readily have already shared (*who*), and later sightings persuade less
 (*when*). Two rates describe this fall. It follows exactly from the decision table. So do the falls of three other
 tables: with personas made alike, with sightings made alike, and with both made alike.
+
+Where decisions depend on how many neighbours have shared, there is a third reason, the *cue*: at later sightings more
+neighbours have shared. The table by persona and sighting is then the average over cues, with the part of each cue in
+the decisions at that sighting; without the mechanism the cues have the same parts at all sightings.
 """
 
+import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -53,13 +59,44 @@ class HazardDecline(NamedTuple):
     ----------
     fall : array
         `log h(0) - log h(end)`: log of the factor by which the hazard per sighting falls; negative where it rises.
-    who, when : array
-        The two parts of the fall, which add up to it.
+    who, when, cue : array
+        The parts of the fall, which add up to it; `cue` is None where agents do not see how many have shared.
     """
 
     fall: FloatArray
     who: FloatArray
     when: FloatArray
+    cue: FloatArray | None = None
+
+    def by_name(self) -> dict[str, FloatArray]:
+        """Return the fall and its parts by name."""
+        return {name: values for name, values in self._asdict().items() if values is not None}
+
+
+def over_cues(tables: FloatArray, cue_weights: FloatArray, exposure: Exposure, *, when: bool, cue: bool) -> FloatArray:
+    """Average decision tables over cues, with mechanisms switched off.
+
+    Parameters
+    ----------
+    tables : array, shape (n_draws, n_personas, n_sightings, n_cues)
+        Decision tables.
+    cue_weights : array, shape (n_sightings, n_cues)
+        Part of each cue in the decisions at each sighting; rows sum to one.
+    exposure : Exposure
+        Determines the weights of the sightings, with which sightings are made alike.
+    when, cue : bool
+        Whether sightings differ in their probabilities, and whether they differ in how often each cue is seen.
+
+    Returns
+    -------
+    array, shape (n_draws, n_personas, n_sightings)
+    """
+    weights = sighting_weights(exposure.sightings, tables.shape[2])
+    if not when:
+        tables = np.einsum("dzmk,m->dzk", tables, weights)[:, :, None, :]
+    if not cue:
+        cue_weights = np.broadcast_to(weights @ cue_weights, cue_weights.shape)
+    return np.asarray((tables * cue_weights).sum(axis=3))
 
 
 def counterfactual(
@@ -120,28 +157,85 @@ def decompose(tables: FloatArray, shares: FloatArray, exposure: Exposure) -> Haz
     return HazardDecline(both, 0.5 * (who + both - when), 0.5 * (when + both - who))
 
 
-def hazard_curves(tables: FloatArray, shares: FloatArray, exposure: Exposure, interval: float) -> pd.DataFrame:
-    """Compute the hazard per sighting over exposure: with both mechanisms, with only who, and with only when.
+def decompose_with_cue(
+    tables: FloatArray, shares: FloatArray, exposure: Exposure, cue_weights: FloatArray
+) -> HazardDecline:
+    """Attribute the fall of the hazard to who, when and cue by their Shapley values.
+
+    Parameters
+    ----------
+    tables : array, shape (n_draws, n_personas, n_sightings, n_cues)
+        Draws of the decision table.
+    shares, exposure
+        As in :func:`decompose`.
+    cue_weights : array, shape (n_sightings, n_cues)
+        Part of each cue in the decisions at each sighting; rows sum to one.
+
+    Notes
+    -----
+    The value of a mechanism is what it adds, averaged over the six orders in which the three can be switched on.
+    """
+    players = ("who", "when", "cue")
+    falls = {
+        active: _fall(*_with(tables, shares, exposure, cue_weights, active), exposure)
+        for size in range(4)
+        for active in itertools.combinations(players, size)
+    }
+    parts = dict.fromkeys(players, np.zeros(len(tables)))
+    for player in players:
+        for active, fall in falls.items():
+            if player not in active:
+                added = tuple(name for name in players if name in active or name == player)
+                orders = math.factorial(len(active)) * math.factorial(2 - len(active)) / 6
+                parts[player] = parts[player] + orders * (falls[added] - fall)
+    return HazardDecline(falls[players], **parts)
+
+
+def _with(
+    tables: FloatArray,
+    shares: FloatArray,
+    exposure: Exposure,
+    cue_weights: FloatArray,
+    active: tuple[str, ...],
+) -> tuple[FloatArray, FloatArray]:
+    flat = over_cues(tables, cue_weights, exposure, when="when" in active, cue="cue" in active)
+    return counterfactual(flat, shares, exposure, who="who" in active, when=True)
+
+
+def hazard_curves(
+    tables: FloatArray,
+    shares: FloatArray,
+    exposure: Exposure,
+    interval: float,
+    cue_weights: FloatArray | None = None,
+) -> pd.DataFrame:
+    """Compute the hazard per sighting over exposure: with all mechanisms, and with only one of them.
 
     Parameters
     ----------
     tables, shares, exposure
-        As in :func:`decompose`.
+        As in :func:`decompose`, or with weights of cues as in :func:`decompose_with_cue`.
+    cue_weights : array, shape (n_sightings, n_cues), optional
+        As in :func:`decompose_with_cue`.
     interval : float
         Posterior mass of the central interval.
 
     Returns
     -------
     pandas.DataFrame
-        Columns `table` (`both`, `who`, `when`), `sightings`, and `median`, `low`, `high` of the hazard, and `survival`
-        (its median).
+        Columns `table` (`both`, `who`, `when`, and with cues `cue`), `sightings`, `survival` (its median), and
+        `median`, `low`, `high` of the hazard.
     """
     selected = tables[np.linspace(0, len(tables) - 1, min(len(tables), CURVE_DRAWS)).astype(int)]
     exposures = exposure.points(N_POINTS)
     outside = (1.0 - interval) / 2.0
     parts = []
-    for name, active in (("both", (True, True)), ("who", (True, False)), ("when", (False, True))):
-        altered, weights = counterfactual(selected, shares, exposure, who=active[0], when=active[1])
+    for name in ("both", "who", "when", *([] if cue_weights is None else ["cue"])):
+        if cue_weights is None:
+            altered, weights = counterfactual(selected, shares, exposure, who=name != "when", when=name != "who")
+        else:
+            active = ("who", "when", "cue") if name == "both" else (name,)
+            altered, weights = _with(selected, shares, exposure, cue_weights, active)
         curve = decision_curve(altered, weights, exposures, exposure.visibility)
         low, middle, high = np.quantile(curve.hazard, [outside, 0.5, 1.0 - outside], axis=0)
         parts.append(

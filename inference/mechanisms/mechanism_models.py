@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from ...common.cues import CUE_LABELS
 from ..loo.loo import Elpd, log_mean_exp
 from ..loo.psis import leave_one_out
 from ..posterior.arviz_adapter import Posterior, group, make_posterior, mean_efficiency
@@ -30,7 +31,11 @@ MECHANISM_MODELS: dict[str, tuple[str, ...]] = {
     "neither": (),
     "who": ("persona",),
     "when": ("sighting",),
+    "cue": ("cue",),
     "both": ("persona", "sighting", "interaction"),
+    "who and cue": ("persona", "cue"),
+    "when and cue": ("sighting", "cue"),
+    "all": ("persona", "sighting", "cue", "interaction"),
 }
 """Mechanism models and their parts, the simpler models first."""
 UNITS = ("cell", "trajectory")
@@ -53,7 +58,7 @@ class MechanismFit:
         One of :data:`MECHANISM_MODELS`.
     posterior : Posterior
         Groups `posterior` (`mean_logit`, the standard deviation of each part on the logit scale, and `p_share` by
-        persona and sighting) and `sample_stats`.
+        persona, sighting and cue) and `sample_stats`.
     parameters : pandas.DataFrame
         See :func:`tworate.inference.posterior.diagnostics.summarize`.
     elpd : Elpd
@@ -83,13 +88,13 @@ class MechanismFit:
 
     @property
     def p_share(self) -> FloatArray:
-        """Draws of the decision table, shape (n_draws, n_personas, n_sightings)."""
+        """Draws of the decision table, shape (n_draws, n_personas, n_sightings[, n_cues])."""
         return _table_of(self.posterior)
 
 
 def offered(data: DecisionCounts) -> list[str]:
-    """Return the mechanism models that the data can distinguish: *who* needs two personas, *when* two sightings."""
-    varies = {"persona": data.shape[0] > 1, "sighting": data.shape[1] > 1}
+    """Return the mechanism models that the data can distinguish: *who* needs two personas, and so on."""
+    varies = {"persona": data.shape[0] > 1, "sighting": data.shape[1] > 1, "cue": data.n_cues > 1}
     return [name for name, parts in MECHANISM_MODELS.items() if all(varies.get(part, True) for part in parts)]
 
 
@@ -109,7 +114,7 @@ def fit_mechanism_model(
     settings : SamplerSettings
         How to sample. If the diagnostics are bad, sampling is repeated once, longer or harder.
     unit : {"cell", "trajectory"}
-        What is left out at a time: one cell (persona, sighting, trajectory), or a whole trajectory.
+        What is left out at a time: one cell (persona, sighting, cue, trajectory), or a whole trajectory.
     max_refits : int
         Units with a high Pareto k are left out exactly, by refitting, if there are at most this many.
     """
@@ -128,7 +133,7 @@ def fit_mechanism_model(
 def log_likelihood(table: FloatArray, data: DecisionCounts, cells: Any = slice(None)) -> FloatArray:
     """Return the log-probability of the new sharers in some cells, by draw; shape (n_draws, n_cells)."""
     n, y = data.decisions[cells].astype(float), data.new_sharers[cells].astype(float)
-    chance = np.clip(table, 1e-300, 1.0 - 1e-16)[:, data.persona[cells], data.sighting[cells]]
+    chance = np.clip(table, 1e-300, 1.0 - 1e-16)[:, *(place[cells] for place in data.place)]
     constant = gammaln(n + 1.0) - gammaln(y + 1.0) - gammaln(n - y + 1.0)
     return np.asarray(y * np.log(chance) + (n - y) * np.log1p(-chance) + constant)
 
@@ -154,16 +159,17 @@ class MechanismTarget(SamplingTarget):
         statistics = sample_stats(trace)
         points = trace.draws[POINT]
         values = effects_of(self.layout, self.buffer, points.reshape(-1, self.layout.n_dim))
-        dims = {1: DIMENSIONS, 3: (*DIMENSIONS, "persona", "sighting")}
+        axes = ("persona", "sighting", "cue")
         draws = xr.Dataset(
             {
-                name: (dims[value.ndim], value.reshape(*points.shape[:2], *value.shape[1:]))
+                name: ((*DIMENSIONS, *axes[: value.ndim - 1]), value.reshape(*points.shape[:2], *value.shape[1:]))
                 for name, value in values.items()
             },
             coords={
                 **{name: statistics[name].to_numpy() for name in DIMENSIONS},
                 "persona": list(self.data.personas),
                 "sighting": np.arange(1, self.layout.shape[1] + 1),
+                **({} if self.data.cue is None else {"cue": list(CUE_LABELS[: self.data.n_cues])}),
             },
         )
         return make_posterior(posterior=draws, sample_stats=statistics)
@@ -183,7 +189,7 @@ def _sampled(
 
 
 def _table_of(posterior: Posterior) -> FloatArray:
-    table = group(posterior, "posterior")["p_share"].transpose("chain", "draw", "persona", "sighting").to_numpy()
+    table = group(posterior, "posterior")["p_share"].transpose("chain", "draw", "persona", "sighting", ...).to_numpy()
     return np.asarray(table.reshape(-1, *table.shape[2:]))
 
 
@@ -195,8 +201,9 @@ def _units(data: DecisionCounts, unit: str) -> NDArray[np.int64]:
         group = group * MAX_GROUPS // n_paths
     if unit == "trajectory":
         return np.unique(group, return_inverse=True)[1]
-    n_personas, n_sightings = data.shape
-    return np.unique((group * n_personas + data.persona) * n_sightings + data.sighting, return_inverse=True)[1]
+    for size, place in zip(data.shape, data.place, strict=True):
+        group = group * size + place
+    return np.unique(group, return_inverse=True)[1]
 
 
 def _loo(

@@ -8,9 +8,15 @@ from matplotlib.figure import Figure
 from ...common.figure_style import BLUE, INK, ORANGE, PAGE, PAPER
 from .mechanisms import Explanation
 
-_COLOURS = {"both": INK, "who": BLUE, "when": ORANGE}
-_LINES = {"both": "-", "who": "--", "when": ":"}
-_LABELS = {"both": "as it is", "who": "who only (sightings alike)", "when": "when only (personas alike)"}
+_GREEN = "#009E73"
+_COLOURS = {"both": INK, "who": BLUE, "when": ORANGE, "cue": _GREEN}
+_LINES = {"both": "-", "who": "--", "when": ":", "cue": "-."}
+_LABELS = {
+    "both": "as it is",
+    "who": "who only (sightings alike)",
+    "when": "when only (personas alike)",
+    "cue": "cue only (number of sharers)",
+}
 
 
 def plot_explanation(explanation: Explanation) -> Figure:
@@ -34,7 +40,13 @@ def draw_explanation(curves: pd.DataFrame, decomposition: pd.DataFrame) -> Figur
         curve.set_ylim(bottom=0)
         curve.set_xlim(left=0)
         curve.legend(loc="best")
-        names = {"fall": ("in all", INK, "D"), "who": ("by who", BLUE, "o"), "when": ("by when", ORANGE, "s")}
+        names = {
+            "fall": ("in all", INK, "D"),
+            "who": ("by who", BLUE, "o"),
+            "when": ("by when", ORANGE, "s"),
+            "cue": ("by cue", _GREEN, "^"),
+        }
+        names = {part: names[part] for part in decomposition.index}
         low, high = decomposition["factor_low"].min(), decomposition["factor_high"].max()
         for place, (part, (label, shade, mark)) in enumerate(names.items()):
             row = decomposition.loc[part]

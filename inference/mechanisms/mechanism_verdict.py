@@ -1,4 +1,4 @@
-"""The verdict on who and when: which mechanism model the decision counts need."""
+"""The verdict on who, when and cue: which mechanism model the decision counts need."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -10,13 +10,17 @@ from ..comparison.verdict import GAIN, STANDARD_ERRORS
 from ..loo.loo import elpd_difference
 from .mechanism_models import MECHANISM_MODELS
 
-Account = Literal["neither", "who", "when", "both", "undecided"]
+Account = Literal["neither", "who", "when", "cue", "both", "who and cue", "when and cue", "all", "undecided"]
 
 MEANING = {
     "neither": "one probability of sharing for every persona and sighting",
     "who": "personas differ, and sightings do not",
     "when": "sightings differ, and personas do not",
+    "cue": "the number of neighbours that have shared decides, and personas and sightings do not differ",
     "both": "personas differ, and sightings too",
+    "who and cue": "personas differ, and the number of neighbours that have shared decides too",
+    "when and cue": "sightings differ, and the number of neighbours that have shared decides too",
+    "all": "personas and sightings differ, and the number of neighbours that have shared decides too",
 }
 """What each mechanism model says."""
 

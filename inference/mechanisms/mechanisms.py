@@ -1,4 +1,4 @@
-"""Who or when: which mechanism makes the hazard fall, inferred from decision counts."""
+"""Who, when or cue: which mechanism makes the hazard fall, inferred from decision counts."""
 
 import json
 import math
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...common.cues import CUE_LABELS
 from ...errors import InputError, check_seed
 from ...simulate import Trajectories
 from ...simulate.reading.reader import as_trajectories
@@ -21,9 +22,9 @@ from ..posterior.diagnostics import INTERVAL, diagnose, summarize
 from ..posterior.fitting import PACKAGES, versions
 from ..posterior.sampling import SamplerSettings
 from .decision_counts import DecisionCounts, decision_counts
-from .decomposition import Exposure, HazardDecline, decompose, hazard_curves
+from .decomposition import Exposure, HazardDecline, decompose, decompose_with_cue, hazard_curves
 from .mechanism_models import UNITS, MechanismFit, fit_mechanism_model, offered
-from .mechanism_verdict import Account, judge_mechanisms
+from .mechanism_verdict import MEANING, Account, judge_mechanisms
 
 MAX_REFITS = 10
 """If more units than this have a high Pareto k, none is refitted."""
@@ -39,13 +40,13 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Explanation:
-    """Who or when, for one condition.
+    """Who, when or cue, for one condition.
 
     Parameters
     ----------
     condition : dict
         Values of the condition columns; empty when there is one condition.
-    account : {"neither", "who", "when", "both", "undecided"}
+    account : {"neither", "who", "when", "both", "cue", "who and cue", "when and cue", "all", "undecided"}
         The simplest mechanism model to which no richer model adds enough, see
         :func:`tworate.inference.mechanisms.mechanism_verdict.judge_mechanisms`.
     reasons, cautions : list of str
@@ -53,9 +54,10 @@ class Explanation:
     fits : dict of str to MechanismFit
         Fits of the mechanism models.
     decomposition : pandas.DataFrame
-        Index `fall`, `who`, `when`; columns `mean`, `sd`, `hdi_low`, `hdi_high` (in nats: log of the factor by which
-        the hazard per sighting falls), `factor`, `factor_low`, `factor_high` (the exponentials), `ess_bulk`, `r_hat`.
-        All come from the richest mechanism model, of which the others are special cases.
+        Index `fall`, `who`, `when`, and `cue` where agents see who shared; columns `mean`, `sd`, `hdi_low`, `hdi_high`
+        (in nats: log of the factor by which the hazard per sighting falls), `factor`, `factor_low`, `factor_high` (the
+        exponentials), `ess_bulk`, `r_hat`. All come from the richest mechanism model, of which the others are special
+        cases.
     sightings : float
         Exposure over which the fall is measured, as a number of sightings of an agent that does not share.
     visibility : float
@@ -64,8 +66,8 @@ class Explanation:
     curves : pandas.DataFrame
         See :func:`tworate.inference.mechanisms.decomposition.hazard_curves`.
     table : pandas.DataFrame
-        One row per persona and sighting: `persona`, `share` (of the initially susceptible), `sighting`, `decisions`,
-        `new_sharers`, and `mean`, `low`, `high` of P(share).
+        One row per persona and sighting, and per cue if there is one: `persona`, `share` (of the initially
+        susceptible), `sighting`, `cue`, `decisions`, `new_sharers`, and `mean`, `low`, `high` of P(share).
     unit : {"cell", "trajectory"}
         What leave-one-out left out at a time.
     n_trajectories : int
@@ -108,6 +110,8 @@ class Explanation:
         """The explanation in words, with its numbers."""
         total = _factor(self._part("fall"))
         reach = f"over {self.sightings:.3g} sightings"
+        if "cue" in self.fits and self.account != "neither":
+            return self._sentence_with_cue(total, reach)
         if self.direction == "stays":
             return (
                 f"Nothing to explain: the probability that the next sighting persuades does not clearly change {reach} "
@@ -133,6 +137,19 @@ class Explanation:
         if self.direction == "falls" and when["hdi_high"] < 0:
             text += "; repetition persuades here, which works against the fall"
         return text + "."
+
+    def _sentence_with_cue(self, total: str, reach: str) -> str:
+        opening = f"Undecided ({self.reasons[0]}); the numbers that follow are only indicative"
+        if self.account != "undecided":
+            # The meaning says more than the names of the mechanisms, which are therefore short.
+            opening = f"{self.account.capitalize()}: {MEANING[self.account]}"
+        change = {"falls": "falls", "rises": "rises", "stays": "does not clearly change"}[self.direction]
+        parts = ", ".join(f"{_factor(self._part(name))} {name}" for name in self.decomposition.index if name != "fall")
+        by = f"(by a factor of {total})" if self.direction == "stays" else f"by a factor of {total}"
+        return (
+            f"{opening}. The probability that the next sighting persuades {change} {by} {reach}; the factors of each "
+            f"mechanism, where one below 1 works against a fall: {parts}."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return everything except draws and curves, in a form that JSON can express."""
@@ -179,7 +196,7 @@ def explain(
     only: Callable[[dict[str, Any]], bool] | None = None,
     progress: Progress | None = None,
 ) -> list[Explanation]:
-    """Distinguish who from when by the counts by persona and sighting.
+    """Distinguish who, when and cue by the counts by persona, sighting and number of sharers.
 
     Parameters
     ----------
@@ -266,7 +283,13 @@ def _explanation(
     richest = fits[list(fits)[-1]]
     exposure = Exposure(counts.reach, counts.visibility)
     tables = richest.p_share
-    summary, problems = _summary_of(decompose(tables, counts.shares, exposure), richest)
+    weights = None if counts.cue is None else counts.cue_weights
+    parts = (
+        decompose(tables, counts.shares, exposure)
+        if weights is None
+        else decompose_with_cue(tables, counts.shares, exposure, weights)
+    )
+    summary, problems = _summary_of(parts, richest)
     doubts = [
         f"the sampler's numbers for {name} cannot be trusted: {'; '.join(texts)}"
         for name, texts in {**{name: fit.problems for name, fit in fits.items()}, "the split": problems}.items()
@@ -298,7 +321,7 @@ def _explanation(
         decomposition=summary,
         sightings=counts.reach,
         visibility=counts.visibility,
-        curves=hazard_curves(tables, counts.shares, exposure, INTERVAL),
+        curves=hazard_curves(tables, counts.shares, exposure, INTERVAL, weights),
         table=_decisions(counts, tables),
         unit=unit,
         n_trajectories=len(counts.trajectories),
@@ -309,7 +332,7 @@ def _summary_of(parts: HazardDecline, richest: MechanismFit) -> tuple[pd.DataFra
     """Summarize the posterior of the fall and its parts, and return problems that the diagnostics find."""
     draws = group(richest.posterior, "posterior")
     shape = (draws.sizes["chain"], draws.sizes["draw"])
-    varying = {name: values for name, values in parts._asdict().items() if np.ptp(values) > _SAME}
+    varying = {name: values for name, values in parts.by_name().items() if np.ptp(values) > _SAME}
     posterior = make_posterior(
         posterior=draws[[]].assign({k: (("chain", "draw"), v.reshape(shape)) for k, v in varying.items()}),
         sample_stats=group(richest.posterior, "sample_stats"),
@@ -319,9 +342,7 @@ def _summary_of(parts: HazardDecline, richest: MechanismFit) -> tuple[pd.DataFra
     # A mechanism has no part if the data cannot show it: with one persona, or with one sighting.
     columns = ["mean", "sd", "hdi_low", "hdi_high", "ess_bulk", "r_hat"]
     constant = pd.Series([0.0, 0.0, 0.0, 0.0, np.nan, np.nan], index=columns)
-    summary = pd.DataFrame(
-        {name: summary.loc[name] if name in varying else constant for name in HazardDecline._fields}
-    ).T
+    summary = pd.DataFrame({name: summary.loc[name] if name in varying else constant for name in parts.by_name()}).T
     for name, source in (("factor", "mean"), ("factor_low", "hdi_low"), ("factor_high", "hdi_high")):
         summary[name] = np.exp(summary[source])
     return summary, problems
@@ -329,15 +350,16 @@ def _summary_of(parts: HazardDecline, richest: MechanismFit) -> tuple[pd.DataFra
 
 def _decisions(counts: DecisionCounts, tables: Any) -> pd.DataFrame:
     """Return the decision table as estimated from the counts."""
-    n_personas, n_sightings = counts.shape
+    persona, sighting, *cue = (place.ravel() for place in np.indices(counts.shape))
     decisions, new_sharers = counts.totals()
     outside = (1.0 - INTERVAL) / 2.0
     low, high = np.quantile(tables, [outside, 1.0 - outside], axis=0)
     return pd.DataFrame(
         {
-            "persona": np.repeat(counts.personas, n_sightings),
-            "share": np.repeat(counts.shares, n_sightings),
-            "sighting": np.tile(np.arange(1, n_sightings + 1), n_personas),
+            "persona": np.array(counts.personas)[persona],
+            "share": counts.shares[persona],
+            "sighting": sighting + 1,
+            **({"cue": np.array(CUE_LABELS)[cue[0]]} if cue else {}),
             "decisions": decisions.ravel().astype(int),
             "new_sharers": new_sharers.ravel().astype(int),
             "mean": tables.mean(axis=0).ravel(),
@@ -357,7 +379,7 @@ def _cautions(part: Trajectories, counts: DecisionCounts) -> list[str]:
         )
     # Pearson's sum of squares about the pooled rates, compared with its mean and variance for binomial decisions.
     decisions, new_sharers = counts.totals()
-    place = (counts.persona, counts.sighting)
+    place = counts.place
     rate = new_sharers / np.maximum(decisions, 1.0)
     p, n = rate[place], counts.decisions.astype(float)
     share = n / decisions[place]

@@ -88,6 +88,27 @@ def test_effects_of_full_designs_are_differences_of_means_and_their_shares_add_u
     assert effects.residual_sd**2 == pytest.approx((1 - effects.r_squared) * log_odds.var())
 
 
+def test_the_cue_is_an_effect_of_its_own():
+    events, personas = EVENTS[::4], all_personas()
+    values = [
+        np.array(
+            [[[share_probability(p, event, m, "very", cue) for cue in range(4)] for m in range(1, 4)] for p in personas]
+        )
+        for event in events
+    ]
+    cued = [
+        DecisionTable(event, tuple(personas), table, **dict.fromkeys(DIAGNOSTICS, np.zeros_like(table)))
+        for event, table in zip(events, values, strict=True)
+    ]
+    effects = fit_decision_effects(cued)
+    steps = {"1": -1.5, "2": -0.5, "3-4": 0.5, "5+": 1.5}
+    expected = {level: step * rule.CUE_EFFECT for level, step in steps.items()}
+    assert effects_of(effects, "sharers") == pytest.approx(expected)
+    assert effects_of(effects, "sighting")["1"] == pytest.approx(-rule.SIGHTING_EFFECT)
+    assert effects.r_squared == pytest.approx(1)
+    assert "sharers 5+" in [text.get_text() for text in plot_effects(effects).axes[0].get_yticklabels()]
+
+
 def test_an_interaction_is_in_the_residual(tables):
     def interacting(persona, event, sighting):
         sign = 1 if persona.code[0].isupper() == persona.code[1].isupper() else -1
@@ -134,7 +155,7 @@ def test_tables_that_do_not_fit_together_are_refused(tables):
     with pytest.raises(InputError, match="there is no decision table"):
         fit_decision_effects([])
     other = replace(tables[1], personas=tables[1].personas[::-1])
-    with pytest.raises(InputError, match="differ in their personas or sightings"):
+    with pytest.raises(InputError, match="differ in their personas, sightings or cues"):
         fit_decision_effects([tables[0], other])
 
 

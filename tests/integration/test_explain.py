@@ -226,3 +226,35 @@ def test_missing_counts_are_one_line_and_status_2(folder, tmp_path, monkeypatch,
     assert err.startswith("error:")
     assert len(err.strip().splitlines()) == 1
     assert "bare.counts.csv is not beside it" in err
+
+
+CUED = np.broadcast_to(np.array([0.05, 0.12, 0.25, 0.45]), (4, 3, 4))
+WHO_CUED = np.clip(CUED * np.array([0.4, 0.8, 1.2, 1.6])[:, None, None], 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("table", "account"),
+    [
+        (CUED, "cue"),
+        (np.repeat(TRUTHS["who"][:, :, None], 4, axis=2), "who"),
+        (np.repeat(TRUTHS["when"][:, :, None], 4, axis=2), "when"),
+        (WHO_CUED, "who and cue"),
+    ],
+)
+def test_a_cue_is_told_from_who_and_when(table, account):
+    result = explain(simulated(table, 31), seed=4)[0]
+    assert result.account == account, result.reasons
+    assert result.sentence.startswith(account.capitalize())
+    cues = list(dict.fromkeys(result.table["cue"]))
+    assert cues == ["1", "2", "3-4", "5+"][: len(cues)]
+    parts = result.decomposition["mean"]
+    assert parts["who"] + parts["when"] + parts["cue"] == pytest.approx(parts["fall"])
+    # More sharers persuade more, and are seen later: the cue works against the fall, where there is one.
+    assert (result.decomposition.loc["cue", "hdi_high"] < 0) == ("cue" in account)
+    truth = pd.Series(table[:, :, : len(cues)].ravel())
+    seen = (result.table["decisions"] > 0).to_numpy()
+    inside = truth.between(result.table["low"], result.table["high"])[seen]
+    # The intervals are not independent: in the account of fewer effects one error is in many cells.
+    assert inside.mean() > 0.7
+    figure = plot_explanation(result)
+    assert "by cue" in [text.get_text() for text in figure.axes[1].get_yticklabels()]

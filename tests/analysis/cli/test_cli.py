@@ -191,6 +191,23 @@ def test_a_mixture_on_a_network_is_printed_and_recorded(in_process, tmp_path):
     assert set(table["qualifier"]) == {"extremely"}
 
 
+def test_a_cue_is_a_column_of_decisions_and_of_counts(in_process, tmp_path):
+    asked = ["--personas", "OCEAN,ocean", "--cue", "sharers", "--no-cache"]
+    decided = in_process("decide", *asked, "--sightings", 2, cwd=tmp_path)
+    assert decided.returncode == 0, decided.stderr
+    table = pd.read_csv(StringIO(decided.stdout))
+    assert list(table["cue"]) == ["1", "2", "3-4", "5+"] * 4
+    done = in_process(
+        "simulate", *asked, "--agents", 100, "--replicates", 2, "--rounds", 5, "--out", "a.parquet", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    counts = pd.read_parquet(tmp_path / "a.counts.parquet")
+    assert {"none", "1"} <= set(counts["cue"])
+    wrong = in_process("simulate", "--cue", "likes", cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "cue 'likes' is unknown; choose one of none, sharers" in wrong.stderr
+
+
 def test_a_network_with_parameters_is_named_and_its_components_are_printed(in_process):
     done = in_process(
         "simulate", "--agents", 200, "--replicates", 1, "--rounds", 2, "--personas", "OCEAN,ocean",

@@ -93,3 +93,20 @@ def test_without_counts_it_says_which_command_writes_them(data, tmp_path):
     silent = data.counts[data.counts["sighting"] == 0]
     with pytest.raises(InputError, match="nobody decides"):
         decision_counts(Trajectories(quiet, counts=silent))
+
+
+def test_a_cue_is_an_axis_of_the_table():
+    table = np.repeat(TABLE[:, :, None], 4, axis=2)
+    settings = {"rounds": 25, "replicates": 4, "seed": 2, "persona_labels": ["a", "b"]}
+    network, members = random_regular(300, 6, seed=1), np.arange(300) % 3 // 2
+    cued, plain = (decision_counts(spread(network, p, members, **settings)) for p in (table, TABLE))
+    assert cued.shape == (2, 3, 4)
+    for with_cue, without in zip(cued.totals(), plain.totals(), strict=True):
+        np.testing.assert_array_equal(with_cue.sum(axis=2), without)
+    seen = cued.totals()[0].sum(axis=0)
+    np.testing.assert_allclose(cued.cue_weights, seen / seen.sum(axis=1, keepdims=True))
+    assert (cued.reach, cued.visibility) == (plain.reach, plain.visibility)
+    wrong = spread(network, table, members, **settings)
+    wrong.counts.loc[wrong.counts["cue"] == "2", "cue"] = "many"
+    with pytest.raises(InputError, match="cue 'many' is none of 1, 2, 3-4, 5\\+"):
+        decision_counts(wrong)

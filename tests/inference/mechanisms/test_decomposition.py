@@ -5,7 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
-from tworate.inference.mechanisms.decomposition import Exposure, counterfactual, decompose, hazard_curves
+from tworate.inference.mechanisms.decomposition import (
+    Exposure,
+    counterfactual,
+    decompose,
+    decompose_with_cue,
+    hazard_curves,
+    over_cues,
+)
 from tworate.inference.mechanisms.mechanism_verdict import judge_mechanisms
 from tworate.models import decision_curve
 
@@ -37,6 +44,44 @@ def test_parts_are_what_each_mechanism_adds_over_the_orders_of_switching_on(expo
         assert decline.when[number] == pytest.approx(np.mean(added["when"]))
         assert decline.fall[number] == pytest.approx(fall(table, SHARES, exposure))
         assert decline.who[number] + decline.when[number] == pytest.approx(decline.fall[number])
+
+
+CUED = np.random.default_rng(3).uniform(0.05, 0.6, (2, 2, 3, 4))
+CUE_WEIGHTS = np.array([[0.9, 0.1, 0.0, 0.0], [0.3, 0.4, 0.2, 0.1], [0.0, 0.1, 0.3, 0.6]])
+
+
+@pytest.mark.parametrize("exposure", EXPOSURES)
+def test_parts_with_a_cue_are_what_each_adds_over_the_six_orders(exposure):
+    decline = decompose_with_cue(CUED, SHARES, exposure, CUE_WEIGHTS)
+    added = {"who": [], "when": [], "cue": []}
+    for order in itertools.permutations(added):
+        active, before = dict.fromkeys(added, False), np.zeros(2)
+        for mechanism in order:
+            active[mechanism] = True
+            flat = over_cues(CUED, CUE_WEIGHTS, exposure, when=active["when"], cue=active["cue"])
+            altered, weights = counterfactual(flat, SHARES, exposure, who=active["who"], when=True)
+            now = np.array([fall(table, weights, exposure) for table in altered])
+            added[mechanism].append(now - before)
+            before = now
+    for name, values in added.items():
+        np.testing.assert_allclose(decline.by_name()[name], np.mean(values, axis=0), atol=1e-12)
+    np.testing.assert_allclose(decline.who + decline.when + decline.cue, decline.fall, atol=1e-12)
+
+
+def test_with_a_cue_that_is_always_the_same_the_parts_are_those_without_it():
+    flat = decompose(TABLES, SHARES, EXPOSURES[0])
+    cued = decompose_with_cue(TABLES[..., None], SHARES, EXPOSURES[0], np.ones((3, 1)))
+    assert np.abs(cued.cue).max() < 1e-12
+    np.testing.assert_allclose([cued.who, cued.when], [flat.who, flat.when], atol=1e-12)
+
+
+def test_over_cues_is_the_mean_over_what_is_seen_at_each_sighting():
+    exposure = EXPOSURES[0]
+    seen = over_cues(CUED, CUE_WEIGHTS, exposure, when=True, cue=True)
+    for place in itertools.product(range(2), range(2), range(3)):
+        assert seen[place] == pytest.approx(sum(CUED[place][k] * CUE_WEIGHTS[place[2], k] for k in range(4)))
+    alike = over_cues(CUED, CUE_WEIGHTS, exposure, when=False, cue=False)
+    np.testing.assert_allclose(alike, np.broadcast_to(alike[:, :, :1], alike.shape))
 
 
 @pytest.mark.parametrize("exposure", EXPOSURES)

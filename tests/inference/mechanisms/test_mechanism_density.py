@@ -28,28 +28,42 @@ DECISIONS = np.array([[40.0, 25.0, 60.0], [35.0, 30.0, 0.0], [50.0, 20.0, 10.0],
 SHARED = np.array([[10.0, 3.0, 2.0], [20.0, 15.0, 0.0], [1.0, 0.0, 1.0], [9.0, 90.0, 11.0]])
 
 
+CUED_DECISIONS = np.random.default_rng(4).integers(0, 60, (4, 3, 2)).astype(float)
+CUED_SHARED = np.floor(CUED_DECISIONS * np.random.default_rng(5).uniform(0.05, 0.5, CUED_DECISIONS.shape))
+
+
+def data_of(layout):
+    """Return decisions and new sharers of the shape of a layout."""
+    return (DECISIONS, SHARED) if len(layout.shape) == 2 else (CUED_DECISIONS, CUED_SHARED)
+
+
 def pymc_model(layout):
     """Return the model as one would write it in PyMC."""
-    n_personas, n_sightings = layout.shape
+    n_personas, n_sightings = layout.shape[:2]
+    decisions, shared = data_of(layout)
+    cued = len(layout.shape) == 3
     with pm.Model() as model:
         log_odds = pm.Normal("mean_logit", *MEAN_PRIOR) * np.ones(layout.shape)
         sd = {part: pm.HalfNormal(f"sd_{part}", SD_PRIOR[part]) for part in layout.parts}
         for part in layout.parts:
             if part == "persona":
-                log_odds = log_odds + pm.ZeroSumNormal(part, sd[part], shape=n_personas)[:, None]
+                effect = pm.ZeroSumNormal(part, sd[part], shape=n_personas)[:, None]
             elif part == "sighting":
-                log_odds = log_odds + pm.ZeroSumNormal(part, sd[part], shape=n_sightings)[None, :]
+                effect = pm.ZeroSumNormal(part, sd[part], shape=n_sightings)[None, :]
+            elif part == "cue":
+                effect = pm.ZeroSumNormal(part, sd[part], shape=layout.shape[2])[None, None, :]
             else:
-                log_odds = log_odds + pm.ZeroSumNormal(part, sd[part], shape=layout.shape, n_zerosum_axes=2)
-        pm.Binomial("shared", n=DECISIONS.astype(int), logit_p=log_odds, observed=SHARED.astype(int))
+                effect = pm.ZeroSumNormal(part, sd[part], shape=(n_personas, n_sightings), n_zerosum_axes=2)
+            log_odds = log_odds + (effect[:, :, None] if cued and part != "cue" else effect)
+        pm.Binomial("shared", n=decisions.astype(int), logit_p=log_odds, observed=shared.astype(int))
     return model
 
 
 def free_numbers(layout, buffer, point):
     """Return the free numbers of each part that a point stands for, and the log-Jacobian of scaling them."""
-    sizes = [layout.size(part) for part in ("persona", "sighting", "interaction")]
+    sizes = [layout.size(part) for part in MECHANISM_MODELS["all"]]
     information = dict(
-        zip(MECHANISM_MODELS["both"], np.split(buffer[-sum(sizes) :], np.cumsum(sizes)[:-1]), strict=True)
+        zip(MECHANISM_MODELS["all"], np.split(buffer[-sum(sizes) :], np.cumsum(sizes)[:-1]), strict=True)
     )
     free, jacobian = {}, 0.0
     for number, (part, place) in enumerate(layout.slices().items()):
@@ -63,7 +77,8 @@ def log_posterior(layout, buffer, point):
     """Compute it plainly: binomial decisions under the table of a point, priors, and the Jacobian."""
     effects = effects_of(layout, buffer, point[None])
     free, jacobian = free_numbers(layout, buffer, point)
-    total = binom.logpmf(SHARED, DECISIONS, effects["p_share"][0]).sum() + norm.logpdf(point[0], *MEAN_PRIOR) + jacobian
+    decisions, shared = data_of(layout)
+    total = binom.logpmf(shared, decisions, effects["p_share"][0]).sum() + norm.logpdf(point[0], *MEAN_PRIOR) + jacobian
     for number, part in enumerate(layout.parts):
         sd = effects[f"sd_{part}"][0]
         assert sd == pytest.approx(np.exp(point[1 + number]))
@@ -71,10 +86,14 @@ def log_posterior(layout, buffer, point):
     return total
 
 
-@pytest.mark.parametrize("name", MECHANISM_MODELS)
-def test_density_is_binomial_decisions_with_priors_and_has_its_gradient(name):
-    layout = Layout(DECISIONS.shape, MECHANISM_MODELS[name])
-    buffer = buffer_of(layout, DECISIONS, SHARED)
+WITHOUT_CUE = [name for name, parts in MECHANISM_MODELS.items() if "cue" not in parts]
+LAYOUTS = [Layout(DECISIONS.shape, MECHANISM_MODELS[name]) for name in WITHOUT_CUE]
+LAYOUTS += [Layout(CUED_DECISIONS.shape, parts) for parts in MECHANISM_MODELS.values()]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_density_is_binomial_decisions_with_priors_and_has_its_gradient(layout):
+    buffer = buffer_of(layout, *data_of(layout))
     rng = np.random.default_rng(1)
     differences = []
     for _ in range(4):
@@ -87,9 +106,10 @@ def test_density_is_binomial_decisions_with_priors_and_has_its_gradient(name):
     np.testing.assert_allclose(differences, differences[0], atol=1e-8)
 
 
-def test_it_is_that_of_the_pymc_model_in_other_coordinates():
-    layout = Layout(DECISIONS.shape, MECHANISM_MODELS["both"])
-    buffer = buffer_of(layout, DECISIONS, SHARED)
+@pytest.mark.parametrize("shape", [DECISIONS.shape, CUED_DECISIONS.shape])
+def test_it_is_that_of_the_pymc_model_in_other_coordinates(shape):
+    layout = Layout(shape, MECHANISM_MODELS["both" if len(shape) == 2 else "all"])
+    buffer = buffer_of(layout, *data_of(layout))
     model = pymc_model(layout)
     with warnings.catch_warnings():
         # PyTensor advises to install a compiler, which is not needed here.
