@@ -105,9 +105,10 @@ class AnswerPaths:
                     unfinished.append((before + token, log_p + value))
                 elif reading.option is not None:
                     listed[reading.option].append(log_p + value)
+        totals = [math.fsum(map(math.exp, values)) for values in listed]
         return [
-            Reach(math.log(total) if (total := math.fsum(map(math.exp, values))) > 0 else -math.inf, *bounds)
-            for values, *bounds in zip(listed, hidden, unexplored, strict=True)
+            Reach(math.log(total) if total > 0 else -math.inf, bound, begun)
+            for total, bound, begun in zip(totals, hidden, unexplored, strict=True)
         ]
 
     def _unlisted(self, before: bytes) -> float:

@@ -17,8 +17,10 @@ from .answer_tree import grow
 from .forward import Forward
 from .prefix_tree import Tokens
 
-LEAST_PATH = 1e-4
+LEAST_PATH = 1e-3
 """Probability below which the beginning of an answer is not followed."""
+LEAST_CHECKED = 1e-2
+"""Probability below which it is not checked whether the last word of a written option goes on."""
 
 
 class Asked(NamedTuple):
@@ -124,7 +126,8 @@ class Scorer:
             reading = self._read(asked.options, written)
             if reading is None:
                 reading = Reading(branch.reading.option)
-            if not reading.is_settled and depth + 1 < max_tokens and total > -np.inf:
+            may_change = reading.may_grow or (reading.at_edge and total > np.log(LEAST_CHECKED))
+            if may_change and depth + 1 < max_tokens and total > -np.inf:
                 followed.append((token, Branch(branch.number, written, total, reading)))
             elif reading.option is not None:
                 found[reading.option] += np.exp(total)

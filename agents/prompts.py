@@ -172,7 +172,7 @@ class PromptTemplates:
 def questions_of(
     events: Sequence[Event], personas: Sequence[Persona], sightings: int, cue: str = "none"
 ) -> list[Question]:
-    """Return one question for each event, persona, sighting and cue; the last sighting means "this one or any later"."""
+    """Return one question for each event, persona, sighting and cue; the last sighting means "or any later one"."""
     if sightings < 1:
         raise ValueError(f"sightings = {sightings}: must be at least 1")
     return [

@@ -54,7 +54,7 @@ def run(
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
     show: Callable[[Comparison], None] | None = None,
-    probe: bool = True,
+    with_probe: bool = True,
 ) -> Comparison:
     """Run the main job and save everything: decisions, trajectories, comparison, report.
 
@@ -85,7 +85,7 @@ def run(
         Called with notes for the user.
     show : callable, optional
         Called with the comparison before it is saved.
-    probe : bool
+    with_probe : bool
         Whether the model is probed for personas, see :func:`tworate.agents.probe_model`, in the short form.
 
     Returns
@@ -119,7 +119,8 @@ def run(
         cue=cue,
         progress=deciding,
     )
-    trust = judge_decisions(tables, short_probe(model, templates, elicitation, progress, say) if probe else None)
+    probe = short_probe(model, templates, elicitation, progress, say) if with_probe else None
+    trust = judge_decisions(tables, probe)
     for note in elicitation_notes(tables, elicitation) if say else ():
         say(f"note: {note}")
     if say and not trust.trustworthy:

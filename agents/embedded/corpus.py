@@ -9,7 +9,8 @@ import random
 from ...common.cues import CUE_WORDS
 from ..event import EVENT_TYPES, Event
 from ..personas import Persona
-from ..prompts import OPTIONS, Question
+from ..prompts import FRAMINGS, OPTIONS, Question
+from ..wordings import LABELS, Wording
 
 _WORDS = """
 the a of in on at near after before by from with and to during over between against several many two three hundred
@@ -109,6 +110,11 @@ def random_question(rng: random.Random, persona: Persona, with_cue: float = 0.0)
     return Question(persona, event, sighting, is_last, cue)
 
 
-def random_options(rng: random.Random) -> tuple[str, ...]:
-    """Return the two options in random order."""
-    return OPTIONS if rng.random() < 0.5 else OPTIONS[::-1]
+def random_wording(rng: random.Random) -> Wording:
+    """Return the default wording in half of the cases, else with letters or numbers before the options."""
+    return Wording(*OPTIONS, "" if rng.random() < 0.5 else rng.choice(list(LABELS)))
+
+
+def random_framing(rng: random.Random) -> str:
+    """Return the standard framing of the question in half of the cases, else another one."""
+    return FRAMINGS[0] if rng.random() < 0.5 else rng.choice(FRAMINGS[1:])

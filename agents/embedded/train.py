@@ -6,6 +6,7 @@ tokenizer and the weights in the folder of `--start`.
 """
 
 import argparse
+import itertools
 import random
 import time
 from collections.abc import Iterator
@@ -25,7 +26,8 @@ from tworate.agents.embedded import FOLDER, corpus
 from tworate.agents.embedded.rule import QUALIFIER_FACTORS, item_probabilities, share_probability
 from tworate.agents.inventory import ANSWERS, inventory_items, item_conversation
 from tworate.agents.personas import Persona
-from tworate.agents.prompts import OPTIONS, Conversation, PromptTemplates
+from tworate.agents.prompts import FRAMINGS, OPTIONS, Conversation, PromptTemplates
+from tworate.agents.wordings import LABELS
 
 VOCABULARY = 1000
 CHAT_TEMPLATE = (
@@ -36,7 +38,11 @@ ENDINGS = 2
 """Number of prompts in each batch that also train the end of the answer."""
 WITH_CUE = 0.5
 """Fraction of the questions that say how many others have shared."""
-TEMPLATES = {qualifier: PromptTemplates(qualifier=qualifier) for qualifier in QUALIFIER_FACTORS}
+TEMPLATES = {
+    (qualifier, framing): PromptTemplates(qualifier=qualifier, question=framing)
+    for qualifier in QUALIFIER_FACTORS
+    for framing in FRAMINGS
+}
 
 
 class Example(NamedTuple):
@@ -52,7 +58,7 @@ def random_examples(
 ) -> Iterator[Example]:
     """Yield examples of one random persona with one system message: questions, then items with the given keys."""
     persona = corpus.random_persona(rng)
-    qualifier = "very" if rng.random() < 0.5 else rng.choice(list(TEMPLATES))
+    qualifier = "very" if rng.random() < 0.5 else rng.choice(list(QUALIFIER_FACTORS))
     for _ in range(questions):
         yield _question(rng, persona, qualifier)
     for _ in range(items):
@@ -62,13 +68,16 @@ def random_examples(
 def _question(rng: random.Random, persona: Persona, qualifier: str) -> Example:
     question = corpus.random_question(rng, persona, WITH_CUE)
     share = share_probability(persona, question.event, question.sighting, qualifier, question.cue)
-    conversation = TEMPLATES[qualifier].conversation(question, corpus.random_options(rng))
-    return Example(conversation, OPTIONS, (share, 1 - share))
+    wording, share_first = corpus.random_wording(rng), rng.random() < 0.5
+    template = TEMPLATES[qualifier, corpus.random_framing(rng)]
+    labels = LABELS.get(wording.labels, ())
+    conversation = template.conversation(question, wording.shown(share_first), labels)
+    return Example(conversation, wording.answers(share_first), (share, 1 - share))
 
 
 def _item(rng: random.Random, persona: Persona, qualifier: str, keys: tuple[int, ...]) -> Example:
     item = rng.choice([item for item in inventory_items() if item.keyed in keys])
-    conversation = item_conversation(persona, item, TEMPLATES[qualifier], reverse=rng.random() < 0.5)
+    conversation = item_conversation(persona, item, TEMPLATES[qualifier, FRAMINGS[0]], reverse=rng.random() < 0.5)
     return Example(conversation, ANSWERS, item_probabilities(persona, item, qualifier))
 
 
@@ -158,7 +167,7 @@ def make_batch(encoder: ChatEncoder, personas: list[list[Example]]) -> Batch:
         ]
         heads.append(encoded[0])
         # Questions and items are separate groups: prompts of one kind have similar lengths.
-        n_questions = sum(example.answers == OPTIONS for example in examples)
+        n_questions = sum(len(example.answers) == 2 for example in examples)
         tails.append(encoded[1 : 1 + n_questions])
         tails.append(encoded[1 + n_questions :])
     ids = [token for head in heads for token in head]
@@ -282,7 +291,7 @@ def train(settings: Settings) -> None:
     tokenizer = AutoTokenizer.from_pretrained(start) if start else train_tokenizer(rng)
     encoder = ChatEncoder(tokenizer)
     token = {}
-    for answer in (*OPTIONS, *ANSWERS):
+    for answer in {*OPTIONS, *ANSWERS, *itertools.chain(*LABELS.values())}:
         ids = tokenizer.encode(answer, add_special_tokens=False)
         if len(ids) != 1:
             raise RuntimeError(f"the answer {answer!r} must be a single token of the tokenizer")

@@ -10,7 +10,22 @@ from ...common.invocation import set_command
 from ...common.memory import bound_arenas
 from ...errors import InputError, JobError
 from ...files import NOT_WRITTEN, storage_fault
-from . import cache, compare, convert, decide, explain, listings, plan, probe, recover, report, run, simulate, study
+from . import (
+    cache,
+    compare,
+    convert,
+    decide,
+    explain,
+    listings,
+    multiverse,
+    plan,
+    probe,
+    recover,
+    report,
+    run,
+    simulate,
+    study,
+)
 from .help import Command
 
 INTERRUPTED = 130
@@ -55,6 +70,7 @@ app.command("simulate", cls=Command)(simulate.simulate)
 app.command("decide", cls=Command)(decide.decide)
 app.command("probe", cls=Command)(probe.probe)
 app.command("study", cls=Command)(study.study)
+app.command("multiverse", cls=Command)(multiverse.multiverse)
 app.command("recover", cls=Command)(recover.recover)
 app.command("report", cls=Command)(report.report)
 app.command("personas", cls=Command)(listings.personas)

@@ -94,6 +94,6 @@ def run(
             progress=bar,
             say=say,
             show=show,
-            probe=probe,
+            with_probe=probe,
         )
     say(f"report: {folder / 'report.html'}")

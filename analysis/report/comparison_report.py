@@ -134,7 +134,9 @@ def _decisions(decisions: dict[str, Any], folder: Path | None, formats: Sequence
     figures = {}
     if len(decisions["personas"]) > 1:
         target = None if folder is None else folder / _FIGURES / "decisions.png"
-        figures["decisions"] = embedded(plot_prompts(decisions).figure, target, formats, name="decisions")
+        figure = plot_prompts(decisions).get_figure(root=True)
+        assert figure is not None
+        figures["decisions"] = embedded(figure, target, formats, name="decisions")
     return {**decisions, "figures": figures}
 
 

@@ -15,8 +15,9 @@ from ...models import get_model
 from ...simulate import Trajectories
 from ...simulate.history_files import read_beside
 from ...simulate.tables import read_parquet
+from ..study.askings import FACTORS as ASKED
 
-FACTORS = ("model", "event_type", "event", "composition", "network", "visibility", "closure", "seed")
+FACTORS = ("model", "event_type", "event", "composition", "network", "visibility", "closure", "seed", *ASKED)
 """Columns in which conditions may differ."""
 PROFILE = r"[Oo][Cc][Ee][Aa][Nn]"
 """Pattern of a profile that names all five traits."""

@@ -14,9 +14,12 @@ from ...errors import InputError
 from ...files import atomic_path, write_text
 from ...inference.comparison.storage import REPORT
 from ..experiment import Progress
+from ..study.askings import FACTORS as ASKED
+from ..study.specifications import Specifications, make_specifications, specification_table
 from . import figure_tables as tables
 from . import study_plots as plots
 from .rendering import FORMATS, dark_colours, embedded, render
+from .specification_plots import plot_specifications
 
 FIGURES = "figures"
 _MAX_LISTED = 400
@@ -81,6 +84,9 @@ def write_study_report(folder: str | Path, progress: Progress | None = None, for
             for n in ("condition", *tables.FACTORS)
             if "explanation" in with_plots and n in with_plots["explanation"][0]
         ],
+        multiverse=specifications(folder) if "specifications" in with_plots else None,
+        distrusted=_distrusted(record),
+        n_asked=len(record.get("language_models", [])),
         warnings=sorted({str(m["warning"]) for m in record.get("language_models", []) if m.get("warning")}),
         provenance=_provenance(record),
         specification=_text(folder / "study.toml"),
@@ -98,6 +104,7 @@ PLOTS: dict[str, Callable[[pd.DataFrame], Figure]] = {
     "effects": plots.plot_effects,
     "predictions": plots.plot_predictions,
     "explanation": plots.plot_splits,
+    "specifications": lambda table: plot_specifications(table, tables.varying(table)),
 }
 """Figures of a study by name."""
 
@@ -112,10 +119,34 @@ def study_tables(
         "effects": None,
         "predictions": tables.prediction_table(folder, compared),
         "explanation": tables.explanation_table(folder),
+        "specifications": _specification_table(compared),
     }
     if (folder / "effects.parquet").is_file():
         figure_tables["effects"] = tables.effect_table(tables.read_table(folder, "effects"))
     return {name: (table, PLOTS[name]) for name, table in figure_tables.items() if table is not None and len(table)}
+
+
+def specifications(folder: str | Path) -> Specifications:
+    """Return the multiverse of a study: one row for each specification, and what each factor does.
+
+    Parameters
+    ----------
+    folder : path
+        Folder of a study.
+
+    Raises
+    ------
+    InputError
+        When the folder holds no study.
+    """
+    compared = tables.compared_conditions(Path(folder))
+    return make_specifications(compared, tables.varying(compared))
+
+
+def _specification_table(compared: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the specifications if the study varies how it asks."""
+    factors = tables.varying(compared)
+    return specification_table(compared, factors) if set(factors) & set(ASKED) else None
 
 
 def _texts_of_effects(folder: Path, column: str) -> dict[str, str]:
@@ -172,6 +203,18 @@ def _provenance(record: dict[str, Any]) -> dict[str, str]:
         "digest of the study": str(record.get("digest") or ""),
     }
     return {label: value for label, value in content.items() if value}
+
+
+def _distrusted(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the language models and ways to ask whose decisions cannot be trusted, with the reasons."""
+    return [
+        {
+            "name": ", ".join([str(each.get("name")), *map(str, each.get("asking", {}).values())]),
+            "reasons": each["decisions"]["reasons"],
+        }
+        for each in record.get("language_models", [])
+        if each.get("decisions", {}).get("reasons")
+    ]
 
 
 def _text(path: Path) -> str:

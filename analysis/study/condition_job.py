@@ -92,22 +92,22 @@ class Job:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def make_jobs(plan: Plan, tables: Mapping[str, Sequence[DecisionTable]]) -> list[Job]:
+def make_jobs(plan: Plan, tables: Mapping[tuple[str, str], Sequence[DecisionTable]]) -> list[Job]:
     """Make one job per condition, each with the decision table of its own personas.
 
     Parameters
     ----------
     plan : Plan
         The study.
-    tables : mapping of str to sequence of DecisionTable
-        By language model: one table per event, over all personas of the plan.
+    tables : mapping of (str, str) to sequence of DecisionTable
+        By language model and way to ask: one table per event, over all personas of the plan.
     """
     row = {persona: number for number, persona in enumerate(plan.personas)}
-    table_of = {(model, table.event): table for model, event_tables in tables.items() for table in event_tables}
+    table_of = {(*asked, table.event): table for asked, event_tables in tables.items() for table in event_tables}
     jobs = []
     for condition in plan.conditions:
         rows = [row[persona] for persona in condition.composition.mixture.personas]
-        probabilities = table_of[condition.model, condition.event].probabilities[rows]
+        probabilities = table_of[condition.model, condition.asking.label, condition.event].probabilities[rows]
         network = plan.network_hashes.get(condition.settings.network)
         jobs.append(Job(condition, probabilities, plan.specification.comparison, network))
     return jobs

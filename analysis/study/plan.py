@@ -32,6 +32,7 @@ from ...simulate.generators import COMPLETE, NETWORKS, parse_network
 from ...simulate.network_files import parse_network_file
 from ...simulate.seeding import PERSONA, persona_row
 from ..experiment import SpreadSettings
+from .askings import Asking
 from .study_file import MixtureEntry, StudySpecification
 
 Say = Callable[[str], None]
@@ -86,6 +87,8 @@ class StudyCondition:
         Network and process, with the condition's own seed.
     seed : int
         Seed of the study, from which the condition's own seed is derived.
+    asking : Asking
+        How its decisions are asked. It does not change the seed: prompts are compared on the same random numbers.
     """
 
     number: int
@@ -94,13 +97,15 @@ class StudyCondition:
     composition: Composition
     settings: SpreadSettings
     seed: int
+    asking: Asking
 
     @property
     def label(self) -> str:
         """The condition in a few words, for messages."""
         return (
             f"condition {self.number} ({self.model}, {self.event.event_id_cnty}, {self.composition.label}, "
-            f"{self.settings.network}, visibility {self.settings.visibility:g})"
+            f"{self.settings.network}, visibility {self.settings.visibility:g}"
+            f"{', ' if self.asking.label else ''}{self.asking.label})"
         )
 
     @property
@@ -112,6 +117,7 @@ class StudyCondition:
             "composition": self.composition.label,
             "visibility": self.settings.visibility,
             "model": self.model,
+            **self.asking.levels,
         }
 
 
@@ -124,7 +130,7 @@ class Plan:
     specification : StudySpecification
         The study.
     conditions : tuple of StudyCondition
-        In the order of the study: language models, events, compositions, networks, visibilities, seeds.
+        In the order of the study: language models, ways to ask, events, compositions, networks, visibilities, seeds.
     events : tuple of Event
         Events of the posts.
     networks : mapping of str to Network
@@ -144,18 +150,24 @@ class Plan:
 
     @cached_property
     def prompts(self) -> int:
-        """Number of distinct prompts for each language model."""
+        """Number of prompts for each language model, over all ways to ask; a prompt of two ways is asked once."""
         specification = self.specification
         asked = specification.elicitation
         questions = questions_of(self.events, self.personas, asked.sightings, asked.cue)
-        return len(distinct_prompts(questions, specification.templates, specification.asking.wordings)[0])
+        return sum(
+            len(distinct_prompts(questions, asking.templates, asking.elicitation.wordings, asking.elicitation.order)[0])
+            for asking in specification.askings
+        )
 
     @property
     def model_calls(self) -> int:
         """Calls of all language models: one per prompt, or one per answer if answers are sampled."""
-        asking = self.specification.asking
-        calls_per_prompt = asking.samples if asking.method == "sample" else 1
-        return self.prompts * calls_per_prompt * len(self.specification.language_models)
+        # Scored and sampled prompts of one study are counted alike.
+        calls = [
+            asking.elicitation.samples if asking.elicitation.method == "sample" else 1
+            for asking in self.specification.askings
+        ]
+        return round(self.prompts * sum(calls) / len(calls)) * len(self.specification.language_models)
 
     @cached_property
     def network_hashes(self) -> dict[str, str]:
@@ -189,6 +201,7 @@ class Plan:
             "clock": settings.clock,
             **({"pace": str(settings.pace)} if settings.pace else {}),
             "seed": condition.seed,
+            **condition.asking.levels,
         }
 
 
@@ -218,7 +231,7 @@ def make_plan(specification: StudySpecification, note: Say | None = None) -> Pla
     40
     """
     # Check these before a language model is asked.
-    _ = specification.asking, specification.templates
+    askings = specification.askings
     events = _events(specification, note)
     compositions = list(_compositions(specification))
     networks: dict[str, AnyNetwork] = {}
@@ -230,17 +243,18 @@ def make_plan(specification: StudySpecification, note: Say | None = None) -> Pla
     for composition, process in itertools.product(compositions, processes):
         _check_composition(composition, process)
     choices = itertools.product(
-        specification.language_models, events, compositions, processes, specification.spread.visibility,
+        specification.language_models, askings, events, compositions, processes, specification.spread.visibility,
         specification.seed,
     )  # fmt: skip
     hashes = {path: _digest(_arrays(network)) for path, network in networks.items()}
     conditions = []
-    for number, (model, event, composition, process, visibility, seed) in enumerate(choices):
+    for number, (model, asking, event, composition, process, visibility, seed) in enumerate(choices):
         settings = replace(
             process, visibility=visibility, homophily=composition.homophily, placement=composition.placement
         )
         drawn = _own_seed(model.label, event, composition, settings, hashes.get(settings.network), seed)
-        conditions.append(StudyCondition(number, model.label, event, composition, replace(settings, seed=drawn), seed))
+        settings = replace(settings, seed=drawn)
+        conditions.append(StudyCondition(number, model.label, event, composition, settings, seed, asking))
     return Plan(specification, tuple(conditions), tuple(events), networks)
 
 

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from ...agents import CachedLanguageModel, DecisionTable, LanguageModel, decide, load_language_model
+from ...agents import CachedLanguageModel, DecisionTable, LanguageModel, Probe, decide, load_language_model
 from ...agents.answer_store import AnswerStore
+from ...agents.trust import judge_decisions
 from ...errors import InputError
 from ..experiment import Progress, elicitation_notes, elicitation_record
+from ..pipeline import short_probe
 from .plan import Plan, Say, make_plan
 from .store import StudyFolder
 from .study_file import LanguageModelEntry, StudySpecification
 
+Tables = dict[tuple[str, str], list[DecisionTable]]
+"""Decision tables of all events, by language model and way to ask."""
 Load = Callable[[LanguageModelEntry], LanguageModel]
 
 
@@ -78,7 +82,7 @@ def run_study(
         record = study_record(plan, model_records, [job.key for job in jobs])
         store.begin(record, specification.text)
         marked = {"version": __version__, "study": record["digest"]}
-        write_decisions(tables, store, marked)
+        write_decisions(plan, tables, store, marked)
         missing = [job for job in jobs if not store.has(job.key)]
         done = len(jobs) - len(missing)
         if say and done:
@@ -89,7 +93,11 @@ def run_study(
             store.keep(key, write)
             done += 1
             tell(done, len(jobs))
-        write_tables(plan, jobs, store, marked, report("writing tables"))
+        trust = {
+            (each["name"], ", ".join(map(str, each["asking"].values()))): each["decisions"]["decisions"]
+            for each in model_records
+        }
+        write_tables(plan, jobs, store, marked, trust, report("writing tables"))
         write_effects(specification, store, marked, progress, say)
         write_study_report(store.path, progress)
     return store.path
@@ -97,50 +105,62 @@ def run_study(
 
 def ask(
     plan: Plan, load: Load, progress: Progress | None = None, say: Say | None = None
-) -> tuple[dict[str, list[DecisionTable]], list[dict[str, Any]]]:
+) -> tuple[Tables, list[dict[str, Any]]]:
     """Ask each language model, one after the other, all questions of the study.
 
     Returns
     -------
-    tables : dict of str to list of DecisionTable
-        By language model: one table per event.
+    tables : dict of (str, str) to list of DecisionTable
+        By language model and way to ask: one table per event.
     records : list of dict
         Each model and how it was asked, for `study.json`.
     """
     specification = plan.specification
-    tables, records = {}, []
+    tables: Tables = {}
+    records = []
     for entry in specification.language_models:
         folder = specification.path(entry.model)
         model = load(entry.model_copy(update={"model": str(folder)}) if folder.is_dir() else entry)
 
-        def asking(done: int, total: int, label: str = entry.label) -> None:
+        def report(done: int, total: int, label: str = entry.label) -> None:
             if progress:
                 progress(f"asking {label}", done, total)
 
-        tables_of_model = decide(
-            model,
-            plan.events,
-            plan.personas,
-            sightings=specification.elicitation.sightings,
-            templates=specification.templates,
-            elicitation=specification.asking,
-            cue=specification.elicitation.cue,
-            progress=asking,
-        )
-        notes = elicitation_notes(tables_of_model, specification.asking)
-        for note in notes if say else ():
-            say(f"note: {entry.label}: {note}")  # type: ignore[misc]
-        tables[entry.label] = tables_of_model
-        records.append(
-            {
-                "name": entry.label,
-                "model": entry.model,
-                "fingerprint": model.fingerprint,
-                "warning": model.warning,
-                "notes": notes,
-                "elicitation": elicitation_record(tables_of_model, specification.asking),
-            }
-        )
+        probes: dict[str, Probe | None] = {}
+        for asking in specification.askings:
+            asked = decide(
+                model,
+                plan.events,
+                plan.personas,
+                sightings=specification.elicitation.sightings,
+                templates=asking.templates,
+                elicitation=asking.elicitation,
+                cue=specification.elicitation.cue,
+                progress=report,
+            )
+            qualifier = asking.templates.qualifier
+            if qualifier not in probes:
+                probes[qualifier] = short_probe(model, asking.templates, asking.elicitation, progress, say)
+            trust = judge_decisions(asked, probes[qualifier])
+            notes = elicitation_notes(asked, asking.elicitation)
+            if not trust.trustworthy:
+                notes.append(trust.sentence)
+            name = f"{entry.label}, {asking.label}" if asking.label else entry.label
+            for note in notes if say else ():
+                say(f"note: {name}: {note}")  # type: ignore[misc]
+            tables[entry.label, asking.label] = asked
+            records.append(
+                {
+                    "name": entry.label,
+                    "model": entry.model,
+                    "fingerprint": model.fingerprint,
+                    "warning": model.warning,
+                    "asking": dict(asking.levels),
+                    "notes": notes,
+                    "elicitation": elicitation_record(asked, asking.elicitation),
+                    "decisions": trust.to_json(),
+                }
+            )
     return tables, records
 
 

@@ -16,15 +16,18 @@ from pydantic import (
     model_validator,
 )
 
-from ...agents import Elicitation, PromptTemplates, parse_wordings
+from ...agents import Elicitation, parse_wordings
 from ...agents.base_url import OPENAI_PREFIX
 from ...agents.personas import DEFAULT_QUALIFIER
+from ...agents.prompts import FRAMINGS
+from ...agents.wordings import AUTO
 from ...common.cues import CUES
 from ...errors import nearest
 from ...models import CLOSURES, get_model
 from ...models.structures.choice import check_structure_names
 from ...simulate import defaults
 from ..experiment import PLACEMENTS
+from .askings import Asking, askings_of
 from .toml_source import explained, read_toml
 
 
@@ -152,12 +155,39 @@ class ElicitationTable(_Table):
 
     method: str = "logits"
     wordings: Names = []
+    question: str = FRAMINGS[0]
+    order: str = "both"
+    calibrate: str = "none"
     sightings: int = Field(default=5, ge=1)
     cue: Literal[CUES] = CUES[0]  # type: ignore[valid-type]
     samples: int = 100
     temperature: float = 1.0
     max_unparsable: float = 0.2
     max_tokens: int = 16
+
+
+class PromptTable(_Table):
+    """Ways to ask decisions, as factors: every combination is asked, simulated and compared on its own.
+
+    Keys that are left out are not varied: `[elicitation]` and `[personas]` say how to ask.
+    """
+
+    wordings: Names = []
+    questions: Names = []
+    orders: Names = []
+    methods: Names = []
+    qualifiers: Names = []
+    temperatures: Annotated[list[float], BeforeValidator(_listed)] = []
+
+    @field_validator("wordings", "questions", "orders", "methods", "qualifiers", "temperatures")
+    @classmethod
+    def _some(cls, values: list[Any]) -> list[Any]:
+        return _different(values)
+
+    @property
+    def factors(self) -> dict[str, list[Any]]:
+        """The levels of each factor that is given, by the name of its column."""
+        return {name.removesuffix("s"): levels for name, levels in self.model_dump().items() if levels}
 
 
 class ComparisonTable(_Table):
@@ -237,7 +267,7 @@ class StudySpecification(_Table):
     ----------
     seed : list of int
         Every condition is run once for each seed.
-    language_models, events, personas, spread, elicitation, comparison, effects
+    language_models, events, personas, spread, elicitation, prompts, comparison, effects
         The tables of the file.
     """
 
@@ -249,6 +279,7 @@ class StudySpecification(_Table):
     personas: PersonaTable = PersonaTable()
     spread: SpreadTable = SpreadTable()
     elicitation: ElicitationTable = ElicitationTable()
+    prompts: PromptTable = PromptTable()
     comparison: ComparisonTable = ComparisonTable()
     effects: EffectTable = EffectTable()
     _folder: Path = PrivateAttr(Path())
@@ -277,13 +308,16 @@ class StudySpecification(_Table):
     @property
     def asking(self) -> Elicitation:
         """How decisions are asked, in the form that `agents` takes."""
-        table = self.elicitation.model_dump(exclude={"wordings", "sightings", "cue"})
-        return Elicitation(**table, wordings=parse_wordings(self.elicitation.wordings or None), seed=self.seed[0])
+        table = self.elicitation.model_dump(exclude={"wordings", "sightings", "cue", "question"})
+        wordings = self.elicitation.wordings
+        return Elicitation(
+            **table, wordings=parse_wordings(wordings or None), choose=wordings == [AUTO], seed=self.seed[0]
+        )
 
     @property
-    def templates(self) -> PromptTemplates:
-        """The wording of the prompts."""
-        return PromptTemplates(qualifier=self.personas.qualifier)
+    def askings(self) -> list[Asking]:
+        """Every way to ask decisions."""
+        return askings_of(self.asking, self.personas.qualifier, self.elicitation.question, self.prompts.factors)
 
     def path(self, name: str) -> Path:
         """Return the path of a name in the file, relative to the file's folder."""

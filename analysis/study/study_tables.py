@@ -23,10 +23,18 @@ from .store import POSTERIORS, StudyFolder
 
 
 def write_decisions(
-    tables: Mapping[str, Sequence[DecisionTable]], store: StudyFolder, record: Mapping[str, Any]
+    plan: Plan,
+    tables: Mapping[tuple[str, str], Sequence[DecisionTable]],
+    store: StudyFolder,
+    record: Mapping[str, Any],
 ) -> None:
-    """Write `decisions.parquet`: one row per language model, event, persona, sighting and cue."""
-    frames = [table.to_frame().assign(model=model) for model, event_tables in tables.items() for table in event_tables]
+    """Write `decisions.parquet`: one row per language model, way to ask, event, persona, sighting and cue."""
+    levels = {asking.label: asking.levels for asking in plan.specification.askings}
+    frames = [
+        table.to_frame().assign(model=model, **levels[asking])
+        for (model, asking), event_tables in tables.items()
+        for table in event_tables
+    ]
     table = pd.concat(frames, ignore_index=True)
     columns = ["model", *(name for name in table.columns if name != "model")]
     write_table(table[columns], store.path / "decisions.parquet", record)
@@ -37,6 +45,7 @@ def write_tables(
     jobs: Sequence[Job],
     store: StudyFolder,
     record: Mapping[str, Any],
+    trust: Mapping[tuple[str, str], str],
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write trajectories, comparison and posteriors, then conditions; each file is written atomically.
@@ -49,6 +58,8 @@ def write_tables(
         Folder of the parts and the tables.
     record : mapping
         Metadata that is written into the schema of every table.
+    trust : mapping of (str, str) to str
+        Whether decisions can be trusted, by language model and way to ask.
     progress : callable, optional
         Called with conditions done and in total.
     """
@@ -61,7 +72,15 @@ def write_tables(
             name = f"{file.parent.name}/{file.name}" if several else file.name
             # The copy is a hard link if the disk allows it.
             Posteriors({file.stem: file}).write(file.stem, store.path / POSTERIORS / str(job.condition.number) / name)
-    conditions = [{"condition": job.condition.number, "key": job.key, **plan.row(job.condition)} for job in jobs]
+    conditions = [
+        {
+            "condition": job.condition.number,
+            "key": job.key,
+            **plan.row(job.condition),
+            "decisions": trust[job.condition.model, job.condition.asking.label],
+        }
+        for job in jobs
+    ]
     write_table(pd.DataFrame(conditions), store.path / "conditions.parquet", record)
 
 

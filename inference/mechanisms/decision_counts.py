@@ -159,7 +159,7 @@ def _cues(source: str, labels: "pd.Series[Any]") -> IntArray:
             f"{source}: counts: cue {unknown[0]!r} is none of {', '.join(CUE_LABELS)}; simulate again, or leave the "
             "column out"
         )
-    return pd.Index(CUE_LABELS).get_indexer(labels).astype(np.int64)
+    return pd.Index(CUE_LABELS).get_indexer(pd.Index(labels)).astype(np.int64)
 
 
 def missing_counts(source: str) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tworate.agents import Persona, PromptTemplates, Question, decide, shipped_events
+from tworate.agents import Elicitation, Persona, PromptTemplates, Question, decide, shipped_events
 from tworate.common.cues import CUE_LABELS, CUE_WORDS
 from tworate.errors import InputError
 
@@ -16,6 +16,8 @@ You have seen this post at least 1 time before."""
 AFTER = """
 
 Do you share this post with your followers? Answer with one word: share or ignore."""
+ANY = Elicitation(max_unparsable=1.0)
+"""Random models hardly answer with an option."""
 
 
 def user_message(cue, templates=None):
@@ -47,7 +49,8 @@ def test_a_template_that_does_not_state_the_cue_is_refused_only_if_there_is_one(
     (tmp_path / "question.jinja").write_text("{{ event.notes }} {{ seen_before }}? {{ options | join(' or ') }}")
     templates, events = PromptTemplates(tmp_path), shipped_events()[:1]
     model = make_model()
-    assert decide(model, events, [Persona("OCEAN")], sightings=2, templates=templates)[0].probabilities.shape == (1, 2)
+    (table,) = decide(model, events, [Persona("OCEAN")], sightings=2, templates=templates, elicitation=ANY)
+    assert table.probabilities.shape == (1, 2)
     with pytest.raises(InputError, match=r"question\.jinja: does not say how many others have shared"):
         decide(model, events, [Persona("OCEAN")], sightings=2, templates=templates, cue="sharers")
     (tmp_path / "question.jinja").write_text("{{ event.notes }} {{ sharers }}? {{ options | join(' or ') }}")
@@ -57,7 +60,7 @@ def test_a_template_that_does_not_state_the_cue_is_refused_only_if_there_is_one(
 def test_table_has_an_axis_for_the_cue_and_its_frame_a_column(make_model):
     events, personas = shipped_events()[:2], [Persona("OCEAN"), Persona("ocean", name="quiet")]
     model = make_model()
-    tables = decide(model, events, personas, sightings=3, cue="sharers")
+    tables = decide(model, events, personas, sightings=3, cue="sharers", elicitation=ANY)
     assert [table.cue for table in tables] == ["sharers"] * 2
     frame = tables[1].to_frame()
     assert list(frame.columns[4:7]) == ["qualifier", "sighting", "cue"]
@@ -70,7 +73,7 @@ def test_table_has_an_axis_for_the_cue_and_its_frame_a_column(make_model):
         row &= frame["cue"] == CUE_LABELS[cue]
         assert frame.loc[row, "p_share"].item() == tables[1].probabilities[persona, sighting, cue]
     assert len(np.unique(tables[0].probabilities)) == 24
-    (plain,) = decide(model, events[:1], personas, sightings=3)
+    (plain,) = decide(model, events[:1], personas, sightings=3, elicitation=ANY)
     assert plain.cue == "none"
     assert "cue" not in plain.to_frame()
 

@@ -33,6 +33,7 @@ PT = {"format": "pt"}
 def _few_paths(monkeypatch):
     """Follow fewer beginnings of answers: random models have many, and the direct computation is slow."""
     monkeypatch.setattr(answer_scoring, "LEAST_PATH", 0.02)
+    monkeypatch.setattr(answer_scoring, "LEAST_CHECKED", 0.0)
 
 
 def one_by_one(model, conversations, options):

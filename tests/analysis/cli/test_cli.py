@@ -92,7 +92,7 @@ def test_decide_reports_its_elicitation_and_fails_with_status_1_if_answers_canno
     done = in_process(*command, "--seed", "3", "--trust-remote-code", "--json")
     printed = json.loads(done.stdout)
     assert printed["elicitation"]["method"] == "sample"
-    assert printed["elicitation"]["wordings"] == [["share", "ignore"]]
+    assert printed["elicitation"]["wordings"] == ["share/ignore"]
     assert printed["decisions"][0]["standard_error"] > 0
     assert "warning: --trust-remote-code" in done.stderr
     # The embedded model answers only with its own options.
