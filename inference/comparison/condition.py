@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ...errors import JobError
 from ...models import FreeHazardSI, GammaRateSI
 from ...models.structured import with_structure
-from ...models.structures import AGE, PHASE, all_structures
+from ...models.structures import AGE, NEIGHBOUR_AXES, PHASE, all_structures
 from ...models.structures.choice import ALL, CONTINUOUS, DEFAULT, NONE, REPLICATES
 from ...models.structures.time_varying import TIME_VARYING
 from ...models.structures.unreachable import Unreachable
@@ -120,7 +120,9 @@ class ConditionComparison(ConditionFits):
         curable = {Doubt.SAMPLER, Doubt.HIGH_PARETO_K}
         if set(judgement.doubts) - curable or (judgement.doubts and asked == (NONE,)):
             return plain, judgement.doubts
-        if asked == (ALL,) or (asked != (NONE,) and judgement.verdict != "one-rate"):
+        # Reinforcement makes the hazard rise, so one rate may suffice beside it: it is asked wherever it is named.
+        in_any_case = asked == (ALL,) or any(made.by_name_only for n, made in all_structures().items() if n in asked)
+        if in_any_case or (asked != (NONE,) and judgement.verdict != "one-rate"):
             weighed = self._with_structures(plain, one, two)
             if any(self.doubts_of(name) for name in weighed.compared) and weighed.verdict == "undecided":
                 return plain, judgement.doubts
@@ -298,6 +300,9 @@ class ConditionComparison(ConditionFits):
         names = [
             name for name, structure in all_structures().items() if structure.axis != PHASE or self.period is not None
         ]
+        if like.level == "count":
+            # Counts do not say how many of its neighbours had shared when an agent decided.
+            names = [name for name in names if all_structures()[name].axis not in NEIGHBOUR_AXES]
         if like.likelihood.kind == "trajectory":
             # The curve of a weighted exposure is not solved.
             names = [name for name in names if all_structures()[name].axis is None]
@@ -310,7 +315,9 @@ class ConditionComparison(ConditionFits):
     def _asks(self, structure: str) -> bool:
         """Return whether a structure is asked for, by its name or with all others."""
         asked = self.options.structures
-        return asked in ((DEFAULT,), (ALL,)) or structure in asked
+        made = all_structures().get(structure)
+        with_others = made is None or not made.by_name_only
+        return (asked in ((DEFAULT,), (ALL,)) and with_others) or structure in asked
 
     def _against_continuum(self, weighed: Weighed) -> Weighed:
         """Compare two rates with a continuum of rates of the same structure, and return the verdict."""
@@ -447,6 +454,13 @@ class ConditionComparison(ConditionFits):
                     "caution: ageing, fading and other changes of pace cannot be asked of this likelihood; each can "
                     "look like a second rate"
                 )
+        neighbours = [n for n, made in all_structures().items() if made.axis in NEIGHBOUR_AXES]
+        asked = [name for name in neighbours if name in self.options.structures]
+        if asked and self.specifications[0].level == "count":
+            cautions.append(
+                f"caution: {' and '.join(asked)} could not be asked: counts do not say how many of its neighbours had "
+                "shared when an agent decided; event histories do"
+            )
         if self.options.least_population is not None:
             cautions += self._population_notes()
         if self.options.predict_from is not None and not self.has_future:

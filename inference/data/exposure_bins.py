@@ -1,4 +1,4 @@
-"""Exposure in bins: of time, of the place in a period, or of the age of what is seen.
+"""Exposure in bins: of time, of the place in a period, of the age of what is seen, or of how many have shared.
 
 A structure weights exposure by `g(t)` or `f(age)`, see :mod:`tworate.models.structures`. With the exposure gathered in
 bins once, the weighted exposure is a sum over bins, whatever the parameters. In rounds a bin is one round where there
@@ -14,7 +14,7 @@ from scipy import sparse
 
 from ...common.compiled import njit
 from ...models.clock import Clock
-from ...models.structures import AGE, CALENDAR, ELAPSED, PHASE, Bins
+from ...models.structures import AGE, CALENDAR, ELAPSED, FRACTION, NEIGHBOUR_AXES, NEIGHBOUR_BINS, PHASE, Bins
 from ...models.structures.base import Axis
 from ...simulate.histories import EventHistories
 
@@ -119,6 +119,9 @@ def bin_layout(
     until : float, optional
         End of the axis `calendar`: the pace stays the same after it. By default the last time.
     """
+    if axis in NEIGHBOUR_AXES:
+        lower, number = np.array(NEIGHBOUR_BINS[axis]), np.arange(len(NEIGHBOUR_BINS[axis]))
+        return BinLayout(axis, np.append(lower, np.inf), number, Bins(number.astype(float), lower, np.ones(lower.size)))
     if axis == PHASE:
         return _of_period(clock, start, end, float(period or 1.0))
     low, high = (start, end) if axis == CALENDAR else (0.0, end - start)
@@ -325,6 +328,12 @@ def agent_bins(
     # Times of elapsed bins are since the start.
     origin = start if layout.axis == ELAPSED else 0.0
     share_time, end = histories.share_times(number) - origin, float(histories.ends[number]) - origin
+    if layout.axis in NEIGHBOUR_AXES:
+        before, gained = _by_neighbours(
+            incoming.indptr, incoming.indices, incoming.data, share_time, end, back, agents, layout.edges,
+            layout.axis == FRACTION,
+        )  # fmt: skip
+        return before / scale[agents, None], gained / scale[agents, None]
     before, gained = _binned(
         incoming.indptr, incoming.indices, incoming.data, share_time, end, back, agents, layout.edges,
         layout.bin_of_cell, layout.n_bins, layout.axis == AGE,
@@ -361,4 +370,33 @@ def _binned(indptr, indices, weights, share_time, end, back, agents, edges, bin_
             low, middle, high = shared - origin, max(decided, shared) - origin, own_end - origin
             _add(before, row, low, middle, weights[edge], edges, bin_of_cell)
             _add(gained, row, middle, high, weights[edge], edges, bin_of_cell)
+    return before, gained
+
+
+@njit("inference/data")
+def _by_neighbours(indptr, indices, weights, share_time, end, back, agents, edges, as_fraction):  # type: ignore[no-untyped-def]
+    """Compute exposure in bins of the number, or the fraction, of the neighbours that had shared at the time."""
+    n_bins = edges.size - 1
+    before, gained = np.zeros((agents.size, n_bins)), np.zeros((agents.size, n_bins))
+    for row in range(agents.size):
+        agent = agents[row]
+        first, n_neighbours = indptr[agent], indptr[agent + 1] - indptr[agent]
+        has_shared = share_time[agent] <= end
+        own_end = min(share_time[agent], end)
+        decided = own_end - back if has_shared else own_end
+        shared = share_time[indices[first : first + n_neighbours]]
+        order = np.argsort(shared)
+        weight = 0.0
+        for place in range(n_neighbours):
+            low = shared[order[place]]
+            if low >= own_end:
+                break
+            weight += weights[first + order[place]]
+            high = min(shared[order[place + 1]], own_end) if place + 1 < n_neighbours else own_end
+            # Rounding must not lower a fraction below the end of a bin.
+            value = (place + 1.0) * (1.0 + 1e-9) / (n_neighbours if as_fraction else 1.0)
+            number = np.searchsorted(edges, value, side="right") - 1
+            middle = min(max(decided, low), high)
+            before[row, number] += weight * (middle - low)
+            gained[row, number] += weight * (high - middle)
     return before, gained

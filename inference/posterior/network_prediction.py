@@ -89,7 +89,8 @@ def simulate_shares(
     seen_by = contacts_matrix(network, contact)
     before = given <= start
     rate0 = before.astype(float) @ seen_by
-    exposure0 = _exposure_before(before, given, start, seen_by, clock, pacing, begin)
+    exposure0 = _exposure_before(before, given, start, network, seen_by, clock, pacing, begin)
+    links, n_neighbours = links_matrix(network)
     shared = np.tile(before, (n_draws, 1))
     times = np.tile(np.where(before, given, np.inf), (n_draws, 1))
     rate, exposure = np.tile(rate0, (n_draws, 1)), np.tile(exposure0, (n_draws // len(exposure0), 1))
@@ -109,6 +110,8 @@ def simulate_shares(
         if pacing is not None and pacing.by_age:
             age = np.where(shared, seen_at - np.where(shared, times, 0.0), 0.0)
             rate = np.where(shared, pacing.at_age(age, step), 0.0) @ seen_by
+        elif pacing is not None and pacing.by_neighbours:
+            weight = pacing.at_neighbours(shared.astype(float) @ links, n_neighbours)
         elif pacing is not None:
             weight = pacing.at_time(seen_at, begin + seen_at)
         exposure += step * weight * rate
@@ -139,6 +142,7 @@ def _exposure_before(
     before: NDArray[np.bool_],
     given: FloatArray,
     start: float,
+    network: ContactNetwork,
     seen_by: Any,
     clock: Clock,
     pacing: Pacing | None,
@@ -150,6 +154,7 @@ def _exposure_before(
         return (np.where(before, start - shared_at, 0.0) @ seen_by)[None, :]
     n_steps = round(start) if clock == "rounds" else N_STEPS
     exposure: Any = np.zeros((next(iter(pacing.values.values())).shape[0], given.size))
+    links, n_neighbours = links_matrix(network)
     for number in range(n_steps if start > 0 else 0):
         low, high = start * number / n_steps, start * (number + 1) / n_steps
         at = low if clock == "rounds" else 0.5 * (low + high)
@@ -157,6 +162,10 @@ def _exposure_before(
         if pacing.by_age:
             age = np.maximum(at - shared_at, 0.0)[None, :]
             visible = visible * pacing.at_age(age, high - low)
+        elif pacing.by_neighbours:
+            n_sharing = (before & (shared_at <= at)).astype(float) @ links
+            exposure += (visible @ seen_by) * pacing.at_neighbours(n_sharing, n_neighbours)
+            continue
         else:
             visible = visible * pacing.at_time(at, begin + at)
         exposure += visible @ seen_by
@@ -196,6 +205,13 @@ def draws_within_reach(n_draws: int, n_agents: int, length: float, clock: Clock)
     """Return how many draws are simulated: all, or fewer if the network is large."""
     n_steps = length if clock == "rounds" else N_STEPS
     return int(min(n_draws, max(MIN_DRAWS, _MAX_WORK / (n_agents * max(n_steps, 1.0)))))
+
+
+def links_matrix(network: ContactNetwork) -> tuple[Any, FloatArray]:
+    """Return the matrix of ones from who shares to who is shown it, and the number of contacts that show to each."""
+    shape = (network.n_agents, network.n_agents)
+    links = sparse.csr_array((np.ones(network.n_edges), network.indices, network.indptr), shape=shape)
+    return links, np.bincount(network.indices, minlength=network.n_agents).astype(float)
 
 
 def contacts_matrix(network: ContactNetwork, contact: Contact) -> Any:

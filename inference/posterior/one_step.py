@@ -15,7 +15,7 @@ from ..data.individual import EVENT_HISTORIES
 from ..likelihood.likelihoods import LIKELIHOODS
 from .arviz_adapter import group
 from .fitting import histories_of
-from .network_prediction import contacts_matrix, draws_within_reach, given_shares
+from .network_prediction import contacts_matrix, draws_within_reach, given_shares, links_matrix
 from .network_simulator import NetworkSimulator
 from .posterior_predictive import bands_of
 
@@ -143,15 +143,19 @@ def _probabilities(
     values = {name: value[:, None] for name, value in draws.values.items()}
     factor = draws.factor.reshape(len(draws.factor), -1)
     exposure: Any = np.zeros((1, network.n_agents))
+    links, n_neighbours = links_matrix(network)
     for low, high in itertools.pairwise(edges):
         visible = np.clip(high - shared_at, 0.0, high - low)[None, :]
         at = low if simulator.clock == "rounds" else 0.5 * (low + high)
+        worth: Any = 1.0
         if draws.pacing is not None and draws.pacing.by_age:
             age = np.where(visible > 0, np.maximum(at - shared_at, 0.0), 0.0)[None, :]
             visible = visible * draws.pacing.at_age(age, high - low)
+        elif draws.pacing is not None and draws.pacing.by_neighbours:
+            worth = draws.pacing.at_neighbours((shared_at <= at).astype(float) @ links, n_neighbours)
         elif draws.pacing is not None:
             visible = visible * draws.pacing.at_time(at, begin + at)
-        after = exposure + visible @ seen_by
+        after = exposure + (visible @ seen_by) * worth
         at_risk = explained & (shared_at > low)
         before, reached = factor * exposure, factor * after
         log_g = [model.log_survival(each[:, at_risk], time, values) for each, time in ((before, low), (reached, high))]

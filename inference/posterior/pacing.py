@@ -9,7 +9,17 @@ from numpy.typing import NDArray
 
 from ...models import SIModel
 from ...models.clock import Clock
-from ...models.structures import AGE, CALENDAR, ELAPSED, PHASE, Bins, Structure
+from ...models.structures import (
+    AGE,
+    CALENDAR,
+    ELAPSED,
+    FRACTION,
+    NEIGHBOUR_AXES,
+    NEIGHBOUR_BINS,
+    PHASE,
+    Bins,
+    Structure,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -40,6 +50,28 @@ class Pacing:
     def by_age(self) -> bool:
         """Whether the weight is that of shares of an age."""
         return self.structure.axis == AGE
+
+    @property
+    def by_neighbours(self) -> bool:
+        """Whether the weight is that of contact with so many sharing neighbours."""
+        return self.structure.axis in NEIGHBOUR_AXES
+
+    def at_neighbours(self, n_sharing: FloatArray, n_neighbours: FloatArray) -> FloatArray:
+        """Return the weight of contact of agents with sharing neighbours; shape (n_draws, n_agents).
+
+        Parameters
+        ----------
+        n_sharing : array, shape (n_agents,) or (n_draws, n_agents)
+            Neighbours that have shared.
+        n_neighbours : array, shape (n_agents,)
+            All neighbours.
+        """
+        axis = self.structure.axis or ELAPSED
+        value = np.atleast_2d(n_sharing) * (1.0 + 1e-9)
+        if axis == FRACTION:
+            value = value / np.maximum(n_neighbours, 1.0)
+        number = np.searchsorted(NEIGHBOUR_BINS[axis], value, side="right") - 1.0
+        return np.asarray(self.structure.weights(Bins(number, number, np.ones(1)), self.values))
 
     def at_time(self, elapsed: float, time: float) -> FloatArray:
         """Return the weight at a time since the start of the trajectory, which is a time of the data; (n_draws, 1)."""

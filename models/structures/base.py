@@ -3,24 +3,30 @@
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
 from ..parametric import Parametric
 
-Axis = Literal["elapsed", "calendar", "phase", "age"]
+Axis = Literal["elapsed", "calendar", "phase", "age", "sharers", "fraction"]
 """What the weight of an exposure depends on: time since the start of the trajectory, time of the data, place in a
-period, or time since the neighbour shared."""
-AXES: tuple[Axis, ...] = get_args(Axis)
+period, time since the neighbour shared; or how many neighbours have shared, as a number or a fraction."""
+AXES: tuple[Axis, ...] = ("elapsed", "calendar", "phase", "age")
+"""Axes of time."""
 ELAPSED, CALENDAR, PHASE, AGE = AXES
+NEIGHBOUR_AXES: tuple[Axis, ...] = ("sharers", "fraction")
+"""Axes of the neighbours that have shared, which event histories alone tell."""
+SHARERS, FRACTION = NEIGHBOUR_AXES
+NEIGHBOUR_BINS: dict[Axis, tuple[float, ...]] = {SHARERS: (0.0, 2.0, 3.0, 5.0), FRACTION: (0.0, 0.15, 0.3, 0.5)}
+"""Lower ends of the bins of neighbours that have shared."""
 
 
 class Bins(NamedTuple):
     """Bins of an axis; arrays of shape (n_bins,).
 
     The unit is the observed window for `elapsed` and `age`, the whole observed time for `calendar`, and a period for
-    `phase`.
+    `phase`. On axes of neighbours `at` is the number of the bin, from 0.
 
     Parameters
     ----------
@@ -48,6 +54,8 @@ class Structure(Parametric, ABC):
     """What the weight of the exposure depends on; None if the exposure is not weighted."""
     is_nested_in_two_rates: ClassVar[bool] = False
     """Whether one rate with this structure is a special case of two rates."""
+    by_name_only: ClassVar[bool] = False
+    """Whether a comparison asks it only by its name."""
     setting: ClassVar[str | None] = None
     """Number that the weights need besides parameters, which is given or found before a model is fitted."""
 

@@ -21,7 +21,7 @@ from tworate.models import (
 from tworate.models.parameters import Beta, Exponential, LogNormal, Normal, Parameter
 from tworate.models.structured import with_structure
 from tworate.models.structures import AGE, CALENDAR, ELAPSED, PHASE, Background, Bins, all_structures, get_structure
-from tworate.models.structures.base import AXES, Structure
+from tworate.models.structures.base import AXES, FRACTION, NEIGHBOUR_AXES, NEIGHBOUR_BINS, SHARERS, Structure
 from tworate.models.structures.time_varying import INTERVALS
 
 STRUCTURES = [pytest.param(structure, id=name) for name, structure in all_structures().items()]
@@ -66,7 +66,7 @@ def test_every_structure_describes_itself(structure):
     assert structure.summary[0].islower()
     assert not structure.summary.endswith(".")
     assert "doi:" in structure.reference or "J. R. Stat. Soc." in structure.reference
-    assert structure.axis in (None, *AXES)
+    assert structure.axis in (None, *AXES, *NEIGHBOUR_AXES)
     assert all(spec.meaning and spec.stated_prior for spec in structure.coordinates().values())
     assert all(spec.meaning and spec.unit in ("", "1/time") for spec in structure.parameters().values())
     # What has a setting has no parameter for it: it is found before sampling.
@@ -78,15 +78,33 @@ def test_every_structure_describes_itself(structure):
 
 def test_structures_are_listed_the_simplest_first():
     assert list(all_structures()) == [
-        "shelf-life", "ageing", "background", "fading", "power-ageing", "unreachable", "rhythm", "time-varying",
+        "shelf-life", "ageing", "background", "fading", "power-ageing", "unreachable", "fraction-threshold",
+        "threshold", "rhythm", "time-varying",
     ]  # fmt: skip
     axes = {name: structure.axis for name, structure in all_structures().items() if structure.axis}
     assert axes == {
         "shelf-life": AGE, "ageing": ELAPSED, "fading": AGE, "power-ageing": ELAPSED, "rhythm": PHASE,
-        "time-varying": CALENDAR,
+        "time-varying": CALENDAR, "threshold": SHARERS, "fraction-threshold": FRACTION,
     }  # fmt: skip
     assert [name for name, structure in all_structures().items() if structure.is_nested_in_two_rates] == ["unreachable"]
     assert [name for name, structure in all_structures().items() if structure.setting] == ["shelf-life"]
+    by_name = [name for name, structure in all_structures().items() if structure.by_name_only]
+    assert by_name == ["fraction-threshold", "threshold"]
+
+
+@pytest.mark.parametrize("name", ["threshold", "fraction-threshold"])
+def test_below_each_threshold_contact_is_worth_its_factor_of_what_it_is_above(name):
+    structure = get_structure(name)
+    number = np.arange(4.0)
+    values = dict(zip(structure.parameters(), (0.5, 0.2, 0.8), strict=True))
+    worth = structure.weights(Bins(number, number, np.ones(4)), values)
+    # By hand; a thousandth of its worth is left to contact whatever the factors.
+    np.testing.assert_allclose(worth, 0.001 + 0.999 * np.array([0.5 * 0.2 * 0.8, 0.2 * 0.8, 0.8, 1.0]), rtol=1e-12)
+    # The largest step is that of the second factor.
+    end = NEIGHBOUR_BINS[structure.axis][2]
+    assert structure.described(values).startswith("contact that is worth 0.2 of its worth below ")
+    assert f" {end:g}" in structure.described(values).partition("below")[2]
+    assert structure.derived(values, 1.0)["worth of contact below all thresholds"] == pytest.approx(0.08)
 
 
 @pytest.mark.parametrize("structure", WEIGHTING)

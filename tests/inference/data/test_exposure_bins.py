@@ -24,7 +24,7 @@ from tworate.inference.likelihood.specification import Specification
 from tworate.models import OneRateSI, TwoRateSI
 from tworate.models.structured import with_structure
 from tworate.models.structures import AGE, CALENDAR, ELAPSED, PHASE, get_structure
-from tworate.models.structures.base import AXES
+from tworate.models.structures.base import AXES, NEIGHBOUR_AXES, NEIGHBOUR_BINS, SHARERS
 from tworate.simulate import Pace, Trajectories, random_regular, spread
 from tworate.simulate.contacts import ContactNetwork
 from tworate.simulate.histories import EventHistories
@@ -112,6 +112,43 @@ def test_bins_of_agents_are_those_of_a_plain_loop(clock, axis, contact):
         if clock == "rounds" and axis != AGE:
             assert np.all((gained > 0).sum(axis=1) <= 1)
     assert exposure.agent.size > 10
+
+
+@pytest.mark.parametrize("axis", NEIGHBOUR_AXES)
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_bins_by_sharing_neighbours_are_those_of_a_plain_loop(clock, axis):
+    data = small_histories(clock, seed=4)
+    network, exposure = data.network_of(0), agent_exposure(data, clock)[0]
+    back, scale = interval_of_share(data, clock), contact_scale(network, "edges")
+    layout = bin_layout(axis, clock, 0.0, 1.0)
+    seen_bins = np.zeros(layout.n_bins)
+    for number in range(data.n_trajectories):
+        rows = exposure.path == number
+        agents, times = exposure.agent[rows], data.share_times(number)
+        before, gained = agent_bins(data, number, layout, back, agents, scale)
+        expected = np.zeros((2, agents.size, layout.n_bins))
+        for row, agent in enumerate(agents):
+            own_end = min(times[agent], data.ends[number])
+            decided = own_end - back if np.isfinite(times[agent]) else own_end
+            followed = [
+                (times[j], network.weights[edge])
+                for j in range(network.n_agents)
+                for edge in range(network.indptr[j], network.indptr[j + 1])
+                if network.indices[edge] == agent
+            ]
+            # Between two moments at which anything changes, everything is constant.
+            moments = sorted({t for t, _ in followed if t < own_end} | {decided, own_end})
+            for low, high in itertools.pairwise(moments):
+                sharing = [weight for t, weight in followed if t <= low]
+                if sharing:
+                    value = len(sharing) if axis == SHARERS else len(sharing) / len(followed)
+                    place = sum(value >= end for end in NEIGHBOUR_BINS[axis]) - 1
+                    expected[int(low >= decided), row, place] += sum(sharing) * (high - low) / scale[agent]
+        np.testing.assert_allclose(before, expected[0], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(gained, expected[1], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(before.sum(axis=1), exposure.before[rows], rtol=1e-12, atol=1e-12)
+        seen_bins += before.sum(axis=0)
+    assert (seen_bins > 0).sum() >= 3
 
 
 def test_a_neighbour_that_shares_within_the_instant_of_a_share_counts_from_its_own_share_on():

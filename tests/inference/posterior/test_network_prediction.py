@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from tworate.inference.posterior.network_prediction import draws_within_reach, given_shares, simulate_shares
+from tworate.inference.posterior.pacing import Pacing
 from tworate.models import OneRateSI, OnlineOfflineSI, TwoRateSI
+from tworate.models.structures import get_structure
 from tworate.simulate import ContactNetwork, EventHistories, make_network, spread
 
 N_DRAWS = 400
@@ -58,6 +60,31 @@ def test_simulated_models_spread_as_the_process_does(clock, kind):
     simulated = np.array([np.searchsorted(np.sort(each), np.arange(n_rounds + 1), side="right") for each in times])
     assert np.all(simulated[:, 0] == 3)
     assert np.abs(z_scores(simulated[:, 1:], counts[:, 1:])).max() < 4.5
+
+
+@pytest.mark.parametrize("clock", ["rounds", "continuous"])
+def test_a_threshold_spreads_as_decisions_that_see_who_shared(clock):
+    # The chance of a contact is 0.03 below three sharing neighbours and 0.2 from then on.
+    low, high, degree, n_rounds = 0.03, 0.2, NETWORK.mean_degree, 20
+    settings = {"rounds": n_rounds, "visibility": 1.0, "clock": clock, "seeds": SEEDS, "replicates": N_DRAWS}
+    counts = spread(NETWORK, [[[low, low, high, high]]], seed=1, **settings).table["infected"].to_numpy()
+    rates = -degree * np.log1p(-np.array([low, high])) if clock == "rounds" else degree * np.array([low, high])
+    threshold = get_structure("threshold")
+    # A thousandth of its worth is left to contact in any case.
+    factor = (rates[0] / rates[1] - 0.001) / 0.999
+
+    def simulated(factor):
+        values = {"below_2": 1.0, "below_3": factor, "below_5": 1.0}
+        columns = {name: np.full((N_DRAWS, 1), value) for name, value in values.items()}
+        times = simulate_shares(
+            OneRateSI, {"beta": np.full(N_DRAWS, rates[1])}, CONTACTS, given(200, SEEDS), until=n_rounds, clock=clock,
+            rng=np.random.default_rng(3), pacing=Pacing(threshold, columns, 0.0, n_rounds, 1.0),
+        )  # fmt: skip
+        return np.array([np.searchsorted(np.sort(each), np.arange(n_rounds + 1), side="right") for each in times])
+
+    observed = counts.reshape(-1, n_rounds + 1)[:, 1:]
+    assert np.abs(z_scores(simulated(factor)[:, 1:], observed)).max() < 4.5
+    assert np.abs(z_scores(simulated(1.5 * factor)[:, 1:], observed)).max() > 4.5
 
 
 def test_weights_directions_and_fractions_count_as_in_a_plain_loop():
