@@ -33,10 +33,12 @@ def plot_specifications(table: pd.DataFrame, factors: Sequence[str]) -> Figure:
     rows: list[tuple[str, str]] = []
     for factor in factors:
         rows += [(factor, str(level)) for level in dict.fromkeys(sorted(table[factor], key=str))]
-    places = np.arange(len(table))
+    places = table["specification"].to_numpy()
     shades = [_SHADES.get(verdict, INK) for verdict in table["verdict"]]
     with mpl.rc_context(PAPER):
         figure = Figure(figsize=(PAGE, 2.6 + _ROW * (len(rows) + len(factors))))
+        # Long names of choices need a little more room than their measured width.
+        figure.set_layout_engine("constrained", rect=(0.03, 0.0, 0.97, 1.0))
         gain, rate, choices = figure.subplots(
             3, 1, sharex=True, height_ratios=[1.4, 0.9, _ROW * (len(rows) + len(factors))]
         )
@@ -55,20 +57,20 @@ def plot_specifications(table: pd.DataFrame, factors: Sequence[str]) -> Figure:
             height += 1.0 if number == 0 or rows[number - 1][0] == factor else 1.8
             chosen = (table[factor].astype(str) == level).to_numpy()
             choices.plot(places[~chosen], np.full((~chosen).sum(), height), "|", ms=4, color="#d0d0d0")
-            for place in places[chosen]:
-                choices.plot(place, height, "s", ms=2.8, color=shades[place])
+            for place in np.flatnonzero(chosen):
+                choices.plot(places[place], height, "s", ms=2.8, color=shades[place])
             labels.append(f"{factor.replace('_', ' ')}: {level}")
             heights.append(height)
         choices.set_yticks(heights, labels, parse_math=False)
         choices.set_ylim(height + 0.8, 0.2)
         choices.grid(visible=False)
         choices.set_xlabel("specification, by the gain of two rates")
-        choices.set_xlim(-0.7, len(table) - 0.3)
+        choices.set_xlim(0.3, len(table) + 0.7)
+        choices.xaxis.get_major_locator().set_params(integer=True)
         handles = [
             Line2D([], [], color=shade, marker="o", ls="", ms=4, label=verdict)
             for verdict, shade in _SHADES.items()
             if verdict in set(table["verdict"])
         ]
         figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
-        figure.align_ylabels([gain, rate])
     return figure

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from ...common.linear_terms import Term, identified, zero_sum_contrasts
 from ...files import without_nan
 
+REST = "the rest"
+"""Combinations of factors, and chance."""
+
 
 @dataclass(frozen=True)
 class Specifications:
@@ -63,7 +66,9 @@ def make_specifications(compared: pd.DataFrame, factors: Sequence[str]) -> Speci
     """Return the multiverse of conditions that differ in these factors."""
     table = specification_table(compared, factors)
     shares = variance_shares(table, factors)
-    return Specifications(table, flips(table, factors).merge(shares, on="factor", how="outer", sort=False))
+    found = flips(table, factors).merge(shares, on="factor", how="left")
+    rest = shares[shares["factor"] == REST].reindex(columns=found.columns)
+    return Specifications(table, pd.concat([found, rest], ignore_index=True))
 
 
 def specification_table(compared: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
@@ -151,7 +156,7 @@ def variance_shares(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame
     1.
     """
     terms, _ = identified([_term(name, table[name]) for name in factors], len(table))
-    shares: dict[str, list[float]] = {name: [] for name in (*(term.name for term in terms), "the rest")}
+    shares: dict[str, list[float]] = {name: [] for name in (*(term.name for term in terms), REST)}
     for values in (np.log(table["rate"].to_numpy(dtype=float)), table["elpd_diff"].to_numpy(dtype=float)):
         known = np.isfinite(values)
         total = float(np.square(values[known] - values[known].mean()).sum()) if known.any() else 0.0
@@ -159,7 +164,7 @@ def variance_shares(table: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame
         for term in terms:
             without = _residual(values, [other for other in terms if other is not term], known)
             shares[term.name].append((without - rest) / total if total > 0 else float("nan"))
-        shares["the rest"].append(rest / total if total > 0 else float("nan"))
+        shares[REST].append(rest / total if total > 0 else float("nan"))
     rows = [(name, *values) for name, values in shares.items()]
     return pd.DataFrame(rows, columns=["factor", "log_rate", "elpd_diff"])
 
