@@ -133,7 +133,7 @@ def run(
         # Save before the fits, so that a later failure does not lose the expensive model calls.
         write_decisions(tables, folder / "decisions.csv")
         trajectories.save(folder / TRAJECTORIES)
-        record = run_record(model, tables, population, elicitation, settings)
+        record = run_record(model, tables, population, elicitation, settings) | {"decisions": trust.to_json()}
         write_text(folder / RUN, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
         asked: dict[str, Any] = {
             "by": ["event"] if len(events) > 1 else [],

@@ -183,6 +183,7 @@ def test_priors_are_scaled_named_and_saved(make_trajectories, tmp_path):
             compare(table, prior_scale=odd, seed=1)
 
 
+@pytest.mark.calibration
 def test_background_sharing_is_not_taken_for_two_rates(make_trajectories):
     table = make_trajectories(OnlineOfflineSI(0.3, 0.01), MeanField(), seed=23, degree=None, replicates=6)
     names = ("background", "unreachable")
@@ -199,6 +200,7 @@ def test_background_sharing_is_not_taken_for_two_rates(make_trajectories):
     assert set(alone.posteriors) == {"one-rate", "two-rate", "gamma-rate"}
 
 
+@pytest.mark.calibration
 def test_replicates_that_differ_are_found_and_not_taken_for_two_rates(make_trajectories):
     rates = 0.35 * np.exp(0.4 * np.random.default_rng(26).standard_normal(12))
     table = pd.concat(
@@ -215,6 +217,7 @@ def test_replicates_that_differ_are_found_and_not_taken_for_two_rates(make_traje
     assert np.corrcoef(posterior["replicate_effect"].mean(("chain", "draw")), np.log(rates))[0, 1] > 0.95
 
 
+@pytest.mark.calibration
 def test_continuous_time_treated_as_rounds_is_not_taken_for_two_rates(tmp_path):
     spreading = spread(CompleteNetwork(2000), [[1.0]], rounds=15, replicates=6, visibility=1 / 1999,
                        initial_sharers=10, clock="continuous", seed=3)  # fmt: skip

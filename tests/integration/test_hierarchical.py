@@ -171,6 +171,7 @@ def test_predicted_rates_are_intercept_and_effect_with_what_conditions_differ_by
         fitted.predict(pd.DataFrame({"C": [1]}), seed=1)
 
 
+@pytest.mark.calibration
 def test_intervals_cover_over_studies_and_not_those_of_other_effects(make_study):
     sampler, inside, swapped, n_studies = SamplerSettings(chains=2, tune=200, draws=600), 0, 0, 6
     for seed in range(n_studies):
@@ -192,6 +193,7 @@ def test_intervals_cover_over_studies_and_not_those_of_other_effects(make_study)
     assert stats.binomtest(swapped, 3 * n_studies, 0.9).pvalue < 0.001
 
 
+@pytest.mark.calibration
 def test_terms_that_matter_are_told_from_those_that_do_not(make_study):
     settings = {
         "n_traits": 3,

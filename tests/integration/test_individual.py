@@ -195,6 +195,7 @@ def of_personas():
     )  # fmt: skip
 
 
+@pytest.mark.calibration
 def test_a_second_rate_goes_once_the_personas_that_make_it_are_known(of_personas, tmp_path):
     rates, data = of_personas
     without = compare(data, seed=1, structures="none").conditions[0]

@@ -70,6 +70,7 @@ def test_a_killed_study_goes_on_and_equals_an_uninterrupted_one(tmp_path):
         recover(Grid("small", GRID.cells[:1]), folder, seed=7)
 
 
+@pytest.mark.calibration
 def test_fixed_seed_sample_of_the_targets(tmp_path):
     middle = {"agents": (500, 700), "degree": (4, 16), "replicates": 5, "data_sets": 1}
     networks = ("random-regular", "barabasi-albert", "watts-strogatz", "complete")

@@ -45,6 +45,7 @@ def test_a_post_that_ages_is_one_rate_with_ageing_at_both_levels(ageing, tmp_pat
     assert again.models["one-rate+ageing"].specification == result.models["one-rate+ageing"].specification
 
 
+@pytest.mark.calibration
 def test_shares_that_are_seen_for_a_time_are_one_rate_with_that_shelf_life():
     data = simulated([[0.08]], Pace(shelf_life=5))
     (result,) = compare(data, structures=("shelf-life", "unreachable"), seed=1).conditions
@@ -53,6 +54,7 @@ def test_shares_that_are_seen_for_a_time_are_one_rate_with_that_shelf_life():
     assert "seen for 5 only" in result.reasons[0]
 
 
+@pytest.mark.calibration
 def test_a_forecast_goes_on_at_the_pace_of_the_structure(ageing):
     early = ageing.table[ageing.table["time"] <= 15].drop(columns=["si_edges"])
     comparison = compare(early, "one-rate+ageing", seed=1)
@@ -70,6 +72,7 @@ def test_two_rates_are_found_beside_ageing():
     assert result.selected == "two-rate+ageing"
 
 
+@pytest.mark.calibration
 @pytest.mark.integration
 def test_a_part_that_is_never_reached_is_not_a_second_rate_by_counts_on_a_network():
     # The error of the closure had looked like a slow rate of a thousandth of the fast one.
@@ -81,6 +84,7 @@ def test_a_part_that_is_never_reached_is_not_a_second_rate_by_counts_on_a_networ
     assert "less than 1/50 of the fast one" in result.reasons[0]
 
 
+@pytest.mark.calibration
 @pytest.mark.integration
 def test_a_small_gain_beside_a_pace_in_steps_is_undecided_by_counts_on_a_network():
     cell = next(cell for cell in structures().cells if cell.label == "structures: rhythm")

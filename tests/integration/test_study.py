@@ -177,6 +177,7 @@ def test_effects_over_all_conditions_are_fitted_saved_and_reported(tmp_path):
     assert (results.folder / "effects.parquet").stat().st_mtime_ns == written
 
 
+@pytest.mark.calibration
 def test_after_a_kill_at_any_step_a_restart_gives_the_same_tables(uninterrupted, tmp_path):
     folder = tmp_path / "killed"
     # Renames: study.json, decisions, then nine per condition (eight files and the folder), then the tables.

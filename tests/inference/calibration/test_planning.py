@@ -86,6 +86,7 @@ def test_all_trajectories_of_a_data_set_have_the_parameters_of_one_draw(source):
         assert np.all(of_all[name].to_numpy()[same] == one[name].item())
 
 
+@pytest.mark.calibration
 def test_more_time_and_more_trajectories_tell_more():
     data = OneRate(rate=0.7).spread(random_regular(AGENTS, 8, seed=1), rounds=5, replicates=2, seed=2)
     made = plan(data, length=30, replicates=8, data_sets=2, seed=1)

@@ -201,6 +201,7 @@ print(hashlib.sha256(np.array(results).tobytes()).hexdigest())
 """
 
 
+@pytest.mark.calibration
 def test_the_first_and_a_later_compilation_on_a_machine_round_alike(make_trajectories, tmp_path):
     table = make_trajectories(TwoRateSI(1.0, 0.2, 0.5), RandomRegular(8), seed=3, degree=8, replicates=5)
     Trajectories(table).save(tmp_path / "data.csv")
