@@ -42,6 +42,7 @@ def test_run_writes_all_documented_files(job):
     assert made == {
         "comparison.csv", "comparison.json", "decisions.csv", "report.html", "run.json", "trajectories.parquet",
         "agents.parquet", "methods.md", "references.bib", "parameters.csv", "parameters.tex", "figures/steps.png",
+        "figures/decisions.png",
         *(f"trajectories.{name}.parquet" for name in ("counts", "shares", "network", "agents")),
         *(f"posteriors/{name}.nc" for name in models),
         *(f"figures/{name}.png" for name in FIGURES),
@@ -54,6 +55,10 @@ def test_run_writes_all_documented_files(job):
     assert record["qualifier"] == "very"
     assert sum(row["agents"] for row in record["mixture"]) == record["agents"] == 400
     assert f"population: 400 agents of 32 personas, assortativity {record['assortativity']:.3f}" in done.stderr
+    saved = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    assert saved["decisions"] == record["decisions"]
+    assert (record["decisions"]["decisions"], record["decisions"]["probe"]) == ("trustworthy", "expressed")
+    assert "Can the decisions be trusted?" in (folder / "report.html").read_text(encoding="utf-8")
     table = read_trajectories(folder / "trajectories.parquet").table
     assert set(table["assortativity"]) == {record["assortativity"]}
     assert len(table) == 4 * 26
