@@ -5,7 +5,7 @@ LATEST := .venv-latest
 # Python 3.11 and later Pythons have different stacks.
 CONSTRAINTS := $(shell $(PYTHON) -c "import sys; print('constraints.txt' if sys.version_info < (3, 12) else 'constraints-3.12.txt')")
 
-.PHONY: demo test lint types test-latest test-nutpie mutate calibrate bench docs clean
+.PHONY: demo test lint types test-latest test-nutpie mutate calibrate bench docs notebooks clean
 
 demo: $(VENV)/installed  ## Install, then run the main job with the embedded model.
 	$(BIN)/tworate run --out runs/demo --force
@@ -47,6 +47,10 @@ docs: $(VENV)/installed  ## The documentation as a site in build/site; a warning
 	mkdir -p build/types
 	ln -sfn ../.. build/types/tworate
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+notebooks: $(VENV)/installed  ## Run the notebooks of the site anew and save their outputs (some minutes).
+	$(BIN)/pip install --disable-pip-version-check -q -c $(CONSTRAINTS) -e '.[docs]'
+	$(BIN)/python docs/notebooks/execute.py
 
 $(VENV)/installed: pyproject.toml $(CONSTRAINTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

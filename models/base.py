@@ -1,12 +1,8 @@
 """The base class of the SI models: a model is a survival function, and everything else follows from it."""
 
-import dataclasses
-import inspect
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -379,67 +375,3 @@ class SIModel(Parametric, ABC):
             x_before, x = x, rate(i + 1)
             exposure = reached if clock == "rounds" else exposure + step * factor * logistic_mean(x_before, x)
         return infected
-
-
-@cache
-def check_model(model: type[SIModel]) -> None:
-    """Check that a class is a whole model: it has a name, parameters with priors, and a formula.
-
-    Raises
-    ------
-    ValueError
-        When something is missing or wrong. The message says what to do.
-    """
-    title = model.__qualname__
-    if not issubclass(model, SIModel) or model is SIModel:
-        raise ValueError(f"{title} is not an SI model; give a name, or a subclass of tworate.models.SIModel")
-    name = getattr(model, "name", None)
-    if not isinstance(name, str):
-        raise ValueError(f'{title} has no name; give it one: name: ClassVar[str] = "my-model"')
-    if not re.fullmatch(r"[\w.-]+", name if model.structure is None else model.plain().name):
-        raise ValueError(f"{title}: the name {name!r} may hold letters, digits and . - _ only; give another name")
-    if any(isinstance(value, dataclasses.Field) for value in vars(model).values()):
-        raise ValueError(f"{title} is not a dataclass; write @dataclass(frozen=True) above the class")
-    for field in dataclasses.fields(model):
-        if "parameter" not in field.metadata:
-            raise ValueError(
-                f"{title}: the field {field.name} is not a parameter; declare it with parameter(…), or as a ClassVar"
-            )
-    if not model.parameters():
-        raise ValueError(f"{title} has no parameters; declare each as a field: beta: float = parameter(…)")
-    _check_formula(model)
-
-
-def _check_formula(model: type[SIModel]) -> None:
-    """Raise a ValueError when the priors or the survival function of a model cannot be used."""
-    title = model.__qualname__
-    for name, spec in model.coordinates().items():
-        if spec.prior is None:
-            raise ValueError(f"{title}: {name} has no prior; write parameter(…, prior=…), such as prior=RATE_PRIOR")
-    if inspect.isabstract(model):
-        raise ValueError(
-            f"{title} has no formula; write log_survival(exposure, time, parameters, xp) as a static method"
-        )
-    if not isinstance(inspect.getattr_static(model, "log_survival"), staticmethod | classmethod):
-        raise ValueError(f"{title}: log_survival is not a static method; write @staticmethod above it")
-    try:
-        inspect.signature(model.log_survival).bind(None, None, None, None)
-    except TypeError:
-        raise ValueError(f"{title}: log_survival must take four arguments: exposure, time, parameters, xp") from None
-    medians = {name: np.array([float(spec.distribution.median())]) for name, spec in model.coordinates().items()}
-    start = np.zeros(1)
-    try:
-        values = model.from_coordinates(medians)
-        begun, later = (model.log_survival(start + at, start, values, np) for at in (0.0, 0.7))
-    except KeyError as error:
-        names = ", ".join(model.parameters())
-        raise ValueError(
-            f"{title}: the formula asks for {error}, which is not a parameter; there are: {names}"
-        ) from error
-    except (AttributeError, TypeError) as error:
-        raise ValueError(f"{title}: the formula fails with numpy ({error}); correct log_survival") from error
-    if not (np.allclose(begun, 0.0, atol=1e-9) and np.all(np.asarray(later) <= 0.0)):
-        raise ValueError(
-            f"{title}: log_survival must be 0 at exposure 0 and never above it; return the logarithm of the fraction "
-            "that has not shared"
-        )

@@ -2,8 +2,9 @@
 
 from functools import cache
 
-from .base import SIModel, check_model
+from .base import SIModel
 from .discovery import classes_in, named
+from .own_class import check_model
 from .structured import SEPARATOR, with_structure
 from .structures import get_structure
 

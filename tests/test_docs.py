@@ -1,5 +1,7 @@
 """The pages of the site that are made from the program are up to date, and all pages are in the navigation."""
 
+import json
+import re
 import runpy
 from pathlib import Path
 
@@ -24,5 +26,16 @@ def test_all_public_names_are_in_the_reference():
 
 def test_all_pages_are_in_the_navigation():
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
-    for path in DOCS.rglob("*.md"):
-        assert f"- {path.relative_to(DOCS).as_posix()}\n" in navigation + "\n", path
+    for path in [*DOCS.rglob("*.md"), *DOCS.rglob("*.ipynb")]:
+        assert re.search(rf"[-:] {re.escape(path.relative_to(DOCS).as_posix())}\n", navigation + "\n"), path
+
+
+def test_notebooks_have_run_from_top_to_bottom():
+    notebooks = sorted((DOCS / "notebooks").glob("*.ipynb"))
+    assert len(notebooks) == 3
+    for path in notebooks:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        code = [cell for cell in cells if cell["cell_type"] == "code"]
+        assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1)), f"{path}: make notebooks"
+        kinds = {output["output_type"] for cell in code for output in cell["outputs"]}
+        assert "display_data" in kinds and "error" not in kinds, path

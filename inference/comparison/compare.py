@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...common.invocation import made_now
 from ...errors import InputError, JobError
-from ...models import SIModel, all_models, get_model
+from ...models import SIModel, all_models
 from ...models.structures.choice import DEFAULT, NONE, check_structure_names
 from ...simulate import Trajectories
 from ...simulate.histories import EventHistories
@@ -18,6 +18,7 @@ from ...simulate.reading.reader import as_trajectories, read_trajectories
 from ..data.individual import EVENT_HISTORIES
 from ..data.observations import Transitions, choose_clock, choose_closure, pooled_conditions
 from ..likelihood.likelihoods import LIKELIHOODS
+from ..likelihood.own_model import model_class
 from ..likelihood.specification import Level, Specification
 from ..loo.loo import UNITS, Unit
 from ..posterior.fitting import (
@@ -151,11 +152,9 @@ def compare(
     if unit == default_unit("count" if individual else "individual"):
         raise InputError(f"unit {unit!r} does not go with level {chosen_level}; choose another")
     chosen_contact = checked_contact(contact)
-    try:
-        requested = [models] if isinstance(models, str | type) else models
-        classes = list(dict.fromkeys(get_model(model) for model in requested))
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    # One model alone need not be in a list.
+    requested = models if isinstance(models, Iterable) and not isinstance(models, str) else [models]
+    classes = list(dict.fromkeys(model_class(model) for model in requested))
     if not classes:
         raise InputError("no models to compare; name at least one")
     _check_models(classes)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ...errors import InputError, check_seed
-from ...models import get_model
 from ...simulate import Trajectories
 from ...simulate.reading.reader import as_trajectories
 from ..data.individual import EVENT_HISTORIES
 from ..data.observations import choose_clock, choose_closure
 from ..likelihood.likelihoods import LIKELIHOODS
+from ..likelihood.own_model import model_class
 from ..likelihood.specification import Specification
 from ..loo.loo import elpd_difference
 from ..posterior.arviz_adapter import open_netcdf
@@ -174,7 +174,7 @@ def study_of(
     chosen_closure = EVENT_HISTORIES if individual else choose_closure(data, closure)[0]
     chosen_clock, _ = choose_clock(data, clock)
     specification = Specification(
-        get_model(model),
+        model_class(model),
         LIKELIHOODS[likelihood],
         chosen_clock,
         level=chosen_level,

@@ -6,8 +6,6 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from ...errors import InputError
-from ...models import SIModel
 from ...models.parameters import Beta, Exponential, LogNormal, Normal, Parameter
 from ..data.observations import Transitions
 from .likelihood_node import LogLikelihood
@@ -50,17 +48,7 @@ def build_model(specification: Specification, data: Transitions, xp: Any = pt) -
             scales = specification.effect_scales(scalars, arrays)
             effect = pm.Normal(COVARIATE_EFFECT, 0.0, scales, shape=scales.shape)
             factors = specification.covariate_factors(effect, arrays["design"].reshape((-1, scales.shape[0])), xp)
-        try:
-            prediction = formula.predict(arrays, values, factors, xp)
-        except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
-            is_ours = specification.model.plain().__module__.startswith(SIModel.__module__.rpartition(".")[0] + ".")
-            if is_ours or isinstance(error, InputError):
-                raise
-            text = " ".join(str(error).split())
-            raise InputError(
-                f"{specification.model.__qualname__}: the formula cannot be compiled ({text}); use arithmetic and "
-                "functions of xp only, without if and without NumPy"
-            ) from error
+        prediction = formula.predict(arrays, values, factors, xp)
         total, _, _ = LogLikelihood(specification.likelihood.family)(
             prediction, scalars.get(DISPERSION, pt.constant(0.0)), arrays["observed"], arrays["size"], arrays["weight"]
         )

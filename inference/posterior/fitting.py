@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ... import __version__
 from ...errors import InputError, check_seed
-from ...models import SIModel, get_model
+from ...models import SIModel
 from ...models.structures import get_structure
 from ...models.structures.fading import ShelfLife
 from ...simulate import Trajectories
@@ -27,6 +27,7 @@ from ..data.observations import Transitions, choose_clock, choose_closure, obser
 from ..data.shelf_life import best_shelf_life
 from ..data.weighting import Weighting, weighted
 from ..likelihood.likelihoods import LIKELIHOODS, draw_observations, pointwise_log_likelihood
+from ..likelihood.own_model import model_class
 from ..likelihood.predictor import predictor
 from ..likelihood.specification import (
     COVARIATE_EFFECT,
@@ -143,12 +144,8 @@ def fit(
     check_prior_scale(prior_scale)
     name = EVENT_HISTORIES if chosen_level == "individual" else choose_closure(trajectories, closure)[0]
     chosen_clock, _ = choose_clock(trajectories, clock)
-    try:
-        chosen = get_model(model)
-    except ValueError as error:
-        raise InputError(str(error)) from error
     specification = Specification(
-        chosen,
+        model_class(model),
         LIKELIHOODS[likelihood],
         chosen_clock,
         replicate_effects,

@@ -1,13 +1,15 @@
 """A class that is not a whole model is refused in one sentence that says what to do."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from tworate import fit, random_regular, spread
+from tworate import compare, fit, random_regular, spread
 from tworate.errors import InputError
+from tworate.inference.likelihood.own_model import model_class
 from tworate.models import SIModel, TwoRateSI, all_models, get_model
 from tworate.models.parameters import RATE_PRIOR, parameter
 from tworate.models.structured import with_structure
@@ -53,7 +55,48 @@ def not_the_logarithm(exposure, time, parameters, xp=np):
     return xp.exp(-parameters["beta"] * exposure)
 
 
+def starting_below(exposure, time, parameters, xp=np):
+    return -parameters["beta"] * xp.exp(exposure)
+
+
+def rising(exposure, time, parameters, xp=np):
+    return -parameters["beta"] * exposure * xp.exp(-exposure)
+
+
+def infinite_later(exposure, time, parameters, xp=np):
+    return xp.log(xp.where(exposure > 2.0, 0.0, 1.0)) * parameters["beta"]
+
+
+def of_one_number(exposure, time, parameters, xp=np):
+    return -parameters["beta"].sum() * exposure.sum()
+
+
+def rising_for_high_rates(exposure, time, parameters, xp=np):
+    # The median of the prior is 10, and its 0.9 quantile is 68.
+    return -exposure * xp.where(parameters["beta"] > 30.0, xp.exp(-exposure), 1.0)
+
+
+def of_math(exposure, time, parameters, xp=np):
+    return -parameters["beta"] * math.expm1(exposure)
+
+
 WRONG = {
+    "not 0 at exposure 0": (lambda: model(formula=staticmethod(starting_below)), "must be 0 at exposure 0"),
+    "rises": (lambda: model(formula=staticmethod(rising)), "log_survival rises with exposure"),
+    "rises for high rates": (
+        lambda: model(formula=staticmethod(rising_for_high_rates)),
+        "rises with exposure, with beta = 68",
+    ),
+    "not finite": (
+        lambda: model(formula=staticmethod(infinite_later)),
+        "is -inf at exposure 4 with beta = 10; it must",
+    ),
+    "one number": (lambda: model(formula=staticmethod(of_one_number)), "returned the shape \\(\\) for 4 exposures"),
+    "formula of math": (lambda: model(formula=staticmethod(of_math)), "fails with numpy \\(TypeError"),
+    "prior is a text": (
+        lambda: model(beta=rate(prior="normal")),
+        "the prior of beta is 'normal'; give one of LogNormal",
+    ),
     "no name": (lambda: model(named=None), "Mine has no name; give it one"),
     "name is a number": (lambda: model(named=3), "Mine has no name"),
     "name with a plus": (lambda: model(named="my+model"), "the name 'my\\+model' may hold letters"),
@@ -110,14 +153,23 @@ def with_numpy(exposure, time, parameters, xp=np):
     return -np.asarray(parameters["beta"] * exposure, dtype=float)
 
 
-@pytest.mark.integration
-@pytest.mark.parametrize("formula", [with_if, with_numpy])
+def one_number_of_pytensor(exposure, time, parameters, xp=np):
+    log_g = -parameters["beta"] * exposure
+    return log_g if xp is np else log_g.sum()
+
+
+@pytest.mark.parametrize("formula", [with_if, with_numpy, one_number_of_pytensor])
 def test_a_formula_that_cannot_be_compiled_is_refused(formula):
+    mine = model(formula=staticmethod(formula))
+    message = r"Mine: the formula cannot be compiled .*; use arithmetic and functions of xp"
+    with pytest.raises(InputError, match=message):
+        model_class(mine)
     data = spread(random_regular(100, degree=4, seed=1), [[0.3]], rounds=5, replicates=1, seed=2)
-    with pytest.raises(
-        InputError, match=r"Mine: the formula cannot be compiled .*; use arithmetic and functions of xp"
-    ):
-        fit(model(formula=staticmethod(formula)), data)
+    with pytest.raises(InputError, match=message):
+        fit(mine, data)
+    for models in (mine, ["one-rate", mine]):
+        with pytest.raises(InputError, match=message):
+            compare(data, models=models)
 
 
 def test_whole_models_pass():

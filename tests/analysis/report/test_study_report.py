@@ -3,7 +3,6 @@
 import json
 import re
 import sys
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -227,22 +226,3 @@ def test_a_folder_without_a_study_is_refused(tmp_path, folder):
     (tmp_path / "comparison.parquet").write_text("no table")
     with pytest.raises(InputError, match="is not a Parquet file"):
         write_study_report(tmp_path)
-
-
-# ArviZ calls a function that matplotlib 3.11 deprecates.
-@pytest.mark.filterwarnings("ignore:Passing a dict or None as alias_mapping")
-def test_notebook_runs_on_a_study_and_has_no_outputs(folder, monkeypatch, tmp_path):
-    path = Path(study_figures.__file__).parents[2] / "examples" / "study.ipynb"
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert code
-    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
-    # The notebook opens runs/study, relative to the root of a clone.
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / "study").symlink_to(folder)
-    monkeypatch.chdir(tmp_path)
-    namespace = {}
-    with mpl.rc_context({"backend": "agg"}):
-        for cell in code:
-            exec("".join(cell["source"]), namespace)
-    assert len(namespace["conditions"]) == 4
