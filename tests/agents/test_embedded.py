@@ -84,6 +84,24 @@ def test_qualifiers_unspecified_traits_and_biographies_follow_the_rule(embedded,
     assert elicited.option_mass.min() > 0.98
 
 
+@pytest.mark.parametrize("qualifier", ["very", "a bit"])
+def test_a_cue_follows_the_rule(embedded, qualifier):
+    rng, personas = random.Random(f"held out cue {qualifier}"), all_personas()
+    questions = [random_question(rng, rng.choice(personas), 1.0) for _ in range(80)]
+    assert {question.cue for question in questions} == {0, 1, 2, 3}
+    elicited = embedded.share_probability(questions, PromptTemplates(qualifier=qualifier))
+    expected = [share_probability(q.persona, q.event, q.sighting, qualifier, q.cue) for q in questions]
+    assert np.abs(elicited.p_share - expected).mean() <= 0.01
+    assert elicited.option_mass.min() > 0.98
+    # The effect of a bin is that of the card, beside everything else that the rule has.
+    log_odds = np.log(elicited.p_share / (1 - elicited.p_share))
+    without = [share_probability(q.persona, q.event, q.sighting, qualifier) for q in questions]
+    rest = log_odds - np.log(np.array(without) / (1 - np.array(without)))
+    slope, intercept = np.polyfit([q.cue for q in questions], rest, 1)
+    assert slope == pytest.approx(rule_module.CUE_EFFECT, abs=0.03)
+    assert intercept == pytest.approx(0.0, abs=0.03)
+
+
 def test_rule_scales_traits_by_the_qualifier_and_ignores_unspecified_traits():
     event = shipped_events()[0]
 
@@ -139,7 +157,7 @@ def test_card_states_the_rule_with_the_numbers_of_the_code():
     card = " ".join((FOLDER / "MODEL_CARD.md").read_text(encoding="utf-8").split())
     assert "synthetic" in WARNING
     assert "evidence about nothing but the software" in card
-    numbers = [rule_module.INTERCEPT, rule_module.FATALITY_EFFECT, rule_module.SIGHTING_EFFECT]
+    numbers = [rule_module.INTERCEPT, rule_module.FATALITY_EFFECT, rule_module.SIGHTING_EFFECT, rule_module.CUE_EFFECT]
     effects = {**rule_module.TRAIT_EFFECTS, **rule_module.EVENT_TYPE_EFFECTS}
     for number in numbers:
         assert f"{number:+.2f}".replace("-", "−") in card
