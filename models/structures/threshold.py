@@ -11,7 +11,7 @@ from .base import FRACTION, SHARERS, Axis, Bins, Structure
 
 _LEAST = 1e-3
 """Worth of contact that counts for nothing: a single share after it must not be impossible."""
-_STEP = {"support": (0.0, 1.0), "prior": Beta(2.0, 1.0)}
+_STEP: dict[str, Any] = {"support": (0.0, 1.0), "prior": Beta(2.0, 1.0)}
 
 
 class _Steps(Structure):
