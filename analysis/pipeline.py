@@ -121,10 +121,11 @@ def run(
     )
     probe = short_probe(model, templates, elicitation, progress, say) if with_probe else None
     trust = judge_decisions(tables, probe)
-    for note in elicitation_notes(tables, elicitation) if say else ():
-        say(f"note: {note}")
-    if say and not trust.trustworthy:
-        say(f"warning: {trust.sentence}")
+    if say:
+        for note in elicitation_notes(tables, elicitation):
+            say(f"note: {note}")
+        if not trust.trustworthy:
+            say(f"warning: {trust.sentence}")
     with claimed(folder):
         trajectories = simulate_events(tables, settings, progress, population)
         # Results of an earlier job belong to other data. Remove them now, in case this job is interrupted.
