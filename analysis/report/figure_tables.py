@@ -17,7 +17,18 @@ from ...simulate.history_files import read_beside
 from ...simulate.tables import read_parquet
 from ..study.askings import FACTORS as ASKED
 
-FACTORS = ("model", "event_type", "event", "composition", "network", "visibility", "closure", "seed", *ASKED)
+FACTORS = (
+    "model",
+    "event_type",
+    "event",
+    "composition",
+    "network",
+    "visibility",
+    "closure",
+    "seed",
+    *ASKED,
+    "scenario",
+)
 """Columns in which conditions may differ."""
 PROFILE = r"[Oo][Cc][Ee][Aa][Nn]"
 """Pattern of a profile that names all five traits."""

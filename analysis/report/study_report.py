@@ -15,7 +15,9 @@ from ...files import atomic_path, write_text
 from ...inference.comparison.storage import REPORT
 from ..experiment import Progress
 from ..study.askings import FACTORS as ASKED
+from ..study.scenario_effects import scenario_table
 from ..study.specifications import Specifications, make_specifications, specification_table
+from ..study.study_results import load_study
 from . import figure_tables as tables
 from . import study_plots as plots
 from .rendering import FORMATS, dark_colours, embedded, render
@@ -84,6 +86,7 @@ def write_study_report(folder: str | Path, progress: Progress | None = None, for
             for n in ("condition", *tables.FACTORS)
             if "explanation" in with_plots and n in with_plots["explanation"][0]
         ],
+        scenarios=_scenarios(folder, compared),
         multiverse=specifications(folder) if "specifications" in with_plots else None,
         distrusted=_distrusted(record),
         n_asked=len(record.get("language_models", [])),
@@ -203,6 +206,18 @@ def _provenance(record: dict[str, Any]) -> dict[str, str]:
         "digest of the study": str(record.get("digest") or ""),
     }
     return {label: value for label, value in content.items() if value}
+
+
+def _scenarios(folder: Path, compared: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the effects of interventions, and write them as CSV; empty if the study has no scenarios."""
+    path = folder / FIGURES / "scenarios.csv"
+    table = scenario_table(load_study(folder), compared, tables.varying(compared)) if "scenario" in compared else None
+    if table is None:
+        path.unlink(missing_ok=True)
+        return []
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False)
+    return _rows(table)
 
 
 def _distrusted(record: dict[str, Any]) -> list[dict[str, Any]]:

@@ -89,6 +89,8 @@ class StudyCondition:
         Seed of the study, from which the condition's own seed is derived.
     asking : Asking
         How its decisions are asked. It does not change the seed: prompts are compared on the same random numbers.
+    scenario : str
+        Name of its interventions; empty if the study has no scenarios. It does not change the seed either.
     """
 
     number: int
@@ -98,6 +100,7 @@ class StudyCondition:
     settings: SpreadSettings
     seed: int
     asking: Asking
+    scenario: str = ""
 
     @property
     def label(self) -> str:
@@ -105,7 +108,7 @@ class StudyCondition:
         return (
             f"condition {self.number} ({self.model}, {self.event.event_id_cnty}, {self.composition.label}, "
             f"{self.settings.network}, visibility {self.settings.visibility:g}"
-            f"{', ' if self.asking.label else ''}{self.asking.label})"
+            f"{''.join(f', {part}' for part in (self.asking.label, self.scenario) if part)})"
         )
 
     @property
@@ -118,6 +121,7 @@ class StudyCondition:
             "visibility": self.settings.visibility,
             "model": self.model,
             **self.asking.levels,
+            **({"scenario": self.scenario} if self.scenario else {}),
         }
 
 
@@ -202,6 +206,7 @@ class Plan:
             **({"pace": str(settings.pace)} if settings.pace else {}),
             "seed": condition.seed,
             **condition.asking.levels,
+            **({"scenario": condition.scenario} if condition.scenario else {}),
         }
 
 
@@ -240,7 +245,7 @@ def make_plan(specification: StudySpecification, note: Say | None = None) -> Pla
         for sentence in network.notes:
             if note:
                 note(sentence)
-    for composition, process in itertools.product(compositions, processes):
+    for composition, (_, process) in itertools.product(compositions, processes):
         _check_composition(composition, process)
     choices = itertools.product(
         specification.language_models, askings, events, compositions, processes, specification.spread.visibility,
@@ -248,13 +253,13 @@ def make_plan(specification: StudySpecification, note: Say | None = None) -> Pla
     )  # fmt: skip
     hashes = {path: _digest(_arrays(network)) for path, network in networks.items()}
     conditions = []
-    for number, (model, asking, event, composition, process, visibility, seed) in enumerate(choices):
+    for number, (model, asking, event, composition, (scenario, process), visibility, seed) in enumerate(choices):
         settings = replace(
             process, visibility=visibility, homophily=composition.homophily, placement=composition.placement
         )
         drawn = _own_seed(model.label, event, composition, settings, hashes.get(settings.network), seed)
         settings = replace(settings, seed=drawn)
-        conditions.append(StudyCondition(number, model.label, event, composition, settings, seed, asking))
+        conditions.append(StudyCondition(number, model.label, event, composition, settings, seed, asking, scenario))
     return Plan(specification, tuple(conditions), tuple(events), networks)
 
 
@@ -304,15 +309,20 @@ def _mixture(specification: StudySpecification, name: str, entry: MixtureEntry) 
         raise InputError(f"mixture {name!r}: {error}") from error
 
 
-def _processes(specification: StudySpecification, networks: dict[str, AnyNetwork]) -> Iterator[SpreadSettings]:
-    """Yield the settings of each network, checked for every visibility; read networks from files."""
+def _processes(
+    specification: StudySpecification, networks: dict[str, AnyNetwork]
+) -> Iterator[tuple[str, SpreadSettings]]:
+    """Yield each scenario with the settings of each network, checked for every visibility; read networks from files."""
     table = specification.spread
     common = {
         name: getattr(table, name)
         for name in ("replicates", "rounds", "initial_sharers", "seeds", "clock", "outside", "histories")
     }  # fmt: skip
     seen: list[SpreadSettings] = []
-    for entry in table.networks:
+    scenarios = table.scenarios or {"": []}
+    if len({tuple(names) for names in scenarios.values()}) < len(scenarios):
+        raise InputError("two scenarios have the same interventions; give each its own")
+    for entry, (scenario, interventions) in itertools.product(table.networks, scenarios.items()):
         file = str(specification.path(entry.kind))
         is_file = entry.kind.partition(":")[0] not in NETWORKS and parse_network_file(file) is not None
         settings = SpreadSettings(
@@ -320,7 +330,7 @@ def _processes(specification: StudySpecification, networks: dict[str, AnyNetwork
             network=file if is_file else str(parse_network(entry.kind)),
             agents=table.agents if entry.agents is None else entry.agents,
             degree=table.degree if entry.degree is None else entry.degree,
-            interventions=tuple(table.interventions),
+            interventions=(*table.interventions, *interventions),
             pace=parse_pace(table.ageing, table.rhythm, table.shelf_life, table.fading),
             **common,
         )
@@ -336,7 +346,7 @@ def _processes(specification: StudySpecification, networks: dict[str, AnyNetwork
         if settings in seen:
             raise InputError(f"network {entry.kind!r} is given twice with the same agents and degree; give it once")
         seen.append(settings)
-        yield settings
+        yield scenario, settings
 
 
 def _check_composition(composition: Composition, settings: SpreadSettings) -> None:

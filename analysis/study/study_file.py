@@ -123,7 +123,11 @@ class NetworkEntry(_Table):
 
 
 class SpreadTable(_Table):
-    """How the post spreads; names and defaults as the options of `tworate simulate`."""
+    """How the post spreads; names and defaults as the options of `tworate simulate`.
+
+    `scenarios` are interventions by name, in addition to `interventions`: each scenario is a condition of its own, and
+    the first one is what the others are compared with.
+    """
 
     networks: Annotated[list[Annotated[NetworkEntry, _as_table("kind")]], BeforeValidator(_listed)] = [
         NetworkEntry(kind=defaults.NETWORK)
@@ -138,6 +142,7 @@ class SpreadTable(_Table):
     clock: str = "rounds"
     outside: float = 0.0
     interventions: Names = []
+    scenarios: dict[str, Names] = {}
     ageing: str | float | None = None
     rhythm: str | float | None = None
     shelf_life: float | None = None
