@@ -5,13 +5,13 @@ LATEST := .venv-latest
 # Python 3.11 and later Pythons have different stacks.
 CONSTRAINTS := $(shell $(PYTHON) -c "import sys; print('constraints.txt' if sys.version_info < (3, 12) else 'constraints-3.12.txt')")
 
-.PHONY: demo test lint types test-latest test-nutpie mutate calibrate bench docs notebooks clean
+.PHONY: demo test lint types test-latest test-nutpie real-model mutate calibrate bench docs notebooks clean
 
 demo: $(VENV)/installed  ## Install, then run the main job with the embedded model.
 	$(BIN)/tworate run --out runs/demo --force
 
 test: $(VENV)/installed-test lint types  ## Lint, types and the default test tier.
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not calibration"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not calibration and not real_model"
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
@@ -25,10 +25,14 @@ types: $(VENV)/installed-test
 		$(addprefix -p tworate.,agents simulate models inference analysis common)
 
 test-latest: $(LATEST)/installed  ## The newest of every dependency, without torch and what needs it.
-	OMP_NUM_THREADS=1 $(LATEST)/bin/pytest -n 2 --dist loadfile -m "not calibration"
+	OMP_NUM_THREADS=1 $(LATEST)/bin/pytest -n 2 --dist loadfile -m "not calibration and not real_model"
 
 test-nutpie: $(VENV)/installed-test  ## The contract with nutpie, on every version in the range.
 	$(BIN)/python tests/nutpie_versions.py
+
+real-model: $(VENV)/installed-test  ## The commands and some tests with SmolLM2-135M, which is downloaded (98 MB; under 15 minutes).
+	$(BIN)/python examples/real_model.py --out runs/real-model
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m real_model
 
 mutate: $(VENV)/installed-test  ## Do the tests notice wrong formulas? A random sample of mutants (about two hours).
 	$(BIN)/pip install --disable-pip-version-check -q -c $(CONSTRAINTS) -e '.[mutation]'

@@ -118,7 +118,7 @@ class Scorer:
         depth = len(branch.written)
         # The usual tokens of an option are followed, however improbable they are.
         usual = {ids[depth] for ids in asked.usual if len(ids) > depth and ids[:depth] == branch.written}
-        likely = torch.nonzero(log_p > np.log(LEAST_PATH) - branch.log_p).ravel().tolist()
+        likely = torch.nonzero(log_p.exp() * np.exp(branch.log_p) > LEAST_PATH).ravel().tolist()
         tokens = torch.tensor(sorted({*likely, *usual}), device=log_p.device, dtype=torch.long)
         followed: list[tuple[int, Branch]] = []
         for token, value in zip(tokens.tolist(), log_p[tokens].tolist(), strict=True):
@@ -126,7 +126,7 @@ class Scorer:
             reading = self._read(asked.options, written)
             if reading is None:
                 reading = Reading(branch.reading.option)
-            may_change = reading.may_grow or (reading.at_edge and total > np.log(LEAST_CHECKED))
+            may_change = reading.may_grow or (reading.at_edge and np.exp(total) > LEAST_CHECKED)
             if may_change and depth + 1 < max_tokens and total > -np.inf:
                 followed.append((token, Branch(branch.number, written, total, reading)))
             elif reading.option is not None:

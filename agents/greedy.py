@@ -5,13 +5,14 @@ whatever its probability is. Equal answers to a decision prove nothing: a model 
 open question do.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from ..errors import JobError
 from .elicitation import SamplingSettings
+from .prompts import Conversation
 
-if TYPE_CHECKING:
-    from .language_model import LanguageModel
+Draw = Callable[[Sequence[Conversation], SamplingSettings], list[list[str]]]
+"""Returns sampled answers to each conversation."""
 
 OPEN_QUESTION = "Make up a very short story about a stone and a bird."
 """The question of the check; no text is its natural answer."""
@@ -26,13 +27,15 @@ COLD = 0.1
 """At lower temperatures the user asked for the likeliest answer."""
 
 
-def check_that_answers_vary(model: "LanguageModel", sampling: SamplingSettings) -> None:
+def check_that_answers_vary(name: str, draw: Draw, sampling: SamplingSettings) -> None:
     """Ask an open question several times, and refuse a model that always gives the same text.
 
     Parameters
     ----------
-    model : LanguageModel
-        The model. Only a model that decodes elsewhere (behind a server) is asked.
+    name : str
+        Name of the model, for the error message.
+    draw : callable
+        Draws the answers of the model.
     sampling : SamplingSettings
         How decisions will be sampled. The check uses its seed, and temperature 1. At a temperature below :data:`COLD`
         there is no check.
@@ -48,13 +51,13 @@ def check_that_answers_vary(model: "LanguageModel", sampling: SamplingSettings) 
     probability p²⁰. This is at most 0.012 for p = 0.8 and 1e-6 for p = 0.5. Texts of up to 32 tokens that are open to
     this degree are far less likely: a mean probability of 0.97 per token gives p = 0.38.
     """
-    if not model.decodes_elsewhere or sampling.temperature < COLD:
+    if sampling.temperature < COLD:
         return
     conversation = [{"role": "user", "content": OPEN_QUESTION}]
-    (texts,) = model.draw_answers([conversation], SamplingSettings(ANSWERS, 1.0, sampling.seed, MAX_TOKENS))
+    (texts,) = draw([conversation], SamplingSettings(ANSWERS, 1.0, sampling.seed, MAX_TOKENS))
     if len(set(texts)) == 1:
         raise JobError(
-            f"{model.name}: gave the same text {ANSWERS} times to an open question at temperature 1 "
+            f"{name}: gave the same text {ANSWERS} times to an open question at temperature 1 "
             f"({texts[0][:60]!r}): the server decodes greedily, or ignores temperature and seed, so sampled answers "
             "say nothing about probabilities; switch sampling on at the server (transformers serve: do_sample in the "
             "model's generation_config.json), or use another server"

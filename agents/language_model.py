@@ -222,7 +222,8 @@ class LanguageModel(ABC):
             except NoLogProbabilitiesError:
                 # Some option is not in the server's lists. All answers are sampled: one table must not mix two methods.
                 pass
-        check_that_answers_vary(self, settings.sampling)
+        if self.decodes_elsewhere:
+            check_that_answers_vary(self.name, self.draw_answers, settings.sampling)
         answers = self.draw_answers(conversations, settings.sampling, progress)
         return count_answers(answers, options, settings.max_unparsable, self.name)
 

@@ -10,7 +10,14 @@ import pytest
 from tworate.models import Closure, SIModel
 from tworate.simulate import CompleteNetwork, Trajectories, spread
 
-NEED_TORCH = ["agents", "analysis", "integration/test_commands.py", "integration/test_study.py", "test_readme.py"]
+NEED_TORCH = [
+    "agents",
+    "analysis",
+    "integration/test_commands.py",
+    "integration/test_study.py",
+    "real_model",
+    "test_readme.py",
+]
 collect_ignore = [] if find_spec("torch") else NEED_TORCH
 """`make test-latest` installs no torch: several GB on most platforms."""
 
