@@ -102,6 +102,16 @@ REFERENCES = {
             "Journal of the Royal Statistical Society B", "11(1), 15--53",
         ),
         _article(
+            "centola2007", "Centola & Macy 2007", "Centola, Damon and Macy, Michael",
+            "Complex contagions and the weakness of long ties", "American Journal of Sociology", "113(3), 702--734",
+            "10.1086/521848",
+        ),
+        _article(
+            "watts2002", "Watts 2002", "Watts, Duncan J.",
+            "A simple model of global cascades on random networks",
+            "Proceedings of the National Academy of Sciences", "99(9), 5766--5771", "10.1073/pnas.082090499",
+        ),
+        _article(
             "miller2012", "Miller et al. 2012", "Miller, Joel C. and Slim, Anja C. and Volz, Erik M.",
             "Edge-based compartmental modelling for infectious disease spread",
             "Journal of the Royal Society Interface", "9(70), 890--906", "10.1098/rsif.2011.0403",

@@ -1,4 +1,4 @@
-"""Figures, report and notebook of a study, on the tables of a small real study."""
+"""Figures and report of a study, on the tables of a small real study."""
 
 import json
 import re

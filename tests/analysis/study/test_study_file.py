@@ -255,9 +255,10 @@ def test_the_estimated_calls_are_made(elicitation):
     content = {"events": {"types": "Riots"}, "personas": {"profiles": ["OCEAN", "o----"]}, "elicitation": elicitation}
     plan = make_plan(make_study(content))
     model = Counting()
+    (asking,) = plan.specification.askings
     decide(
         model, plan.events, plan.personas, sightings=plan.specification.elicitation.sightings,
-        templates=plan.specification.templates, elicitation=plan.specification.asking,
+        templates=asking.templates, elicitation=asking.elicitation,
     )  # fmt: skip
     assert model.asked == plan.model_calls == estimate_cost(plan).model_calls > 0
 
