@@ -111,7 +111,7 @@ def multiverse(
             **({"qualifiers": qualifier} if qualifier else {}),
             **({"temperatures": temperature} if temperature else {}),
         },
-        "effects": {"fit": False},
+        "effects": {"si_models": ["one-rate"]},
     }
     specification = make_study(content, source="multiverse")
     say(f"specifications: {len(specification.askings)}")

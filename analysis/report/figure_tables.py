@@ -34,8 +34,8 @@ PROFILE = r"[Oo][Cc][Ee][Aa][Nn]"
 """Pattern of a profile that names all five traits."""
 MAX_PREDICTED = 12
 """Number of conditions whose predictions are drawn."""
-NO_EFFECTS = ("intercept", "between conditions (sd)")
-"""Terms in the table of effects that are not effects."""
+NO_EFFECTS = ("intercept", "between conditions (sd)", "seed")
+"""Terms in the table of effects that are not effects of anything that was chosen."""
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:

@@ -13,10 +13,14 @@ from ...common.cues import CUE_MEANINGS
 from ...errors import InputError
 from ...files import atomic_path, write_text
 from ...inference.comparison.storage import REPORT
+from ...inference.hierarchical.hierarchical import load_hierarchical
+from ...inference.hierarchical.variance_parts import variance_parts
 from ..experiment import Progress
 from ..study.askings import FACTORS as ASKED
+from ..study.hierarchical_effects import FACTOR_TERMS, FILE, read_conditions
 from ..study.scenario_effects import scenario_table
 from ..study.specifications import Specifications, make_specifications, specification_table
+from ..study.store import POSTERIORS
 from ..study.study_results import load_study
 from . import figure_tables as tables
 from . import study_plots as plots
@@ -142,8 +146,13 @@ def specifications(folder: str | Path) -> Specifications:
     InputError
         When the folder holds no study.
     """
-    compared = tables.compared_conditions(Path(folder))
-    return make_specifications(compared, tables.varying(compared))
+    folder = Path(folder)
+    compared = tables.compared_conditions(folder)
+    fitted = folder / POSTERIORS / FILE.format("one-rate")
+    parts = None
+    if (folder / "effects.parquet").is_file() and fitted.is_file():
+        parts = variance_parts(load_hierarchical(fitted).posterior, read_conditions(folder), FACTOR_TERMS)
+    return make_specifications(compared, tables.varying(compared), parts)
 
 
 def _specification_table(compared: pd.DataFrame) -> pd.DataFrame | None:

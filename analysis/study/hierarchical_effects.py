@@ -1,22 +1,42 @@
-"""Effects of traits and events over the conditions of a study: whether to fit them, and their tables."""
+"""Effects of traits, events and ways to ask over the conditions of a study: whether to fit them, and their tables."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ...inference.comparison.storage import TRAJECTORIES
+from ...inference.hierarchical.design import TERMS, TRAITS
 from ...inference.likelihood.likelihoods import LIKELIHOODS
 from ...simulate.history_files import shares_path
 from ...simulate.tables import read_parquet, write_table
+from .askings import FACTORS as ASKED
 from .store import POSTERIORS, StudyFolder
 from .study_file import EffectTable, StudySpecification
 
 Report = Callable[[str, int, int], None]
 
-TERMS = ("O", "C", "E", "A", "N", "event_type", "fatalities")
-"""Columns of the conditions whose effects can be estimated."""
+SETTINGS_OF_CONDITIONS = ("model", "network", "visibility", "scenario", "seed")
+"""Columns that are terms too where they vary, but whose effects alone are no reason to fit."""
+FACTOR_TERMS = {"composition": TRAITS, "event_type": ("event_type", "fatalities")}
+"""Terms that describe a factor of a study; any other factor is a term itself."""
+FILE = "hierarchical-{}.nc"
+"""Name of a fit in the folder of posteriors, by SI model."""
+
+
+def terms_of(conditions: pd.DataFrame) -> list[str]:
+    """Return the terms of the conditions of a study: traits and event, and what else varies between conditions."""
+    further = (*ASKED, *SETTINGS_OF_CONDITIONS)
+    varied = [name for name in further if name in conditions and conditions[name].nunique(dropna=False) > 1]
+    return [*TERMS, *varied]
+
+
+def read_conditions(store: Path) -> pd.DataFrame:
+    """Return the conditions of a study as the hierarchical model takes them: a seed is a label, not a number."""
+    conditions = read_parquet(store / "conditions.parquet")[0]
+    return conditions.assign(seed=conditions["seed"].astype(str))
 
 
 def effects_wanted(table: EffectTable, conditions: pd.DataFrame) -> bool:
@@ -32,7 +52,7 @@ def effects_wanted(table: EffectTable, conditions: pd.DataFrame) -> bool:
     Returns
     -------
     bool
-        By default true if at least one of :data:`TERMS` varies, and there are at least twice as many distinct
+        By default true if persona, event or the way to ask varies, and there are at least twice as many distinct
         conditions as coefficients in a linear model of the terms that vary.
 
     Examples
@@ -44,10 +64,11 @@ def effects_wanted(table: EffectTable, conditions: pd.DataFrame) -> bool:
     """
     if table.fit is not None:
         return table.fit
-    design = pd.get_dummies(conditions[[*TERMS]], columns=["event_type"], dtype=float).drop_duplicates()
-    varied = design - design.mean()
-    rank = int(np.linalg.matrix_rank(varied.to_numpy()))
-    return rank > 0 and len(design) >= 2 * (rank + 1)
+    terms = conditions[terms_of(conditions)]
+    design = pd.get_dummies(terms, dtype=float).drop_duplicates()
+    rank = int(np.linalg.matrix_rank((design - design.mean()).to_numpy()))
+    decided = [name for name in terms if name in (*TERMS, *ASKED)]
+    return terms[decided].drop_duplicates().shape[0] > 1 and len(design) >= 2 * (rank + 1)
 
 
 def write_effects(
@@ -75,7 +96,7 @@ def write_effects(
         Called with problems of the sampling, if any, and terms that are left out.
     """
     settings, effects_path = specification.effects, store.path / "effects.parquet"
-    conditions = read_parquet(store.path / "conditions.parquet")[0]
+    conditions = read_conditions(store.path)
     if effects_path.is_file() or not effects_wanted(settings, conditions):
         return
     from ...inference.hierarchical.hierarchical import compare_terms, fit_hierarchical
@@ -104,13 +125,14 @@ def write_effects(
             likelihood=likelihood,
             level=level,
             contact=comparison.contact,
+            terms=terms_of(conditions),
             seed=specification.seed[0],
             progress=tell,
         )
         for note in (*fit.notes, *(f"the sampler's results cannot be trusted: {problem}" for problem in fit.problems)):
             if say:
                 say(f"effects on {si_model}: {note}")
-        fit.save(store.path / POSTERIORS / f"hierarchical-{si_model}.nc")
+        fit.save(store.path / POSTERIORS / FILE.format(si_model))
         effects.append(fit.effects.assign(problems="; ".join(fit.problems), notes="; ".join(fit.notes)))
         if settings.compare_terms and fit.has_terms:
             left_out.append(compare_terms(fit, conditions, progress=tell))

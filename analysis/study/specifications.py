@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 
 from ...common.linear_terms import Term, identified, zero_sum_contrasts
 from ...files import without_nan
-
-REST = "the rest"
-"""Combinations of factors, and chance."""
+from ...inference.hierarchical.variance_parts import REST
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,9 @@ class Specifications:
     table : DataFrame
         From :func:`specification_table`.
     factors : DataFrame
-        One row per factor: `factor`, `pairs` and `flipped` (see :func:`flips`), `log_rate` and `elpd_diff` (see
-        :func:`variance_shares`).
+        One row per factor, and :data:`tworate.inference.hierarchical.variance_parts.REST`: `factor`, `pairs` and
+        `flipped` (see :func:`flips`), `log_rate` and `elpd_diff` (parts of the variance, see :func:`variance_shares`),
+        and `log_rate_low` to `log_rate_high` (95% interval of the part of log β; NaN without the hierarchical model).
     """
 
     table: pd.DataFrame
@@ -40,6 +39,11 @@ class Specifications:
     def names(self) -> list[str]:
         """The factors."""
         return [name for name in self.factors["factor"] if name in self.table]
+
+    @property
+    def is_modelled(self) -> bool:
+        """Whether the parts of the variance of log β come from the hierarchical model."""
+        return bool(self.factors["log_rate_low"].notna().any())
 
     @property
     def sentence(self) -> str:
@@ -62,10 +66,27 @@ class Specifications:
         return content
 
 
-def make_specifications(compared: pd.DataFrame, factors: Sequence[str]) -> Specifications:
-    """Return the multiverse of conditions that differ in these factors."""
+def make_specifications(
+    compared: pd.DataFrame, factors: Sequence[str], parts: pd.DataFrame | None = None
+) -> Specifications:
+    """Return the multiverse of conditions that differ in these factors.
+
+    Parameters
+    ----------
+    compared, factors
+        See :func:`specification_table`.
+    parts : DataFrame, optional
+        From :func:`tworate.inference.hierarchical.variance_parts.variance_parts`, for the one-rate model. With it the
+        parts of the variance of log β come from the hierarchical model, which tells differences between
+        specifications from chance within them.
+    """
     table = specification_table(compared, factors)
-    shares = variance_shares(table, factors)
+    shares = variance_shares(table, factors).assign(log_rate_low=np.nan, log_rate_high=np.nan)
+    if parts is not None:
+        names = {"part": "log_rate", "part_low": "log_rate_low", "part_high": "log_rate_high"}
+        modelled = parts.rename(columns=names)[["factor", *names.values()]]
+        shares = shares.drop(columns=[*names.values()]).merge(modelled, on="factor", how="left")
+    shares = shares[["factor", "log_rate", "log_rate_low", "log_rate_high", "elpd_diff"]]
     found = flips(table, factors).merge(shares, on="factor", how="left")
     rest = shares[shares["factor"] == REST].reindex(columns=found.columns)
     return Specifications(table, pd.concat([found, rest], ignore_index=True))

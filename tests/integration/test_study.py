@@ -166,7 +166,7 @@ def test_effects_over_all_conditions_are_fitted_saved_and_reported(tmp_path):
     assert rates.min() < effects.set_index("term").loc["intercept", "ratio"] < rates.max()
     assert set(results.effects_loo["left_out"]) == {"", "O"}
     report = (results.folder / "report.html").read_text(encoding="utf-8")
-    assert "Effects of traits and events" in report
+    assert "Effects of traits, events and settings" in report
     assert "Which effects matter" in report
     assert {"effects.png", "effects.csv", "verdicts.png"} <= {
         path.name for path in (results.folder / "figures").iterdir()

@@ -69,3 +69,18 @@ def test_specifications_are_sorted_and_summed_up():
         "The verdict one-rate holds in all 8 specifications."
     )
     assert found.to_json()["factors"][0]["pairs"] == 4.0
+
+
+def test_parts_of_the_hierarchical_model_replace_those_of_means():
+    table = compared(gain=lambda **_: 1.0, rate=lambda order, **_: 2.0 if order == "first" else 1.0,
+                     verdict=lambda **_: "one-rate")  # fmt: skip
+    assert not make_specifications(table, FACTORS).is_modelled
+    names = ["quantity", "factor", "part", "part_low", "part_high"]
+    parts = pd.DataFrame([("beta", "order", 0.7, 0.4, 0.9), ("beta", REST, 0.3, 0.1, 0.6)], columns=names)
+    found = make_specifications(table, FACTORS, parts)
+    assert found.is_modelled
+    shown = found.factors.set_index("factor")[["log_rate", "log_rate_low", "log_rate_high"]]
+    assert shown.loc["order"].tolist() == [0.7, 0.4, 0.9]
+    assert shown.loc[REST].tolist() == [0.3, 0.1, 0.6]
+    # The seed was left out of the model.
+    assert shown.loc["seed"].isna().all()
