@@ -33,7 +33,12 @@ class Asking:
     @property
     def label(self) -> str:
         """The levels in a few words; empty if the study has one way to ask."""
-        return ", ".join(str(level) for level in self.levels.values())
+        return label_of(self.levels)
+
+
+def label_of(levels: Mapping[str, Any]) -> str:
+    """Return the levels of a way to ask in a few words."""
+    return ", ".join(map(str, levels.values()))
 
 
 def askings_of(

@@ -107,7 +107,7 @@ def make_jobs(plan: Plan, tables: Mapping[tuple[str, str], Sequence[DecisionTabl
     jobs = []
     for condition in plan.conditions:
         rows = [row[persona] for persona in condition.composition.mixture.personas]
-        probabilities = table_of[condition.model, condition.asking.label, condition.event].probabilities[rows]
+        probabilities = table_of[condition.model, condition.asking_label, condition.event].probabilities[rows]
         network = plan.network_hashes.get(condition.settings.network)
         jobs.append(Job(condition, probabilities, plan.specification.comparison, network))
     return jobs

@@ -18,7 +18,7 @@ from .study_file import EffectTable, StudySpecification
 
 Report = Callable[[str, int, int], None]
 
-SETTINGS_OF_CONDITIONS = ("model", "network", "visibility", "scenario", "seed")
+SETTINGS_OF_CONDITIONS = ("model", "network", "visibility", "scenario")
 """Columns that are terms too where they vary, but whose effects alone are no reason to fit."""
 FACTOR_TERMS = {"composition": TRAITS, "event_type": ("event_type", "fatalities")}
 """Terms that describe a factor of a study; any other factor is a term itself."""
@@ -27,10 +27,16 @@ FILE = "hierarchical-{}.nc"
 
 
 def terms_of(conditions: pd.DataFrame) -> list[str]:
-    """Return the terms of the conditions of a study: traits and event, and what else varies between conditions."""
-    further = (*ASKED, *SETTINGS_OF_CONDITIONS)
-    varied = [name for name in further if name in conditions and conditions[name].nunique(dropna=False) > 1]
-    return [*TERMS, *varied]
+    """Return the terms of the conditions of a study: traits and event, and what else varies between conditions.
+
+    The seed is a term where ways to ask are compared: they share its network.
+    """
+
+    def varied(*names: str) -> list[str]:
+        return [name for name in names if name in conditions and conditions[name].nunique(dropna=False) > 1]
+
+    asked = varied(*ASKED)
+    return [*TERMS, *asked, *varied(*SETTINGS_OF_CONDITIONS), *(varied("seed") if asked else [])]
 
 
 def read_conditions(store: Path) -> pd.DataFrame:

@@ -32,7 +32,7 @@ from ...simulate.generators import COMPLETE, NETWORKS, parse_network
 from ...simulate.network_files import parse_network_file
 from ...simulate.seeding import PERSONA, persona_row
 from ..experiment import SpreadSettings
-from .askings import Asking
+from .askings import label_of
 from .study_file import MixtureEntry, StudySpecification
 
 Say = Callable[[str], None]
@@ -87,8 +87,9 @@ class StudyCondition:
         Network and process, with the condition's own seed.
     seed : int
         Seed of the study, from which the condition's own seed is derived.
-    asking : Asking
-        How its decisions are asked. It does not change the seed: prompts are compared on the same random numbers.
+    asking : dict of str to str or float
+        The levels of the way to ask, see :class:`tworate.analysis.study.askings.Asking`; empty if the study has one. It
+        does not change the seed: prompts are compared on the same random numbers.
     scenario : str
         Name of its interventions; empty if the study has no scenarios. It does not change the seed either.
     """
@@ -99,7 +100,7 @@ class StudyCondition:
     composition: Composition
     settings: SpreadSettings
     seed: int
-    asking: Asking
+    asking: Mapping[str, Any]
     scenario: str = ""
 
     @property
@@ -108,8 +109,13 @@ class StudyCondition:
         return (
             f"condition {self.number} ({self.model}, {self.event.event_id_cnty}, {self.composition.label}, "
             f"{self.settings.network}, visibility {self.settings.visibility:g}"
-            f"{''.join(f', {part}' for part in (self.asking.label, self.scenario) if part)})"
+            f"{''.join(f', {part}' for part in (self.asking_label, self.scenario) if part)})"
         )
+
+    @property
+    def asking_label(self) -> str:
+        """The way to ask in a few words; empty if the study has one."""
+        return label_of(self.asking)
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -120,7 +126,7 @@ class StudyCondition:
             "composition": self.composition.label,
             "visibility": self.settings.visibility,
             "model": self.model,
-            **self.asking.levels,
+            **self.asking,
             **({"scenario": self.scenario} if self.scenario else {}),
         }
 
@@ -205,7 +211,7 @@ class Plan:
             "clock": settings.clock,
             **({"pace": str(settings.pace)} if settings.pace else {}),
             "seed": condition.seed,
-            **condition.asking.levels,
+            **condition.asking,
             **({"scenario": condition.scenario} if condition.scenario else {}),
         }
 
@@ -259,7 +265,9 @@ def make_plan(specification: StudySpecification, note: Say | None = None) -> Pla
         )
         drawn = _own_seed(model.label, event, composition, settings, hashes.get(settings.network), seed)
         settings = replace(settings, seed=drawn)
-        conditions.append(StudyCondition(number, model.label, event, composition, settings, seed, asking, scenario))
+        conditions.append(
+            StudyCondition(number, model.label, event, composition, settings, seed, asking.levels, scenario)
+        )
     return Plan(specification, tuple(conditions), tuple(events), networks)
 
 

@@ -12,7 +12,6 @@ from ...agents.answer_store import AnswerStore
 from ...agents.trust import judge_decisions
 from ...errors import InputError
 from ..experiment import Progress, elicitation_notes, elicitation_record
-from ..pipeline import short_probe
 from .plan import Plan, Say, make_plan
 from .store import StudyFolder
 from .study_file import LanguageModelEntry, StudySpecification
@@ -115,6 +114,8 @@ def ask(
     records : list of dict
         Each model and how it was asked, for `study.json`.
     """
+    from ..pipeline import short_probe  # PyMC
+
     specification = plan.specification
     tables: Tables = {}
     records = []

@@ -77,7 +77,7 @@ def write_tables(
             "condition": job.condition.number,
             "key": job.key,
             **plan.row(job.condition),
-            "decisions": trust[job.condition.model, job.condition.asking.label],
+            "decisions": trust[job.condition.model, job.condition.asking_label],
         }
         for job in jobs
     ]

@@ -44,8 +44,14 @@ class Formula(LanguageModel):
     name, fingerprint, warning = "formula", "formula", "made up"
 
     def score_answers(self, conversations, options, progress=None):
-        share = np.array([0.2 + 0.5 * (len(c[0]["content"]) % 7) / 7 for c in conversations])
-        return [np.log([p, 1 - p][:: 1 if pair[0] == "share" else -1]) for p, pair in zip(share, options, strict=True)]
+        return [
+            self._score(len(c[0]["content"]) % 7 / 7, names) for c, names in zip(conversations, options, strict=True)
+        ]
+
+    def _score(self, part, names):
+        # Statements of the inventory have five answers, and all of them are as probable.
+        p = {"share": 0.2 + 0.5 * part, "ignore": 0.8 - 0.5 * part}
+        return np.log([p.get(name, 1 / len(names)) for name in names])
 
     def draw_answers(self, conversations, sampling, progress=None):
         raise NotImplementedError
@@ -79,7 +85,7 @@ def assert_same(actual, expected):
 def test_a_study_has_the_documented_tables(uninterrupted):
     assert list(uninterrupted.conditions.columns) == [
         "condition", "key", "model", "event", "event_type", "fatalities", "composition", "O", "C", "E", "A", "N",
-        "network", "agents", "degree", "visibility", "replicates", "rounds", "clock", "seed",
+        "network", "agents", "degree", "visibility", "replicates", "rounds", "clock", "seed", "decisions",
     ]  # fmt: skip
     assert list(uninterrupted.conditions["composition"]) == ["OCEAN", "ocean", "both"]
     assert list(uninterrupted.conditions["O"]) == [1.0, -1.0, 0.0]
@@ -198,7 +204,7 @@ def test_after_a_kill_at_any_step_a_restart_gives_the_same_tables(uninterrupted,
         say=lambda m: messages.append(m),
     )
     assert ("working on conditions", 3, 3) in seen
-    assert messages == ["3 of 3 conditions are already done"]
+    assert messages[-1] == "3 of 3 conditions are already done"
     assert {path: path.stat().st_mtime_ns for path in modified} == modified
     assert_same(load_study(folder), uninterrupted)
     # The unfinished files of the killed processes are removed.
@@ -211,7 +217,7 @@ def test_resumed_asking_uses_the_batches_of_an_uninterrupted_run(tmp_path, monke
     monkeypatch.setattr("tworate.agents.language_model.CONVERSATIONS_AT_ONCE", 16)
     plan = make_plan(changed(elicitation={"sightings": 5}, events={"ids": ["VAR1", "ELM6"]}))
     model = load_language_model("embedded")
-    uninterrupted = ask(plan, lambda entry: CachedLanguageModel(model, AnswerStore(tmp_path / "whole")))[0]["embedded"]
+    uninterrupted, _ = ask(plan, lambda entry: CachedLanguageModel(model, AnswerStore(tmp_path / "whole")))
 
     class Interrupted(Exception):  # noqa: N818
         pass
@@ -225,8 +231,8 @@ def test_resumed_asking_uses_the_batches_of_an_uninterrupted_run(tmp_path, monke
         with pytest.raises(Interrupted):
             ask(plan, lambda entry: CachedLanguageModel(model, Failing(tmp_path / "cut")))
         assert AnswerStore(tmp_path / "cut").models()[0].entries == n_answers
-    resumed = ask(plan, lambda entry: CachedLanguageModel(model, AnswerStore(tmp_path / "cut")))[0]["embedded"]
-    for one, other in zip(resumed, uninterrupted, strict=True):
+    resumed, _ = ask(plan, lambda entry: CachedLanguageModel(model, AnswerStore(tmp_path / "cut")))
+    for one, other in zip(resumed["embedded", ""], uninterrupted["embedded", ""], strict=True):
         assert np.array_equal(one.probabilities, other.probabilities)
 
 
@@ -340,7 +346,8 @@ def test_a_key_depends_on_all_inputs_of_a_result(uninterrupted):
     assert not set(keys(make_study({**SMALL, "seed": 6}))) & set(base)
     plan = make_plan(make_study(SMALL))
     tables, _ = ask(plan, formula)
-    tables["embedded"][0].probabilities[0, 0] = np.nextafter(tables["embedded"][0].probabilities[0, 0], 1)
+    probabilities = tables["embedded", ""][0].probabilities
+    probabilities[0, 0] = np.nextafter(probabilities[0, 0], 1)
     # A change in the last digit of P(share) for OCEAN changes the keys of OCEAN and of the mixture.
     assert [a == b for a, b in zip([j.key for j in make_jobs(plan, tables)], base, strict=True)] == [False, True, False]
 

@@ -20,7 +20,7 @@ def test_every_combination_is_a_condition_on_the_same_random_numbers():
     plan = make_plan(make_study({**ONE, "prompts": PROMPTS}))
     assert len(plan.conditions) == 8
     assert len({condition.settings.seed for condition in plan.conditions}) == 1
-    assert len({condition.asking.label for condition in plan.conditions}) == 8
+    assert len({condition.asking_label for condition in plan.conditions}) == 8
     row = plan.row(plan.conditions[-1])
     assert [row[name] for name in ("wording", "question", "order")] == [
         "letters:share/ignore", "survey", "ignore-first",
@@ -33,8 +33,7 @@ def test_every_combination_is_a_condition_on_the_same_random_numbers():
 
 def test_a_study_without_factors_asks_as_before():
     (condition,) = make_plan(make_study(ONE)).conditions
-    assert condition.asking.label == ""
-    assert condition.asking.elicitation == Elicitation()
+    assert (condition.asking, condition.asking_label) == ({}, "")
     assert "wording" not in condition.columns
 
 
