@@ -40,6 +40,8 @@ class Question:
     cue : int, optional
         Bin of the number of followed accounts that have shared, see :mod:`tworate.common.cues`; without it the prompt
         says nothing about others.
+    message : str
+        Text of a counter-message that is attached to the post; empty if there is none.
     """
 
     persona: Persona
@@ -47,6 +49,7 @@ class Question:
     sighting: int
     is_last: bool = False
     cue: int | None = None
+    message: str = ""
 
 
 FRAMINGS = ("standard", "scrolling", "survey", "conversation")
@@ -76,9 +79,9 @@ class PromptTemplates:
     ----------
     folder : path, optional
         Folder with `persona.jinja` (variables `adjectives`, `biography`, `persona`) and `question.jinja` (variables
-        `event`, `place`, `actors`, `seen_before`, `is_last`, `sharers`, `options`, and for labelled options `labels`).
-        The default wording comes with the package. `sharers` is "1", "2", "3 or 4" or "5 or more", and empty where
-        nothing is said about others.
+        `event`, `place`, `actors`, `message`, `seen_before`, `is_last`, `sharers`, `options`, and for labelled options
+        `labels`). The default wording comes with the package. `sharers` is "1", "2", "3 or 4" or "5 or more", and empty
+        where nothing is said about others. `message` is the text of a counter-message, and empty where there is none.
     qualifier : str
         Intensity of the persona's adjectives: "a bit", "plain", "very" or "extremely".
     question : str
@@ -115,6 +118,7 @@ class PromptTemplates:
         # The shipped templates leave labels to their common parts.
         self._takes_labels = folder is None or "labels" in variables
         self._states_cue = "sharers" in variables
+        self._states_message = "message" in variables
 
     def check_cue(self) -> None:
         """Raise an InputError when the question cannot say how many others have shared."""
@@ -122,6 +126,14 @@ class PromptTemplates:
             raise InputError(
                 f"{self._question.filename}: does not say how many others have shared; write the variable `sharers` "
                 "(empty without a cue) into the question, or ask without a cue"
+            )
+
+    def check_message(self) -> None:
+        """Raise an InputError when the question cannot state a counter-message."""
+        if not self._states_message:
+            raise InputError(
+                f"{self._question.filename}: does not state a counter-message; write the variable `message` (empty "
+                "without one) into the question, or leave the message out"
             )
 
     def conversation(
@@ -150,6 +162,7 @@ class PromptTemplates:
             "seen_before": question.sighting - 1,
             "is_last": question.is_last,
             "sharers": "" if question.cue is None else CUE_WORDS[question.cue],
+            "message": question.message,
             "options": options,
             "labels": labels,
         }
@@ -170,13 +183,13 @@ class PromptTemplates:
 
 
 def questions_of(
-    events: Sequence[Event], personas: Sequence[Persona], sightings: int, cue: str = "none"
+    events: Sequence[Event], personas: Sequence[Persona], sightings: int, cue: str = "none", message: str = ""
 ) -> list[Question]:
     """Return one question for each event, persona, sighting and cue; the last sighting means "or any later one"."""
     if sightings < 1:
         raise ValueError(f"sightings = {sightings}: must be at least 1")
     return [
-        Question(persona, event, sighting, is_last=sighting == sightings > 1, cue=number)
+        Question(persona, event, sighting, is_last=sighting == sightings > 1, cue=number, message=message)
         for event in events
         for persona in personas
         for sighting in range(1, sightings + 1)

@@ -101,13 +101,16 @@ def random_event(rng: random.Random) -> Event:
     )
 
 
-def random_question(rng: random.Random, persona: Persona, with_cue: float = 0.0) -> Question:
-    """Return a question with a random event and sighting, and with this probability a random cue."""
+def random_question(rng: random.Random, persona: Persona, with_cue: float = 0.0, with_message: float = 0.0) -> Question:
+    """Return a question with a random event and sighting, and with these probabilities a random cue and message."""
     sighting = rng.randint(1, 8)
     event = random_event(rng)
     is_last = sighting > 1 and rng.random() < 0.3
     cue = rng.randrange(len(CUE_WORDS)) if with_cue > 0.0 and rng.random() < with_cue else None
-    return Question(persona, event, sighting, is_last, cue)
+    message = ""
+    if with_message > 0.0 and rng.random() < with_message:
+        message = " ".join(_sentence(rng) for _ in range(rng.randint(1, 2)))
+    return Question(persona, event, sighting, is_last, cue, message)
 
 
 def random_wording(rng: random.Random) -> Wording:

@@ -33,6 +33,8 @@ SIGHTING_EFFECT = -0.50
 """Effect of each earlier sighting, up to four."""
 CUE_EFFECT = 0.40
 """Effect of each bin of the number of sharers (1, 2, 3 or 4, 5 or more) above the first."""
+MESSAGE_EFFECT = -0.70
+"""Effect of a counter-message, whatever its text."""
 ITEM_EFFECT = 1.2
 """Effect of a trait on the log-odds of one point of the inventory's scale against the next lower one."""
 ITEM_CURVATURE = 0.3
@@ -46,7 +48,12 @@ def trait_values(persona: Persona, qualifier: str = "very") -> dict[str, float]:
 
 
 def share_probability(
-    persona: Persona, event: Event, sighting: int, qualifier: str = "very", cue: int | None = None
+    persona: Persona,
+    event: Event,
+    sighting: int,
+    qualifier: str = "very",
+    cue: int | None = None,
+    message: str = "",
 ) -> float:
     """Return P(share) under the synthetic rule.
 
@@ -62,11 +69,14 @@ def share_probability(
         Intensity of the persona's adjectives.
     cue : int, optional
         Bin of the number of followed accounts that have shared, from 0; none has the effect of the first.
+    message : str
+        Text of a counter-message; empty if there is none.
 
     Notes
     -----
     `logit P = intercept + Σ_trait effect · value + type effect + 0.35 · min(digits(fatalities), 3)
-    - 0.50 · min(sighting - 1, 4) + 0.40 · cue`, with the values of :func:`trait_values`.
+    - 0.50 · min(sighting - 1, 4) + 0.40 · cue - 0.70 · (1 if there is a message)`, with the values of
+    :func:`trait_values`.
     """
     digits = min(len(str(event.fatalities)), 3) if event.fatalities > 0 else 0
     values = trait_values(persona, qualifier)
@@ -77,6 +87,7 @@ def share_probability(
         + FATALITY_EFFECT * digits
         + SIGHTING_EFFECT * min(sighting - 1, 4)
         + CUE_EFFECT * (cue or 0)
+        + MESSAGE_EFFECT * bool(message)
     )
     return 1.0 / (1.0 + math.exp(-logit))
 

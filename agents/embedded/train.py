@@ -38,6 +38,8 @@ ENDINGS = 2
 """Number of prompts in each batch that also train the end of the answer."""
 WITH_CUE = 0.5
 """Fraction of the questions that say how many others have shared."""
+WITH_MESSAGE = 1 / 3
+"""Fraction of the questions that state a counter-message."""
 TEMPLATES = {
     (qualifier, framing): PromptTemplates(qualifier=qualifier, question=framing)
     for qualifier in QUALIFIER_FACTORS
@@ -66,8 +68,8 @@ def random_examples(
 
 
 def _question(rng: random.Random, persona: Persona, qualifier: str) -> Example:
-    question = corpus.random_question(rng, persona, WITH_CUE)
-    share = share_probability(persona, question.event, question.sighting, qualifier, question.cue)
+    question = corpus.random_question(rng, persona, WITH_CUE, WITH_MESSAGE)
+    share = share_probability(persona, question.event, question.sighting, qualifier, question.cue, question.message)
     wording, share_first = corpus.random_wording(rng), rng.random() < 0.5
     template = TEMPLATES[qualifier, corpus.random_framing(rng)]
     labels = LABELS.get(wording.labels, ())
