@@ -64,7 +64,7 @@ def place(
             f"placement = 'degree': all agents of the network {network.name} have {degrees[0]} neighbours; choose a "
             "network in which they differ, such as barabasi-albert, or another placement"
         )
-    shuffled = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,))).permutation(labels.size)
+    shuffled = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,))).permutation(labels.size)
     most_first = shuffled[np.argsort(-degrees[shuffled], kind="stable")]
     placed = np.empty_like(in_order)
     placed[most_first] = in_order

@@ -9,8 +9,8 @@ Where decisions depend on how many neighbours have shared, there is a third reas
 neighbours have shared. The table by persona and sighting is then the average over cues, with the part of each cue in
 the decisions at that sighting; without the mechanism the cues have the same parts at all sightings.
 
-Where personas belong to groups of agents, *who* has two parts: *between* groups, what is left of it when the personas of
-a group are made alike, and *within* groups, the rest.
+Where personas belong to groups of agents, *who* has two parts: *between* groups, what is left of it when the personas
+of a group are made alike, and *within* groups, the rest.
 """
 
 import itertools
