@@ -10,6 +10,8 @@ from .elicitation import Elicitation, Elicited
 from .event import EVENT_TYPES, Event
 from .event_filter import EventFilter
 from .events import find_event, read_events, shipped_events
+from .group_decisions import GroupDecisions, decide_groups
+from .groups import Group, GroupMixture, read_groups
 from .inventory import InventoryAnswers, Item, administer, inventory_items
 from .language_model import LanguageModel
 from .loading import load_language_model
@@ -31,6 +33,9 @@ __all__ = [
     "Elicited",
     "Event",
     "EventFilter",
+    "Group",
+    "GroupDecisions",
+    "GroupMixture",
     "InventoryAnswers",
     "Item",
     "LanguageModel",
@@ -47,6 +52,7 @@ __all__ = [
     "assign_personas",
     "choose_wording",
     "decide",
+    "decide_groups",
     "find_event",
     "inventory_items",
     "load_language_model",
@@ -55,6 +61,7 @@ __all__ = [
     "parse_wordings",
     "probe_model",
     "read_events",
+    "read_groups",
     "read_mixture",
     "shipped_events",
 ]

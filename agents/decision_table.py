@@ -5,6 +5,7 @@ It is the only input from the language model.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,24 @@ MAX_SIGHTINGS = 5
 
 DIAGNOSTICS = ("option_mass", "order_effect", "wording_effect", "unparsable", "standard_error")
 """Diagnostics that are recorded with each probability."""
+
+
+class RowSource(NamedTuple):
+    """Where a row of a decision table of several groups is from.
+
+    Parameters
+    ----------
+    group : str
+        Name of the group.
+    model : str
+        Name of the language model that decided; empty where probabilities are given.
+    elicitation : str
+        `logits`, `sample`, or `given`.
+    """
+
+    group: str
+    model: str
+    elicitation: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,8 @@ class DecisionTable:
         Wordings that were tried, the chosen one first; empty if none was chosen.
     pooled : Shrinkage, optional
         How sampled decisions were pooled; `probabilities` are the pooled ones.
+    sources : tuple of RowSource
+        Group and language model of each row, where the rows are of several groups; else empty.
     """
 
     event: Event
@@ -71,6 +92,7 @@ class DecisionTable:
     by_prompt: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0, 0, 0)), repr=False)
     trials: tuple[WordingTrial, ...] = ()
     pooled: Shrinkage | None = field(default=None, repr=False)
+    sources: tuple[RowSource, ...] = ()
 
     @property
     def cue(self) -> str:
@@ -83,7 +105,8 @@ class DecisionTable:
         The columns are `event`, `event_type`, `persona` (the code), `qualifier`, `sighting`, `p_share`, `elicitation`
         and the diagnostics. If any persona has them, `name` and `biography` come after `persona`. With a cue, the
         column `cue` has the bin of the number of neighbours that have shared, after `sighting`. If sampled answers were
-        pooled, `p_sampled` is what was sampled.
+        pooled, `p_sampled` is what was sampled. Where the rows are of several groups, `group` and `model` come before
+        `persona`.
         """
         shape = self.probabilities.shape
         persona, sighting, *cue = (place.ravel() for place in np.indices(shape))
@@ -92,10 +115,14 @@ class DecisionTable:
             for name in ("name", "biography")
             if any(getattr(persona, name) for persona in self.personas)
         }
+        of_row = {name: np.array([getattr(source, name) for source in self.sources]) for name in RowSource._fields}
+        named = {name: of_row[name][persona] for name in ("group", "model") if self.sources}
+        method = of_row["elicitation"][persona] if self.sources else self.elicitation
         return pd.DataFrame(
             {
                 "event": self.event.event_id_cnty,
                 "event_type": self.event.event_type,
+                **named,
                 "persona": np.array([persona.code for persona in self.personas])[persona],
                 **descriptions,
                 "qualifier": self.qualifier,
@@ -103,7 +130,7 @@ class DecisionTable:
                 **({"cue": np.array(CUE_LABELS)[cue[0]]} if cue else {}),
                 "p_share": self.probabilities.ravel(),
                 **({"p_sampled": _probability(self.by_prompt).ravel()} if self.pooled else {}),
-                "elicitation": self.elicitation,
+                "elicitation": method,
                 **{name: getattr(self, name).ravel() for name in DIAGNOSTICS},
             }
         )

@@ -76,14 +76,7 @@ class Mixture:
         largest fractional parts get one agent more. Ties go to the persona that comes first. Each number differs from
         its quota by less than 1.
         """
-        # Fractions are exact: rounding must not decide between equal remainders.
-        quotas = [share * n_agents for share in self._exact_shares()]
-        counts = [math.floor(quota) for quota in quotas]
-        unassigned = n_agents - sum(counts)
-        order = sorted(range(len(quotas)), key=lambda i: counts[i] - quotas[i])
-        for i in order[:unassigned]:
-            counts[i] += 1
-        return np.array(counts, dtype=np.int64)
+        return largest_remainder(self._exact_shares(), n_agents)
 
     def assign(self, n_agents: int, seed: int) -> NDArray[np.int32]:
         """Assign a persona to every agent in random order; the numbers are exactly those of :meth:`counts`.
@@ -125,10 +118,27 @@ class Mixture:
         ]
 
     def _exact_shares(self) -> list[Fraction]:
-        # repr gives the decimal that the user wrote: 0.1 is one tenth, not the nearest binary number.
-        weights = [Fraction(repr(weight)) for weight in self.weights]
-        total = sum(weights)
-        return [weight / total for weight in weights]
+        return exact_shares(self.weights)
+
+
+def exact_shares(weights: Sequence[float]) -> list[Fraction]:
+    """Return weights as fractions of their sum, without rounding."""
+    # repr gives the decimal that the user wrote: 0.1 is one tenth, not the nearest binary number.
+    fractions = [Fraction(repr(float(weight))) for weight in weights]
+    total = sum(fractions)
+    return [fraction / total for fraction in fractions]
+
+
+def largest_remainder(shares: Sequence[Fraction], n_agents: int) -> NDArray[np.int64]:
+    """Return whole numbers that add up to `n_agents` and are nearest to shares of it, see :meth:`Mixture.counts`."""
+    # Fractions are exact: rounding must not decide between equal remainders.
+    quotas = [share * n_agents for share in shares]
+    counts = [math.floor(quota) for quota in quotas]
+    unassigned = n_agents - sum(counts)
+    order = sorted(range(len(quotas)), key=lambda i: counts[i] - quotas[i])
+    for i in order[:unassigned]:
+        counts[i] += 1
+    return np.array(counts, dtype=np.int64)
 
 
 def as_mixture(personas: "Mixture | Sequence[Persona] | None") -> Mixture:

@@ -5,7 +5,7 @@ threshold below was set from models whose answer is known: docs/decisions.md has
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -219,3 +219,74 @@ def _reasons(trust: DecisionTrust) -> list[str]:
     if trust.probe == "not expressed":
         reasons.append("a probe finds that it expresses none of the five traits of a persona")
     return reasons
+
+
+@dataclass(frozen=True)
+class ModelTrusts:
+    """What speaks for and against the decisions of each of several language models.
+
+    Parameters
+    ----------
+    by_model : dict of str to DecisionTrust
+        One for each language model; empty where all probabilities were given.
+    """
+
+    by_model: dict[str, DecisionTrust]
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether nothing speaks against the decisions of any language model."""
+        return all(trust.trustworthy for trust in self.by_model.values())
+
+    @property
+    def sentence(self) -> str:
+        """The judgement, in one sentence for each language model that fails."""
+        if self.trustworthy:
+            return "The decisions can be trusted as far as these checks go."
+        failing = {name: trust for name, trust in self.by_model.items() if not trust.trustworthy}
+        texts = [f"The decisions of {name} cannot be trusted: {'; '.join(t.reasons)}." for name, t in failing.items()]
+        passing = [name for name in self.by_model if name not in failing]
+        return " ".join(
+            [*texts, *([f"Those of {', '.join(passing)} can, as far as these checks go."] if passing else [])]
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what :meth:`DecisionTrust.to_json` does; with several language models, checks name the model."""
+        if len(self.by_model) < 2:
+            return next((trust.to_json() for trust in self.by_model.values()), {})
+        each = {name: trust.to_json() for name, trust in self.by_model.items()}
+        # Language models are asked in the same prompts, unless each has a wording of its own.
+        prompts = list(zip(*(content["by_prompt"] for content in each.values()), strict=True))
+        return {
+            "decisions": "trustworthy" if self.trustworthy else "not trustworthy",
+            "sentence": self.sentence,
+            "reasons": [f"{name}: {reason}" for name, content in each.items() for reason in content["reasons"]],
+            "checks": [
+                {**check, "what": f"{name}: {check['what']}"}
+                for name, content in each.items()
+                for check in content["checks"]
+            ],
+            "personas": [f"{name}: {persona}" for name, content in each.items() for persona in content["personas"]],
+            "by_prompt": [
+                {
+                    "wording": " and ".join(dict.fromkeys(prompt["wording"] for prompt in same)),
+                    "order": same[0]["order"],
+                    "log_odds": [value for prompt in same for value in prompt["log_odds"]],
+                }
+                for same in prompts
+            ],
+            "models": each,
+        }
+
+
+def judge_models(by_model: Mapping[str, Sequence[DecisionTable]], probes: Mapping[str, Probe | None]) -> ModelTrusts:
+    """Judge the decisions of each language model on its own.
+
+    Parameters
+    ----------
+    by_model : mapping of str to sequence of DecisionTable
+        Tables of each language model, over the personas that it was asked about.
+    probes : mapping of str to Probe
+        Whether each language model expresses personas, where it was probed.
+    """
+    return ModelTrusts({name: judge_decisions(tables, probes.get(name)) for name, tables in by_model.items()})

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..agents import DecisionTable, Elicitation, Mixture, Persona, as_mixture
+from ..agents import DecisionTable, Elicitation, GroupMixture, Mixture, Persona, as_mixture
 from ..errors import InputError, check_seed
 from ..files import atomic_path
 from ..simulate import (
@@ -25,10 +25,12 @@ from ..simulate import (
     make_alike,
     make_network,
     parse_intervention,
+    place,
 )
 from ..simulate.assignment import check_homophily
 from ..simulate.generators import BLOCKS, check_network, parse_network
 from ..simulate.network_files import NetworkFile
+from ..simulate.placement import PLACEMENTS
 from ..simulate.process import RECORDABLE, check_process
 from ..simulate.seeding import numbers_of, parse_seeds
 from ..simulate.spreading import simulate
@@ -41,11 +43,10 @@ LITTLE_MASS = 0.5
 """If both options together have less than this probability, a decision is not reliable."""
 
 
+_ALL_EQUAL = ("random-regular", "complete")
+"""Networks in which all agents have equally many neighbours."""
 MAX_RECORDED = 1_000_000
 """Agents times replicates up to which histories are recorded by default: half a second and 6 MB more."""
-
-PLACEMENTS = ("random", "block")
-"""How personas are placed before homophily moves them."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,12 @@ class SpreadSettings:
     seed : int
         Seed of network, assignment of personas, and spreading.
     homophily : float
-        Assortativity of personas among neighbours, see :func:`tworate.simulate.make_alike`; 0 moves nobody.
+        Assortativity of personas among neighbours, see :func:`tworate.simulate.make_alike`; 0 moves nobody. In a
+        population of groups it is that of groups.
     placement : str
-        `random`, or `block`: in a stochastic-block network the personas fill the blocks one after the other, in order.
+        `random`; `block`: in a stochastic-block network the personas fill the blocks one after the other, in order; or
+        `degree`: the first personas get the agents with the most neighbours. In a population of groups, groups are
+        placed, and personas are at random within each group.
     clock, outside, seeds
         Clock, exposure to the outside world, and initial sharers, see :func:`tworate.simulate.spread`; seeds as text.
     interventions : tuple of str
@@ -116,6 +120,11 @@ class SpreadSettings:
             raise InputError(f"placement = {self.placement!r}: must be one of {', '.join(PLACEMENTS)}")
         if self.placement == "block" and (isinstance(spec, NetworkFile) or spec.kind.name != BLOCKS):
             raise InputError(f"placement = 'block' goes with network {BLOCKS}, not with {self.network}")
+        if self.placement == "degree" and not isinstance(spec, NetworkFile) and spec.kind.name in _ALL_EQUAL:
+            raise InputError(
+                f"placement = 'degree': all agents of network {self.network} have equally many neighbours; choose a "
+                "network in which they differ, such as barabasi-albert"
+            )
         check_homophily(self.homophily)
         check_seed(self.seed)
         if self.histories and not self.can_record:
@@ -184,7 +193,8 @@ class Population:
     members : array of int32, shape (n_agents,)
         For each agent, the index of its persona in the mixture.
     assortativity : float
-        Measured assortativity of personas among neighbours; NaN with one persona.
+        Measured assortativity of personas, or of groups if there are any, among neighbours; NaN with one persona or
+        group.
     """
 
     network: AnyNetwork
@@ -196,10 +206,15 @@ class Population:
         """Return a sentence about the population, and notes on how its network was read, and if it is not connected."""
         counts = self.mixture.counts(self.network.n_agents)
         personas = "1 persona" if counts.size == 1 else f"{counts.size} personas"
-        alike = "" if np.isnan(self.assortativity) else f", assortativity {self.assortativity:.3f}"
+        of_what = " of groups" if isinstance(self.mixture, GroupMixture) else ""
+        alike = "" if np.isnan(self.assortativity) else f", assortativity{of_what} {self.assortativity:.3f}"
         absent = [p.label for p, count in zip(self.mixture.personas, counts, strict=True) if count == 0]
         without = f"; no agent for {', '.join(absent[:5])}{', …' if len(absent) > 5 else ''}" if absent else ""
         sentence = f"population: {self.network.n_agents} agents of {personas}{alike}{without}"
+        if isinstance(self.mixture, GroupMixture):
+            numbers = self.mixture.agents_of_groups(self.network.n_agents)
+            named = zip(self.mixture.groups, numbers, strict=True)
+            sentence += f"; groups: {', '.join(f'{group.name} {number}' for group, number in named)}"
         notes, summary = list(self.network.notes), self.network.describe()
         if not summary.connected:
             notes.append(f"network {self.network.name}: {summary}")
@@ -232,15 +247,26 @@ def make_population(
     if network is None:
         network = make_network(settings.network, settings.n_agents, settings.degree, settings.seed)
     settings.check_process(network)
+    kinds = mixture.group_numbers if isinstance(mixture, GroupMixture) else np.arange(len(mixture.personas))
     members = mixture.assign(network.n_agents, settings.seed)
-    if settings.placement == "block":
-        # Agents of a block have consecutive numbers.
-        members = np.sort(members)
-    members = make_alike(network, members, settings.homophily, seed=settings.seed)
-    population = Population(network, mixture, members, assortativity(network, members))
+    members = place(network, members, settings.placement, seed=settings.seed, kinds=kinds)
+    members = _moved(network, members, kinds, settings)
+    population = Population(network, mixture, members, assortativity(network, kinds[members]))
     # Check that the spread can start before a language model is asked.
     spread_of(population, np.zeros((len(mixture.personas), 1)), settings, settings.seed, {}).begin(0)
     return population
+
+
+def _moved(
+    network: AnyNetwork, members: NDArray[np.int32], kinds: NDArray[np.int64], settings: SpreadSettings
+) -> NDArray[np.int32]:
+    """Move agents until neighbours are alike in kind; the personas of a kind keep their order among its agents."""
+    before = kinds[members]
+    after = make_alike(network, before, settings.homophily, seed=settings.seed)
+    moved = np.empty_like(members)
+    for kind in np.unique(before):
+        moved[after == kind] = members[before == kind]
+    return moved
 
 
 def spread_of(
@@ -267,6 +293,7 @@ def spread_of(
         seed=seed,
         conditions=conditions,
         persona_labels=[persona.label for persona in population.mixture.personas],
+        persona_groups=population.mixture.group_names if isinstance(population.mixture, GroupMixture) else None,
         histories=bool(settings.histories),
     )
     n_recorded = population.network.n_agents * settings.replicates

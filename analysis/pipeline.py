@@ -8,26 +8,29 @@ from typing import Any
 
 import numpy as np
 
-from ..agents import DecisionTable, Elicitation, Event, LanguageModel, Probe, PromptTemplates, decide, probe_model
-from ..agents.trust import judge_decisions
+from ..agents import Elicitation, Event, GroupMixture, LanguageModel, Probe, PromptTemplates, probe_model
+from ..agents.trust import judge_models
 from ..errors import InputError, JobError
 from ..files import check_writable, write_text
 from ..inference import Comparison, compare
 from ..inference.comparison.compare import checked_structures
+from ..inference.comparison.results import condition_label
 from ..inference.comparison.storage import TRAJECTORIES, discard_comparison
 from ..inference.data.observations import check_closure
+from ..inference.mechanisms.mechanisms import explain
 from ..inference.posterior.fitting import DEFAULT_LIKELIHOOD, check_level, check_names, versions
+from .deciding import Models, PopulationDecisions, decide_population
 from .destination import claimed
 from .experiment import (
     Population,
     Progress,
     SpreadSettings,
-    elicitation_notes,
-    elicitation_record,
     make_population,
     simulate_events,
     write_decisions,
 )
+from .explaining import save_explanations
+from .group_answer import SEVERAL_RATES, answer_groups, save_answers
 from .kept import kept_if_not_saved, kept_or_computed
 
 RUN = "run.json"
@@ -37,7 +40,7 @@ PROBE_SAMPLES = 20
 
 
 def run(
-    model: LanguageModel,
+    model: Models,
     events: Sequence[Event],
     folder: Path,
     *,
@@ -60,8 +63,9 @@ def run(
 
     Parameters
     ----------
-    model : LanguageModel
-        Language model of the agents.
+    model : LanguageModel or mapping of str to LanguageModel
+        Language model of the agents. In a population of groups: language models by the names that groups give them, or
+        None if all probabilities are given.
     events : sequence of Event
         Events of the posts; each is compared separately.
     folder : Path
@@ -110,19 +114,23 @@ def run(
             progress("asking the language model", done, total)
 
     elicitation = elicitation or Elicitation()
-    tables = decide(
+    decided = decide_population(
+        population.mixture,
         model,
         events,
-        population.mixture.personas,
         templates=templates,
         elicitation=elicitation,
         cue=cue,
         progress=deciding,
     )
-    probe = short_probe(model, templates, elicitation, progress, say) if with_probe else None
-    trust = judge_decisions(tables, probe)
+    tables = decided.tables
+    probes = {
+        name: short_probe(each, templates, elicitation, progress, say)
+        for name, each in (decided.models.items() if with_probe else ())
+    }
+    trust = judge_models(decided.by_model, probes)
     if say:
-        for note in elicitation_notes(tables, elicitation):
+        for note in decided.notes():
             say(f"note: {note}")
         if not trust.trustworthy:
             say(f"warning: {trust.sentence}")
@@ -134,7 +142,7 @@ def run(
         # Save before the fits, so that a later failure does not lose the expensive model calls.
         write_decisions(tables, folder / "decisions.csv")
         trajectories.save(folder / TRAJECTORIES)
-        record = run_record(model, tables, population, elicitation, settings) | {"decisions": trust.to_json()}
+        record = run_record(decided, population, settings) | {"decisions": trust.to_json()}
         write_text(folder / RUN, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
         asked: dict[str, Any] = {
             "by": ["event"] if len(events) > 1 else [],
@@ -154,8 +162,31 @@ def run(
             show(comparison)
         with kept_if_not_saved(comparison, trajectories, asked):
             comparison.save(folder)
+            if len(record.get("groups", [])) > 1:
+                _ask_about_groups(comparison, folder, progress, say)
             write_report(comparison, folder, record, progress)
     return comparison
+
+
+def _ask_about_groups(
+    comparison: Comparison, folder: Path, progress: Progress | None, say: Callable[[str], None] | None
+) -> None:
+    """Explain the verdicts with several rates by who or when, ask whether groups make them, and save both."""
+    several = [result.condition for result in comparison.conditions if result.verdict in SEVERAL_RATES]
+    if several:
+        explanations = explain(
+            comparison.trajectories,
+            comparison.by,
+            seed=comparison.seed,
+            only=lambda condition: condition in several,
+            progress=progress,
+        )
+        save_explanations(explanations, folder, str(folder), comparison.seed)
+    answers = answer_groups(comparison, progress)
+    save_answers(answers, folder)
+    for answer in answers if say else ():
+        label = f"{condition_label(answer.condition)}: " if answer.condition else ""
+        say(f"groups: {label}{answer.sentence}")
 
 
 def short_probe(
@@ -216,28 +247,22 @@ def check_job(
     check_writable(folder / RUN)
 
 
-def run_record(
-    model: LanguageModel,
-    tables: Sequence[DecisionTable],
-    population: Population,
-    elicitation: Elicitation,
-    settings: SpreadSettings,
-) -> dict[str, Any]:
+def run_record(decided: PopulationDecisions, population: Population, settings: SpreadSettings) -> dict[str, Any]:
     """Return the settings and models of a run, for `run.json` and the report."""
     network, degrees = population.network, population.network.degrees
+    tables = decided.tables
     events = [table.event for table in tables]
+    groups = group_records(population, decided)
     shown = ", ".join(f"{event.event_id_cnty} ({event.event_type})" for event in events[:12])
     return {
         "versions": versions(("torch", "transformers", "networkx")),
-        "model": model.name,
-        "fingerprint": model.fingerprint,
-        "warning": model.warning,
+        **decided.record(),
         "events": shown + (f" and {len(events) - 12} more" if len(events) > 12 else ""),
         "personas": population.mixture.describe(),
         "mixture": population.mixture.to_records(network.n_agents),
+        **({"groups": groups} if groups else {}),
         "qualifier": tables[0].qualifier,
         "cue": tables[0].cue,
-        "elicitation": elicitation_record(tables, elicitation),
         **asdict(settings),
         "pace": None if settings.pace is None else str(settings.pace),
         "assortativity": None if np.isnan(population.assortativity) else population.assortativity,
@@ -245,6 +270,26 @@ def run_record(
         "agents": network.n_agents,
         "degree": int(degrees[0]) if degrees.min() == degrees.max() else network.mean_degree,
     }
+
+
+def group_records(population: Population, decided: PopulationDecisions) -> list[dict[str, Any]]:
+    """Return one record for each group of agents; empty where there are none."""
+    mixture, n_agents = population.mixture, population.network.n_agents
+    if not isinstance(mixture, GroupMixture):
+        return []
+    model_of = {source.group: source.model for source in decided.tables[0].sources}
+    return [
+        {
+            "group": group.name,
+            "agents": number,
+            "model": model_of[group.name] or None,
+            "fingerprint": decided.models[model_of[group.name]].fingerprint if model_of[group.name] else None,
+            "personas": None if group.personas is None else group.personas.describe(),
+            "p_share": list(group.p_share) or None,
+            "decides": group.describe(model_of[group.name]),
+        }
+        for group, number in zip(mixture.groups, mixture.agents_of_groups(n_agents), strict=True)
+    ]
 
 
 def read_run_record(folder: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .interventions import Block, CounterMessage, ReduceVisibility, parse_intervention
     from .network import AnyNetwork, CompleteNetwork, Network, NetworkSummary
     from .pace import Pace, parse_pace
+    from .placement import place
     from .process import Spread
     from .reading.shares import read_histories
     from .spreading import spread
@@ -39,6 +40,7 @@ _HOME = {
     "NetworkSummary": "network",
     "Pace": "pace",
     "parse_pace": "pace",
+    "place": "placement",
     "Spread": "process",
     "read_histories": "reading.shares",
     "spread": "spreading",
@@ -66,6 +68,7 @@ __all__ = [
     "make_network",
     "parse_intervention",
     "parse_pace",
+    "place",
     "random_regular",
     "read",
     "read_histories",

@@ -5,7 +5,8 @@ agents of the persona that saw the post for the `sighting`-th time in the interv
 includes all later ones), and `new_sharers` is the number of them that shared. Given the earlier counts, `new_sharers`
 is binomial with the decision table's probability for this persona and sighting. Rows without decisions are left out.
 At the first time each persona has one row with sighting 0: `agents` is the number of its agents, and `new_sharers` the
-number of them that shared from the start. Where agents see who shared, rows are also by `cue`, the bin of the number of
+number of them that shared from the start. Where personas belong to groups of agents, the column `group` has the name of
+the group. Where agents see who shared, rows are also by `cue`, the bin of the number of
 neighbours that had shared (see :mod:`tworate.common.cues`); it is `none` where the sighting is 0.
 """
 
@@ -23,6 +24,8 @@ from .tables import read_parquet
 COLUMNS = ("trajectory", "time", "persona", "sighting", "decisions", "new_sharers", "agents")
 CUE = "cue"
 """Column of the bin of the number of neighbours that had shared, if decisions depend on it."""
+GROUP = "group"
+"""Column of the group of agents that a persona belongs to, if there are groups."""
 _NUMBERS = ("time", "sighting", "decisions", "new_sharers", "agents")
 
 
@@ -77,8 +80,10 @@ def validated_counts(counts: pd.DataFrame, table: pd.DataFrame, conditions: Sequ
         raise InputError(f"{where}: missing {', '.join(missing)}; {remedy}")
     if CUE in counts.columns and CUE not in needed:
         needed.insert(needed.index("sighting") + 1, CUE)
+    if GROUP in counts.columns and GROUP not in needed:
+        needed.insert(needed.index("persona") + 1, GROUP)
     counts = counts[needed].reset_index(drop=True)
-    for name in ("trajectory", "persona", *conditions):
+    for name in ("trajectory", "persona", *({GROUP} & set(needed)), *conditions):
         if counts[name].dtype == object:
             counts[name] = counts[name].map(str, na_action="ignore")
     wrong = (counts["new_sharers"] > counts["decisions"]) & (counts["sighting"] > 0)

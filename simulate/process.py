@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..models.clock import CLOCKS
 from . import defaults
 from .complete import complete_in_rounds, complete_in_time
-from .counts import CUE
+from .counts import CUE, GROUP
 from .interventions import Block, Intervention, name_of, tables_by_round, visibility_by_round
 from .kernels import BLOCKED, Counts, Decisions, Schedule, degrees_left, spread_in_rounds, spread_in_time
 from .network import AnyNetwork, CompleteNetwork, Network
@@ -58,6 +58,7 @@ class Spread:
     seed: int | Sequence[int] = field(kw_only=True)
     conditions: Mapping[str, Any] = field(default_factory=dict)
     persona_labels: Sequence[str] | None = None
+    persona_groups: Sequence[str] | None = None
     histories: bool = False
 
     def __post_init__(self) -> None:
@@ -69,6 +70,12 @@ class Spread:
         labels = self.persona_labels
         if labels is not None and (len(labels) != table.shape[0] or len(set(labels)) < len(labels)):
             raise InputError(f"persona_labels must be {table.shape[0]} different names, one for each row of the table")
+        groups = self.persona_groups
+        if groups is not None and (len(groups) != table.shape[0] or GROUP in self.conditions):
+            raise InputError(
+                f"persona_groups must be {table.shape[0]} names, one for each row of the table, and no condition can "
+                f"be called {GROUP}"
+            )
         # Seeds stay as they are given, for the record; their numbers depend on the labels of the network.
         seeds = self.seeds if isinstance(self.seeds, str) else tuple(map(_plain_name, self.seeds))
         # The dataclass is frozen for its users; here the arguments are replaced by their checked and converted forms.
@@ -76,6 +83,7 @@ class Spread:
             ("probabilities", table),
             ("personas", members),
             ("persona_labels", tuple(labels if labels is not None else map(str, range(table.shape[0])))),
+            ("persona_groups", None if groups is None else tuple(map(str, groups))),
             ("interventions", tuple(self.interventions)),
             ("seeds", seeds),
         ):
@@ -219,6 +227,11 @@ class Spread:
         return self._agents.labels
 
     @property
+    def groups(self) -> tuple[str, ...] | None:
+        """Name of the group of each persona; None where personas are not in groups."""
+        return None if self.persona_groups is None else tuple(self.persona_groups)
+
+    @property
     def columns(self) -> dict[str, Any]:
         """Condition columns of the results."""
         named = {"intervention": name_of(self.interventions)} if self.interventions else {}
@@ -238,6 +251,7 @@ class Spread:
             },
             "table": {"shape": list(self.probabilities.shape), "hash": _hash(self.probabilities)},
             "personas": {"labels": list(self._agents.labels), "hash": _hash(self._agents.members)},
+            **({} if self.groups is None else {"groups": list(self.groups)}),
             "rounds": self.rounds,
             "replicates": self.replicates,
             "initial_sharers": self.initial_sharers,

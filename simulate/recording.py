@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .contacts import NETWORK, ContactNetwork
+from .counts import GROUP
 from .histories import SEED, EventHistories
 from .network import AnyNetwork, Network
 from .process import Spread
@@ -62,16 +63,20 @@ def contacts_of(spreads: Sequence[Spread]) -> dict[str, ContactNetwork]:
 
 
 def agents_of(spreads: Sequence[Spread]) -> pd.DataFrame | None:
-    """Return the persona of every agent; None where an agent has other personas in other spreads."""
-    tables: dict[str, NDArray[Any]] = {}
+    """Return persona and group of every agent; None where an agent has others in other spreads."""
+    known: dict[str, dict[str, NDArray[Any]]] = {}
     names = {process.network.name: _names(process.network) for process in spreads}
     for process in spreads:
-        personas = np.asarray(process.labels, dtype=object)[process.members]
-        if not np.array_equal(tables.setdefault(process.network.name, personas), personas):
+        of_persona = {"persona": process.labels, **({} if process.groups is None else {GROUP: process.groups})}
+        own = {name: np.asarray(values, dtype=object)[process.members] for name, values in of_persona.items()}
+        first = known.setdefault(process.network.name, own)
+        if first.keys() != own.keys() or not all(np.array_equal(first[name], own[name]) for name in own):
             return None
     parts = [
-        pd.DataFrame({"agent": names[name], "persona": pd.Categorical(personas), NETWORK: name})
-        for name, personas in tables.items()
+        pd.DataFrame(
+            {"agent": names[name], **{key: pd.Categorical(values) for key, values in own.items()}, NETWORK: name}
+        )
+        for name, own in known.items()
     ]
     table = pd.concat(parts, ignore_index=True)
     return table if len(parts) > 1 else table.drop(columns=NETWORK)

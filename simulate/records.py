@@ -72,7 +72,10 @@ def count_rows(
 
 
 def tables_of(
-    replicates: Sequence[Replicate], columns: Mapping[str, Any], labels: Sequence[str]
+    replicates: Sequence[Replicate],
+    columns: Mapping[str, Any],
+    labels: Sequence[str],
+    groups: Sequence[str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the tables of trajectories and counts of replicates of one spread.
 
@@ -84,6 +87,8 @@ def tables_of(
         Condition columns to add to both tables.
     labels : sequence of str
         Names of the personas.
+    groups : sequence of str, optional
+        Name of the group of each persona.
     """
     n_times = replicates[0].infected.size
     table_replicate = np.repeat(np.arange(len(replicates)), n_times)
@@ -105,6 +110,7 @@ def tables_of(
         "trajectory": index[counts_replicate],
         "time": time,
         "persona": np.array(labels, dtype=object)[persona],
+        **({} if groups is None else {"group": np.array(groups, dtype=object)[persona]}),
         "sighting": sighting,
         **({"cue": np.array([*CUE_LABELS, NO_CUE], dtype=object)[cue[0]]} if cue else {}),
         "decisions": decisions,

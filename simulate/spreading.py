@@ -36,6 +36,7 @@ def spread(
     seed: int | Sequence[int],
     conditions: Mapping[str, Any] | None = None,
     persona_labels: Sequence[str] | None = None,
+    persona_groups: Sequence[str] | None = None,
     histories: bool = False,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -91,6 +92,9 @@ def spread(
         Condition columns to add, such as `{"event": "VAR1"}`.
     persona_labels : sequence of str, optional
         Names of the personas in the counts; by default their rows in the table.
+    persona_groups : sequence of str, optional
+        Name of the group of agents that each persona belongs to, such as `bots`: the column `group` of the counts, and
+        an attribute of the agents in the histories.
     histories : bool
         Also record who shared when, as `histories` of the result: on a network with edges, without blocked agents.
     threads : int, optional
@@ -134,6 +138,7 @@ def spread(
         seed=seed,
         conditions=conditions or {},
         persona_labels=persona_labels,
+        persona_groups=persona_groups,
         histories=histories,
     )
     return simulate([process], threads, progress)
@@ -152,7 +157,7 @@ def simulate(
             done += 1
             if progress:
                 progress(done, total)
-        tables.append(tables_of(replicates, process.columns, process.labels))
+        tables.append(tables_of(replicates, process.columns, process.labels, process.groups))
         recorded.append(replicates)
     data = combined(tables, record_of(spreads))
     return replace(data, histories=histories_of(spreads, recorded)) if can_join(spreads) else data

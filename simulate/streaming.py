@@ -205,7 +205,7 @@ def _assemble(path: Path, spreads: Sequence[Spread], parts: Path, record: Mappin
                 replicate = _load(_part(parts, number, index), index)
                 if replicate is None or (recorded and replicate.share_time is None):
                     raise InputError(f"{parts}: replicate {index} was removed during the run; run again with --resume")
-                tables = [*tables_of([replicate], spread.columns, spread.labels)]
+                tables = [*tables_of([replicate], spread.columns, spread.labels, spread.groups)]
                 tables += [shares_of(spread, replicate)] if recorded else []
                 for writer, table in zip(writers, tables, strict=True):
                     writer.write(table)

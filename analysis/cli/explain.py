@@ -66,7 +66,8 @@ def explain(
         return
     for explanation in explanations:
         emit(f"{explanation.label}: {explanation.sentence}" if explanation.label else explanation.sentence)
-        for line in (*explanation.reasons[explanation.account == "undecided" :], *explanation.cautions):
+        lines = (*explanation.reasons[explanation.account == "undecided" :], *explanation.of_groups)
+        for line in (*lines, *explanation.cautions):
             emit(f"  {line}")
     if out and explanations:
         say(f"wrote {out / EXPLANATION}")

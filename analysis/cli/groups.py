@@ -127,6 +127,32 @@ class ModelOptions:
     cache: Cache = None
     no_cache: Annotated[bool, typer.Option("--no-cache", metavar="", help="Do not use or save cached answers.")] = False
 
+    def load_for(self, mixture: "Mixture") -> "LanguageModel | dict[str, LanguageModel]":
+        """Load the language model; for groups of agents the language models of all groups, by their names there.
+
+        Raises
+        ------
+        InputError
+            When no group uses the model of the command, or another option is of no use; also the errors of
+            :meth:`load`.
+        """
+        from ...agents import GroupMixture
+        from ...agents.base_url import OPENAI_PREFIX
+
+        if not isinstance(mixture, GroupMixture):
+            return self.load()
+        if self.model != type(self).model and "" not in mixture.model_names:
+            raise InputError(f"--model {self.model}: every group names its own model, or none; leave --model out")
+        names = {name: name or self.model for name in mixture.model_names}
+        if self.base_url is not None and not any(name.startswith(OPENAI_PREFIX) for name in names.values()):
+            raise InputError(f"--base-url goes with a model {OPENAI_PREFIX}NAME, and no group has one")
+        loaded: dict[str, LanguageModel] = {}
+        for name in dict.fromkeys(names.values()):
+            # Each model gets the options of its kind.
+            mine = {"device": None, "dtype": None} if name.startswith(OPENAI_PREFIX) else {"base_url": None}
+            loaded[name] = dataclasses.replace(self, model=name, **mine).load()  # type: ignore[arg-type]
+        return {name: loaded[full] for name, full in names.items()}
+
     def load(self) -> "LanguageModel":
         """Load the model, and print its warning and notice.
 
@@ -286,6 +312,31 @@ class PersonaOptions:
 
 
 @dataclass(frozen=True)
+class PopulationOptions(PersonaOptions):
+    """The personas of the agents, or groups of agents that decide in different ways."""
+
+    population: Annotated[
+        Path | None,
+        typer.Option(
+            "--population",
+            metavar="FILE",
+            help="Groups of agents, in the place of --personas: a CSV with group, weight, and model and personas, or "
+            "p_share (a probability, or one a sighting: 0.3;0.1).",
+        ),
+    ] = None
+
+    def mixture(self) -> "Mixture":
+        """Return the groups of the population file; without one, the personas and their weights."""
+        from ...agents import read_groups
+
+        if self.population is None:
+            return super().mixture()
+        if self.personas != "all":
+            raise InputError("--personas goes without --population: name the personas of each group in its file")
+        return read_groups(self.population)
+
+
+@dataclass(frozen=True)
 class AnswerOptions:
     """How answers are elicited from a model, for any question."""
 
@@ -425,7 +476,8 @@ class SpreadOptions:
         typer.Option(
             "--placement",
             metavar="HOW",
-            help="random, or block: each block of a stochastic-block network has its own personas.",
+            help="random; block: each block of a stochastic-block network has its own personas or groups; degree: the "
+            "first ones get the agents with the most neighbours.",
         ),
     ] = "random"
     replicates: Annotated[int, typer.Option("--replicates", metavar="R", help="Independent replicates.")] = (

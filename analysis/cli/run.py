@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import options
-from .groups import ElicitationOptions, EventOptions, ModelOptions, PersonaOptions, SpreadOptions, grouped
+from .groups import ElicitationOptions, EventOptions, ModelOptions, PopulationOptions, SpreadOptions, grouped
 
 if TYPE_CHECKING:
     from ...inference import Comparison
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def run(
     model: ModelOptions,
     events: EventOptions,
-    personas: PersonaOptions,
+    personas: PopulationOptions,
     elicitation: ElicitationOptions,
     spread: SpreadOptions,
     out: Annotated[
@@ -48,6 +48,8 @@ def run(
 
         tworate run --model ./my-model --events acled.csv --event all --out runs/mine
 
+        tworate run --population mix.csv --out runs/mixed
+
         tworate run --events acled.csv --country Mali --since 2023-01-01 --personas village.csv --homophily 0.2
     """
     from ...inference import comparison_dict
@@ -68,7 +70,7 @@ def run(
     check_job(settings, folder, closure, likelihood, level, names(structures), period)
     population = make_population(settings, mixture)
     say(population.describe())
-    language_model = model.load()
+    language_model = model.load_for(mixture)
 
     def show(comparison: "Comparison") -> None:
         if as_json:

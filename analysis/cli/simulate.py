@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from . import options
-from .groups import ElicitationOptions, EventOptions, ModelOptions, PersonaOptions, SpreadOptions, grouped
+from .groups import ElicitationOptions, EventOptions, ModelOptions, PopulationOptions, SpreadOptions, grouped
 
 
 @grouped
 def simulate(
     model: ModelOptions,
     events: EventOptions,
-    personas: PersonaOptions,
+    personas: PopulationOptions,
     elicitation: ElicitationOptions,
     spread: SpreadOptions,
     seed: options.Seed = 0,
@@ -42,20 +42,22 @@ def simulate(
 
         tworate simulate --personas OCEAN,ocean --homophily 0.3 --out alike.parquet
 
+        tworate simulate --population mix.csv --placement degree --network barabasi-albert --out mixed.parquet
+
         tworate simulate --ageing 20 --shelf-life 6 --out paced.parquet
 
         tworate simulate --cue sharers --out cued.parquet
 
         tworate simulate --replicates 1000 --intervene block:0.05,degree --out blocked.parquet --resume
     """
-    from ...agents import decide
     from ...errors import InputError
     from ...simulate import read_trajectories, spread_to
     from ...simulate.counts import counts_path
     from ...simulate.streaming import check_stream
     from ...simulate.trajectories import check_destination
+    from ..deciding import decide_population
     from ..destination import refuse_earlier
-    from ..experiment import elicitation_notes, event_spreads, make_population, simulate_events
+    from ..experiment import event_spreads, make_population, simulate_events
     from .output import emit, emit_json, progress_bar, say
 
     chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
@@ -72,19 +74,20 @@ def simulate(
         check_destination(out)
     population = make_population(settings, mixture)
     say(population.describe())
-    language_model = model.load()
+    language_models = model.load_for(mixture)
     with progress_bar() as bar:
-        tables = decide(
-            language_model,
+        decided = decide_population(
+            mixture,
+            language_models,
             chosen,
-            mixture.personas,
             templates=templates,
             elicitation=asking,
             cue=cue,
             progress=bar.of("asking the language model"),
         )
-        for note in elicitation_notes(tables, asking):
+        for note in decided.notes():
             say(f"note: {note}")
+        tables = decided.tables
         if streamed:
             spreads = event_spreads(tables, settings, population)
             spread_to(streamed, spreads, resume=resume, progress=bar.of("simulating"))

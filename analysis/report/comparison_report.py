@@ -18,6 +18,7 @@ from ...inference.posterior.diagnostics import INTERVAL
 from ...inference.posterior.one_step import has_steps, predict_steps
 from ...simulate import Trajectories
 from ..experiment import Progress
+from ..group_answer import saved_answers
 from .decision_plots import plot_prompts
 from .explanations import Explained, explained_conditions
 from .methods import BIBLIOGRAPHY, METHODS, bibliography_file, methods, methods_file
@@ -71,6 +72,7 @@ def write_report(
     folder = path.parent if alone else path
     parts = [part for _, part in comparison.trajectories.split(comparison.by)]
     explained = [] if alone else explained_conditions(folder)
+    answers = [] if alone else saved_answers(folder)
     sections: list[dict[str, Any]] = []
     names = set()
     for number, (result, part) in enumerate(zip(comparison.conditions, parts, strict=True)):
@@ -92,6 +94,7 @@ def write_report(
             "reading": how_to_read(result, has_counts=has_counts, is_explained=own is not None),
             "figures": drawn,
             "explanation": own,
+            "groups": next((each for each in answers if each.condition == result.condition), None),
             "effects": covariate_effects(result) if result.covariates else None,
         }
         sections.append(section)

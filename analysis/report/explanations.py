@@ -1,7 +1,7 @@
 """Explanations by who or when that `tworate explain --out` left in the folder of a comparison."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,10 @@ class Explained:
     notes : list of str
         Reasons and cautions.
     split : dict
-        Factors with intervals, by `fall`, `who` and `when`.
+        Factors with intervals, by `fall`, `who` and `when`, and what else there is.
+    groups : list of dict
+        One for each group of agents, see :func:`tworate.inference.mechanisms.group_parts.group_table`; empty without
+        groups.
     curves : Path
         The table of the curves, which only the first conditions have.
     """
@@ -36,6 +39,7 @@ class Explained:
     notes: list[str]
     split: dict[str, dict[str, float]]
     curves: Path
+    groups: list[dict[str, Any]] = field(default_factory=list)
 
     def figure(self) -> Figure | None:
         """Draw the explanation; None where its curves were not saved."""
@@ -64,6 +68,7 @@ def explained_conditions(folder: Path) -> list[Explained]:
                 notes=[*entry["reasons"][entry["account"] == "undecided" :], *entry["cautions"]],
                 split=entry["split"],
                 curves=folder / "figures" / f"{f'{number + 1:03}-' if len(entries) > 1 else ''}explanation.csv",
+                groups=entry.get("groups", []),
             )
             for number, entry in enumerate(entries)
         ]

@@ -31,7 +31,7 @@ def methods(comparison: Comparison, run: dict[str, Any] | None = None) -> list[s
         Record of `tworate run`, where the data are from it.
     """
     fitted = [result for result in comparison.conditions if result.models]
-    paragraphs = [*([_simulation(run)] if run and run.get("model") else []), _data(comparison)]
+    paragraphs = [*([_simulation(run)] if run and (run.get("model") or run.get("groups")) else []), _data(comparison)]
     if not fitted:
         return [*paragraphs, _software(comparison, [], run)]
     models = [model for result in fitted for model in result.models.values()]
@@ -70,7 +70,9 @@ def counted(number: int, noun: str) -> str:
 def _simulation(run: dict[str, Any]) -> str:
     events = f" about the events {run['events']}" if run.get("events") else ""
     parts = [
-        f"The trajectories were simulated. The language model {run['model']} (fingerprint "
+        _by_groups(run, events)
+        if run.get("groups")
+        else f"The trajectories were simulated. The language model {run['model']} (fingerprint "
         f"{run.get('fingerprint', '?')}) decided for agents with personas ({run.get('personas', '?')}) whether they "
         f"share a post{events}.",
     ]
@@ -92,6 +94,17 @@ def _simulation(run: dict[str, Any]) -> str:
         # Its further sentences are advice to the user.
         parts.append(". ".join(str(run["warning"]).split(". ")[:2]).removesuffix(".") + ".")
     return " ".join(parts)
+
+
+def _by_groups(run: dict[str, Any], events: str) -> str:
+    """Return who decided in a population of groups."""
+    groups = [f"{one['group']} ({counted(int(one['agents']), 'agent')}; {one['decides']})" for one in run["groups"]]
+    models = [f"{one['model']} has the fingerprint {one['fingerprint']}" for one in run["groups"] if one["model"]]
+    known = f" The language model {listed(list(dict.fromkeys(models)))}." if models else ""
+    return (
+        f"The trajectories were simulated. Agents belonged to groups: {listed(groups)}. They decided whether they "
+        f"share a post{events}.{known}"
+    )
 
 
 def _data(comparison: Comparison) -> str:

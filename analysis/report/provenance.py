@@ -44,6 +44,7 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         "fingerprint": "model fingerprint",
         "events": "events",
         "personas": "personas",
+        "groups": "groups of agents",
         "qualifier": "strength of their adjectives",
         "cue": "what they see of others",
         "elicitation": "how decisions were elicited",
@@ -60,10 +61,15 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         "interventions": "interventions",
         "pace": "changes of the pace",
         "homophily": "homophily, requested",
-        "assortativity": "assortativity of personas, measured",
+        "placement": "placement of personas or groups",
+        "assortativity": "assortativity of personas or groups, measured",
         "seed": "seed of the simulation",
     }
-    if elicitation := run.get("elicitation"):
+    if groups := run.get("groups"):
+        run = {**run, "groups": _groups(groups), "personas": None}
+    if models := run.get("models"):
+        run = {**run, "elicitation": "; ".join(f"{one['model']}: {_elicitation(one['elicitation'])}" for one in models)}
+    elif elicitation := run.get("elicitation"):
         run = {**run, "elicitation": _elicitation(elicitation)}
     if "cue" in run:
         run = {**run, "cue": CUE_MEANINGS.get(run["cue"])}
@@ -74,6 +80,10 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
     versions = {**(json.loads(fitted[0].attrs["versions"]) if fitted else {}), **run.get("versions", {})}
     content["versions"] = ", ".join(f"{name} {number}" for name, number in versions.items())
     return content
+
+
+def _groups(records: list[dict[str, Any]]) -> str:
+    return "; ".join(f"{one['group']}: {one['agents']} agents, {one['decides']}" for one in records)
 
 
 def _elicitation(record: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ from ...errors import nearest
 from ...models import CLOSURES, get_model
 from ...models.structures.choice import check_structure_names
 from ...simulate import defaults
-from ..experiment import PLACEMENTS
+from ...simulate.placement import PLACEMENTS
 from .askings import Asking, askings_of
 from .toml_source import explained, read_toml
 

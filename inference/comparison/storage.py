@@ -32,6 +32,7 @@ REPORT = "report.html"
 """Report that the commands make from a saved comparison."""
 TRAJECTORIES = "trajectories.parquet"
 AGENTS = "agents.parquet"
+GROUPS = "groups.json"
 _EXPLANATION = ("explanation.json", "explanation.csv")
 """Files of `tworate explain`, which are of the data that were compared before."""
 
@@ -259,7 +260,7 @@ def _condition(folder: Path, entry: dict[str, Any], extra_models: Sequence[type[
 
 def _discard_numbers(folder: Path) -> None:
     """Remove the files of numbers, so that an interruption cannot leave old numbers beside new posteriors."""
-    for numbers in (COMPARISON, TABLE, REPORT, AGENTS, *_EXPLANATION):
+    for numbers in (COMPARISON, TABLE, REPORT, AGENTS, GROUPS, *_EXPLANATION):
         (folder / numbers).unlink(missing_ok=True)
 
 

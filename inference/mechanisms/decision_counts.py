@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...common.cues import CUE_LABELS
 from ...errors import InputError
 from ...simulate import Trajectories
-from ...simulate.counts import CUE, counts_path
+from ...simulate.counts import CUE, GROUP, counts_path
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -51,6 +51,8 @@ class DecisionCounts:
         Bin of the number of neighbours that had shared, from 0; None where agents do not see it.
     n_cues : int
         Number of bins; 1 without a cue.
+    groups : tuple of str, length n_personas, optional
+        Name of the group of agents that each persona belongs to; None where there are not two groups.
     """
 
     personas: tuple[str, ...]
@@ -66,6 +68,7 @@ class DecisionCounts:
     trajectories: tuple[str, ...]
     cue: IntArray | None = None
     n_cues: int = 1
+    groups: tuple[str, ...] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -149,7 +152,24 @@ def decision_counts(data: Trajectories) -> DecisionCounts:
         tuple(map(str, labels)),
         cue,
         1 if cue is None else int(cue.max()) + 1,
+        _groups(data, personas),
     )
+
+
+def _groups(data: Trajectories, personas: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the group of each persona; None where there are not two groups."""
+    if data.counts is None or GROUP not in data.counts.columns or GROUP in data.conditions:
+        return None
+    pairs = data.counts[["persona", GROUP]].astype(str).drop_duplicates()
+    group_of = dict(zip(pairs["persona"], pairs[GROUP], strict=True))
+    if len(group_of) < len(pairs):
+        twice = pairs["persona"][pairs["persona"].duplicated()].iloc[0]
+        raise InputError(
+            f"{data.source}: counts: persona {twice} belongs to several groups; give the personas of each group names "
+            "of their own, or remove the column group"
+        )
+    groups = tuple(group_of[persona] for persona in personas)
+    return groups if len(set(groups)) > 1 else None
 
 
 def _cues(source: str, labels: "pd.Series[Any]") -> IntArray:

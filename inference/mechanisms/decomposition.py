@@ -8,10 +8,14 @@ tables: with personas made alike, with sightings made alike, and with both made 
 Where decisions depend on how many neighbours have shared, there is a third reason, the *cue*: at later sightings more
 neighbours have shared. The table by persona and sighting is then the average over cues, with the part of each cue in
 the decisions at that sighting; without the mechanism the cues have the same parts at all sightings.
+
+Where personas belong to groups of agents, *who* has two parts: *between* groups, what is left of it when the personas
+of a group are made alike, and *within* groups, the rest.
 """
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -61,12 +65,16 @@ class HazardDecline(NamedTuple):
         `log h(0) - log h(end)`: log of the factor by which the hazard per sighting falls; negative where it rises.
     who, when, cue : array
         The parts of the fall, which add up to it; `cue` is None where agents do not see how many have shared.
+    between, within : array, optional
+        The parts of who, which add up to it: between groups of agents, and within them. None without groups.
     """
 
     fall: FloatArray
     who: FloatArray
     when: FloatArray
     cue: FloatArray | None = None
+    between: FloatArray | None = None
+    within: FloatArray | None = None
 
     def by_name(self) -> dict[str, FloatArray]:
         """Return the fall and its parts by name."""
@@ -200,6 +208,81 @@ def _with(
 ) -> tuple[FloatArray, FloatArray]:
     flat = over_cues(tables, cue_weights, exposure, when="when" in active, cue="cue" in active)
     return counterfactual(flat, shares, exposure, who="who" in active, when=True)
+
+
+def between_groups(
+    tables: FloatArray, shares: FloatArray, groups: Sequence[str]
+) -> tuple[FloatArray, FloatArray, list[str]]:
+    """Make the personas of each group alike: a group has the mean of their probabilities, weighted by their shares.
+
+    Parameters
+    ----------
+    tables : array, shape (n_draws, n_personas, n_sightings[, n_cues])
+        Decision tables.
+    shares : array, shape (n_personas,)
+        Share of each persona among the initially susceptible agents.
+    groups : sequence of str, length n_personas
+        Group of each persona.
+
+    Returns
+    -------
+    tables : array, shape (n_draws, n_groups, n_sightings[, n_cues])
+        Decision tables with one row for each group.
+    shares : array, shape (n_groups,)
+        Share of each group.
+    names : list of str
+        Names of the groups, in order of appearance.
+
+    Examples
+    --------
+    >>> tables, shares, names = between_groups(np.array([[[0.4], [0.2], [0.1]]]), np.array([0.25, 0.25, 0.5]), "aab")
+    >>> tables.round(3).tolist(), shares.tolist(), names
+    ([[[0.3], [0.1]]], [0.5, 0.5], ['a', 'b'])
+    """
+    names = list(dict.fromkeys(groups))
+    member = np.array([[group == name for group in groups] for name in names], dtype=float)
+    of_group = member @ shares
+    weights = member * shares / of_group[:, None]
+    return np.asarray(np.einsum("gz,dz...->dg...", weights, tables)), of_group, names
+
+
+def split_who(
+    decline: HazardDecline,
+    tables: FloatArray,
+    shares: FloatArray,
+    exposure: Exposure,
+    groups: Sequence[str],
+    cue_weights: FloatArray | None = None,
+) -> HazardDecline:
+    """Split the part of who into a part between groups of agents and a part within them.
+
+    Parameters
+    ----------
+    decline : HazardDecline
+        The parts of the fall.
+    tables, shares, exposure, cue_weights
+        As in :func:`decompose`, or with weights of cues as in :func:`decompose_with_cue`.
+    groups : sequence of str, length n_personas
+        Group of each persona.
+
+    Returns
+    -------
+    HazardDecline
+        With `between` and `within`.
+
+    Notes
+    -----
+    `between` is the part of who if the personas of each group are made alike: the weights of the groups among the
+    agents that have not shared change with exposure, while each group stays as it was at the start. `within = who -
+    between` is what the differences between personas of one group add. In each order of switching mechanisms on,
+    *between* is switched on directly before *within*. With one persona in each group, `within` is 0.
+    """
+    alike, of_group, _ = between_groups(tables, shares, groups)
+    if cue_weights is None:
+        between = decompose(alike, of_group, exposure).who
+    else:
+        between = decompose_with_cue(alike, of_group, exposure, cue_weights).who
+    return decline._replace(between=between, within=decline.who - between)
 
 
 def hazard_curves(

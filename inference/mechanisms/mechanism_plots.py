@@ -45,6 +45,8 @@ def draw_explanation(curves: pd.DataFrame, decomposition: pd.DataFrame) -> Figur
             "who": ("by who", BLUE, "o"),
             "when": ("by when", ORANGE, "s"),
             "cue": ("by cue", _GREEN, "^"),
+            "between": ("who, between groups", BLUE, "v"),
+            "within": ("who, within groups", BLUE, "v"),
         }
         names = {part: names[part] for part in decomposition.index}
         low, high = decomposition["factor_low"].min(), decomposition["factor_high"].max()

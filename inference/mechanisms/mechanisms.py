@@ -22,7 +22,8 @@ from ..posterior.diagnostics import INTERVAL, diagnose, summarize
 from ..posterior.fitting import PACKAGES, versions
 from ..posterior.sampling import SamplerSettings
 from .decision_counts import DecisionCounts, decision_counts
-from .decomposition import Exposure, HazardDecline, decompose, decompose_with_cue, hazard_curves
+from .decomposition import Exposure, HazardDecline, decompose, decompose_with_cue, hazard_curves, split_who
+from .group_parts import group_table, groups_in_words, split_in_words
 from .mechanism_models import UNITS, MechanismFit, fit_mechanism_model, offered
 from .mechanism_verdict import MEANING, Account, judge_mechanisms
 
@@ -54,7 +55,8 @@ class Explanation:
     fits : dict of str to MechanismFit
         Fits of the mechanism models.
     decomposition : pandas.DataFrame
-        Index `fall`, `who`, `when`, and `cue` where agents see who shared; columns `mean`, `sd`, `hdi_low`, `hdi_high`
+        Index `fall`, `who`, `when`, `cue` where agents see who shared, and `between` and `within` (the parts of who)
+        where personas belong to groups of agents; columns `mean`, `sd`, `hdi_low`, `hdi_high`
         (in nats: log of the factor by which the hazard per sighting falls), `factor`, `factor_low`, `factor_high` (the
         exponentials), `ess_bulk`, `r_hat`. All come from the richest mechanism model, of which the others are special
         cases.
@@ -72,6 +74,8 @@ class Explanation:
         What leave-one-out left out at a time.
     n_trajectories : int
         Trajectories of the condition.
+    groups : pandas.DataFrame, optional
+        See :func:`tworate.inference.mechanisms.group_parts.group_table`; None without groups.
     """
 
     condition: dict[str, Any]
@@ -86,6 +90,7 @@ class Explanation:
     table: pd.DataFrame = field(repr=False)
     unit: str
     n_trajectories: int
+    groups: pd.DataFrame | None = field(default=None, repr=False)
 
     @property
     def label(self) -> str:
@@ -136,7 +141,19 @@ class Explanation:
             text += f" ({share:.0%} who, {1 - share:.0%} when, on the log scale)"
         if self.direction == "falls" and when["hdi_high"] < 0:
             text += "; repetition persuades here, which works against the fall"
-        return text + "."
+        return text + "." + self._split_of_who()
+
+    def _split_of_who(self) -> str:
+        """Return a sentence on the parts between and within groups; empty without groups."""
+        if self.groups is None:
+            return ""
+        between, within = (_factor(self._part(name)) for name in ("between", "within"))
+        return split_in_words(between, within, self.decomposition)
+
+    @property
+    def of_groups(self) -> list[str]:
+        """One sentence for each group of agents; empty without groups."""
+        return [] if self.groups is None else groups_in_words(self.groups, self.sightings)
 
     def _sentence_with_cue(self, total: str, reach: str) -> str:
         opening = f"Undecided ({self.reasons[0]}); the numbers that follow are only indicative"
@@ -144,11 +161,12 @@ class Explanation:
             # The meaning says more than the names of the mechanisms, which are therefore short.
             opening = f"{self.account.capitalize()}: {MEANING[self.account]}"
         change = {"falls": "falls", "rises": "rises", "stays": "does not clearly change"}[self.direction]
-        parts = ", ".join(f"{_factor(self._part(name))} {name}" for name in self.decomposition.index if name != "fall")
+        mechanisms = [name for name in ("who", "when", "cue") if name in self.decomposition.index]
+        parts = ", ".join(f"{_factor(self._part(name))} {name}" for name in mechanisms)
         by = f"(by a factor of {total})" if self.direction == "stays" else f"by a factor of {total}"
         return (
             f"{opening}. The probability that the next sighting persuades {change} {by} {reach}; the factors of each "
-            f"mechanism, where one below 1 works against a fall: {parts}."
+            f"mechanism, where one below 1 works against a fall: {parts}.{self._split_of_who()}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -179,6 +197,7 @@ class Explanation:
             "n_trajectories": self.n_trajectories,
             "accounts": accounts,
             "table": self.table.to_dict("records"),
+            **({} if self.groups is None else {"groups": self.groups.reset_index().to_dict("records")}),
         }
         # NaN and infinity become null: JSON has neither.
         plain = json.loads(json.dumps(content, default=float), parse_constant=lambda _: None)
@@ -289,6 +308,10 @@ def _explanation(
         if weights is None
         else decompose_with_cue(tables, counts.shares, exposure, weights)
     )
+    groups = None
+    if counts.groups is not None:
+        parts = split_who(parts, tables, counts.shares, exposure, counts.groups, weights)
+        groups = group_table(tables, counts.shares, exposure, counts.groups, weights)
     summary, problems = _summary_of(parts, richest)
     doubts = [
         f"the sampler's numbers for {name} cannot be trusted: {'; '.join(texts)}"
@@ -325,6 +348,7 @@ def _explanation(
         table=_decisions(counts, tables),
         unit=unit,
         n_trajectories=len(counts.trajectories),
+        groups=groups,
     )
 
 

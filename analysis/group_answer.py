@@ -1,0 +1,187 @@
+"""Does the second rate come from a group of agents? The comparison again, with a rate of its own for every group.
+
+Groups that differ look like two rates where they are taken together. If one rate is enough once every group has its
+own, the second rate was the difference between groups. If a second rate remains, groups alone do not explain it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, JobError
+from ..files import without_nan, write_text
+from ..inference import Comparison, ConditionResult, compare
+from ..inference.comparison.agents import covariate_effects
+from ..inference.comparison.storage import GROUPS
+from ..inference.posterior.sampling import SamplerSettings
+from ..simulate import Trajectories
+from ..simulate.counts import GROUP
+from .experiment import Progress
+
+SEVERAL_RATES = ("two-rate", "heterogeneous")
+"""Verdicts whose cause is asked for."""
+
+
+@dataclass(frozen=True)
+class GroupAnswer:
+    """Whether the second rate of a condition comes from differences between groups of agents.
+
+    Parameters
+    ----------
+    condition : dict
+        Values of the condition columns.
+    answer : {"between", "within", "undecided", "nothing", "not asked"}
+        `between`: one rate is enough once every group has its own. `within`: it is not. `nothing`: one rate is enough
+        for all. `not asked`: the verdict is undecided, or the data are counts without event histories.
+    verdict : str
+        The verdict without groups.
+    verdict_with_groups : str
+        The verdict where every group has a rate of its own; empty if it was not asked for.
+    reason : str
+        The decisive reason of that verdict, or why it was not asked for.
+    elpd_diff, dse : float or None
+        What a second rate gains where every group has its own, and its standard error.
+    rates : list of dict
+        For each group `group`, `factor` (its rate over that of an average agent), and its central 95% interval `low`,
+        `high`, under one rate; empty if it was not asked for.
+    """
+
+    condition: dict[str, Any]
+    answer: str
+    verdict: str
+    verdict_with_groups: str = ""
+    reason: str = ""
+    elpd_diff: float | None = None
+    dse: float | None = None
+    rates: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def sentence(self) -> str:
+        """The answer in words."""
+        if self.answer == "nothing":
+            return "One rate is enough for all groups together: there is no second rate that could come from a group."
+        if self.answer == "not asked":
+            return f"Whether the second rate comes from a group was not asked: {self.reason}."
+        if self.answer == "between":
+            return (
+                "The second rate comes from the differences between groups: if every group has a rate of its own, one "
+                f"rate each is enough: {self.reason}."
+            )
+        if self.answer == "within":
+            remains = "a second rate remains" if self.verdict_with_groups == "two-rate" else "rates still differ"
+            return (
+                "The second rate does not come from the differences between groups alone: if every group has a rate of "
+                f"its own, {remains}: {self.reason}."
+            )
+        return (
+            "It is undecided whether the second rate comes from the differences between groups: with a rate for every "
+            f"group, {self.reason}."
+        )
+
+
+def answer_groups(
+    comparison: Comparison, progress: Progress | None = None, sampler: SamplerSettings | None = None
+) -> list[GroupAnswer]:
+    """Ask of every condition whether its second rate comes from differences between groups of agents.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        A comparison of trajectories with event histories, whose agents have the attribute `group`.
+    progress : callable, optional
+        Called with the current stage, conditions done, and conditions in total.
+    sampler : SamplerSettings, optional
+        How to sample.
+
+    Returns
+    -------
+    list of GroupAnswer
+        One per condition.
+
+    Notes
+    -----
+    The models of the second comparison have effects of the group on all rates (the covariate `group`). It takes into
+    account the structures of the first verdict, and that of the best model of one rate beside it.
+    """
+    answers = []
+    for number, result in enumerate(comparison.conditions):
+        if progress:
+            progress("comparing with a rate for every group", number, len(comparison.conditions))
+        _, part = comparison.part(number)
+        answers.append(_answer(result, part, comparison.seed, sampler))
+    return answers
+
+
+def _answer(result: ConditionResult, part: Trajectories, seed: int, sampler: SamplerSettings | None) -> GroupAnswer:
+    known = {"condition": result.condition, "verdict": result.verdict}
+    if result.verdict == "one-rate":
+        return GroupAnswer(**known, answer="nothing")
+    if result.verdict not in SEVERAL_RATES:
+        return GroupAnswer(**known, answer="not asked", reason=f"the verdict is {result.verdict}")
+    if result.level != "individual" or part.histories is None or GROUP not in part.histories.attributes:
+        why = "it needs event histories with the group of every agent, and this comparison is of counts"
+        return GroupAnswer(**known, answer="not asked", reason=why)
+    try:
+        (again,) = compare(
+            part,
+            level="individual",
+            likelihood=result.likelihood,
+            clock=result.clock,
+            covariates=[GROUP],
+            structures=_structures(result),
+            seed=seed,
+            sampler=sampler,
+        ).conditions
+    except (InputError, JobError) as error:
+        return GroupAnswer(**known, answer="undecided", reason=f"the comparison failed: {error}")
+    answer = {"one-rate": "between", **dict.fromkeys(SEVERAL_RATES, "within")}.get(again.verdict, "undecided")
+    return GroupAnswer(
+        **known,
+        answer=answer,
+        verdict_with_groups=again.verdict,
+        reason=again.reasons[0],
+        elpd_diff=float(again.elpd_diff),
+        dse=float(again.dse),
+        rates=_rates(again),
+    )
+
+
+def _structures(result: ConditionResult) -> list[str]:
+    """Return the structures of the verdict and of the best models of one rate and two."""
+    beside = [name for model in result.compared for name in model.split("+")[1:]]
+    return list(dict.fromkeys([*result.structure, *beside])) or ["none"]
+
+
+def _rates(result: ConditionResult) -> list[dict[str, Any]]:
+    effects = covariate_effects(result)
+    own = effects[effects["model"] == "one-rate"]
+    return [
+        {"group": row["effect"].removeprefix(f"{GROUP}: "), **{key: row[key] for key in ("factor", "low", "high")}}
+        for row in own.to_dict("records")
+    ]
+
+
+def save_answers(answers: Sequence[GroupAnswer], folder: Path) -> None:
+    """Write `groups.json` to a folder."""
+    content = [{**without_nan(asdict(answer)), "sentence": answer.sentence} for answer in answers]
+    write_text(folder / GROUPS, json.dumps({"conditions": content}, indent=2, ensure_ascii=False) + "\n")
+
+
+def saved_answers(folder: Path) -> list[GroupAnswer]:
+    """Read `groups.json` of a folder; an empty list if there is none.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read.
+    """
+    path = folder / GROUPS
+    if not path.is_file():
+        return []
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["conditions"]
+        return [GroupAnswer(**{key: entry[key] for key in GroupAnswer.__dataclass_fields__}) for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: is damaged ({error}); run the job again") from error
