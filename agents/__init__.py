@@ -15,6 +15,7 @@ from .groups import Group, GroupMixture, read_groups
 from .inventory import InventoryAnswers, Item, administer, inventory_items
 from .language_model import LanguageModel
 from .loading import load_language_model
+from .message import read_message
 from .mixtures import Mixture, as_mixture, assign_personas, parse_mixture, read_mixture
 from .personas import QUALIFIERS, TRAITS, Persona, all_personas, parse_personas
 from .probe import Probe, probe_model
@@ -62,6 +63,7 @@ __all__ = [
     "probe_model",
     "read_events",
     "read_groups",
+    "read_message",
     "read_mixture",
     "shipped_events",
 ]

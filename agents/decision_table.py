@@ -76,6 +76,8 @@ class DecisionTable:
         How sampled decisions were pooled; `probabilities` are the pooled ones.
     sources : tuple of RowSource
         Group and language model of each row, where the rows are of several groups; else empty.
+    message : str
+        Text of the counter-message that the prompts stated; empty if there was none.
     """
 
     event: Event
@@ -93,6 +95,7 @@ class DecisionTable:
     trials: tuple[WordingTrial, ...] = ()
     pooled: Shrinkage | None = field(default=None, repr=False)
     sources: tuple[RowSource, ...] = ()
+    message: str = ""
 
     @property
     def cue(self) -> str:
@@ -106,7 +109,7 @@ class DecisionTable:
         and the diagnostics. If any persona has them, `name` and `biography` come after `persona`. With a cue, the
         column `cue` has the bin of the number of neighbours that have shared, after `sighting`. If sampled answers were
         pooled, `p_sampled` is what was sampled. Where the rows are of several groups, `group` and `model` come before
-        `persona`.
+        `persona`. With a counter-message, `message` is its text.
         """
         shape = self.probabilities.shape
         persona, sighting, *cue = (place.ravel() for place in np.indices(shape))
@@ -128,6 +131,7 @@ class DecisionTable:
                 "qualifier": self.qualifier,
                 "sighting": sighting + 1,
                 **({"cue": np.array(CUE_LABELS)[cue[0]]} if cue else {}),
+                **({"message": self.message} if self.message else {}),
                 "p_share": self.probabilities.ravel(),
                 **({"p_sampled": _probability(self.by_prompt).ravel()} if self.pooled else {}),
                 "elicitation": method,
@@ -145,6 +149,7 @@ def decide(
     templates: PromptTemplates | None = None,
     elicitation: Elicitation | None = None,
     cue: str = "none",
+    message: str = "",
     progress: Progress | None = None,
 ) -> list[DecisionTable]:
     """Elicit the decision table of each event from a language model.
@@ -163,6 +168,8 @@ def decide(
         As in :meth:`LanguageModel.share_probability`.
     cue : {"none", "sharers"}
         Whether the prompt says how many of the accounts that the agent follows have shared.
+    message : str
+        Text of a counter-message that the prompt states beside the post, see :func:`tworate.agents.read_message`.
 
     Returns
     -------
@@ -172,14 +179,16 @@ def decide(
     Raises
     ------
     InputError
-        When the cue is unknown, or the template of the question does not state it.
+        When the cue is unknown, or the template of the question does not state it or the message.
     """
     check_cue(cue)
     personas = tuple(personas or all_personas())
-    questions = questions_of(events, personas, sightings, cue)
+    questions = questions_of(events, personas, sightings, cue, message)
     templates = templates or default_templates()
     if cue != "none":
         templates.check_cue()
+    if message:
+        templates.check_message()
     asked, trials = elicitation or Elicitation(), list[WordingTrial]()
     if asked.choose:
         asked, trials = choose_wording(model, events, asked, templates, progress)
@@ -204,6 +213,7 @@ def decide(
                 asked=asked,
                 by_prompt=by_prompt[:, :, i],
                 trials=tuple(trials),
+                message=message,
             )
         )
         for i, event in enumerate(events)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.cues import CUE_LABELS, check_cue
+from ..common.log_odds import log_odds
 from ..errors import InputError
 from .decision_table import DIAGNOSTICS, MAX_SIGHTINGS, DecisionTable, RowSource, decide
 from .elicitation import ORDERS, Elicitation
@@ -18,8 +19,6 @@ from .prompts import PromptTemplates
 
 GIVEN = "given"
 """In the column `elicitation`: the probabilities were given, and nobody was asked."""
-_BOUND = 1e-12
-"""Given probabilities of 0 and 1 have finite log-odds: they are taken to be as far from 0 and 1 as this."""
 
 
 class GroupDecisions(NamedTuple):
@@ -46,6 +45,7 @@ def decide_groups(
     templates: PromptTemplates | None = None,
     elicitation: Elicitation | None = None,
     cue: str = "none",
+    message: str = "",
     progress: Progress | None = None,
 ) -> GroupDecisions:
     """Elicit or take the decisions of every group, and join them in one decision table per event.
@@ -61,13 +61,13 @@ def decide_groups(
     sightings : int
         Number of columns that language models are asked about. If a group has more given probabilities, tables have as
         many columns, and the last answer of a language model holds for those beyond.
-    templates, elicitation, cue, progress
+    templates, elicitation, cue, message, progress
         As in :func:`tworate.agents.decide`. Each language model is asked in the same way.
 
     Returns
     -------
     GroupDecisions
-        Given probabilities have a standard error of 0, and are the same for every cue.
+        Given probabilities have a standard error of 0, and are the same for every cue, and with a message.
 
     Raises
     ------
@@ -94,6 +94,7 @@ def decide_groups(
             templates=templates,
             elicitation=asked,
             cue=cue,
+            message=message,
             progress=progress,
         )
         for name, (model, personas) in _personas_by_model(mixture, models).items()
@@ -131,6 +132,7 @@ def decide_groups(
                 elicitation=methods.pop() if len(methods) == 1 else "several",
                 asked=asked,
                 sources=sources,
+                message=message,
             )
         )
     return GroupDecisions(joined, by_model)
@@ -158,13 +160,11 @@ def _given(group: Group, shape: tuple[int, ...], n_prompts: tuple[int, ...]) -> 
     """Return the row of a group whose probabilities are given."""
     by_sighting = np.array(group.p_share)[np.minimum(np.arange(shape[0]), len(group.p_share) - 1)]
     p = np.broadcast_to(by_sighting.reshape(-1, *(1 for _ in shape[1:])), shape)[None].copy()
-    bounded = np.clip(p, _BOUND, 1 - _BOUND)
-    log_odds = np.log(bounded) - np.log1p(-bounded)
     diagnostics: dict[str, Any] = {name: np.zeros_like(p) for name in DIAGNOSTICS}
     diagnostics |= {"option_mass": np.ones_like(p), "unparsable": np.zeros(p.shape, dtype=np.int64)}
     return {
         "probabilities": p,
-        "by_prompt": np.broadcast_to(log_odds, (*n_prompts, *p.shape)),
+        "by_prompt": np.broadcast_to(log_odds(p), (*n_prompts, *p.shape)),
         **diagnostics,
         "model": "",
         "elicitation": GIVEN,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..common.log_odds import log_odds
 from ..files import without_nan
 from .decision_table import DecisionTable
 from .elicitation import ORDERS
@@ -147,7 +148,7 @@ def judge_decisions(tables: Sequence[DecisionTable], probe: Probe | None = None)
     # Shape (n_wordings, n_orders, n_events, n_personas, n_sightings).
     # Each cue of a sighting is a column, as sightings are.
     by_prompt = np.stack([table.by_prompt.reshape(*table.by_prompt.shape[:3], -1) for table in tables], axis=2)
-    log_odds = np.stack([_log_odds(table.probabilities.reshape(len(table.personas), -1)) for table in tables])
+    by_cell = np.stack([log_odds(table.probabilities.reshape(len(table.personas), -1)) for table in tables])
     of_prompt = by_prompt.mean(axis=(2, 4)).reshape(-1, by_prompt.shape[3])
     p_values = [table.pooled.p_value for table in tables if table.pooled is not None]
     means = by_prompt.mean(axis=(2, 3, 4))
@@ -157,10 +158,10 @@ def judge_decisions(tables: Sequence[DecisionTable], probe: Probe | None = None)
     prompts = itertools.product(asked.wordings, orders)
     trust = DecisionTrust(
         option_mass=float(np.mean([table.option_mass for table in tables])),
-        signal_sd=float(log_odds.std()),
+        signal_sd=float(by_cell.std()),
         order_effect=float(means[:, 0].mean() - means[:, 1].mean()) if n_orders == 2 else float("nan"),
         wording_effect=float(np.ptp(means.mean(axis=1))) if n_wordings > 1 else float("nan"),
-        persona_sd=float(log_odds.mean(axis=(0, 2)).std()) if log_odds.shape[1] > 1 else float("nan"),
+        persona_sd=float(by_cell.mean(axis=(0, 2)).std()) if by_cell.shape[1] > 1 else float("nan"),
         agreement=_agreement(of_prompt),
         noise_p_value=float(min(p_values)) if p_values else float("nan"),
         probe=probe.verdict if probe else "",
@@ -171,11 +172,6 @@ def judge_decisions(tables: Sequence[DecisionTable], probe: Probe | None = None)
         ),
     )
     return replace(trust, reasons=tuple(_reasons(trust)))
-
-
-def _log_odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    bounded = np.clip(probabilities, 1e-12, 1 - 1e-12)
-    return np.log(bounded) - np.log1p(-bounded)
 
 
 def _agreement(by_prompt: NDArray[np.float64]) -> float:

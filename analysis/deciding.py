@@ -83,6 +83,7 @@ def decide_population(
     templates: PromptTemplates | None = None,
     elicitation: Elicitation | None = None,
     cue: str = "none",
+    message: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> PopulationDecisions:
     """Elicit or take the decisions of all agents.
@@ -93,7 +94,7 @@ def decide_population(
         Personas of the agents, or groups of agents.
     models : LanguageModel or mapping of str to LanguageModel
         The language model; for groups also several, by :attr:`tworate.agents.GroupMixture.model_names`.
-    events, templates, elicitation, cue, progress
+    events, templates, elicitation, cue, message, progress
         As in :func:`tworate.agents.decide`.
 
     Raises
@@ -102,16 +103,15 @@ def decide_population(
         When a language model is missing, or a setting does not go with it.
     """
     asked = elicitation or Elicitation()
+    how: dict[str, Any] = {
+        "templates": templates, "elicitation": asked, "cue": cue, "message": message, "progress": progress
+    }  # fmt: skip
     if isinstance(mixture, GroupMixture):
         by_name = models if isinstance(models, Mapping) else {} if models is None else {"": models}
-        decided = decide_groups(
-            mixture, by_name, events, templates=templates, elicitation=asked, cue=cue, progress=progress
-        )
+        decided = decide_groups(mixture, by_name, events, **how)
         of_groups = {model.name: model for model in by_name.values() if model.name in decided.by_model}
         return PopulationDecisions(decided.tables, decided.by_model, of_groups, asked)
     if not isinstance(models, LanguageModel):
         raise TypeError("a population without groups has one language model")
-    tables = decide(
-        models, events, mixture.personas, templates=templates, elicitation=asked, cue=cue, progress=progress
-    )
+    tables = decide(models, events, mixture.personas, **how)
     return PopulationDecisions(tables, {models.name: tables}, {models.name: models}, asked)

@@ -17,6 +17,7 @@ from ..files import atomic_path
 from ..simulate import (
     AnyNetwork,
     Block,
+    MessageText,
     Pace,
     Spread,
     Trajectories,
@@ -29,6 +30,7 @@ from ..simulate import (
 )
 from ..simulate.assignment import check_homophily
 from ..simulate.generators import BLOCKS, check_network, parse_network
+from ..simulate.interventions import message_text
 from ..simulate.network_files import NetworkFile
 from ..simulate.placement import PLACEMENTS
 from ..simulate.process import RECORDABLE, check_process
@@ -143,6 +145,11 @@ class SpreadSettings:
         return not complete and not any(isinstance(parse_intervention(text), Block) for text in self.interventions)
 
     @property
+    def message(self) -> MessageText | None:
+        """The counter-message that agents read, if there is one."""
+        return message_text(map(parse_intervention, self.interventions))
+
+    @property
     def n_agents(self) -> int:
         """Number of agents of a network that is drawn."""
         return defaults.AGENTS if self.agents is None else self.agents
@@ -176,8 +183,7 @@ class SpreadSettings:
         )
         if self.pace is not None:
             self.pace.check(self.clock)
-        for text in self.interventions:
-            parse_intervention(text)
+        message_text(map(parse_intervention, self.interventions))
 
 
 @dataclass(frozen=True)
@@ -253,7 +259,9 @@ def make_population(
     members = _moved(network, members, kinds, settings)
     population = Population(network, mixture, members, assortativity(network, kinds[members]))
     # Check that the spread can start before a language model is asked.
-    spread_of(population, np.zeros((len(mixture.personas), 1)), settings, settings.seed, {}).begin(0)
+    nothing = np.zeros((len(mixture.personas), 1))
+    with_message = nothing if settings.message else None
+    spread_of(population, nothing, settings, settings.seed, {}, with_message).begin(0)
     return population
 
 
@@ -275,6 +283,7 @@ def spread_of(
     settings: SpreadSettings,
     seed: int | tuple[int, ...],
     conditions: Mapping[str, Any],
+    with_message: NDArray[np.float64] | None = None,
 ) -> Spread:
     """Return the spread of a post in a population, from decisions, settings, seed and condition columns."""
     process = Spread(
@@ -295,6 +304,7 @@ def spread_of(
         persona_labels=[persona.label for persona in population.mixture.personas],
         persona_groups=population.mixture.group_names if isinstance(population.mixture, GroupMixture) else None,
         histories=bool(settings.histories),
+        with_message=with_message,
     )
     n_recorded = population.network.n_agents * settings.replicates
     if settings.histories is None and process.can_record and n_recorded <= MAX_RECORDED:
@@ -307,6 +317,7 @@ def simulate_events(
     settings: SpreadSettings,
     progress: Progress | None = None,
     population: Population | None = None,
+    with_message: Sequence[DecisionTable] | None = None,
 ) -> Trajectories:
     """Spread each event's post on one network among one population of persona agents.
 
@@ -320,6 +331,8 @@ def simulate_events(
         Called as replicates finish.
     population : Population, optional
         Population with the personas of the tables; by default drawn from the settings, personas in equal numbers.
+    with_message : sequence of DecisionTable, optional
+        The decisions once agents read the counter-message of the settings; one per event.
 
     Returns
     -------
@@ -327,7 +340,8 @@ def simulate_events(
         With condition columns `event`, `event_type` and `qualifier`; with several personas also `homophily` (the
         setting) and `assortativity` (measured).
     """
-    spreads = event_spreads(tables, settings, population or make_population(settings, tables[0].personas))
+    population = population or make_population(settings, tables[0].personas)
+    spreads = event_spreads(tables, settings, population, with_message)
 
     def report(done: int, total: int) -> None:
         if progress:
@@ -336,12 +350,18 @@ def simulate_events(
     return simulate(spreads, progress=report)
 
 
-def event_spreads(tables: Sequence[DecisionTable], settings: SpreadSettings, population: Population) -> list[Spread]:
+def event_spreads(
+    tables: Sequence[DecisionTable],
+    settings: SpreadSettings,
+    population: Population,
+    with_message: Sequence[DecisionTable] | None = None,
+) -> list[Spread]:
     """Return the spreads that :func:`simulate_events` simulates, one per event."""
     if population.mixture.personas != tables[0].personas:
         raise ValueError("the population and the decision tables have different personas")
     alike = {"homophily": settings.homophily, "assortativity": population.assortativity}
     placed = {} if np.isnan(population.assortativity) else alike
+    with_messages: Sequence[DecisionTable | None] = with_message or [None] * len(tables)
     return [
         spread_of(
             population,
@@ -355,8 +375,9 @@ def event_spreads(tables: Sequence[DecisionTable], settings: SpreadSettings, pop
                 "qualifier": table.qualifier,
                 **placed,
             },
+            None if read is None else read.probabilities,
         )
-        for table in tables
+        for table, read in zip(tables, with_messages, strict=True)
     ]
 
 
@@ -407,4 +428,10 @@ def elicitation_notes(tables: Sequence[DecisionTable], asked: Elicitation) -> li
 def write_decisions(tables: Sequence[DecisionTable], path: Path) -> None:
     """Write decision tables as one CSV."""
     with atomic_path(path) as temporary:
-        pd.concat([table.to_frame() for table in tables]).to_csv(temporary, index=False)
+        joined_decisions(tables).to_csv(temporary, index=False)
+
+
+def joined_decisions(tables: Sequence[DecisionTable]) -> pd.DataFrame:
+    """Return the rows of decision tables; `message` is empty for those without a counter-message, if any has one."""
+    joined = pd.concat([table.to_frame() for table in tables], ignore_index=True)
+    return joined.fillna({"message": ""}) if "message" in joined else joined

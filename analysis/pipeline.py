@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..agents import Elicitation, Event, GroupMixture, LanguageModel, Probe, PromptTemplates, probe_model
+from ..agents import Elicitation, Event, GroupMixture, LanguageModel, Probe, PromptTemplates, probe_model, read_message
 from ..agents.trust import judge_models
 from ..errors import InputError, JobError
 from ..files import check_writable, write_text
@@ -32,6 +32,7 @@ from .experiment import (
 from .explaining import save_explanations
 from .group_answer import SEVERAL_RATES, answer_groups, save_answers
 from .kept import kept_if_not_saved, kept_or_computed
+from .message_effect import message_effect
 
 RUN = "run.json"
 
@@ -114,35 +115,37 @@ def run(
             progress("asking the language model", done, total)
 
     elicitation = elicitation or Elicitation()
-    decided = decide_population(
-        population.mixture,
-        model,
-        events,
-        templates=templates,
-        elicitation=elicitation,
-        cue=cue,
-        progress=deciding,
-    )
-    tables = decided.tables
+    how: dict[str, Any] = {"templates": templates, "elicitation": elicitation, "cue": cue, "progress": deciding}
+    message = read_message(settings.message.file) if settings.message else ""
+    decided = decide_population(population.mixture, model, events, **how)
+    tables, judged, with_message, effect = decided.tables, decided.by_model, None, None
+    if message:
+        read = decide_population(population.mixture, model, events, **how, message=message)
+        with_message, effect = read.tables, message_effect(tables, read.tables)
+        judged = {name: [*each, *read.by_model[name]] for name, each in judged.items()}
     probes = {
         name: short_probe(each, templates, elicitation, progress, say)
         for name, each in (decided.models.items() if with_probe else ())
     }
-    trust = judge_models(decided.by_model, probes)
+    trust = judge_models(judged, probes)
     if say:
         for note in decided.notes():
             say(f"note: {note}")
+        if effect:
+            say(f"note: {effect.sentence}")
         if not trust.trustworthy:
             say(f"warning: {trust.sentence}")
     with claimed(folder):
-        trajectories = simulate_events(tables, settings, progress, population)
+        trajectories = simulate_events(tables, settings, progress, population, with_message)
         # Results of an earlier job belong to other data. Remove them now, in case this job is interrupted.
         discard_comparison(folder)
         (folder / RUN).unlink(missing_ok=True)
         # Save before the fits, so that a later failure does not lose the expensive model calls.
-        write_decisions(tables, folder / "decisions.csv")
+        write_decisions([*tables, *(with_message or [])], folder / "decisions.csv")
         trajectories.save(folder / TRAJECTORIES)
         record = run_record(decided, population, settings) | {"decisions": trust.to_json()}
+        if effect:
+            record["message"] = effect.to_json()
         write_text(folder / RUN, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
         asked: dict[str, Any] = {
             "by": ["event"] if len(events) > 1 else [],
@@ -235,6 +238,8 @@ def check_job(
         When a setting or name is invalid, or the folder cannot be written to.
     """
     settings.check()
+    if settings.message:
+        read_message(settings.message.file)
     checked_structures(structures, period)
     check_level(level)
     if level == "individual":

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .conversion import as_network, from_graph, read_network
     from .generators import make_network, random_regular
     from .histories import EventHistories
-    from .interventions import Block, CounterMessage, ReduceVisibility, parse_intervention
+    from .interventions import Block, CounterMessage, MessageText, ReduceVisibility, parse_intervention
     from .network import AnyNetwork, CompleteNetwork, Network, NetworkSummary
     from .pace import Pace, parse_pace
     from .placement import place
@@ -32,6 +32,7 @@ _HOME = {
     "EventHistories": "histories",
     "Block": "interventions",
     "CounterMessage": "interventions",
+    "MessageText": "interventions",
     "ReduceVisibility": "interventions",
     "parse_intervention": "interventions",
     "AnyNetwork": "network",
@@ -54,6 +55,7 @@ __all__ = [
     "ContactNetwork",
     "CounterMessage",
     "EventHistories",
+    "MessageText",
     "Network",
     "NetworkSummary",
     "Pace",

@@ -1,4 +1,7 @@
-"""Interventions of a platform against a post: block agents, show the post less, or send a counter-message."""
+"""Interventions of a platform against a post: block agents, show the post less, or send a counter-message.
+
+A counter-message either multiplies the odds of sharing, or is a text, with which agents decide by another table.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .seeding import check_who
 
-FORMS = "block:FRACTION[,random|degree|persona:CODE], visibility:FACTOR,FROM, counter:ODDS[,FROM]"
+FORMS = "block:FRACTION[,random|degree|persona:CODE], visibility:FACTOR,FROM, counter:ODDS[,FROM], message:FILE[,FROM]"
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,36 @@ class CounterMessage:
         return f"counter:{_plain(self.odds_factor)},{self.from_round}"
 
 
-Intervention = Block | ReduceVisibility | CounterMessage
+@dataclass(frozen=True)
+class MessageText:
+    """Attach a counter-message that agents read: they then decide by another table.
+
+    Parameters
+    ----------
+    file : str
+        File of the text. It is not read here: the text acts only by the table.
+    from_round : int
+        Time after which it applies.
+
+    Raises
+    ------
+    InputError
+        When a value is not valid.
+    """
+
+    file: str
+    from_round: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.file:
+            raise InputError("message: name the file of its text")
+        _check_round("message", self.from_round)
+
+    def __str__(self) -> str:
+        return f"message:{self.file},{self.from_round}"
+
+
+Intervention = Block | ReduceVisibility | CounterMessage | MessageText
 
 
 def parse_intervention(text: str) -> Intervention:
@@ -110,7 +142,7 @@ def parse_intervention(text: str) -> Intervention:
     ----------
     text : str
         `block:0.1`, `block:0.1,degree`, `block:0.5,persona:OCEAN`, `visibility:0.5,10` (from round 10 on),
-        `counter:0.5` or `counter:0.5,10`.
+        `counter:0.5`, `counter:0.5,10`, `message:note.txt` or `message:note.txt,10`.
 
     Raises
     ------
@@ -125,6 +157,10 @@ def parse_intervention(text: str) -> Intervention:
     kind, _, rest = text.partition(":")
     amount, comma, further = rest.partition(",")
     try:
+        if kind == "message":
+            # The name of a file may have commas.
+            file, _, last = rest.rpartition(",")
+            return MessageText(file, int(last)) if file and last.strip().isdigit() else MessageText(rest)
         if kind == "block":
             return Block(float(amount), further) if comma else Block(float(amount))
         if kind == "visibility":
@@ -152,22 +188,49 @@ def visibility_by_round(visibility: float, rounds: int, interventions: Sequence[
     return by_round
 
 
+def message_text(interventions: Iterable[Intervention]) -> MessageText | None:
+    """Return the counter-message that agents read, if there is one.
+
+    Raises
+    ------
+    InputError
+        When there are several: nobody has decided with both.
+    """
+    texts = [intervention for intervention in interventions if isinstance(intervention, MessageText)]
+    if len(texts) > 1:
+        raise InputError(f"{name_of(texts)}: give one counter-message as a text; write both texts into one file")
+    return texts[0] if texts else None
+
+
 def tables_by_round(
-    probabilities: NDArray[np.float64], rounds: int, interventions: Sequence[Intervention]
+    probabilities: NDArray[np.float64],
+    rounds: int,
+    interventions: Sequence[Intervention],
+    with_message: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return the decision tables that apply one after the other, and the index of the table in each round.
+
+    Parameters
+    ----------
+    probabilities, rounds, interventions
+        As in :func:`tworate.simulate.spread`.
+    with_message : array of the same shape as `probabilities`, optional
+        The decision table once agents read a counter-message.
 
     Returns
     -------
     tables : array, shape (n_tables, n_personas, n_sightings)
     number : array of int64, shape (rounds,)
     """
-    messages = [intervention for intervention in interventions if isinstance(intervention, CounterMessage)]
+    odds = [intervention for intervention in interventions if isinstance(intervention, CounterMessage)]
+    text = message_text(interventions)
+    messages: list[CounterMessage | MessageText] = [*odds, *([text] if text else [])]
     starts = sorted({message.from_round for message in messages} - {0})
     tables = []
     for begin in (0, *starts):
-        factor = float(np.prod([message.odds_factor for message in messages if message.from_round <= begin]))
-        tables.append(multiply_odds(probabilities, factor) if factor != 1.0 else probabilities)
+        table = with_message if with_message is not None and text and text.from_round <= begin else probabilities
+        factor = float(np.prod([message.odds_factor for message in odds if message.from_round <= begin]))
+        tables.append(multiply_odds(table, factor) if factor != 1.0 else table)
     return np.stack(tables), np.searchsorted(starts, np.arange(rounds), side="right").astype(np.int64)
 
 

@@ -19,7 +19,7 @@ from ..models.clock import CLOCKS
 from . import defaults
 from .complete import complete_in_rounds, complete_in_time
 from .counts import CUE, GROUP
-from .interventions import Block, Intervention, name_of, tables_by_round, visibility_by_round
+from .interventions import Block, Intervention, message_text, name_of, tables_by_round, visibility_by_round
 from .kernels import BLOCKED, Counts, Decisions, Schedule, degrees_left, spread_in_rounds, spread_in_time
 from .network import AnyNetwork, CompleteNetwork, Network
 from .pace import Pace
@@ -60,11 +60,13 @@ class Spread:
     persona_labels: Sequence[str] | None = None
     persona_groups: Sequence[str] | None = None
     histories: bool = False
+    with_message: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.histories and not self.can_record:
             raise InputError(f"{RECORDABLE}; leave histories out")
         table, members = _checked(self.network, self.probabilities, self.personas)
+        with_message = _checked_message(table, self.with_message, self.interventions)
         if table.ndim == 3 and CUE in self.conditions:
             raise InputError(f"conditions: {CUE} is a column of the counts; name the condition otherwise")
         labels = self.persona_labels
@@ -81,6 +83,7 @@ class Spread:
         # The dataclass is frozen for its users; here the arguments are replaced by their checked and converted forms.
         for name, value in (
             ("probabilities", table),
+            ("with_message", with_message),
             ("personas", members),
             ("persona_labels", tuple(labels if labels is not None else map(str, range(table.shape[0])))),
             ("persona_groups", None if groups is None else tuple(map(str, groups))),
@@ -131,7 +134,7 @@ class Spread:
     @cached_property
     def _decide(self) -> tuple[Decisions, Schedule, Thinning]:
         n_personas, n_sightings = self.probabilities.shape[:2]
-        tables, number = tables_by_round(self.probabilities, self.rounds, self.interventions)
+        tables, number = tables_by_round(self.probabilities, self.rounds, self.interventions, self.with_message)
         following = np.arange(n_personas * n_sightings).reshape(n_personas, n_sightings)
         following = np.concatenate([following[:, 1:], following[:, -1:]], axis=1)
         weight, thinning = make_thinning(self.pace, self.rounds, self.clock)
@@ -250,6 +253,7 @@ class Spread:
                 **({} if self.network.labels is None else {"labels": labels_hash(self.network.labels)}),
             },
             "table": {"shape": list(self.probabilities.shape), "hash": _hash(self.probabilities)},
+            **({} if self.with_message is None else {"with_message": {"hash": _hash(self.with_message)}}),
             "personas": {"labels": list(self._agents.labels), "hash": _hash(self._agents.members)},
             **({} if self.groups is None else {"groups": list(self.groups)}),
             "rounds": self.rounds,
@@ -395,6 +399,27 @@ def _checked(
             f"personas must hold, for each of the {network.n_agents} agents, a row from 0 to {table.shape[0] - 1}"
         )
     return table, members
+
+
+def _checked_message(
+    table: NDArray[np.float64], with_message: ArrayLike | None, interventions: Sequence[Intervention]
+) -> NDArray[np.float64] | None:
+    """Return the table with the counter-message, checked against the one without."""
+    text = message_text(interventions)
+    if (text is None) != (with_message is None):
+        raise InputError(
+            f"{text}: give the decision table with the message (with_message=…)"
+            if text
+            else "with_message: there is no intervention message:FILE; leave the table out, or add it"
+        )
+    if with_message is None:
+        return None
+    other = np.ascontiguousarray(with_message, dtype=np.float64)
+    if other.shape != table.shape or not np.all((other >= 0) & (other <= 1)):
+        raise InputError(
+            f"with_message must hold probabilities in the shape of the table without the message, {table.shape}"
+        )
+    return other
 
 
 def _hash(*arrays: NDArray[Any]) -> str:

@@ -38,6 +38,7 @@ def spread(
     persona_labels: Sequence[str] | None = None,
     persona_groups: Sequence[str] | None = None,
     histories: bool = False,
+    with_message: ArrayLike | None = None,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trajectories:
@@ -79,7 +80,7 @@ def spread(
         continuous time a rate.
     clock : {"rounds", "continuous"}
         Synchronous rounds or continuous time.
-    interventions : sequence of Block, ReduceVisibility or CounterMessage
+    interventions : sequence of Block, ReduceVisibility, CounterMessage or MessageText
         Interventions against the post, see :mod:`tworate.simulate.interventions`; the condition column `intervention`
         names them.
     pace : Pace, optional
@@ -97,6 +98,8 @@ def spread(
         an attribute of the agents in the histories.
     histories : bool
         Also record who shared when, as `histories` of the result: on a network with edges, without blocked agents.
+    with_message : array of the shape of `probabilities`, optional
+        The decision table once agents read the counter-message of an intervention :class:`MessageText`.
     threads : int, optional
         Number of replicates simulated at once; the number of cores by default.
     progress : callable, optional
@@ -140,6 +143,7 @@ def spread(
         persona_labels=persona_labels,
         persona_groups=persona_groups,
         histories=histories,
+        with_message=None if with_message is None else np.asarray(with_message),
     )
     return simulate([process], threads, progress)
 

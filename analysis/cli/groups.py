@@ -518,7 +518,8 @@ class SpreadOptions:
         typer.Option(
             "--intervene",
             metavar="WHAT",
-            help="block:FRACTION[,WHO as in --seeds], visibility:FACTOR,FROM or counter:ODDS[,FROM]; may be repeated.",
+            help="block:FRACTION[,WHO as in --seeds], visibility:FACTOR,FROM, counter:ODDS[,FROM], or "
+            "message:FILE[,FROM]: a counter-message that agents read; may be repeated.",
         ),
     ] = None
     ageing: Annotated[

@@ -48,8 +48,11 @@ def simulate(
 
         tworate simulate --cue sharers --out cued.parquet
 
+        tworate simulate --intervene message:examples/note.txt,10 --out noted.parquet
+
         tworate simulate --replicates 1000 --intervene block:0.05,degree --out blocked.parquet --resume
     """
+    from ...agents import read_message
     from ...errors import InputError
     from ...simulate import read_trajectories, spread_to
     from ...simulate.counts import counts_path
@@ -58,11 +61,13 @@ def simulate(
     from ..deciding import decide_population
     from ..destination import refuse_earlier
     from ..experiment import event_spreads, make_population, simulate_events
+    from ..message_effect import message_effect
     from .output import emit, emit_json, progress_bar, say
 
     chosen, mixture, asking = events.chosen(), personas.mixture(), elicitation.settings(seed)
     templates, settings, cue = personas.templates(), spread.settings(seed), personas.checked_cue()
     settings.check()
+    message = read_message(settings.message.file) if settings.message else ""
     streamed = out if out and out.suffix == ".parquet" else None
     if resume and not streamed:
         raise InputError("--resume goes with --out FILE.parquet: only this format is written replicate by replicate")
@@ -76,23 +81,21 @@ def simulate(
     say(population.describe())
     language_models = model.load_for(mixture)
     with progress_bar() as bar:
-        decided = decide_population(
-            mixture,
-            language_models,
-            chosen,
-            templates=templates,
-            elicitation=asking,
-            cue=cue,
-            progress=bar.of("asking the language model"),
-        )
+        how = {
+            "templates": templates, "elicitation": asking, "cue": cue, "progress": bar.of("asking the language model")
+        }  # fmt: skip
+        decided = decide_population(mixture, language_models, chosen, **how)
         for note in decided.notes():
             say(f"note: {note}")
-        tables = decided.tables
+        tables, with_message = decided.tables, None
+        if message:
+            with_message = decide_population(mixture, language_models, chosen, **how, message=message).tables
+            say(f"note: {message_effect(tables, with_message).sentence}")
         if streamed:
-            spreads = event_spreads(tables, settings, population)
+            spreads = event_spreads(tables, settings, population, with_message)
             spread_to(streamed, spreads, resume=resume, progress=bar.of("simulating"))
         else:
-            trajectories = simulate_events(tables, settings, bar, population)
+            trajectories = simulate_events(tables, settings, bar, population, with_message)
             if out:
                 trajectories.save(out)
     if out:

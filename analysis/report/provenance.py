@@ -59,6 +59,7 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         "initial_sharers": "agents that have shared at the start",
         "seeds": "choice of these agents",
         "interventions": "interventions",
+        "message": "counter-message",
         "pace": "changes of the pace",
         "homophily": "homophily, requested",
         "placement": "placement of personas or groups",
@@ -75,6 +76,8 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
         run = {**run, "cue": CUE_MEANINGS.get(run["cue"])}
     if "interventions" in run:
         run = {**run, "interventions": ", ".join(run["interventions"]) or "none"}
+    if message := run.get("message"):
+        run = {**run, "message": f"{message['text']} ({message['sentence']})"}
     content |= {label: setting(run[key]) for key, label in labels.items() if run.get(key) is not None}
     fitted = [posterior for result in comparison.conditions for posterior in result.posteriors.values()]
     versions = {**(json.loads(fitted[0].attrs["versions"]) if fitted else {}), **run.get("versions", {})}

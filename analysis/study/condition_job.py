@@ -64,12 +64,15 @@ class Job:
         How it is compared.
     network_hash : str, optional
         Hash of the network, if it comes from a file.
+    with_message : array of the shape of `probabilities`, optional
+        Decision table once the personas read the counter-message of the condition.
     """
 
     condition: StudyCondition
     probabilities: NDArray[np.float64] = field(repr=False)
     comparison: ComparisonTable
     network_hash: str | None = None
+    with_message: NDArray[np.float64] | None = field(repr=False, default=None)
 
     @cached_property
     def key(self) -> str:
@@ -78,13 +81,14 @@ class Job:
         if self.network_hash:
             settings["network"] = self.network_hash
         mixture = self.condition.composition.mixture
-        table = np.ascontiguousarray(self.probabilities, dtype=np.float64)
+        read = {} if self.with_message is None else {"with_message": _content(self.with_message)}
         content = {
             "sources": source_digest(*SOURCES),
             "columns": self.condition.columns,
             "personas": [asdict(persona) for persona in mixture.personas],
             "weights": mixture.weights,
-            "probabilities": [table.shape, hashlib.sha256(table.tobytes()).hexdigest()],
+            "probabilities": _content(self.probabilities),
+            **read,
             "settings": settings,
             "comparison": self.comparison.model_dump(),
             "counts": self.comparison.asks_for_counts,
@@ -92,24 +96,33 @@ class Job:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def make_jobs(plan: Plan, tables: Mapping[tuple[str, str], Sequence[DecisionTable]]) -> list[Job]:
+def _content(probabilities: NDArray[np.float64]) -> list[Any]:
+    """Return shape and hash of a decision table."""
+    table = np.ascontiguousarray(probabilities, dtype=np.float64)
+    return [table.shape, hashlib.sha256(table.tobytes()).hexdigest()]
+
+
+def make_jobs(plan: Plan, tables: Mapping[tuple[str, str, str], Sequence[DecisionTable]]) -> list[Job]:
     """Make one job per condition, each with the decision table of its own personas.
 
     Parameters
     ----------
     plan : Plan
         The study.
-    tables : mapping of (str, str) to sequence of DecisionTable
-        By language model and way to ask: one table per event, over all personas of the plan.
+    tables : mapping of (str, str, str) to sequence of DecisionTable
+        By language model, way to ask, and text of the counter-message (empty: none): one table per event, over all
+        personas of the plan.
     """
     row = {persona: number for number, persona in enumerate(plan.personas)}
     table_of = {(*asked, table.event): table for asked, event_tables in tables.items() for table in event_tables}
     jobs = []
     for condition in plan.conditions:
         rows = [row[persona] for persona in condition.composition.mixture.personas]
-        probabilities = table_of[condition.model, condition.asking_label, condition.event].probabilities[rows]
+        asked, text = (condition.model, condition.asking_label), plan.message(condition)
+        probabilities = table_of[*asked, "", condition.event].probabilities[rows]
+        with_message = table_of[*asked, text, condition.event].probabilities[rows] if text else None
         network = plan.network_hashes.get(condition.settings.network)
-        jobs.append(Job(condition, probabilities, plan.specification.comparison, network))
+        jobs.append(Job(condition, probabilities, plan.specification.comparison, network, with_message))
     return jobs
 
 
@@ -247,8 +260,9 @@ class _Simulation:
         try:
             population = make_population(condition.settings, condition.composition.mixture, self._network)
             spread = spread_of(
-                population, self.job.probabilities, condition.settings, condition.settings.seed, condition.columns
-            )
+                population, self.job.probabilities, condition.settings, condition.settings.seed, condition.columns,
+                self.job.with_message,
+            )  # fmt: skip
             return simulate([spread])
         except InputError as error:
             raise InputError(f"{condition.label}: {error}") from error

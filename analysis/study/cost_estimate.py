@@ -16,9 +16,11 @@ _OF_CONTINUOUS = 10.0
 
 _ONE = {
     "language models": "language model",
+    "ways to ask": "way to ask",
     "events": "event",
     "compositions": "composition",
     "networks": "network",
+    "scenarios": "scenario",
     "visibilities": "visibility",
     "seeds": "seed",
 }
@@ -108,24 +110,27 @@ def estimate_cost(plan: Plan, folder: str | Path | None = None) -> CostEstimate:
         fits=len(plan.conditions) * n_fits,
         prompts=plan.prompts,
         model_calls=plan.model_calls,
-        sizes=dict(
-            zip(
-                _ONE,
-                (
-                    len(specification.language_models),
-                    len(plan.events),
-                    len({one.composition.label for one in plan.conditions}),
-                    len(spread.networks),
-                    len(spread.visibility),
-                    len(specification.seed),
-                ),
-                strict=True,
-            )
-        ),
+        sizes=_sizes(plan),
         done=len(times),
         seconds=seconds,
         measured=bool(times),
     )
+
+
+def _sizes(plan: Plan) -> dict[str, int]:
+    """Return the number of levels of each factor; ways to ask and scenarios only if there are several."""
+    specification, spread = plan.specification, plan.specification.spread
+    sizes = {
+        "language models": len(specification.language_models),
+        "ways to ask": len(specification.askings),
+        "events": len(plan.events),
+        "compositions": len({one.composition.label for one in plan.conditions}),
+        "networks": len(spread.networks),
+        "scenarios": len(spread.scenarios),
+        "visibilities": len(spread.visibility),
+        "seeds": len(specification.seed),
+    }
+    return {name: size for name, size in sizes.items() if size > 1 or name not in ("ways to ask", "scenarios")}
 
 
 def _times_of_done(plan: Plan, folder: str | Path | None) -> list[float]:

@@ -21,6 +21,7 @@ from ...agents import (
     parse_mixture,
     parse_personas,
     read_events,
+    read_message,
     shipped_events,
 )
 from ...agents.language_model import distinct_prompts
@@ -145,12 +146,15 @@ class Plan:
         Events of the posts.
     networks : mapping of str to Network
         Networks read from files, by the path in the settings of conditions.
+    messages : mapping of str to str
+        Texts of counter-messages, by the file in the settings of conditions.
     """
 
     specification: StudySpecification
     conditions: tuple[StudyCondition, ...]
     events: tuple[Event, ...]
     networks: Mapping[str, AnyNetwork] = field(repr=False)
+    messages: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def personas(self) -> tuple[Persona, ...]:
@@ -163,11 +167,21 @@ class Plan:
         """Number of prompts for each language model, over all ways to ask; a prompt of two ways is asked once."""
         specification = self.specification
         asked = specification.elicitation
-        questions = questions_of(self.events, self.personas, asked.sightings, asked.cue)
         return sum(
             len(distinct_prompts(questions, asking.templates, asking.elicitation.wordings, asking.elicitation.order)[0])
+            for message in ("", *self.texts)
+            for questions in [questions_of(self.events, self.personas, asked.sightings, asked.cue, message)]
             for asking in specification.askings
         )
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The different counter-messages that agents read."""
+        return tuple(dict.fromkeys(self.messages.values()))
+
+    def message(self, condition: StudyCondition) -> str:
+        """Return the text of the counter-message of a condition; empty if there is none."""
+        return self.messages[condition.settings.message.file] if condition.settings.message else ""
 
     @property
     def model_calls(self) -> int:
@@ -257,6 +271,10 @@ def make_plan(specification: StudySpecification, note: Say | None = None) -> Pla
         specification.language_models, askings, events, compositions, processes, specification.spread.visibility,
         specification.seed,
     )  # fmt: skip
+    files = [process.message.file for _, process in processes if process.message]
+    messages = {file: read_message(specification.path(file)) for file in dict.fromkeys(files)}
+    for asking in askings if messages else ():
+        asking.templates.check_message()
     hashes = {path: _digest(_arrays(network)) for path, network in networks.items()}
     conditions = []
     for number, (model, asking, event, composition, (scenario, process), visibility, seed) in enumerate(choices):
@@ -268,7 +286,7 @@ def make_plan(specification: StudySpecification, note: Say | None = None) -> Pla
         conditions.append(
             StudyCondition(number, model.label, event, composition, settings, seed, asking.levels, scenario)
         )
-    return Plan(specification, tuple(conditions), tuple(events), networks)
+    return Plan(specification, tuple(conditions), tuple(events), networks, messages)
 
 
 def _events(specification: StudySpecification, note: Say | None) -> list[Event]:

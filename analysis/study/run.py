@@ -12,11 +12,12 @@ from ...agents.answer_store import AnswerStore
 from ...agents.trust import judge_decisions
 from ...errors import InputError
 from ..experiment import Progress, elicitation_notes, elicitation_record
+from ..message_effect import message_effect
 from .plan import Plan, Say, make_plan
 from .store import StudyFolder
 from .study_file import LanguageModelEntry, StudySpecification
 
-Tables = dict[tuple[str, str], list[DecisionTable]]
+Tables = dict[tuple[str, str, str], list[DecisionTable]]
 """Decision tables of all events, by language model and way to ask."""
 Load = Callable[[LanguageModelEntry], LanguageModel]
 
@@ -109,8 +110,8 @@ def ask(
 
     Returns
     -------
-    tables : dict of (str, str) to list of DecisionTable
-        By language model and way to ask: one table per event.
+    tables : dict of (str, str, str) to list of DecisionTable
+        By language model, way to ask, and text of the counter-message (empty: none): one table per event.
     records : list of dict
         Each model and how it was asked, for `study.json`.
     """
@@ -129,27 +130,33 @@ def ask(
 
         probes: dict[str, Probe | None] = {}
         for asking in specification.askings:
-            asked = decide(
-                model,
-                plan.events,
-                plan.personas,
-                sightings=specification.elicitation.sightings,
-                templates=asking.templates,
-                elicitation=asking.elicitation,
-                cue=specification.elicitation.cue,
-                progress=report,
-            )
+            by_text = {
+                text: decide(
+                    model,
+                    plan.events,
+                    plan.personas,
+                    sightings=specification.elicitation.sightings,
+                    templates=asking.templates,
+                    elicitation=asking.elicitation,
+                    cue=specification.elicitation.cue,
+                    message=text,
+                    progress=report,
+                )
+                for text in ("", *plan.texts)
+            }
+            asked = by_text[""]
             qualifier = asking.templates.qualifier
             if qualifier not in probes:
                 probes[qualifier] = short_probe(model, asking.templates, asking.elicitation, progress, say)
-            trust = judge_decisions(asked, probes[qualifier])
-            notes = elicitation_notes(asked, asking.elicitation)
+            trust = judge_decisions([table for each in by_text.values() for table in each], probes[qualifier])
+            effects = [message_effect(asked, by_text[text]) for text in plan.texts]
+            notes = [*elicitation_notes(asked, asking.elicitation), *(effect.sentence for effect in effects)]
             if not trust.trustworthy:
                 notes.append(trust.sentence)
             name = f"{entry.label}, {asking.label}" if asking.label else entry.label
             for note in notes if say else ():
                 say(f"note: {name}: {note}")  # type: ignore[misc]
-            tables[entry.label, asking.label] = asked
+            tables |= {(entry.label, asking.label, text): each for text, each in by_text.items()}
             records.append(
                 {
                     "name": entry.label,
@@ -160,6 +167,7 @@ def ask(
                     "notes": notes,
                     "elicitation": elicitation_record(asked, asking.elicitation),
                     "decisions": trust.to_json(),
+                    **({"messages": [effect.to_json() for effect in effects]} if effects else {}),
                 }
             )
     return tables, records

@@ -49,7 +49,8 @@ def scenario_table(results: StudyResults, compared: pd.DataFrame, factors: Seque
     reach = _reach(results)
     rows = []
     for _, group in compared.groupby(others, sort=False) if others else [((), compared)]:
-        baseline, *changed = group.sort_values("condition").to_dict("records")
+        records: list[Any] = group.sort_values("condition").to_dict("records")
+        baseline, *changed = records
         for row in changed:
             levels = {name: row[name] for name in (*others, "scenario")} | {"against": baseline["scenario"]}
             for quantity, ratio, low, high in _ratios(results, baseline, row, reach):
@@ -92,4 +93,5 @@ def _reach(results: StudyResults) -> dict[int, NDArray[np.float64]]:
     table = results.trajectories.table
     last = table.sort_values("time").groupby(["condition", "trajectory"]).last()
     prevalence = last["infected"] / last["population"]
-    return {int(number): part.to_numpy(dtype=float) for number, part in prevalence.groupby(level="condition")}
+    numbers = prevalence.index.get_level_values("condition")
+    return {int(number): prevalence[numbers == number].to_numpy(dtype=float) for number in numbers.unique()}

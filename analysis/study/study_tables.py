@@ -17,6 +17,7 @@ from ...simulate.contacts import ContactNetwork
 from ...simulate.counts import counts_path
 from ...simulate.history_files import network_path, read_beside, shares_path, write_beside, write_network
 from ...simulate.tables import TableWriter, read_parquet, write_table
+from ..experiment import joined_decisions
 from .condition_job import Job
 from .plan import Plan
 from .store import POSTERIORS, StudyFolder
@@ -24,18 +25,19 @@ from .store import POSTERIORS, StudyFolder
 
 def write_decisions(
     plan: Plan,
-    tables: Mapping[tuple[str, str], Sequence[DecisionTable]],
+    tables: Mapping[tuple[str, str, str], Sequence[DecisionTable]],
     store: StudyFolder,
     record: Mapping[str, Any],
 ) -> None:
-    """Write `decisions.parquet`: one row per language model, way to ask, event, persona, sighting and cue."""
+    """Write `decisions.parquet`: one row per language model, way to ask, message, event, persona, sighting and cue."""
     levels = {asking.label: asking.levels for asking in plan.specification.askings}
     frames = [
-        table.to_frame().assign(model=model, **levels[asking])
-        for (model, asking), event_tables in tables.items()
-        for table in event_tables
+        joined_decisions(event_tables).assign(model=model, **levels[asking])
+        for (model, asking, _), event_tables in tables.items()
     ]
     table = pd.concat(frames, ignore_index=True)
+    if "message" in table:
+        table = table.fillna({"message": ""})
     columns = ["model", *(name for name in table.columns if name != "model")]
     write_table(table[columns], store.path / "decisions.parquet", record)
 

@@ -232,7 +232,7 @@ def test_resumed_asking_uses_the_batches_of_an_uninterrupted_run(tmp_path, monke
             ask(plan, lambda entry: CachedLanguageModel(model, Failing(tmp_path / "cut")))
         assert AnswerStore(tmp_path / "cut").models()[0].entries == n_answers
     resumed, _ = ask(plan, lambda entry: CachedLanguageModel(model, AnswerStore(tmp_path / "cut")))
-    for one, other in zip(resumed["embedded", ""], uninterrupted["embedded", ""], strict=True):
+    for one, other in zip(resumed["embedded", "", ""], uninterrupted["embedded", "", ""], strict=True):
         assert np.array_equal(one.probabilities, other.probabilities)
 
 
@@ -346,7 +346,7 @@ def test_a_key_depends_on_all_inputs_of_a_result(uninterrupted):
     assert not set(keys(make_study({**SMALL, "seed": 6}))) & set(base)
     plan = make_plan(make_study(SMALL))
     tables, _ = ask(plan, formula)
-    probabilities = tables["embedded", ""][0].probabilities
+    probabilities = tables["embedded", "", ""][0].probabilities
     probabilities[0, 0] = np.nextafter(probabilities[0, 0], 1)
     # A change in the last digit of P(share) for OCEAN changes the keys of OCEAN and of the mixture.
     assert [a == b for a, b in zip([j.key for j in make_jobs(plan, tables)], base, strict=True)] == [False, True, False]

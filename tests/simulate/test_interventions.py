@@ -11,6 +11,7 @@ from tworate.simulate import (
     Block,
     CompleteNetwork,
     CounterMessage,
+    MessageText,
     ReduceVisibility,
     from_graph,
     parse_intervention,
@@ -32,6 +33,8 @@ STAR = from_graph(nx.star_graph(9), "star")
         ("visibility:0.5,10", ReduceVisibility(0.5, 10)),
         ("counter:0.5", CounterMessage(0.5)),
         ("counter:2,3", CounterMessage(2.0, 3)),
+        ("message:note.txt", MessageText("note.txt")),
+        ("message:notes/a, b.txt,3", MessageText("notes/a, b.txt", 3)),
     ],
 )
 def test_text_forms_are_read_and_written(text, intervention):
@@ -52,6 +55,7 @@ def test_text_forms_are_read_and_written(text, intervention):
         ("visibility:0.5,-1", "from_round = -1: must be 0 or more"),
         ("counter:0", "odds_factor = 0.0: must be above 0"),
         ("counter:inf", "odds_factor = inf: must be above 0"),
+        ("message:", "message: name the file of its text"),
     ],
 )
 def test_bad_texts_are_refused(text, message):
@@ -95,6 +99,47 @@ def test_a_counter_message_changes_the_odds_of_the_decisions():
     # The odds 2/3 become 1/6, which is a probability of 1/7.
     assert stats.binomtest(total["new_sharers"], total["decisions"], 1 / 7).pvalue > 1e-3
     assert stats.binomtest(total["new_sharers"], total["decisions"], 0.4).pvalue < 1e-3
+
+
+@pytest.mark.parametrize("clock", ["rounds", "continuous"])
+@pytest.mark.parametrize(
+    ("network", "visibility"), [(random_regular(200, 6, seed=1), 0.1), (CompleteNetwork(200), 0.003)]
+)
+def test_a_message_that_is_read_changes_the_table_from_its_time_on(clock, network, visibility):
+    plain, read = [[0.5, 0.2]], [[0.1, 0.05]]
+    how = {"rounds": 12, "replicates": 2, "visibility": visibility, "seed": 3, "clock": clock}
+
+    def infected(table, **more):
+        return spread(network, table, **how, **more).table["infected"].to_numpy().reshape(2, -1)
+
+    # The draws are the same, so that the tables alone decide.
+    from_start = infected(plain, interventions=[MessageText("note.txt")], with_message=read)
+    np.testing.assert_array_equal(from_start, infected(read))
+    later = infected(plain, interventions=[MessageText("note.txt", 6)], with_message=read)
+    np.testing.assert_array_equal(later[:, :7], infected(plain)[:, :7])
+    assert later[:, -1].sum() < infected(plain)[:, -1].sum()
+
+
+def test_a_message_and_odds_apply_together():
+    plain, read = np.array([[0.5, 0.2]]), np.array([[0.2, 0.5]])
+    tables, number = tables_by_round(plain, 5, [MessageText("note.txt", 2), CounterMessage(0.25, 3)], read)
+    assert number.tolist() == [0, 0, 1, 2, 2]
+    np.testing.assert_allclose(tables, [plain, read, multiply_odds(read, 0.25)])
+
+
+@pytest.mark.parametrize(
+    ("interventions", "table", "message"),
+    [
+        ([MessageText("a.txt")], None, r"message:a\.txt,0: give the decision table with the message"),
+        ([], [[0.1, 0.1]], "there is no intervention message"),
+        ([MessageText("a.txt"), MessageText("b.txt")], [[0.1, 0.1]], "one counter-message as a text"),
+        ([MessageText("a.txt")], [[0.1]], "in the shape of the table"),
+        ([MessageText("a.txt")], [[0.1, 1.1]], "must hold probabilities"),
+    ],
+)
+def test_messages_without_their_table_are_refused(interventions, table, message):
+    with pytest.raises(InputError, match=message):
+        spread(CompleteNetwork(20), [[0.5, 0.2]], rounds=2, seed=1, interventions=interventions, with_message=table)
 
 
 def test_blocked_agents_take_no_part_and_are_not_counted():
