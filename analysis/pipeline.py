@@ -205,8 +205,9 @@ def short_probe(
         if progress:
             progress("probing the language model for personas", done, total)
 
+    # Answers are sampled only where the model gives no log-probabilities: scores are exact, and cost far less.
     asked = Elicitation(
-        elicitation.method,
+        "logits",
         samples=min(elicitation.samples, PROBE_SAMPLES),
         temperature=elicitation.temperature,
         max_tokens=elicitation.max_tokens,

@@ -45,12 +45,16 @@ def fetch(folder: Path = FOLDER) -> Path:
 
 def commands(model: Path, out: Path) -> list[list[str]]:
     """Return the commands to run, each with its arguments."""
-    named = ["--model", str(model)]
+    # This model hardly answers with one of the options. Whether its decisions can be trusted is a result here.
+    named, whatever = ["--model", str(model)], ["--max-unparsable", "1"]
+    few = ["--personas", "OCEAN,OCeaN,OcEan,OceAn,oCEan,oCeAn,ocEAN,oceaN", "--question", "standard"]
+    wordings = ["--wording", "share/ignore", "--wording", "yes/no", "--wording", "letters:share/ignore"]
     return [
-        ["decide", *named, "--out", str(out / "decisions.csv"), "--force"],
+        ["decide", *named, *whatever, "--out", str(out / "decisions.csv"), "--force"],
         ["probe", *named, "--out", str(out / "probe.csv"), "--figure", str(out / "probe.png")],
         # The decisions are in the cache of answers by now.
-        ["run", *named, "--out", str(out / "run"), "--force"],
+        ["run", *named, *whatever, "--out", str(out / "run"), "--force"],
+        ["multiverse", *named, *few, *wordings, "--out", str(out / "multiverse")],
     ]
 
 

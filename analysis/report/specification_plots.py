@@ -9,8 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ...common.figure_style import BLUE, INK, ORANGE, PAGE, PAPER
+from .ticks import plain_ticks
 
 _SHADES = {"one-rate": BLUE, "two-rate": ORANGE, "heterogeneous": "#CC79A7", "undecided": "#888888"}
+_LINEAR = 10.0
+"""The scale of gains is linear up to here, and logarithmic beyond."""
 _ROW = 0.15
 """Height of a row of the choices, in inches."""
 
@@ -46,10 +49,13 @@ def plot_specifications(table: pd.DataFrame, factors: Sequence[str]) -> Figure:
         for place, value, error, shade in zip(places, table["elpd_diff"], table["dse"], shades, strict=True):
             gain.plot([place, place], [value - 2 * error, value + 2 * error], color=shade, lw=1)
             gain.plot(place, value, "o", ms=3.5, color=shade)
-        gain.set_yscale("symlog", linthresh=10)
+        if (table["elpd_diff"].abs() + 2 * table["dse"]).max() > _LINEAR:
+            gain.set_yscale("symlog", linthresh=_LINEAR)
+        gain.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         gain.set_ylabel("gain of two\nrates (elpd)")
         rate.scatter(places, table["rate"], s=10, c=shades)
         rate.set_yscale("log")
+        plain_ticks(rate.yaxis, *rate.get_ylim())
         rate.set_ylabel("rate β")
         labels, heights, height = [], [], 0.0
         for number, (factor, level) in enumerate(rows):

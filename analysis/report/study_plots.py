@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from ...common.figure_style import BLUE, INK, ORANGE, STYLE
 from .figure_tables import VERDICTS
+from .ticks import plain_ticks
 
 _VERDICT_COLOURS = {"one-rate": BLUE, "two-rate": ORANGE, "heterogeneous": "#9467bd", "undecided": "#bdbdbd"}
 _VERDICT_MARKS = {"one-rate": "1", "two-rate": "2", "heterogeneous": "h", "undecided": "?"}
@@ -43,7 +44,7 @@ def plot_profiles(table: pd.DataFrame) -> Figure:
             low, high = _ends(numbers)
             image = axis.imshow(shown, aspect="auto", cmap=_colours(), norm=LogNorm(low, high))
             bar = figure.colorbar(image, ax=axis, location="bottom", shrink=0.9, pad=0.02, aspect=18)
-            _plain_ticks(bar.ax.xaxis, low, high)
+            plain_ticks(bar.ax.xaxis, low, high)
             bar.set_label("per unit of time" if name == "rate" else "times", fontsize=9)
             axis.set_title(title, fontsize=10)
         counts = table.set_index(["composition", "event_type"])[list(VERDICTS)]
@@ -119,7 +120,7 @@ def plot_effects(table: pd.DataFrame) -> Figure:
             low, high = float(part["ratio_low"].min()), float(part["ratio_high"].max())
             low, high = min(low, 0.9) / 1.1, max(high, 1.1) * 1.1
             axis.set_xlim(low, high)
-            _plain_ticks(axis.xaxis, low, high)
+            plain_ticks(axis.xaxis, low, high)
             axis.set_title(_QUANTITIES[quantity], fontsize=10)
             axis.set_xlabel("odds ratio" if quantity == "weight_fast" else "rate ratio")
             axis.set_yticks(range(len(labels)), [_plain(label) for label in labels])
@@ -192,7 +193,7 @@ def plot_splits(table: pd.DataFrame) -> Figure:
             low = min(0.9, float(table[f"{direction}_factor_low"].min()))
             high = max(1.2, float(table[f"{direction}_factor_high"].max()))
             (axis.set_xlim if direction == "who" else axis.set_ylim)(low / 1.1, high * 1.15)
-            _plain_ticks(get, low / 1.1, high * 1.15)
+            plain_ticks(get, low / 1.1, high * 1.15)
         axis.set_xlabel("who: factor by which the hazard per sighting falls")
         axis.set_ylabel("when: factor by which it falls")
         figure.legend(
@@ -247,23 +248,6 @@ def _ends(values: Any) -> tuple[float, float]:
         return 0.9, 1.1
     low, high = float(positive.min()), float(positive.max())
     return (low, high) if high > 1.05 * low else (low / 1.1, high * 1.1)
-
-
-def _plain_ticks(axis: Any, low: float, high: float) -> None:
-    """Set about five ticks with plain numbers on a logarithmic axis."""
-    candidates = [m * 10.0**e for e in range(-6, 7) for m in (1, 1.5, 2, 3, 5, 7)]
-    inside = [value for value in candidates if low <= value <= high]
-    if len(inside) < 3:
-        # The range is narrow, so a logarithmic axis is almost linear.
-        even = mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high)
-        inside = [float(f"{value:.6g}") for value in even if low <= value <= high]
-    step = -(-len(inside) // 5)
-    chosen = inside[:: max(1, step)] or [low, high]
-    if 1.0 in inside and 1.0 not in chosen:
-        chosen = inside[inside.index(1.0) % step :: step]
-    axis.set_major_locator(mpl.ticker.FixedLocator(chosen))
-    axis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:.3g}"))
-    axis.set_minor_locator(mpl.ticker.NullLocator())
 
 
 def _effect_label(term: str, level: str) -> str:
