@@ -50,6 +50,20 @@ _SUBTYPES = (
     "Looting/property destruction",
     "",
 )
+_CLAIMS = (
+    "This report", "This post", "The claim", "This video", "The number of deaths", "What is said here", "This picture",
+    "The story", "Some of this", "This account",
+)  # fmt: skip
+_DOUBTS = (
+    "has not been confirmed", "is disputed", "was denied by officials", "is old and from another place",
+    "lacks context", "may be false", "could not be verified", "has been corrected", "is only partly true",
+    "comes from a single source", "is being checked", "was made up",
+)  # fmt: skip
+_ADVICE = (
+    "Think before you share.", "Check the source first.", "Do not spread rumours.", "Read the full story.",
+    "Independent fact-checkers found errors.", "Others have reported something else.", "Learn more about this topic.",
+    "Sharing it can do harm.", "Experts disagree.", "Please be careful with it.", "Wait for more information.",
+)  # fmt: skip
 _MONTHS = "January February March April May June July August September October November December".split()
 
 
@@ -107,10 +121,19 @@ def random_question(rng: random.Random, persona: Persona, with_cue: float = 0.0,
     event = random_event(rng)
     is_last = sighting > 1 and rng.random() < 0.3
     cue = rng.randrange(len(CUE_WORDS)) if with_cue > 0.0 and rng.random() < with_cue else None
-    message = ""
-    if with_message > 0.0 and rng.random() < with_message:
-        message = " ".join(_sentence(rng) for _ in range(rng.randint(1, 2)))
+    message = random_message(rng) if with_message > 0.0 and rng.random() < with_message else ""
     return Question(persona, event, sighting, is_last, cue, message)
+
+
+def random_message(rng: random.Random) -> str:
+    """Return one or two random sentences, half of them such as fact-checkers write."""
+
+    def sentence() -> str:
+        if rng.random() < 0.5:
+            return _sentence(rng)
+        return rng.choice(_ADVICE) if rng.random() < 0.5 else f"{rng.choice(_CLAIMS)} {rng.choice(_DOUBTS)}."
+
+    return " ".join(sentence() for _ in range(rng.randint(1, 2)))
 
 
 def random_wording(rng: random.Random) -> Wording:

@@ -1,5 +1,6 @@
 """The embedded model, compared with the rule in its model card."""
 
+import dataclasses
 import random
 import re
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from tworate.agents import (
+    Elicitation,
     Persona,
     PromptTemplates,
     Question,
@@ -23,6 +25,8 @@ from tworate.agents.embedded.corpus import random_persona, random_question
 from tworate.agents.embedded.rule import item_probabilities, share_probability
 from tworate.agents.inventory import InventoryAnswers
 from tworate.agents.probe import judge
+from tworate.agents.prompts import FRAMINGS, OPTIONS
+from tworate.agents.wordings import LABELS, Wording
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +104,34 @@ def test_a_cue_follows_the_rule(embedded, qualifier):
     slope, intercept = np.polyfit([q.cue for q in questions], rest, 1)
     assert slope == pytest.approx(rule_module.CUE_EFFECT, abs=0.03)
     assert intercept == pytest.approx(0.0, abs=0.03)
+
+
+@pytest.mark.parametrize("text", ["", "This report has not been confirmed. Please wait before you pass it on."])
+def test_a_message_follows_the_rule(embedded, text):
+    rng, personas = random.Random("held out message"), all_personas()
+    questions = [random_question(rng, rng.choice(personas), 0.5, 1.0) for _ in range(80)]
+    if text:
+        questions = [dataclasses.replace(question, message=text) for question in questions]
+    elicited = embedded.share_probability(questions)
+    expected = [share_probability(q.persona, q.event, q.sighting, "very", q.cue, q.message) for q in questions]
+    assert np.abs(elicited.p_share - expected).mean() <= 0.015
+    assert elicited.option_mass.min() > 0.98
+    without = embedded.share_probability([dataclasses.replace(question, message="") for question in questions])
+    effect = np.subtract(*(np.log(p / (1 - p)) for p in (elicited.p_share, without.p_share)))
+    assert effect.mean() == pytest.approx(rule_module.MESSAGE_EFFECT, abs=0.05)
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize("labels", ["", *LABELS])
+def test_every_framing_and_label_is_answered_by_the_rule(embedded, framing, labels):
+    rng, personas = random.Random(f"held out {framing} {labels}"), all_personas()
+    questions = [random_question(rng, rng.choice(personas), 0.5, 0.3) for _ in range(60)]
+    elicited = embedded.share_probability(
+        questions, PromptTemplates(question=framing), elicitation=Elicitation(wordings=(Wording(*OPTIONS, labels),))
+    )
+    expected = [share_probability(q.persona, q.event, q.sighting, "very", q.cue, q.message) for q in questions]
+    assert np.abs(elicited.p_share - expected).mean() <= 0.015
+    assert elicited.option_mass.min() > 0.98
 
 
 def test_rule_scales_traits_by_the_qualifier_and_ignores_unspecified_traits():
