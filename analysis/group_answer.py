@@ -6,7 +6,7 @@ own, the second rate was the difference between groups. If a second rate remains
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from ..files import without_nan, write_text
 from ..inference import Comparison, ConditionResult, compare
 from ..inference.comparison.agents import covariate_effects
 from ..inference.comparison.storage import GROUPS
+from ..inference.mechanisms.mechanisms import Explanation
+from ..inference.posterior.diagnostics import INTERVAL
 from ..inference.posterior.sampling import SamplerSettings
 from ..simulate import Trajectories
 from ..simulate.counts import GROUP
@@ -22,6 +24,7 @@ from .experiment import Progress
 
 SEVERAL_RATES = ("two-rate", "heterogeneous")
 """Verdicts whose cause is asked for."""
+_ENDS = {"factor": "", "low": "_low", "high": "_high"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,10 @@ class GroupAnswer:
     rates : list of dict
         For each group `group`, `factor` (its rate over that of an average agent), and its central 95% interval `low`,
         `high`, under one rate; empty if it was not asked for.
+    between : dict
+        From the counts by persona and sighting: `fall`, the factor by which the probability that the next sighting
+        persuades falls in all, and `factor`, `low`, `high`, the part of it that lies between groups. Empty where there
+        is no explanation by who or when.
     """
 
     condition: dict[str, Any]
@@ -56,10 +63,21 @@ class GroupAnswer:
     elpd_diff: float | None = None
     dse: float | None = None
     rates: list[dict[str, Any]] = field(default_factory=list)
+    between: dict[str, float] = field(default_factory=dict)
 
     @property
     def sentence(self) -> str:
-        """The answer in words."""
+        """The answer in words, with the part of the fall that lies between groups."""
+        if not self.between:
+            return self._answer_in_words()
+        fall, factor, low, high = (self.between[name] for name in ("fall", "factor", "low", "high"))
+        return (
+            f"{self._answer_in_words()} The probability that the next sighting persuades falls by a factor of "
+            f"{fall:.3g} in all; a factor of {factor:.3g} ({INTERVAL:.0%} HDI {low:.3g} to {high:.3g}) of it lies "
+            "between groups."
+        )
+
+    def _answer_in_words(self) -> str:
         if self.answer == "nothing":
             return "One rate is enough for all groups together: there is no second rate that could come from a group."
         if self.answer == "not asked":
@@ -82,7 +100,10 @@ class GroupAnswer:
 
 
 def answer_groups(
-    comparison: Comparison, progress: Progress | None = None, sampler: SamplerSettings | None = None
+    comparison: Comparison,
+    explanations: Sequence[Explanation] = (),
+    progress: Progress | None = None,
+    sampler: SamplerSettings | None = None,
 ) -> list[GroupAnswer]:
     """Ask of every condition whether its second rate comes from differences between groups of agents.
 
@@ -90,6 +111,8 @@ def answer_groups(
     ----------
     comparison : Comparison
         A comparison of trajectories with event histories, whose agents have the attribute `group`.
+    explanations : sequence of Explanation
+        Explanations of its conditions by who or when, for the part of the fall between groups.
     progress : callable, optional
         Called with the current stage, conditions done, and conditions in total.
     sampler : SamplerSettings, optional
@@ -110,8 +133,19 @@ def answer_groups(
         if progress:
             progress("comparing with a rate for every group", number, len(comparison.conditions))
         _, part = comparison.part(number)
-        answers.append(_answer(result, part, comparison.seed, sampler))
+        answer = _answer(result, part, comparison.seed, sampler)
+        own = next((each for each in explanations if each.condition == result.condition), None)
+        answers.append(replace(answer, between=_between(own)))
     return answers
+
+
+def _between(explanation: Explanation | None) -> dict[str, float]:
+    """Return the part of the fall that lies between groups; empty where the hazard does not fall."""
+    if explanation is None or explanation.groups is None or explanation.direction != "falls":
+        return {}
+    split: Any = explanation.decomposition
+    part = {name: float(split.loc["between", f"factor{end}"]) for name, end in _ENDS.items()}
+    return {"fall": float(split.loc["fall", "factor"]), **part}
 
 
 def _answer(result: ConditionResult, part: Trajectories, seed: int, sampler: SamplerSettings | None) -> GroupAnswer:
