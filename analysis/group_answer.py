@@ -15,6 +15,7 @@ from ..files import without_nan, write_text
 from ..inference import Comparison, ConditionResult, compare
 from ..inference.comparison.agents import covariate_effects
 from ..inference.comparison.storage import GROUPS
+from ..inference.comparison.verdict import Doubt, rule
 from ..inference.mechanisms.mechanisms import Explanation
 from ..inference.posterior.diagnostics import INTERVAL
 from ..inference.posterior.sampling import SamplerSettings
@@ -36,16 +37,20 @@ class GroupAnswer:
     condition : dict
         Values of the condition columns.
     answer : {"between", "within", "undecided", "nothing", "not asked"}
-        `between`: one rate is enough once every group has its own. `within`: it is not. `nothing`: one rate is enough
-        for all. `not asked`: the verdict is undecided, or the data are counts without event histories.
+        `between`: the second rate is gone once every group has a rate of its own. `within`: it is not. `nothing`: one
+        rate is enough for all. `not asked`: the verdict is undecided, or the data are counts without event histories.
     verdict : str
         The verdict without groups.
     verdict_with_groups : str
         The verdict where every group has a rate of its own; empty if it was not asked for.
     reason : str
-        The decisive reason of that verdict, or why it was not asked for.
-    elpd_diff, dse : float or None
-        What a second rate gains where every group has its own, and its standard error.
+        Why it was not asked for, or is undecided; else empty.
+    gain, dse : float or None
+        What a second rate gains in elpd without groups, and its standard error; None if it was not asked for.
+    gain_with_groups, dse_with_groups : float or None
+        The same where every group has a rate of its own.
+    structure : list of str
+        What else changes the pace beside the rates of groups.
     rates : list of dict
         For each group `group`, `factor` (its rate over that of an average agent), and its central 95% interval `low`,
         `high`, under one rate; empty if it was not asked for.
@@ -60,8 +65,11 @@ class GroupAnswer:
     verdict: str
     verdict_with_groups: str = ""
     reason: str = ""
-    elpd_diff: float | None = None
+    gain: float | None = None
     dse: float | None = None
+    gain_with_groups: float | None = None
+    dse_with_groups: float | None = None
+    structure: list[str] = field(default_factory=list)
     rates: list[dict[str, Any]] = field(default_factory=list)
     between: dict[str, float] = field(default_factory=dict)
 
@@ -82,20 +90,27 @@ class GroupAnswer:
             return "One rate is enough for all groups together: there is no second rate that could come from a group."
         if self.answer == "not asked":
             return f"Whether the second rate comes from a group was not asked: {self.reason}."
+        gains = ""
+        if self.gain_with_groups is not None:
+            gains = (
+                f" In expected log predictive density a second rate gains {self.gain:.1f} (dse = {self.dse:.1f}) "
+                f"without rates for groups, and {self.gain_with_groups:.1f} (dse = {self.dse_with_groups:.1f}) with them."
+            )
+        beside = f", beside {' or '.join(self.structure)}" if self.structure else ""
         if self.answer == "between":
             return (
-                "The second rate comes from the differences between groups: if every group has a rate of its own, one "
-                f"rate each is enough: {self.reason}."
+                "The second rate comes from the differences between groups: once every group has a rate of its own"
+                f"{beside}, nothing is left of it.{gains}"
             )
         if self.answer == "within":
             remains = "a second rate remains" if self.verdict_with_groups == "two-rate" else "rates still differ"
             return (
-                "The second rate does not come from the differences between groups alone: if every group has a rate of "
-                f"its own, {remains}: {self.reason}."
+                "The second rate does not come from the differences between groups alone: once every group has a rate "
+                f"of its own{beside}, {remains}.{gains}"
             )
         return (
-            "It is undecided whether the second rate comes from the differences between groups: with a rate for every "
-            f"group, {self.reason}."
+            "It is undecided whether the second rate comes from the differences between groups; once every group has a "
+            f"rate of its own: {self.reason}.{gains}"
         )
 
 
@@ -126,7 +141,9 @@ def answer_groups(
     Notes
     -----
     The models of the second comparison have effects of the group on all rates (the covariate `group`). It takes into
-    account the structures of the first verdict, and that of the best model of one rate beside it.
+    account the structures of the first verdict, and that of the best model of one rate beside it. The second rate is
+    gone if its gain no longer counts, see :func:`tworate.inference.comparison.verdict.rule`. That the data could not
+    show a second rate within groups is no doubt here: the question is about the one that they did show.
     """
     answers = []
     for number, result in enumerate(comparison.conditions):
@@ -170,14 +187,18 @@ def _answer(result: ConditionResult, part: Trajectories, seed: int, sampler: Sam
         ).conditions
     except (InputError, JobError) as error:
         return GroupAnswer(**known, answer="undecided", reason=f"the comparison failed: {error}")
-    answer = {"one-rate": "between", **dict.fromkeys(SEVERAL_RATES, "within")}.get(again.verdict, "undecided")
+    is_gone = rule(again.elpd_diff, again.dse) == "one-rate" and set(again.doubts) <= {Doubt.TOO_EARLY}
+    answer = "within" if again.verdict in SEVERAL_RATES else "between" if is_gone else "undecided"
     return GroupAnswer(
         **known,
         answer=answer,
         verdict_with_groups=again.verdict,
-        reason=again.reasons[0],
-        elpd_diff=float(again.elpd_diff),
-        dse=float(again.dse),
+        reason=again.reasons[0] if answer == "undecided" else "",
+        gain=float(result.elpd_diff),
+        dse=float(result.dse),
+        gain_with_groups=float(again.elpd_diff),
+        dse_with_groups=float(again.dse),
+        structure=again.structure,
         rates=_rates(again),
     )
 
