@@ -94,7 +94,8 @@ class GroupAnswer:
         if self.gain_with_groups is not None:
             gains = (
                 f" In expected log predictive density a second rate gains {self.gain:.1f} (dse = {self.dse:.1f}) "
-                f"without rates for groups, and {self.gain_with_groups:.1f} (dse = {self.dse_with_groups:.1f}) with them."
+                f"without rates for groups, and {self.gain_with_groups:.1f} (dse = {self.dse_with_groups:.1f}) with "
+                "them."
             )
         beside = f", beside {' or '.join(self.structure)}" if self.structure else ""
         if self.answer == "between":
@@ -187,7 +188,7 @@ def _answer(result: ConditionResult, part: Trajectories, seed: int, sampler: Sam
         ).conditions
     except (InputError, JobError) as error:
         return GroupAnswer(**known, answer="undecided", reason=f"the comparison failed: {error}")
-    is_gone = rule(again.elpd_diff, again.dse) == "one-rate" and set(again.doubts) <= {Doubt.TOO_EARLY}
+    is_gone = rule(again.elpd_diff, again.dse) == "one-rate" and set(again.doubts) <= {Doubt.TOO_EARLY.name}
     answer = "within" if again.verdict in SEVERAL_RATES else "between" if is_gone else "undecided"
     return GroupAnswer(
         **known,

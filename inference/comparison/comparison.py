@@ -203,4 +203,6 @@ def load_comparison(folder: str | Path, models: Sequence[type[SIModel]] = ()) ->
         When the folder holds no comparison, or one of its files is missing or damaged.
     """
     saved = read_comparison(Path(folder), models)
-    return Comparison(saved.conditions, saved.trajectories, saved.by, saved.seed, saved.version, saved.made)
+    return Comparison(
+        saved.conditions, saved.trajectories, saved.by, saved.seed, saved.version, saved.made, saved.decisions
+    )
