@@ -167,7 +167,7 @@ def _between(explanation: Explanation | None) -> dict[str, float]:
 
 
 def _answer(result: ConditionResult, part: Trajectories, seed: int, sampler: SamplerSettings | None) -> GroupAnswer:
-    known = {"condition": result.condition, "verdict": result.verdict}
+    known: dict[str, Any] = {"condition": result.condition, "verdict": result.verdict}
     if result.verdict == "one-rate":
         return GroupAnswer(**known, answer="nothing")
     if result.verdict not in SEVERAL_RATES:

@@ -185,9 +185,10 @@ def _ask_about_groups(
         save_explanations(explanations, folder, str(folder), comparison.seed)
     answers = answer_groups(comparison, explanations, progress)
     save_answers(answers, folder)
-    for answer in answers if say else ():
+    for answer in answers:
         label = f"{condition_label(answer.condition)}: " if answer.condition else ""
-        say(f"groups: {label}{answer.sentence}")
+        if say:
+            say(f"groups: {label}{answer.sentence}")
 
 
 def short_probe(
