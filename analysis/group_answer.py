@@ -130,7 +130,7 @@ def answer_groups(
     explanations : sequence of Explanation
         Explanations of its conditions by who or when, for the part of the fall between groups.
     progress : callable, optional
-        Called with the current stage, conditions done, and conditions in total.
+        Called when each fit begins, see :func:`tworate.inference.compare`.
     sampler : SamplerSettings, optional
         How to sample.
 
@@ -148,10 +148,8 @@ def answer_groups(
     """
     answers = []
     for number, result in enumerate(comparison.conditions):
-        if progress:
-            progress("comparing with a rate for every group", number, len(comparison.conditions))
         _, part = comparison.part(number)
-        answer = _answer(result, part, comparison.seed, sampler)
+        answer = _answer(result, part, comparison.seed, sampler, _with_groups(progress))
         own = next((each for each in explanations if each.condition == result.condition), None)
         answers.append(replace(answer, between=_between(own)))
     return answers
@@ -166,7 +164,20 @@ def _between(explanation: Explanation | None) -> dict[str, float]:
     return {"fall": float(split.loc["fall", "factor"]), **part}
 
 
-def _answer(result: ConditionResult, part: Trajectories, seed: int, sampler: SamplerSettings | None) -> GroupAnswer:
+def _with_groups(progress: Progress | None) -> Progress | None:
+    """Return a callable that says what the fits are for."""
+    if progress is None:
+        return None
+    return lambda stage, done, total: progress(f"with a rate for every group: {stage}", done, total)
+
+
+def _answer(
+    result: ConditionResult,
+    part: Trajectories,
+    seed: int,
+    sampler: SamplerSettings | None,
+    progress: Progress | None,
+) -> GroupAnswer:
     known: dict[str, Any] = {"condition": result.condition, "verdict": result.verdict}
     if result.verdict == "one-rate":
         return GroupAnswer(**known, answer="nothing")
@@ -185,6 +196,7 @@ def _answer(result: ConditionResult, part: Trajectories, seed: int, sampler: Sam
             structures=_structures(result),
             seed=seed,
             sampler=sampler,
+            progress=progress,
         ).conditions
     except (InputError, JobError) as error:
         return GroupAnswer(**known, answer="undecided", reason=f"the comparison failed: {error}")

@@ -136,6 +136,9 @@ def test_the_table_of_groups_is_that_of_a_plain_loop(exposure):
         own = [i for i in range(4) if GROUPS[i] == name]
         assert table.loc[name, "share"] == pytest.approx(SHARES[own].sum())
         assert table.loc[name, "share_left"] == pytest.approx(left[name] / sum(left.values()))
+        weights = (SHARES[own] / SHARES[own].sum()).tolist()
+        alone = fall([TABLES[0].tolist()[i] for i in own], weights, exposure)
+        assert np.log(table.loc[name, "alone"]) == pytest.approx(alone, abs=1e-9)
         assert table.loc[name, "chance"] == pytest.approx(np.average(TABLES[0, own, 0], weights=SHARES[own]))
     # With two groups, each against the other is the part between groups.
     between = split_who(decompose(TABLES, SHARES, exposure), TABLES, SHARES, exposure, GROUPS).between[0]
