@@ -113,7 +113,7 @@ def decide_groups(
             else _answered(group, by_model[(name := models[group.model].name)][number], name, n_sightings)
             for group in mixture.groups
         ]
-        arrays = {
+        arrays: dict[str, Any] = {
             name: np.concatenate([part[name] for part in parts], axis=2 if name == "by_prompt" else 0)
             for name in ("probabilities", "by_prompt", *DIAGNOSTICS)
         }

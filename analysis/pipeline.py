@@ -176,6 +176,7 @@ def _ask_about_groups(
 ) -> None:
     """Explain the verdicts with several rates by who or when, ask whether groups make them, and save both."""
     several = [result.condition for result in comparison.conditions if result.verdict in SEVERAL_RATES]
+    explanations = []
     if several:
         explanations = explain(
             comparison.trajectories,
@@ -185,11 +186,12 @@ def _ask_about_groups(
             progress=progress,
         )
         save_explanations(explanations, folder, str(folder), comparison.seed)
-    answers = answer_groups(comparison, progress)
+    answers = answer_groups(comparison, explanations, progress)
     save_answers(answers, folder)
-    for answer in answers if say else ():
+    for answer in answers:
         label = f"{condition_label(answer.condition)}: " if answer.condition else ""
-        say(f"groups: {label}{answer.sentence}")
+        if say:
+            say(f"groups: {label}{answer.sentence}")
 
 
 def short_probe(

@@ -99,11 +99,11 @@ def _simulation(run: dict[str, Any]) -> str:
 def _by_groups(run: dict[str, Any], events: str) -> str:
     """Return who decided in a population of groups."""
     groups = [f"{one['group']} ({counted(int(one['agents']), 'agent')}; {one['decides']})" for one in run["groups"]]
-    models = [f"{one['model']} has the fingerprint {one['fingerprint']}" for one in run["groups"] if one["model"]]
-    known = f" The language model {listed(list(dict.fromkeys(models)))}." if models else ""
+    known = [f"{one['model']} has the fingerprint {one['fingerprint']}" for one in run["groups"] if one["model"]]
+    models = f" The language model {listed(list(dict.fromkeys(known)))}." if known else ""
     return (
         f"The trajectories were simulated. Agents belonged to groups: {listed(groups)}. They decided whether they "
-        f"share a post{events}.{known}"
+        f"share a post{events}.{models}"
     )
 
 

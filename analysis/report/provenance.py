@@ -5,6 +5,7 @@ from typing import Any
 
 from ...common.cues import CUE_MEANINGS
 from ...inference import LIKELIHOODS, Comparison
+from .methods import counted
 from .numbers import setting
 
 
@@ -86,7 +87,7 @@ def provenance(comparison: Comparison, run: dict[str, Any]) -> dict[str, str]:
 
 
 def _groups(records: list[dict[str, Any]]) -> str:
-    return "; ".join(f"{one['group']}: {one['agents']} agents, {one['decides']}" for one in records)
+    return "; ".join(f"{one['group']}: {counted(one['agents'], 'agent')}, {one['decides']}" for one in records)
 
 
 def _elicitation(record: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Groups of agents in an explanation: what each group does to the fall of the hazard, in numbers and in words."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from .decomposition import Exposure, between_groups, decompose, decompose_with_c
 
 FloatArray = NDArray[np.float64]
 
-GROUP_COLUMNS = ("chance", "share_left", "factor")
+GROUP_COLUMNS = ("chance", "share_left", "alone", "factor")
 """Quantities of a group; each has a central interval, such as `chance_low` and `chance_high`."""
 
 
@@ -35,12 +36,13 @@ def group_table(
     pandas.DataFrame
         Index `group`. Columns: `share` of the group among the initially susceptible agents; `chance`, the probability
         that the first sighting persuades; `share_left`, the share among the agents that have not shared at the end of
-        the exposure; `factor`, by which the hazard would fall if there were two groups only, this one and all others
-        taken together, each of agents alike (the part of who in that fall). Each of the last three is a posterior mean
-        with `_low` and `_high`.
+        the exposure; `alone`, the factor by which the probability that the next sighting persuades would fall if all
+        agents were of this group; `factor`, by which it would fall if there were two groups only, this one and all
+        others taken together, each of agents alike (the part of who in that fall). Each of the last four is a posterior
+        mean with `_low` and `_high`.
     """
     flat = tables if cue_weights is None else over_cues(tables, cue_weights, exposure, when=True, cue=True)
-    alone, of_group, names = between_groups(flat, shares, groups)
+    alike, of_group, names = between_groups(flat, shares, groups)
     # Within a group personas differ, so its survival is that of all its personas.
     survival = np.stack([_survival(flat, shares, exposure, groups, name) for name in names], axis=1)
     left = of_group * survival
@@ -54,7 +56,13 @@ def group_table(
             if cue_weights is None
             else decompose_with_cue(pair, of_pair, exposure, cue_weights)
         )
-        draws = {"chance": alone[:, number, 0], "share_left": left[:, number], "factor": np.exp(parts.who)}
+        own = np.array([group == name for group in groups])
+        draws = {
+            "chance": alike[:, number, 0],
+            "share_left": left[:, number],
+            "alone": np.exp(decompose(flat[:, own], shares[own] / shares[own].sum(), exposure).fall),
+            "factor": np.exp(parts.who),
+        }
         for column in GROUP_COLUMNS:
             for key, value in _interval(draws[column]).items():
                 columns.setdefault(f"{column}{key}", np.zeros(len(names)))[number] = value
@@ -94,11 +102,17 @@ def split_in_words(between: str, within: str, decomposition: pd.DataFrame) -> st
     return text + "."
 
 
+def _change(row: "pd.Series[Any]") -> str:
+    return "fall by" if row["alone_low"] > 1 else "rise by" if row["alone_high"] < 1 else "not clearly change, by"
+
+
 def groups_in_words(table: pd.DataFrame, sightings: float) -> list[str]:
     """Return one sentence for each group: its chance to share, and its part in those who have not shared yet."""
     return [
         f"{name}: {row['share']:.0%} of the agents at the start, {row['share_left']:.0%} of those who have not shared "
         f"after {sightings:.3g} sightings; a first sighting persuades them with probability {row['chance']:.2g} "
-        f"({INTERVAL:.0%} interval {row['chance_low']:.2g} to {row['chance_high']:.2g})"
+        f"({INTERVAL:.0%} interval {row['chance_low']:.2g} to {row['chance_high']:.2g}), and among them alone that "
+        f"probability would {_change(row)} a factor of {row['alone']:.3g} ({row['alone_low']:.3g} to "
+        f"{row['alone_high']:.3g})"
         for name, row in table.iterrows()
     ]

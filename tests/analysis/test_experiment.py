@@ -8,14 +8,19 @@ import pytest
 
 from tworate.agents import (
     DecisionTable,
+    Group,
+    GroupMixture,
     Mixture,
     Persona,
     all_personas,
+    as_mixture,
+    decide_groups,
     load_language_model,
     shipped_events,
 )
 from tworate.agents.decision_table import DIAGNOSTICS
 from tworate.analysis import pipeline
+from tworate.analysis.deciding import decide_population
 from tworate.analysis.experiment import SpreadSettings, make_population, simulate_events
 from tworate.errors import InputError
 from tworate.simulate import Pace, assortativity, read_trajectories
@@ -174,3 +179,81 @@ def test_a_job_is_fitted_with_the_clock_of_its_simulation(tmp_path, monkeypatch)
         made = read_trajectories(tmp_path / clock / "trajectories.parquet")
         assert made.record["spreads"][0]["clock"] == clock
         assert made.counts is not None
+
+
+GROUPS = GroupMixture(
+    [Group("people", 3, personas=as_mixture(TWO)), Group("bots", 1, p_share=(0.1,)), Group("loud", 1, p_share=(0.5,))]
+)
+
+
+def groups_of(population):
+    return GROUPS.group_numbers[population.members]
+
+
+def test_groups_have_their_numbers_and_the_description_says_them():
+    population = make_population(SpreadSettings(agents=200), GROUPS)
+    assert np.bincount(population.members).tolist() == [60, 60, 40, 40]
+    assert population.assortativity == assortativity(population.network, groups_of(population))
+    description = population.describe()
+    assert f"of 4 personas, assortativity of groups {population.assortativity:.3f}" in description
+    assert description.endswith("; groups: people 120, bots 40, loud 40")
+
+
+def test_groups_fill_blocks_in_the_order_of_the_file_with_their_personas_at_random():
+    settings = SpreadSettings(network="stochastic-block:blocks=5,between=0.1", agents=200, placement="block")
+    population = make_population(settings, GROUPS)
+    np.testing.assert_array_equal(groups_of(population), np.repeat([0, 1, 2], [120, 40, 40]))
+    # Among the first 60 of 120 agents, half are of each persona: standard deviation 2.7.
+    assert abs(int(np.sum(population.members[:60] == 0)) - 30) < 5 * 2.7
+
+
+def test_the_first_groups_get_the_agents_with_the_most_neighbours():
+    settings = SpreadSettings(network="barabasi-albert", agents=200, placement="degree")
+    settings.check()
+    population = make_population(settings, GROUPS)
+    degrees, groups = population.network.degrees, groups_of(population)
+    assert degrees[groups == 0].min() >= degrees[groups == 1].max()
+    assert degrees[groups == 1].min() >= degrees[groups == 2].max()
+    for network in ("random-regular", "complete"):
+        with pytest.raises(InputError, match="placement = 'degree': all agents of network"):
+            replace(settings, network=network).check()
+
+
+def test_homophily_is_that_of_groups_and_keeps_the_numbers_of_personas():
+    population = make_population(SpreadSettings(agents=400, homophily=0.3), GROUPS)
+    assert population.assortativity == pytest.approx(0.3, abs=0.02)
+    np.testing.assert_array_equal(np.bincount(population.members), GROUPS.counts(400))
+    # Personas of a group stay as they are: people are not sorted by persona.
+    personas = population.members[population.members < 2]
+    assert 0 < np.abs(np.diff(personas)).sum() > 0.3 * personas.size
+
+
+def test_the_group_of_every_agent_reaches_counts_and_histories():
+    table = decide_groups(GroupMixture(GROUPS.groups[1:]), {}, shipped_events()[:1]).tables[0]
+    population = make_population(SMALL, GroupMixture(GROUPS.groups[1:]))
+    data = simulate_events([table], SMALL, population=population)
+    assert set(data.counts["group"]) == {"bots", "loud"}
+    assert data.histories.agents["group"].value_counts().to_dict() == {"bots": 50, "loud": 50}
+
+
+def test_decisions_of_a_population_are_recorded_by_language_model():
+    model = load_language_model("embedded")
+    decided = decide_population(GROUPS, model, shipped_events()[:1])
+    record = decided.record()
+    assert (record["model"], record["fingerprint"]) == ("embedded", model.fingerprint)
+    assert record["elicitation"]["option_mass"] > 0.9
+    assert decided.notes() == []
+    nobody = decide_population(GroupMixture(GROUPS.groups[1:]), None, shipped_events()[:1])
+    assert nobody.record() == dict.fromkeys(("model", "fingerprint", "warning", "elicitation"))
+    with pytest.raises(TypeError, match="without groups has one language model"):
+        decide_population(as_mixture(TWO), None, shipped_events()[:1])
+
+
+def test_two_language_models_are_recorded_one_by_one():
+    one, other = load_language_model("embedded"), load_language_model("embedded")
+    other.name, other.fingerprint = "other", "another"
+    groups = GroupMixture([Group("a", 1, personas=as_mixture(TWO)), Group("b", 1, "x", as_mixture(TWO))])
+    record = decide_population(groups, {"": one, "x": other}, shipped_events()[:1]).record()
+    assert (record["model"], record["fingerprint"]) == ("embedded; other", f"{one.fingerprint}; another")
+    assert [each["model"] for each in record["models"]] == ["embedded", "other"]
+    assert record["warning"] == one.warning

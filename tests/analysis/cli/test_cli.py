@@ -12,6 +12,8 @@ from typing import get_type_hints
 import pandas as pd
 import pytest
 
+import tworate as tworate_package
+from tworate import agents
 from tworate.analysis.cli import main
 from tworate.analysis.cli.groups import SpreadOptions
 from tworate.simulate import read_trajectories
@@ -206,6 +208,66 @@ def test_a_cue_is_a_column_of_decisions_and_of_counts(in_process, tmp_path):
     wrong = in_process("simulate", "--cue", "likes", cwd=tmp_path)
     assert wrong.returncode == 2
     assert "cue 'likes' is unknown; choose one of none, sharers" in wrong.stderr
+
+
+def test_groups_of_two_language_models_and_bots_spread_together(in_process, tmp_path):
+    folder = Path(tworate_package.__file__).parent / "agents" / "embedded"
+    (tmp_path / "mix.csv").write_text(
+        f"group,weight,model,personas,p_share\nfirst,2,,OCEAN ocean,\nsecond,1,{folder},OCEAN,\nbots,1,,,0.3;0.1\n"
+    )
+    asked = ["--population", "mix.csv", "--agents", 200, "--replicates", 2, "--rounds", 6, "--no-cache"]
+    placed = ["--network", "barabasi-albert", "--placement", "degree"]
+    done = in_process("simulate", *asked, *placed, "--out", "t.parquet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "; groups: first 100, second 50, bots 50" in done.stderr
+    data = read_trajectories(tmp_path / "t.parquet")
+    assert set(data.counts["group"]) == {"first", "second", "bots"}
+    assert set(data.counts["persona"]) == {"first: OCEAN", "first: ocean", "second: OCEAN", "bots"}
+    # The first group has the agents with the most neighbours.
+    agents, network = data.histories.agents, data.histories.network_of(0)
+    degrees = network.degrees_in[agents["agent"].astype(int)]
+    own = {name: degrees[(agents["group"] == name).to_numpy()] for name in ("first", "second", "bots")}
+    assert own["first"].min() >= own["second"].max()
+    assert own["second"].min() >= own["bots"].max()
+
+
+def test_a_population_of_given_probabilities_loads_no_language_model(in_process, tmp_path, monkeypatch):
+    (tmp_path / "mix.csv").write_text("group,weight,p_share\nbots,1,0.3\nquiet,3,0.1\n")
+    monkeypatch.setattr(agents, "load_language_model", None)
+    done = in_process(
+        "simulate", "--population", "mix.csv", "--agents", 100, "--replicates", 1, "--rounds", 3, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "embedded model" not in done.stderr
+    assert len(pd.read_csv(StringIO(done.stdout))) == 4
+
+
+POPULATIONS = [
+    (["--population", "bots.csv", "--personas", "OCEAN"], "--personas goes without --population"),
+    (
+        ["--population", "bots.csv", "--model", "x"],
+        "--model x: every group names its own model, or none; leave --model",
+    ),
+    (
+        ["--population", "bots.csv", "--base-url", "http://localhost/v1"],
+        "--base-url goes with a model openai:NAME, and",
+    ),
+    (["--population", "missing.csv"], "missing.csv: cannot be read"),
+    (["--population", "wrong.csv"], "wrong.csv, line 3: group b: p_share = 2 must lie in [0, 1]"),
+    (["--population", "bots.csv", "--placement", "degree"], "all agents of network random-regular have equally many"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), POPULATIONS)
+@pytest.mark.parametrize("command", ["run", "simulate"])
+def test_a_population_that_cannot_be_used_is_refused_in_one_line(command, arguments, message, in_process, tmp_path):
+    (tmp_path / "bots.csv").write_text("group,weight,p_share\nbots,1,0.3\n")
+    (tmp_path / "wrong.csv").write_text("group,weight,p_share\na,1,0.3\nb,1,2\n")
+    done = in_process(command, *arguments, "--out", "out.parquet", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    assert message in last
 
 
 def test_a_network_with_parameters_is_named_and_its_components_are_printed(in_process):

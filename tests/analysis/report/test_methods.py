@@ -9,6 +9,7 @@ import pytest
 
 from tworate import compare
 from tworate.analysis.report.methods import bibliography_file, counted, listed, methods, methods_file
+from tworate.analysis.report.provenance import provenance
 from tworate.analysis.report.references import REFERENCES, cited_keys, in_words, key_of
 from tworate.inference import Comparison
 from tworate.inference.comparison.verdict import GAIN, STANDARD_ERRORS
@@ -113,3 +114,29 @@ def test_conditions_without_fits_have_a_text_too(comparison):
 def test_words():
     assert (counted(1, "trajectory"), counted(1200, "trajectory")) == ("1 trajectory", "1,200 trajectories")
     assert (listed([]), listed(["a"]), listed(["a", "b", "c"], "or")) == ("none", "a", "a, b or c")
+
+
+def test_groups_of_agents_and_their_language_models_are_named(comparison):
+    asked = {"wordings": ["share/ignore"], "option_mass": 0.99, "method": "logits", "method_asked": "logits"}
+    run = {
+        "model": "a; b",
+        "personas": "people 0.5: …",
+        "groups": [
+            {"group": "people", "agents": 50, "model": "a", "fingerprint": "1", "decides": "OCEAN, decided by a"},
+            {"group": "others", "agents": 40, "model": "b", "fingerprint": "2", "decides": "ocean, decided by b"},
+            {"group": "bots", "agents": 1, "model": None, "fingerprint": None, "decides": "P(share) = 0.1"},
+        ],
+        "models": [{"model": name, "elicitation": asked} for name in "ab"],
+    }
+    text = methods(comparison, run)[0]
+    assert (
+        "people (50 agents; OCEAN, decided by a), others (40 agents; ocean, decided by b) and bots (1 agent; P" in text
+    )
+    assert "The language model a has the fingerprint 1 and b has the fingerprint 2." in text
+    said = provenance(comparison, run)
+    assert said["groups of agents"].endswith("bots: 1 agent, P(share) = 0.1")
+    assert said["how decisions were elicited"].count("log-probabilities of whole options") == 2
+    assert "personas" not in said
+    # Without a language model, groups are named all the same.
+    nobody = {**run, "model": None, "models": None, "groups": run["groups"][2:]}
+    assert methods(comparison, nobody)[0].startswith("The trajectories were simulated. Agents belonged to groups: bots")

@@ -107,6 +107,16 @@ def test_a_group_of_one_persona_has_nothing_within_and_equal_groups_nothing_betw
     np.testing.assert_allclose(same.within, whole.who, atol=1e-12)
 
 
+def test_the_part_within_is_negative_where_it_keeps_a_receptive_group_among_those_who_are_left():
+    table, shares, exposure = [[0.6], [0.3], [0.02]], np.array([0.4, 0.4, 0.2]), Exposure(20.0, 0.0)
+    tables = np.array([table])
+    decline = split_who(decompose(tables, shares, exposure), tables, shares, exposure, "aab")
+    assert decline.within[0] == pytest.approx(
+        fall(table, shares, exposure) - fall([[0.45], [0.02]], [0.8, 0.2], exposure)
+    )
+    assert decline.within[0] < -0.05
+
+
 def test_with_a_cue_that_is_always_the_same_the_parts_are_those_without_it():
     exposure = EXPOSURES[0]
     flat = split_who(decompose(TABLES, SHARES, exposure), TABLES, SHARES, exposure, GROUPS)
@@ -126,6 +136,9 @@ def test_the_table_of_groups_is_that_of_a_plain_loop(exposure):
         own = [i for i in range(4) if GROUPS[i] == name]
         assert table.loc[name, "share"] == pytest.approx(SHARES[own].sum())
         assert table.loc[name, "share_left"] == pytest.approx(left[name] / sum(left.values()))
+        weights = (SHARES[own] / SHARES[own].sum()).tolist()
+        alone = fall([TABLES[0].tolist()[i] for i in own], weights, exposure)
+        assert np.log(table.loc[name, "alone"]) == pytest.approx(alone, abs=1e-9)
         assert table.loc[name, "chance"] == pytest.approx(np.average(TABLES[0, own, 0], weights=SHARES[own]))
     # With two groups, each against the other is the part between groups.
     between = split_who(decompose(TABLES, SHARES, exposure), TABLES, SHARES, exposure, GROUPS).between[0]
