@@ -149,7 +149,8 @@ def read_counts_table(
             f"{source.name}: has no column population{understood}; give the number of those who can share with "
             "--population N (in Python population=N)"
         )
-    notes = [*left_out, *filter(None, (shape, marked)), *missing]
+    table, varying = _without_varying(table)
+    notes = [*left_out, *filter(None, (shape, marked)), *missing, *varying]
     table = _in_order(_with_numbers(table, mark, locate))
     if count == "incidence":
         theirs = names.get("incidence") or names.get("infected", "the counts")
@@ -162,6 +163,18 @@ def read_counts_table(
     # The order of the file is kept, so that a later message names the line.
     table = _with_unit(table.sort_index(), times)
     return Counts(table, rows, (*notes, *([times.note] if times.note else [])))
+
+
+def _without_varying(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out columns that change within a trajectory: they are no conditions."""
+    if table.duplicated(["trajectory", "time"]).any():
+        # Trajectories of several conditions have the same names: they are told apart by these columns.
+        return table, []
+    others = [name for name in table.columns if name not in OURS]
+    numbers = table.groupby("trajectory", sort=False)[others].nunique(dropna=False).max() if others else []
+    varying = [name for name, number in zip(others, numbers, strict=True) if number > 1]
+    note = f"left out, since they change within a trajectory and so are no conditions: {', '.join(varying)}"
+    return table.drop(columns=varying), [note] if varying else []
 
 
 def _refuse_other_unit(asked: str | None, name: str, times: Times, place: str) -> None:

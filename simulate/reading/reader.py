@@ -45,7 +45,7 @@ def read(
     Parameters
     ----------
     data : DataFrame, path, or open binary file
-        CSV with commas, semicolons, tabs or vertical bars; Excel (`.xlsx`); Parquet; packed by gzip or not.
+        CSV with commas, semicolons, tabs, vertical bars or blanks; Excel (`.xlsx`); Parquet; packed by gzip or not.
     columns : mapping of str to str, optional
         Our name of a column to the file's, such as `{"infected": "retweets"}`.
     population : int, optional

@@ -20,7 +20,8 @@ from ..tables import read_parquet
 Data = pd.DataFrame | str | Path | IO[bytes]
 """What can be read: a table, the path of a file, or an open file."""
 
-_SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "vertical bars"}
+_BLANKS = " "
+_SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "vertical bars", _BLANKS: "blanks"}
 SUMS = {"total", "totals", "grand total", "sum", "average", "mean"}
 """First cells of a last line that is no row of the table."""
 _LOOKED_AT = 200
@@ -84,8 +85,8 @@ def open_source(data: Data, *, encoding: str | None = None, sheet: str | None = 
     Parameters
     ----------
     data : DataFrame, path, or open binary file
-        A file is text (cells separated by commas, semicolons, tabs or vertical bars), Excel (`.xlsx`), or Parquet; all
-        may be packed by gzip. Its content tells, not its name.
+        A file is text (cells separated by commas, semicolons, tabs, vertical bars or blanks), Excel (`.xlsx`), or
+        Parquet; all may be packed by gzip. Its content tells, not its name.
     encoding : str, optional
         Encoding of text; by default it is found out.
     sheet : str, optional
@@ -207,10 +208,15 @@ def _of_text(text: str, name: str, path: Path | None, notes: list[str]) -> Sourc
 
 
 def _separator(text: str) -> str:
-    """Return what separates the cells: the mark by which most lines have the same number of cells, above one."""
+    """Return what separates the cells: the mark by which most lines have the same number of cells, above one.
+
+    Blanks separate cells only if all lines have equally many: texts and times of day have blanks too.
+    """
     lines = [line for line in text[:100_000].splitlines()[:_LOOKED_AT] if line.strip() and line[0] not in "#%"]
     best, score = ",", (0.0, 0)
     for mark in _SEPARATORS:
+        if mark == _BLANKS and (score[1] or len({len(line.split()) for line in lines}) != 1):
+            continue
         try:
             counts = Counter(len(cells) for cells in csv.reader(lines, delimiter=mark))
         except csv.Error:

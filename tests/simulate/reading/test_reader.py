@@ -46,6 +46,16 @@ def test_separators_and_encodings(tmp_path, separator, encoding):
     assert ("separated" in " ".join(data.notes)) == (separator != ",")
 
 
+def test_blanks_separate_cells_where_all_lines_have_as_many(tmp_path):
+    table = "trajectory   time infected population\na 0   5 100 \na 1  12 100\nb 0 3 100\nb 1 4 100\n"
+    data = read(written(tmp_path, table))
+    assert infected(data) == [5, 12, 3, 4]
+    assert "cells are separated by blanks" in data.notes
+    # A table of one column whose cells have blanks.
+    log = "created_at\n2023-01-01 10:00\n2023-01-01 11:00\n"
+    assert infected(read(written(tmp_path, log), population=10, every=1))[-1] == 2
+
+
 @pytest.mark.parametrize("name", ["x.csv.gz", "x.tsv", "x.csv"])
 def test_gzip_is_known_by_its_content(tmp_path, name):
     assert infected(read(written(tmp_path, gzip.compress(LONG.encode()), name))) == SUMS
@@ -156,6 +166,19 @@ def test_counts_of_intervals_are_added_up_as_asked(tmp_path):
     two = "cascade,hour,new_shares,pop\nb,1,1,90\na,2,5,90\na,1,2,90\nb,2,0,90\n"
     data = read(written(tmp_path, two, "two.csv"))
     assert dict(data.table.groupby("trajectory")["infected"].apply(list)) == {"a": [2, 7], "b": [1, 1]}
+
+
+def test_columns_that_change_within_a_trajectory_are_no_conditions(tmp_path):
+    table = "time,total,new,site\n0,5,5,x\n1,8,3,x\n2,12,4,x\n"
+    data = read(written(tmp_path, table), population=100)
+    assert infected(data) == [5, 8, 12]
+    assert data.conditions == ["site"]
+    assert any("are no conditions: total" in note for note in data.notes)
+    # Trajectories of two sites have the same name: the site tells them apart.
+    table = "trajectory,time,infected,population,venue\n" + "".join(
+        f"0,{time},{5 + time},50,{venue}\n" for venue in "xy" for time in range(3)
+    )
+    assert read(written(tmp_path, table)).conditions == ["venue"]
 
 
 def test_counts_below_zero_are_refused(tmp_path):
