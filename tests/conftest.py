@@ -14,6 +14,8 @@ NEED_TORCH = [
     "agents",
     "analysis",
     "integration/test_commands.py",
+    "integration/test_mixed_population.py",
+    "integration/test_multiverse.py",
     "integration/test_study.py",
     "real_model",
     "test_readme.py",
