@@ -146,11 +146,13 @@ class ModelOptions:
         names = {name: name or self.model for name in mixture.model_names}
         if self.base_url is not None and not any(name.startswith(OPENAI_PREFIX) for name in names.values()):
             raise InputError(f"--base-url goes with a model {OPENAI_PREFIX}NAME, and no group has one")
+        behind_server = {name: name.startswith(OPENAI_PREFIX) for name in names.values()}
+        # Each model gets the options of its kind; an option that no model takes is left, so that `load` refuses it.
+        local: dict[str, Any] = {"device": None, "dtype": None, "think": False, "trust_remote_code": False}
+        others = {} if all(behind_server.values()) else local
         loaded: dict[str, LanguageModel] = {}
-        for name in dict.fromkeys(names.values()):
-            # Each model gets the options of its kind.
-            mine = {"device": None, "dtype": None} if name.startswith(OPENAI_PREFIX) else {"base_url": None}
-            loaded[name] = dataclasses.replace(self, model=name, **mine).load()  # type: ignore[arg-type]
+        for name, is_remote in behind_server.items():
+            loaded[name] = dataclasses.replace(self, model=name, **(others if is_remote else {"base_url": None})).load()
         return {name: loaded[full] for name, full in names.items()}
 
     def load(self) -> "LanguageModel":

@@ -15,7 +15,7 @@ import pytest
 import tworate as tworate_package
 from tworate import agents
 from tworate.analysis.cli import main
-from tworate.analysis.cli.groups import SpreadOptions
+from tworate.analysis.cli.groups import ModelOptions, SpreadOptions
 from tworate.simulate import read_trajectories
 from tworate.simulate.generators import NETWORKS
 
@@ -240,6 +240,26 @@ def test_a_population_of_given_probabilities_loads_no_language_model(in_process,
     assert done.returncode == 0, done.stderr
     assert "embedded model" not in done.stderr
     assert len(pd.read_csv(StringIO(done.stdout))) == 4
+
+
+def test_each_language_model_of_a_population_gets_the_options_of_its_kind(monkeypatch):
+    monkeypatch.setattr(ModelOptions, "load", lambda self: self)
+    groups = [agents.Group(name, 1, model) for name, model in (("a", ""), ("b", "openai:m"), ("c", "embedded"))]
+    options = ModelOptions(base_url="http://localhost/v1", device="cpu", think=True)
+    loaded = options.load_for(agents.GroupMixture(groups))
+    assert list(loaded) == ["", "openai:m", "embedded"]
+    # A group that names the model of the command shares it.
+    assert loaded[""] is loaded["embedded"]
+    assert (loaded[""].model, loaded[""].base_url, loaded[""].device, loaded[""].think) == (
+        "embedded",
+        None,
+        "cpu",
+        True,
+    )
+    remote = loaded["openai:m"]
+    assert (remote.base_url, remote.device, remote.think) == ("http://localhost/v1", None, False)
+    # Without a model on this machine the option reaches the model, which refuses it.
+    assert options.load_for(agents.GroupMixture(groups[1:2]))["openai:m"].think
 
 
 POPULATIONS = [
