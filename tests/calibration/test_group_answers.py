@@ -48,7 +48,7 @@ def test_the_second_rate_comes_from_groups_where_it_does_and_only_there(truth, e
     wrong = {"between": "within", "within": "between"}[expected]
     assert wrong not in answers
     assert answers.count(expected) >= N_DATA_SETS - 3, answers
-    # The parts of the fall are those of the true table. Of 24 parts an error of four standard deviations is implausible;
+    # The parts of the fall are those of the true table. Of 24 parts an error of four sd is implausible;
     # a part of who is never much below zero, so its estimate is a little above zero where it is absent.
     table = np.array([TRUTHS[truth]])
     shares, groups = np.full(3, 1 / 3), ("people", "people", "bots")
