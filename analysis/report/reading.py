@@ -133,14 +133,14 @@ def _heterogeneous(result: ConditionResult) -> Reading:
 
 def _undecided(result: ConditionResult) -> Reading:
     found = "These data do not tell whether one pace or two paces are needed."
-    doubts = set(result.doubts)
+    doubts = {Doubt[name] for name in result.doubts}
     not_said = "That there is no difference between one rate and two: an open question is not an answer."
     early = {Doubt.TOO_EARLY, Doubt.FEW_INCREMENTS, Doubt.FEW_LATER_INCREMENTS, Doubt.FEW_SHARERS}
     if doubts & {Doubt.SAMPLER, Doubt.NOT_FINITE, Doubt.NOT_COMPARED}:
         sure = "The computation is not reliable enough for a verdict; the reasons below say why."
         step = "Look at “Can the numbers be trusted?” below, and repeat the comparison with another seed."
         return Reading((found, sure), not_said, step, "tworate compare FILE --seed 1")
-    if doubts & {str(doubt) for doubt in early}:
+    if doubts & early:
         sure = "The spread was observed too briefly, or too few agents shared, for a second pace to show."
         step = "Wait for more data, and compare again; this says how much more is needed."
         return Reading((found, sure), not_said, step, "tworate plan FILE")

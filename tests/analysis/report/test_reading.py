@@ -11,7 +11,7 @@ from tworate.inference.comparison.verdict import Doubt
 
 def result(verdict, level="count", doubts=(), **fields):
     return ConditionResult(
-        condition={}, verdict=verdict, doubts=[str(doubt) for doubt in doubts], reasons=["a reason"], challenged_by=[],
+        condition={}, verdict=verdict, doubts=[doubt.name for doubt in doubts], reasons=["a reason"], challenged_by=[],
         elpd_diff=20.0, dse=5.0, closure="recorded", closure_reason="", likelihood="beta-binomial", clock="rounds",
         clock_reason="", unit="increment", n_observations=10, n_increments=10, models={}, posteriors={}, level=level,
         **fields,
