@@ -171,8 +171,8 @@ def _without_varying(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         # Trajectories of several conditions have the same names: they are told apart by these columns.
         return table, []
     others = [name for name in table.columns if name not in OURS]
-    numbers = table.groupby("trajectory", sort=False)[others].nunique(dropna=False).max() if others else []
-    varying = [name for name, number in zip(others, numbers, strict=True) if number > 1]
+    by_trajectory = table.groupby("trajectory", sort=False)
+    varying = [name for name in others if by_trajectory[name].nunique(dropna=False).max() > 1]
     note = f"left out, since they change within a trajectory and so are no conditions: {', '.join(varying)}"
     return table.drop(columns=varying), [note] if varying else []
 
