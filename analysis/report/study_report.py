@@ -91,6 +91,7 @@ def write_study_report(folder: str | Path, progress: Progress | None = None, for
             if "explanation" in with_plots and n in with_plots["explanation"][0]
         ],
         scenarios=_scenarios(folder, compared),
+        messages=_messages(record),
         multiverse=specifications(folder) if "specifications" in with_plots else None,
         distrusted=_distrusted(record),
         n_asked=len(record.get("language_models", [])),
@@ -229,16 +230,30 @@ def _scenarios(folder: Path, compared: pd.DataFrame) -> list[dict[str, Any]]:
     return _rows(table)
 
 
+def _messages(record: dict[str, Any]) -> list[str]:
+    """Return what each counter-message does to the decisions of each language model, in words."""
+    return [
+        f"{_asked(entry)}: “{message['text']}” {message['sentence']}"
+        for entry in record.get("language_models", [])
+        for message in entry.get("messages", [])
+    ]
+
+
 def _distrusted(record: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the language models and ways to ask whose decisions cannot be trusted, with the reasons."""
     return [
         {
-            "name": ", ".join([str(each.get("name")), *map(str, each.get("asking", {}).values())]),
+            "name": _asked(each),
             "reasons": each["decisions"]["reasons"],
         }
         for each in record.get("language_models", [])
         if each.get("decisions", {}).get("reasons")
     ]
+
+
+def _asked(entry: dict[str, Any]) -> str:
+    """Return the name of a language model, and how it was asked."""
+    return ", ".join([str(entry.get("name")), *map(str, entry.get("asking", {}).values())])
 
 
 def _text(path: Path) -> str:

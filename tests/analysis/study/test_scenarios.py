@@ -122,7 +122,9 @@ def test_ratios_are_those_of_the_posteriors_and_of_the_final_reach(study):
             ]
             assert row.ratio == pytest.approx(np.median(draws[0] / draws[1]))
         assert row.ratio_low <= row.ratio <= row.ratio_high
-    assert "<h2>Interventions</h2>" in (study.folder / "report.html").read_text(encoding="utf-8")
+    report = (study.folder / "report.html").read_text(encoding="utf-8")
+    assert "<h2>Interventions</h2>" in report
+    assert "“Nobody has confirmed this.” The counter-message changes" in report
 
 
 def test_a_study_without_scenarios_has_no_ratios(study):
