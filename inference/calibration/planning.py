@@ -169,9 +169,9 @@ def plan(
     >>> from tworate import random_regular, spread
     >>> from tworate.inference.calibration.planning import plan
     >>> data = spread(random_regular(300, 8, seed=1), [[0.1]], rounds=6, replicates=2, seed=2)
-    >>> made = plan(data.table.drop(columns=["degree", "si_edges"]), length=30, replicates=8, data_sets=1, seed=3)
+    >>> made = plan(data.table.drop(columns=["degree", "si_edges"]), length=9, replicates=3, data_sets=1, seed=3)
     >>> made.table["scenario"].unique().tolist()
-    ['as it is', 'a length of 30', '8 trajectories', 'a length of 30, 8 trajectories']
+    ['as it is', 'a length of 9', '3 trajectories', 'a length of 9, 3 trajectories']
     """
     if data_sets < 1:
         raise InputError(f"data_sets = {data_sets}: must be at least 1")

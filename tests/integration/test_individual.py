@@ -289,6 +289,7 @@ def test_the_command_records_histories_unless_told_not_to(command, tmp_path):
         assert (status, "choose level count" in message) == (2, True)
 
 
+@pytest.mark.calibration
 def test_the_command_takes_what_is_known_of_the_agents(two_rates, command, tmp_path):
     histories = two_rates[0].histories
     histories.table[["trajectory", "agent", "time"]].to_csv(tmp_path / "shares.csv", index=False)

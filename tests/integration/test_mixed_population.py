@@ -98,13 +98,6 @@ def test_people_and_bots_are_decided_recorded_and_judged_apart(jobs):
     assert "between groups of agents" in explained["sentence"]
 
 
-def test_the_report_is_the_same_when_made_again(jobs):
-    folder, _ = jobs["model"]
-    before = (folder / "report.html").read_text(encoding="utf-8")
-    subprocess.run([TWORATE, "report", folder], capture_output=True, text=True, check=True)
-    assert (folder / "report.html").read_text(encoding="utf-8") == before
-
-
 def test_explain_prints_the_split_and_a_line_for_each_group(jobs):
     folder, _ = jobs["model"]
     done = subprocess.run([TWORATE, "explain", folder, "--all"], capture_output=True, text=True, check=True)

@@ -36,6 +36,7 @@ recover(GRID, {folder!r}, seed=7, workers=1)
 """
 
 
+@pytest.mark.calibration
 def test_a_killed_study_goes_on_and_equals_an_uninterrupted_one(tmp_path):
     uninterrupted = recover(GRID, tmp_path / "whole", seed=7, workers=2)
     folder = tmp_path / "killed"
