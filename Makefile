@@ -38,7 +38,7 @@ mutate: $(VENV)/installed-test  ## Do the tests notice wrong formulas? A random 
 	$(BIN)/pip install --disable-pip-version-check -q -c $(CONSTRAINTS) -e '.[mutation]'
 	$(BIN)/python tests/mutation/mutate.py
 
-calibrate: $(VENV)/installed-test  ## The longer statistical studies (an hour or more).
+calibrate: $(VENV)/installed-test real-model  ## The longer statistical studies, and the real model (an hour or more).
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m calibration
 	$(BIN)/tworate recover --quick --check --seed 1 --out runs/calibration
 
