@@ -330,6 +330,7 @@ def test_no_spread_at_all_is_a_clear_message():
         compare(path([1, 1, 1, 1]))
 
 
+@pytest.mark.calibration
 def test_irregular_times_and_lengths_in_continuous_time(make_trajectories):
     truth = TwoRateSI(1.2, 0.2, 0.5)
     times = np.sort(np.random.default_rng(26).uniform(0, 30, 25))
@@ -352,6 +353,7 @@ def test_irregular_times_and_lengths_in_continuous_time(make_trajectories):
         assert low < value < high, name
 
 
+@pytest.mark.calibration
 def test_a_left_out_replicate_has_its_effect_integrated_out(make_trajectories):
     # Many agents determine the rate well, so the integrand is narrow. A fine grid gives the integral for 20 draws.
     rates = 0.35 * np.exp(0.4 * np.random.default_rng(3).standard_normal(6))

@@ -62,6 +62,7 @@ def test_the_report_shows_the_curve_and_its_factors(multiverse):
     assert (folder / "figures" / "specifications.png").stat().st_size > 5000
 
 
+@pytest.mark.calibration
 def test_the_same_command_does_nothing_again(multiverse):
     folder, printed = multiverse
     again = run_multiverse(folder)
